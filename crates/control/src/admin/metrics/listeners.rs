@@ -1,0 +1,85 @@
+//! The families about the downstream side: listeners and the requests that came in there.
+
+use std::fmt;
+
+use evenkeel_plan::listener::ListenerCounters;
+use evenkeel_plan::reason::Reason;
+use evenkeel_plan::{Listener, Plan};
+use evenkeel_proto::method::Method;
+use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
+
+use super::{CODE_CLASSES, Families, Series};
+
+pub(super) fn encode(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
+    connections(families, plan)?;
+    let help = "Requests answered, by class of status and by method.";
+    families.family(Counter, "requests", help, |family| {
+        plan.listeners.iter().try_for_each(|listener| requests(family, plan, listener))
+    })?;
+    let help = "From the first byte of a request to the last byte of its answer.";
+    families.family(Histogram, "request_duration_seconds", help, |family| {
+        plan.listeners.iter().try_for_each(|listener| {
+            let shards = listener.counters.shards().map(|shard| &shard.duration);
+            family.histogram(&[("listener", &listener.name)], shards)
+        })
+    })?;
+    let help = "Answers that the balancer made itself, or exchanges that broke, by reason.";
+    families.family(Counter, "failures", help, |family| {
+        plan.listeners.iter().try_for_each(|listener| failures(family, listener))
+    })?;
+    let help = "Bytes of bodies received from clients (in) and sent to them (out).";
+    families.family(Counter, "bytes", help, |family| {
+        plan.listeners.iter().try_for_each(|listener| bytes(family, listener))
+    })
+}
+
+fn connections(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
+    families.family(Counter, "listener_connections", "Connections accepted.", |family| {
+        plan.listeners.iter().try_for_each(|listener| {
+            let count = listener.counters.sum(|shard| shard.connections.count());
+            family.counter(&[("listener", &listener.name)], count)
+        })
+    })?;
+    families.family(Gauge, "listener_connections_active", "Connections open now.", |family| {
+        plan.listeners.iter().try_for_each(|listener| {
+            let level = |shard: &ListenerCounters| shard.connections_active.level();
+            let active: i64 = listener.counters.shards().map(level).sum();
+            family.gauge(&[("listener", &listener.name)], active)
+        })
+    })
+}
+
+fn requests(family: &mut Series<'_>, plan: &Plan, listener: &Listener) -> fmt::Result {
+    let cluster = plan.clusters.get(listener.to).map_or("", |cluster| &cluster.name);
+    for method in Method::ALL {
+        for (class, code_class) in CODE_CLASSES.into_iter().enumerate() {
+            let count =
+                listener.counters.sum(|shard| shard.requests[method as usize][class].count());
+            let labels = [
+                ("listener", &*listener.name),
+                ("cluster", cluster),
+                ("code_class", code_class),
+                ("method", method.label()),
+            ];
+            family.occurrence(&labels, count)?;
+        }
+    }
+    Ok(())
+}
+
+fn failures(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
+    Reason::ALL.into_iter().try_for_each(|reason| {
+        let count = listener.counters.sum(|shard| shard.failures[reason as usize].count());
+        family.occurrence(&[("listener", &listener.name), ("reason", reason.name())], count)
+    })
+}
+
+fn bytes(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
+    let counters = &listener.counters;
+    let (received, sent) = (
+        counters.sum(|shard| shard.bytes_in.count()),
+        counters.sum(|shard| shard.bytes_out.count()),
+    );
+    family.counter(&[("listener", &listener.name), ("dir", "in")], received)?;
+    family.counter(&[("listener", &listener.name), ("dir", "out")], sent)
+}

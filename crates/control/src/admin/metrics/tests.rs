@@ -1,0 +1,114 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use evenkeel_plan::publish::Publisher;
+use evenkeel_plan::reason::Reason;
+use evenkeel_plan::vitals::Standing;
+use evenkeel_proto::method::Method;
+use tokio::sync::watch;
+
+use super::*;
+use crate::fixture::plan;
+
+#[test]
+fn every_line_is_openmetrics() {
+    let text = scrape();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.last(), Some(&"# EOF"));
+    let (mut families, mut series, mut current) = (HashSet::new(), HashSet::new(), None);
+    for line in &lines[..lines.len() - 1] {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, text) = help.split_once(' ').unwrap();
+            assert!(text.ends_with('.'), "{line}");
+            assert!(families.insert(name), "{name} is described twice");
+        } else if let Some(described) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = described.split_once(' ').unwrap();
+            assert!(families.contains(name), "{line}");
+            current = Some((name, kind));
+        } else {
+            let (id, value) = line.rsplit_once(' ').unwrap();
+            assert!(value.parse::<f64>().is_ok_and(|value| value >= 0.0), "{line}");
+            assert!(series.insert(id), "{id} is there twice");
+            assert_belongs(id, current.unwrap());
+        }
+    }
+    assert!(families.len() > 20 && series.len() > families.len());
+}
+
+/// A series is named after its family, with the suffix of its kind, and has well-formed labels.
+fn assert_belongs(id: &str, (family, kind): (&str, &str)) {
+    let (name, labels) = id.split_once('{').map_or((id, ""), |(name, labels)| (name, labels));
+    let suffixes: &[&str] = match kind {
+        "counter" => &["_total"],
+        "gauge" => &[""],
+        "info" => &["_info"],
+        "histogram" => &["_bucket", "_sum", "_count"],
+        other => panic!("{other} is no kind of ours"),
+    };
+    let suffix = name.strip_prefix(family).unwrap_or_else(|| panic!("{id} under {family}"));
+    assert!(suffixes.contains(&suffix), "{id} under {family} {kind}");
+    assert!(family.starts_with("evenkeel_") || family.starts_with("process_"), "{family}");
+    if labels.is_empty() {
+        return;
+    }
+    for label in labels.strip_suffix('}').unwrap().split(',') {
+        let (key, value) = label.split_once('=').unwrap();
+        assert!(key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{id}");
+        assert!(value.len() >= 2 && value.starts_with('"') && value.ends_with('"'), "{id}");
+    }
+}
+
+#[test]
+fn what_was_counted_is_what_is_shown() {
+    let text = scrape();
+    let version = env!("CARGO_PKG_VERSION");
+    let endpoint = r#"cluster="api",endpoint="10.0.0.1:80""#;
+    for expected in [
+        format!(r#"evenkeel_build_info{{version="{version}"}} 1"#),
+        "evenkeel_plan_generation 1".to_owned(),
+        r#"evenkeel_listener_connections_total{listener="web"} 7"#.to_owned(),
+        r#"evenkeel_listener_connections_active{listener="web"} 3"#.to_owned(),
+        r#"evenkeel_requests_total{listener="web",cluster="api",code_class="2xx",method="GET"} 12"#
+            .to_owned(),
+        r#"evenkeel_failures_total{listener="web",reason="no_endpoint_up"} 1"#.to_owned(),
+        r#"evenkeel_bytes_total{listener="web",dir="out"} 99"#.to_owned(),
+        r#"evenkeel_request_duration_seconds_count{listener="web"} 2"#.to_owned(),
+        r#"evenkeel_request_duration_seconds_bucket{le="0.005",listener="web"} 1"#.to_owned(),
+        r#"evenkeel_request_duration_seconds_bucket{le="+Inf",listener="web"} 2"#.to_owned(),
+        format!(r#"evenkeel_upstream_requests_total{{{endpoint},code_class="5xx"}} 4"#),
+        format!(r#"evenkeel_upstream_connects_total{{{endpoint},result="failed"}} 2"#),
+        format!("evenkeel_upstream_inflight{{{endpoint}}} 0"),
+        format!("evenkeel_upstream_up{{{endpoint}}} 0"),
+        format!("evenkeel_upstream_weight{{{endpoint}}} 1"),
+        format!(r#"evenkeel_health_checks_total{{{endpoint},result="pass"}} 0"#),
+        r#"evenkeel_upstream_up{cluster="api",endpoint="10.0.0.2:80"} 1"#.to_owned(),
+    ] {
+        assert!(text.lines().any(|line| line == expected), "{expected} is not in\n{text}");
+    }
+    assert!(!text.contains(r#"method="PATCH""#), "what never occurred is not shown");
+}
+
+/// One scrape of a small plan with two workers and something counted in each.
+fn scrape() -> String {
+    let plan = plan(&[("web", "api")], &[("api", &["10.0.0.1:80", "10.0.0.2:80"])]);
+    let listener = &plan.listeners[0].counters;
+    for (worker, connections) in [(0, 5), (1, 2)] {
+        let shard = listener.shard(worker);
+        shard.connections.add(connections);
+        shard.requests[Method::Get as usize][1].add(6);
+        shard.duration.observe(Duration::from_millis(if worker == 0 { 4 } else { 40 }));
+    }
+    listener.shard(0).connections_active.add(4);
+    listener.shard(1).connections_active.add(-1);
+    listener.shard(0).failures[Reason::NoEndpoint as usize].add(1);
+    listener.shard(1).bytes_out.add(99);
+    let life = &plan.clusters[0].endpoints[0].life;
+    life.vitals.set_standing(Standing::Down);
+    life.counters.shard(1).responses[4].add(4);
+    life.counters.shard(0).connect_failures.add(2);
+    let mut publisher = Publisher::default();
+    publisher.publish(plan);
+    let (_, first_round) = watch::channel(true);
+    let overview = Overview::new(publisher.reader(), Arc::default(), first_round, 2);
+    Metrics::new(Arc::new(overview)).render().unwrap()
+}

@@ -1,0 +1,123 @@
+//! The families about the upstream side: endpoints, the attempts at them and their checks.
+
+use std::fmt;
+
+use evenkeel_plan::endpoint::EndpointCounters;
+use evenkeel_plan::vitals::Standing;
+use evenkeel_plan::{Cluster, Endpoint, Plan};
+use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
+
+use super::{CODE_CLASSES, Families, Labels};
+use crate::journal::{EndpointKey, Journal};
+
+pub(super) fn encode(
+    families: &mut Families<'_, '_>,
+    plan: &Plan,
+    journal: &Journal,
+) -> fmt::Result {
+    attempts(families, plan)?;
+    connections(families, plan)?;
+    gauges(families, plan)?;
+    checks(families, plan, journal)
+}
+
+fn attempts(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
+    families.family(Counter, "upstream_requests", "Answers, by class of status.", |family| {
+        each(plan, |cluster, endpoint| {
+            CODE_CLASSES.into_iter().enumerate().try_for_each(|(class, code_class)| {
+                let count = sum(endpoint, |shard| shard.responses[class].count());
+                let [in_cluster, at] = labels(cluster, endpoint);
+                family.occurrence(&[in_cluster, at, ("code_class", code_class)], count)
+            })
+        })
+    })?;
+    families.family(Counter, "upstream_failures", "Attempts that got no answer.", |family| {
+        each(plan, |cluster, endpoint| {
+            let count = sum(endpoint, |shard| shard.failures.count());
+            family.counter(&labels(cluster, endpoint), count)
+        })
+    })?;
+    let help = "From the first byte of a request sent to the head of its answer received.";
+    families.family(Histogram, "upstream_first_byte_seconds", help, |family| {
+        each(plan, |cluster, endpoint| {
+            let shards = endpoint.life.counters.shards().map(|shard| &shard.first_byte);
+            family.histogram(&labels(cluster, endpoint), shards)
+        })
+    })
+}
+
+fn connections(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
+    families.family(Counter, "upstream_connects", "Connections tried, by result.", |family| {
+        each(plan, |cluster, endpoint| {
+            let [in_cluster, at] = labels(cluster, endpoint);
+            let opened = sum(endpoint, |shard| shard.connects.count());
+            let failed = sum(endpoint, |shard| shard.connect_failures.count());
+            family.counter(&[in_cluster, at, ("result", "ok")], opened)?;
+            family.counter(&[in_cluster, at, ("result", "failed")], failed)
+        })
+    })?;
+    let help = "Attempts that found an idle connection in the pool.";
+    families.family(Counter, "upstream_reuses", help, |family| {
+        each(plan, |cluster, endpoint| {
+            let count = sum(endpoint, |shard| shard.reuses.count());
+            family.counter(&labels(cluster, endpoint), count)
+        })
+    })
+}
+
+fn gauges(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
+    let mut gauge = |name: &str, help: &str, level: fn(&Endpoint) -> u32| {
+        families.family(Gauge, name, help, |family| {
+            each(plan, |cluster, endpoint| {
+                family.gauge(&labels(cluster, endpoint), i64::from(level(endpoint)))
+            })
+        })
+    };
+    gauge("upstream_inflight", "Attempts running now.", |endpoint| {
+        endpoint.life.vitals.in_flight()
+    })?;
+    gauge("upstream_weight", "The share of the work, relative to the others.", |endpoint| {
+        endpoint.weight
+    })?;
+    let help = "1 where new work may go; 0 when the checks say no, or the name does not resolve.";
+    gauge("upstream_up", help, |endpoint| {
+        let up = endpoint.life.vitals.standing() != Standing::Down && endpoint.address.is_some();
+        u32::from(up)
+    })
+}
+
+fn checks(families: &mut Families<'_, '_>, plan: &Plan, journal: &Journal) -> fmt::Result {
+    let help = "Changes of standing, by the kind of outcome that completed them.";
+    families.family(Counter, "upstream_transitions", help, |family| {
+        each(plan, |cluster, endpoint| {
+            let [in_cluster, at] = labels(cluster, endpoint);
+            let entry = journal.entry(&EndpointKey::new(&cluster.name, &endpoint.name));
+            entry.transitions.iter().try_for_each(|(kind, &count)| {
+                family
+                    .occurrence(&[in_cluster, at, ("to", kind.to), ("reason", kind.reason)], count)
+            })
+        })
+    })?;
+    families.family(Counter, "health_checks", "Checks finished, by result.", |family| {
+        each(plan, |cluster, endpoint| {
+            let [in_cluster, at] = labels(cluster, endpoint);
+            let entry = journal.entry(&EndpointKey::new(&cluster.name, &endpoint.name));
+            family.counter(&[in_cluster, at, ("result", "pass")], entry.passes)?;
+            family.counter(&[in_cluster, at, ("result", "fail")], entry.failures)
+        })
+    })
+}
+
+fn each(plan: &Plan, mut write: impl FnMut(&Cluster, &Endpoint) -> fmt::Result) -> fmt::Result {
+    plan.clusters.iter().try_for_each(|cluster| {
+        cluster.endpoints.iter().try_for_each(|endpoint| write(cluster, endpoint))
+    })
+}
+
+fn labels<'a>(cluster: &'a Cluster, endpoint: &'a Endpoint) -> Labels<'a, 2> {
+    [("cluster", &cluster.name), ("endpoint", &endpoint.name)]
+}
+
+fn sum(endpoint: &Endpoint, figure: impl Fn(&EndpointCounters) -> u64) -> u64 {
+    endpoint.life.counters.sum(figure)
+}

@@ -1,0 +1,106 @@
+//! Builds a [`Status`] from the plan, its counters and the journal. Called by the admin API and, through `View`, the binary.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use evenkeel_plan::counters::Counter;
+use evenkeel_plan::health::Outcome;
+use evenkeel_plan::listener::{Bind, ListenerCounters};
+use evenkeel_plan::vitals::Standing;
+use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
+
+use super::latency::latency;
+use super::{ClusterStatus, EndpointState, EndpointStatus, LastCheck, ListenerStatus, Status};
+use crate::journal::{Checked, EndpointKey, Entry, Journal};
+use crate::overview::{Overview, Readiness};
+
+/// The balancer now.
+pub(crate) fn status(overview: &Overview) -> Status {
+    let (plan, readiness) = (overview.plan(), overview.readiness());
+    let clusters = plan.clusters.iter().map(|each| cluster(each, &overview.journal));
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_seconds: overview.started.elapsed().as_secs_f64(),
+        generation: plan.generation,
+        workers: overview.workers,
+        ready: readiness == Readiness::Ready,
+        draining: readiness == Readiness::Draining,
+        listeners: plan.listeners.iter().map(|each| listener(each, &plan)).collect(),
+        clusters: clusters.collect(),
+    }
+}
+
+fn listener(listener: &Listener, plan: &Plan) -> ListenerStatus {
+    let counters = &listener.counters;
+    let cluster = plan.clusters.get(listener.to).map(|cluster| cluster.name.to_string());
+    ListenerStatus {
+        name: listener.name.to_string(),
+        binds: listener.binds.iter().map(Bind::to_string).collect(),
+        cluster: cluster.unwrap_or_default(),
+        connections: counters.sum(|shard| shard.connections.count()),
+        active: counters.shards().map(|shard| shard.connections_active.level()).sum(),
+        requests: counters.shards().fold([0; 5], add_requests).into(),
+    }
+}
+
+fn add_requests(mut totals: [u64; 5], shard: &ListenerCounters) -> [u64; 5] {
+    for by_class in &shard.requests {
+        for (total, counter) in totals.iter_mut().zip(by_class) {
+            *total += Counter::count(counter);
+        }
+    }
+    totals
+}
+
+fn cluster(cluster: &Cluster, journal: &Journal) -> ClusterStatus {
+    let endpoints = cluster.endpoints.iter().map(|each| {
+        let entry = journal.entry(&EndpointKey::new(&cluster.name, &each.name));
+        endpoint(each, entry)
+    });
+    ClusterStatus {
+        name: cluster.name.to_string(),
+        algorithm: cluster.balancer.algorithm().name().to_owned(),
+        endpoints: endpoints.collect(),
+    }
+}
+
+fn endpoint(endpoint: &Endpoint, entry: Entry) -> EndpointStatus {
+    let (vitals, counters) = (&endpoint.life.vitals, &endpoint.life.counters);
+    let (since, why) = entry.change.map(|change| (unix_seconds(change.at), change.reason)).unzip();
+    EndpointStatus {
+        name: endpoint.name.to_string(),
+        address: endpoint.address,
+        state: state(endpoint),
+        reason: entry.unresolved.or(why),
+        since_unix_seconds: since,
+        weight: endpoint.weight,
+        backup: endpoint.backup,
+        in_flight: vitals.in_flight(),
+        requests: counters.sum(|shard| shard.attempts.count()),
+        failures: counters.sum(|shard| shard.failures.count()),
+        latency: latency(counters.shards().map(|shard| &shard.first_byte)),
+        last_check: entry.last_check.map(last_check),
+    }
+}
+
+fn state(endpoint: &Endpoint) -> EndpointState {
+    match (endpoint.address, endpoint.life.vitals.standing()) {
+        (None, _) => EndpointState::Unresolved,
+        (Some(_), Standing::Up) => EndpointState::Up,
+        (Some(_), Standing::Down) => EndpointState::Down,
+        (Some(_), Standing::Unchecked) => EndpointState::Unchecked,
+    }
+}
+
+fn last_check(checked: Checked) -> LastCheck {
+    LastCheck {
+        passed: checked.outcome == Outcome::Pass,
+        detail: checked.detail,
+        at_unix_seconds: unix_seconds(checked.at),
+        took_seconds: checked.took.as_secs_f64(),
+    }
+}
+
+/// Before 1970 only if the machine's clock says so.
+fn unix_seconds(at: SystemTime) -> f64 {
+    at.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}

@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use evenkeel_plan::publish::Publisher;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use super::*;
+use crate::fixture::plan;
+use crate::task::Task;
+
+#[tokio::test]
+async fn ready_means_checked_and_not_draining() {
+    let api = Api::start().await;
+    assert_eq!(api.get("/livez").await.0, 200);
+    for path in ["/readyz", "/healthz"] {
+        let (status, answer) = api.get(path).await;
+        assert_eq!(status, 503, "{path}");
+        assert!(answer.contains("first round of health checks is still running"), "{answer}");
+    }
+    api.first_round.send_replace(true);
+    assert_eq!(api.get("/readyz").await.0, 200);
+    api.overview.drain();
+    let (status, answer) = api.get("/readyz").await;
+    assert!(status == 503 && answer.contains("shutting down"), "{answer}");
+    assert_eq!(api.get("/livez").await.0, 200);
+}
+
+#[tokio::test]
+async fn the_status_reads_back_as_what_it_was() {
+    let api = Api::start().await;
+    let counters = &api.overview.plan().listeners[0].counters;
+    counters.shard(1).requests[0][4].add(2);
+    let (code, answer) = api.get("/api/v1/status").await;
+    assert_eq!(code, 200);
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut read: Status = serde_json::from_str(body).unwrap();
+    let written = status(&api.overview);
+    read.uptime_seconds = written.uptime_seconds;
+    assert_eq!(read, written);
+    assert_eq!((read.listeners[0].requests.server_error, read.workers), (2, 2));
+    let json: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(json["listeners"][0]["requests"]["5xx"], 2);
+    assert_eq!(json["listeners"][0]["cluster"], "api");
+    assert_eq!(json["clusters"][0]["algorithm"], "least-request");
+    assert_eq!(json["clusters"][0]["endpoints"][0]["state"], "unchecked");
+    assert_eq!(json["clusters"][0]["endpoints"][1]["state"], "unresolved");
+}
+
+#[tokio::test]
+async fn metrics_come_with_their_type() {
+    let (status, answer) = Api::start().await.get("/metrics").await;
+    assert_eq!(status, 200);
+    let kind = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+    assert!(answer.contains(kind) && answer.ends_with("# EOF\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn only_reading_is_allowed_and_the_index_helps_the_lost() {
+    let api = Api::start().await;
+    let (status, answer) = api.ask("POST /api/v1/status HTTP/1.1\r\nHost: localhost\r\n").await;
+    assert_eq!(status, 405);
+    assert!(answer.to_ascii_lowercase().contains("\r\nallow: get"), "{answer}");
+    let (status, answer) = api.ask("HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n").await;
+    assert!(status == 200 && answer.ends_with("\r\n\r\n"), "{answer}");
+    let (status, answer) = api.get("/nowhere").await;
+    assert!(status == 404 && answer.contains("/api/v1/status"), "{answer}");
+    assert_eq!(api.get("/").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_rebound_name_is_refused_on_every_path() {
+    let api = Api::start().await;
+    for path in ["/", "/metrics", "/api/v1/status", "/nowhere"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\n");
+        let (status, answer) = api.ask(&request).await;
+        assert_eq!(status, 421, "{path}");
+        assert!(answer.contains("not an address or localhost"), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_finishes_its_head_is_cut_off() {
+    let api = Api::start().await;
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect(api.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: loc").await.unwrap();
+    let mut answer = Vec::new();
+    timeout(Duration::from_secs(120), stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_keep_others_waiting_only_until_they_are_cut_off() {
+    let api = Api::start().await;
+    let mut idle = Vec::new();
+    for _ in 0..64 {
+        idle.push(TcpStream::connect(api.address).await.unwrap());
+    }
+    let begun = Instant::now();
+    assert_eq!(api.get("/livez").await.0, 200);
+    assert_eq!(begun.elapsed().as_secs(), 30, "the 65th has to wait for a slot");
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_refused() {
+    let api = Api::start().await;
+    let field = format!("x: {}\r\n", "a".repeat(40_000));
+    let (status, _) = api.ask(&format!("GET / HTTP/1.1\r\nHost: localhost\r\n{field}")).await;
+    assert_eq!(status, 431);
+}
+
+/// The API on a loopback port, over a plan with one listener and one cluster.
+struct Api {
+    address: SocketAddr,
+    overview: Arc<Overview>,
+    first_round: watch::Sender<bool>,
+    _task: Task,
+}
+
+impl Api {
+    async fn start() -> Self {
+        let mut publisher = Publisher::default();
+        publisher.publish(plan(&[("web", "api")], &[("api", &["10.0.0.1:80", "db:81"])]));
+        let (first_round, done) = watch::channel(false);
+        let overview = Arc::new(Overview::new(publisher.reader(), Arc::default(), done, 2));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _task = Task::spawn(serve(listener, address, Arc::clone(&overview)));
+        Self { address, overview, first_round, _task }
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n", self.address)).await
+    }
+
+    /// Sends a head that lacks its end, returns the status and all that came.
+    async fn ask(&self, head: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("{head}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // Refused before it was read to its end, the connection may end with a reset.
+        drop(timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await.unwrap());
+        let answer = String::from_utf8(answer).unwrap();
+        (answer[9..12].parse().unwrap(), answer)
+    }
+}

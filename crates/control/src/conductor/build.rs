@@ -1,0 +1,122 @@
+//! Config, addresses and the plan before in; the next plan out. Pure; called by the conductor.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use evenkeel_plan::counters::Sharded;
+use evenkeel_plan::endpoint::Life;
+use evenkeel_plan::listener::TrustedProxies;
+use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
+
+use crate::config::{ClusterConfig, Config, EndpointConfig, ListenerConfig};
+
+/// A listener's `to` names no cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownCluster {
+    /// The listener.
+    pub listener: String,
+    /// What it names.
+    pub cluster: String,
+}
+
+impl fmt::Display for UnknownCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "listener {:?} leads to {:?}, which is no cluster", self.listener, self.cluster)
+    }
+}
+
+impl std::error::Error for UnknownCluster {}
+
+/// Builds the plan. What stays the same as `before` is taken over from it: the lives of endpoints and the counters of
+/// listeners by their names, and a cluster or listener in which nothing changed as it is.
+pub(crate) fn build(
+    config: &Config,
+    before: &Plan,
+    workers: usize,
+    address: impl Fn(&str) -> Option<IpAddr>,
+) -> Result<Plan, UnknownCluster> {
+    let clusters = config.clusters.iter().map(|cluster| {
+        let old = before.clusters.iter().find(|old| *old.name == *cluster.name);
+        let new = build_cluster(cluster, old, workers, &address);
+        old.filter(|old| is_same_cluster(old, &new)).cloned().unwrap_or_else(|| Arc::new(new))
+    });
+    let listeners = config.listeners.iter().map(|listener| {
+        let old = before.listeners.iter().find(|old| *old.name == *listener.name);
+        let new = build_listener(listener, config, old, workers)?;
+        Ok(old.filter(|old| is_same_listener(old, &new)).cloned().unwrap_or_else(|| Arc::new(new)))
+    });
+    // The publisher numbers it.
+    Ok(Plan {
+        generation: 0,
+        listeners: listeners.collect::<Result<_, _>>()?,
+        clusters: clusters.collect(),
+    })
+}
+
+fn build_cluster(
+    config: &ClusterConfig,
+    old: Option<&Arc<Cluster>>,
+    workers: usize,
+    address: impl Fn(&str) -> Option<IpAddr>,
+) -> Cluster {
+    let endpoint = |endpoint: &EndpointConfig| {
+        let old = old.and_then(|old| old.endpoints.iter().find(|old| *old.name == *endpoint.name));
+        Endpoint {
+            name: endpoint.name.as_str().into(),
+            address: address(&endpoint.host).map(|ip| SocketAddr::new(ip, endpoint.port)),
+            weight: endpoint.weight,
+            backup: endpoint.backup,
+            life: old.map_or_else(|| Life::new(workers), |old| Arc::clone(&old.life)),
+        }
+    };
+    Cluster {
+        name: config.name.as_str().into(),
+        endpoints: config.endpoints.iter().map(endpoint).collect(),
+        balancer: config.balance.build(),
+        health: config.health.clone(),
+        timeouts: config.timeouts,
+        pool: config.pool,
+    }
+}
+
+fn build_listener(
+    listener: &ListenerConfig,
+    config: &Config,
+    old: Option<&Arc<Listener>>,
+    workers: usize,
+) -> Result<Listener, UnknownCluster> {
+    let to = config.clusters.iter().position(|cluster| cluster.name == listener.to);
+    Ok(Listener {
+        name: listener.name.as_str().into(),
+        binds: listener.binds.clone(),
+        to: to.ok_or_else(|| UnknownCluster {
+            listener: listener.name.clone(),
+            cluster: listener.to.clone(),
+        })?,
+        trusted_proxies: TrustedProxies::new(listener.trusted_proxies.clone()),
+        timeouts: listener.timeouts,
+        limits: listener.limits,
+        counters: old
+            .map_or_else(|| Arc::new(Sharded::new(workers)), |old| Arc::clone(&old.counters)),
+    })
+}
+
+/// Whether workers may go on with the old one, and so with what they remember for it between picks.
+fn is_same_cluster(old: &Cluster, new: &Cluster) -> bool {
+    fn facts(endpoint: &Endpoint) -> (&str, Option<SocketAddr>, u32, bool) {
+        (&endpoint.name, endpoint.address, endpoint.weight, endpoint.backup)
+    }
+    old.endpoints.iter().map(facts).eq(new.endpoints.iter().map(facts))
+        && old.balancer.algorithm() == new.balancer.algorithm()
+        && old.health == new.health
+        && (old.timeouts, old.pool) == (new.timeouts, new.pool)
+}
+
+fn is_same_listener(old: &Listener, new: &Listener) -> bool {
+    (&old.binds, old.to, &old.trusted_proxies) == (&new.binds, new.to, &new.trusted_proxies)
+        && (old.timeouts, old.limits) == (new.timeouts, new.limits)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::health::HealthCheck;
+
+use super::*;
+use crate::fixture::{config, endpoint};
+
+#[test]
+fn names_become_positions_and_addresses() {
+    let config = config(&[("web", "api")], &[("api", &["10.0.0.1:80", "db.internal:81"])]);
+    let plan = build(&config, &Plan::default(), 2, literal).unwrap();
+    let (listener, cluster) = (&plan.listeners[0], &plan.clusters[0]);
+    assert_eq!((&*listener.name, listener.to, &*cluster.name), ("web", 0, "api"));
+    assert_eq!(cluster.endpoints[0].address, Some("10.0.0.1:80".parse().unwrap()));
+    assert_eq!(cluster.endpoints[1].address, None);
+    assert_eq!(cluster.endpoints[1].life.counters.shards().count(), 2);
+}
+
+#[test]
+fn a_listener_that_leads_nowhere_is_an_error_that_names_it() {
+    let config = config(&[("web", "apy")], &[("api", &["10.0.0.1:80"])]);
+    let error = build(&config, &Plan::default(), 1, literal).unwrap_err();
+    assert_eq!(error.to_string(), "listener \"web\" leads to \"apy\", which is no cluster");
+}
+
+#[test]
+fn what_is_the_same_is_taken_over_as_it_is() {
+    let config =
+        config(&[("web", "api")], &[("api", &["10.0.0.1:80"]), ("other", &["10.0.0.2:80"])]);
+    let before = build(&config, &Plan::default(), 1, literal).unwrap();
+    let mut changed = config;
+    changed.clusters[1].balance = Algorithm::RoundRobin;
+    let after = build(&changed, &before, 1, literal).unwrap();
+    assert!(Arc::ptr_eq(&before.listeners[0], &after.listeners[0]));
+    assert!(Arc::ptr_eq(&before.clusters[0], &after.clusters[0]));
+    assert!(!Arc::ptr_eq(&before.clusters[1], &after.clusters[1]));
+}
+
+#[test]
+fn every_change_of_a_cluster_makes_a_new_one_that_keeps_the_lives() {
+    type Change = fn(&mut ClusterConfig);
+    let changes: [Change; 6] = [
+        |cluster| cluster.balance = Algorithm::Random,
+        |cluster| cluster.health = Some(HealthCheck::default()),
+        |cluster| cluster.timeouts.connect *= 2,
+        |cluster| cluster.pool.max_idle += 1,
+        |cluster| cluster.endpoints[0].weight += 1,
+        |cluster| cluster.endpoints[0].backup = true,
+    ];
+    let config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    let before = build(&config, &Plan::default(), 1, literal).unwrap();
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut changed = config.clone();
+        change(&mut changed.clusters[0]);
+        let after = build(&changed, &before, 1, literal).unwrap();
+        let (old, new) = (&before.clusters[0], &after.clusters[0]);
+        assert!(!Arc::ptr_eq(old, new), "change {number}");
+        assert!(Arc::ptr_eq(&old.endpoints[0].life, &new.endpoints[0].life), "change {number}");
+    }
+}
+
+#[test]
+fn lives_go_by_cluster_and_name_and_not_by_position_or_address() {
+    let config =
+        config(&[("web", "api")], &[("api", &["10.0.0.1:80"]), ("other", &["10.0.0.1:80"])]);
+    let before = build(&config, &Plan::default(), 1, literal).unwrap();
+    let mut changed = config;
+    changed.clusters[0].endpoints.insert(0, endpoint("10.0.0.9:80"));
+    let after = build(&changed, &before, 1, literal).unwrap();
+    let life = |plan: &Plan, cluster: usize, at: usize| {
+        Arc::clone(&plan.clusters[cluster].endpoints[at].life)
+    };
+    assert!(Arc::ptr_eq(&life(&before, 0, 0), &life(&after, 0, 1)));
+    assert!(!Arc::ptr_eq(&life(&before, 0, 0), &life(&after, 0, 0)));
+    assert!(!Arc::ptr_eq(&life(&after, 0, 1), &life(&after, 1, 0)), "one address, two lives");
+}
+
+#[test]
+fn a_changed_listener_keeps_its_counters() {
+    let config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    let before = build(&config, &Plan::default(), 1, literal).unwrap();
+    let mut changed = config;
+    changed.listeners[0].limits.header_count += 1;
+    let after = build(&changed, &before, 1, literal).unwrap();
+    assert!(!Arc::ptr_eq(&before.listeners[0], &after.listeners[0]));
+    assert!(Arc::ptr_eq(&before.listeners[0].counters, &after.listeners[0].counters));
+}
+
+fn literal(host: &str) -> Option<IpAddr> {
+    host.parse().ok()
+}

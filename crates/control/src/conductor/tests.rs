@@ -1,0 +1,176 @@
+use std::io;
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use evenkeel_plan::binder::BindError;
+use evenkeel_plan::publish::Reader;
+use tokio::time::timeout;
+
+use super::*;
+use crate::fixture::{config, endpoint};
+use crate::journal::EndpointKey;
+
+#[tokio::test(start_paused = true)]
+async fn a_start_binds_then_publishes_then_accepts() {
+    let (mut conductor, log, mut reader) = conductor(Answers::default());
+    conductor.apply(config(&[("web", "api")], &[("api", &["10.0.0.1:80"])])).await.unwrap();
+    assert_eq!(log.taken(), ["prepare, 0 in force", "commit 1, 1 in force"]);
+    assert_eq!(reader.load().generation, 1);
+    assert_eq!(conductor.plans().borrow().generation, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_cannot_be_bound_changes_nothing() {
+    let (mut conductor, log, mut reader) = conductor(Answers::default());
+    let good = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    conductor.apply(good.clone()).await.unwrap();
+    let before = Arc::clone(reader.load());
+    log.refuse.lock().unwrap().push("extra");
+    let mut bad = config(&[("web", "api"), ("extra", "api")], &[("api", &["10.0.0.2:80"])]);
+    bad.listeners[1].binds =
+        vec!["192.0.2.1:80".parse().map(evenkeel_plan::listener::Bind::Only).unwrap()];
+    let error = conductor.apply(bad).await.unwrap_err();
+    assert!(
+        matches!(&error, ApplyError::Bind(problem) if problem.kind == io::ErrorKind::AddrNotAvailable)
+    );
+    assert!(
+        error.to_string().starts_with("listener \"extra\" cannot listen on 192.0.2.1:80: "),
+        "{error}"
+    );
+    assert!(Arc::ptr_eq(&before, reader.load()));
+    assert_eq!(conductor.config, Some(good));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_found_later_joins_without_touching_the_rest() {
+    let answers = Answers::default();
+    let (mut conductor, _, mut reader) = conductor(answers.clone());
+    let journal = Arc::clone(&conductor.journal);
+    conductor
+        .apply(config(&[("web", "api")], &[("api", &["10.0.0.1:80", "db:81"])]))
+        .await
+        .unwrap();
+    let before = Arc::clone(reader.load());
+    let key = EndpointKey::new("api", "db:81");
+    let why = journal.entry(&key).unresolved;
+    assert_eq!(why.as_deref(), Some("name does not resolve: no such name"));
+
+    answers.set(Ok("10.0.0.7"));
+    let mut plans = conductor.plans();
+    plans.borrow_and_update();
+    let running = tokio::spawn(conductor.run());
+    timeout(Duration::from_secs(60), plans.changed()).await.unwrap().unwrap();
+    let after = Arc::clone(reader.load());
+    assert_eq!(after.generation, 2);
+    assert_eq!(after.clusters[0].endpoints[1].address, Some("10.0.0.7:81".parse().unwrap()));
+    for (old, new) in before.clusters[0].endpoints.iter().zip(&after.clusters[0].endpoints) {
+        assert!(Arc::ptr_eq(&old.life, &new.life));
+    }
+    assert!(Arc::ptr_eq(&before.listeners[0], &after.listeners[0]));
+    assert_eq!(journal.entry(&key).unresolved, None);
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_fails_in_other_words_is_explained_anew_and_publishes_nothing() {
+    let answers = Answers::default();
+    let (mut conductor, _, mut reader) = conductor(answers.clone());
+    let journal = Arc::clone(&conductor.journal);
+    conductor.apply(config(&[("web", "api")], &[("api", &["db:81"])])).await.unwrap();
+    answers.set(Err("no server answers"));
+    let running = tokio::spawn(conductor.run());
+    let key = EndpointKey::new("api", "db:81");
+    let explained = async {
+        while !journal.entry(&key).unresolved.unwrap().ends_with("no server answers") {
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), explained).await.unwrap();
+    assert_eq!(reader.load().generation, 1);
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_of_a_refused_config_are_not_followed_and_those_in_force_are() {
+    let answers = Answers::default();
+    answers.set(Ok("10.0.0.7"));
+    let (mut conductor, log, _) = conductor(answers);
+    conductor.apply(config(&[("web", "api")], &[("api", &["db:81"])])).await.unwrap();
+    log.refuse.lock().unwrap().push("web");
+    let mut bad = config(&[("web", "api")], &[("api", &["db:81"])]);
+    bad.clusters[0].endpoints.push(endpoint("new:81"));
+    conductor.apply(bad).await.unwrap_err();
+    assert_eq!(conductor.resolver.known("new"), Known::Not);
+    assert_eq!(conductor.resolver.known("db"), Known::At("10.0.0.7".parse().unwrap()));
+}
+
+fn conductor(answers: Answers) -> (Conductor<Answers>, Arc<Log>, Reader) {
+    let publisher = Publisher::default();
+    let (reader, log) = (publisher.reader(), Arc::new(Log::default()));
+    let binder = Box::new(Recorder { log: Arc::clone(&log), reader: publisher.reader() });
+    let parts = Parts { publisher, binder, workers: 1 };
+    (Conductor::new(parts, answers, Arc::default()), log, reader)
+}
+
+/// One answer for every name.
+#[derive(Clone, Debug)]
+struct Answers(Arc<Mutex<Result<IpAddr, &'static str>>>);
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Err("no such name"))))
+    }
+}
+
+impl Answers {
+    fn set(&self, answer: Result<&str, &'static str>) {
+        *self.0.lock().unwrap() = answer.map(|text| text.parse().unwrap());
+    }
+}
+
+impl Lookup for Answers {
+    async fn lookup(&self, _host: &str) -> io::Result<Vec<IpAddr>> {
+        self.0.lock().unwrap().map(|address| vec![address]).map_err(io::Error::other)
+    }
+}
+
+/// Writes down what is asked of it, and which plan is in force at that moment.
+struct Recorder {
+    log: Arc<Log>,
+    reader: Reader,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    /// Listeners that cannot be bound.
+    refuse: Mutex<Vec<&'static str>>,
+}
+
+impl Log {
+    fn taken(&self) -> Vec<String> {
+        std::mem::take(&mut self.lines.lock().unwrap())
+    }
+}
+
+impl Binder for Recorder {
+    fn prepare(&mut self, plan: &Plan) -> Result<(), BindError> {
+        let in_force = self.reader.load().generation;
+        self.log.lines.lock().unwrap().push(format!("prepare, {in_force} in force"));
+        let refuse = self.log.refuse.lock().unwrap();
+        match plan.listeners.iter().find(|listener| refuse.contains(&&*listener.name)) {
+            None => Ok(()),
+            Some(listener) => Err(BindError {
+                listener: listener.name.clone(),
+                bind: listener.binds[0],
+                source: io::ErrorKind::AddrNotAvailable.into(),
+            }),
+        }
+    }
+
+    fn commit(&mut self, plan: &Arc<Plan>) {
+        let (new, in_force) = (plan.generation, self.reader.load().generation);
+        self.log.lines.lock().unwrap().push(format!("commit {new}, {in_force} in force"));
+    }
+}

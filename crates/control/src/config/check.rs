@@ -1,0 +1,166 @@
+//! What can be said only about a config as a whole: references, names and addresses used twice, clusters of nothing.
+
+use std::collections::{HashMap, HashSet};
+
+use toml::Spanned;
+
+use super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
+use super::draft::{ClusterDraft, Draft, EndpointsDraft, ListenerDraft, Target};
+use super::model::EndpointConfig;
+use super::suggest;
+
+mod binds;
+
+/// Checks everything.
+pub(super) fn check(draft: &Draft, sink: &Sink) {
+    if draft.listeners.is_empty() {
+        sink.report(no_listener());
+    }
+    for cluster in draft.clusters.iter().chain(draft.listeners.iter().filter_map(own)) {
+        check_endpoints(cluster, sink);
+    }
+    check_references(draft, sink);
+    binds::check(draft, sink);
+}
+
+fn own(listener: &ListenerDraft) -> Option<&ClusterDraft> {
+    match &listener.target {
+        Target::Own(cluster) => Some(cluster),
+        Target::Named(_) | Target::Missing => None,
+    }
+}
+
+fn no_listener() -> Diagnostic {
+    Diagnostic::new(Code::NoListener, "there is nothing to listen on").help(
+        "the shortest config is:\n\n           \
+         [listener.web]\n           bind = \":8080\"\n           \
+         to = [\"127.0.0.1:9001\", \"127.0.0.1:9002\"]",
+    )
+}
+
+// === Endpoints ===
+
+fn check_endpoints(cluster: &ClusterDraft, sink: &Sink) {
+    let EndpointsDraft { list, written, span } = &cluster.endpoints;
+    let name = quoted(cluster.name.get_ref());
+    check_duplicates(list, &name, sink);
+    let all = |is: fn(&EndpointConfig) -> bool| {
+        list.len() == *written && list.iter().all(|endpoint| is(endpoint.get_ref()))
+    };
+    let problem = if *written == 0 {
+        Diagnostic::new(Code::NoEndpoints, format!("cluster {name} has no endpoints"))
+            .label("is empty")
+            .help("as in [\"10.0.0.1:8080\", \"10.0.0.2:8080\"]")
+    } else if all(|endpoint| endpoint.weight == 0) {
+        Diagnostic::new(
+            Code::AllWeightsZero,
+            format!("no endpoint of cluster {name} weighs anything"),
+        )
+        .label("every weight is 0")
+        .help("an endpoint of weight 0 gets no work; give at least one a weight")
+    } else if all(|endpoint| endpoint.backup) {
+        Diagnostic::new(Code::OnlyBackups, format!("cluster {name} has only backups"))
+            .label("every endpoint is a backup")
+            .help("they will be used as if none were; leave out `backup`")
+    } else {
+        return;
+    };
+    sink.report(problem.at(span.clone()));
+}
+
+fn check_duplicates(list: &[Spanned<EndpointConfig>], cluster: &str, sink: &Sink) {
+    let mut seen: HashMap<&str, Span> = HashMap::new();
+    for endpoint in list {
+        let name = endpoint.get_ref().name.as_str();
+        let Some(first) = seen.get(name) else {
+            seen.insert(name, endpoint.span());
+            continue;
+        };
+        let message = format!("cluster {cluster} has endpoint {} twice", quoted(name));
+        let problem = Diagnostic::new(Code::DuplicateEndpoint, message)
+            .label("already listed")
+            .help("to give it more work, give it a weight")
+            .related(first.clone(), "first here");
+        sink.report(problem.at(endpoint.span()));
+    }
+}
+
+// === References ===
+
+fn check_references(draft: &Draft, sink: &Sink) {
+    let mut used = HashSet::new();
+    let mut all_found = true;
+    for listener in &draft.listeners {
+        match &listener.target {
+            Target::Own(own) => {
+                all_found &= own.endpoints.list.len() == own.endpoints.written;
+                check_collision(draft, own, sink);
+            }
+            Target::Missing => all_found = false,
+            Target::Named(name) if cluster(draft, name.get_ref()).is_some() => {
+                used.insert(name.get_ref());
+            }
+            Target::Named(name) => {
+                all_found = false;
+                sink.report(unknown_cluster(draft, listener, name));
+            }
+        }
+    }
+    // What looks unused may be what a wrong `to` was meant to be.
+    let unused = draft.clusters.iter().filter(|cluster| !used.contains(cluster.name.get_ref()));
+    for cluster in unused.filter(|_| all_found) {
+        let message = format!("nothing sends to cluster {}", quoted(cluster.name.get_ref()));
+        let problem = Diagnostic::new(Code::UnusedCluster, message).label("is not used");
+        let help = format!("a listener sends to it with `to = \"{}\"`", cluster.name.get_ref());
+        sink.report(problem.help(help).at(cluster.name.span()));
+    }
+}
+
+fn cluster<'a>(draft: &'a Draft, name: &str) -> Option<&'a ClusterDraft> {
+    draft.clusters.iter().find(|cluster| cluster.name.get_ref() == name)
+}
+
+fn check_collision(draft: &Draft, own: &ClusterDraft, sink: &Sink) {
+    let Some(cluster) = cluster(draft, own.name.get_ref()) else { return };
+    let name = own.name.get_ref();
+    let message = format!("there are two clusters of the name {}", quoted(name));
+    let problem = Diagnostic::new(Code::NameCollision, message)
+        .label("also the name of a listener's own endpoints")
+        .related(own.name.span(), "the listener is here")
+        .help(format!("rename one of them, or write `to = \"{name}\"` in the listener"));
+    sink.report(problem.at(cluster.name.span()));
+}
+
+fn unknown_cluster(draft: &Draft, listener: &ListenerDraft, name: &Spanned<String>) -> Diagnostic {
+    let word = name.get_ref().as_str();
+    let message = format!(
+        "listener {} sends to cluster {}, which does not exist",
+        quoted(listener.name.get_ref()),
+        quoted(word)
+    );
+    let problem = Diagnostic::new(Code::UnknownCluster, message).at(name.span());
+    let names: Vec<&str> =
+        draft.clusters.iter().map(|cluster| cluster.name.get_ref().as_str()).collect();
+    if let Some(cluster) =
+        suggest::closest(word, names.iter().copied()).and_then(|name| cluster(draft, name))
+    {
+        return problem
+            .label(format!("did you mean `{}`?", cluster.name.get_ref()))
+            .related(cluster.name.span(), "it is here");
+    }
+    let problem = problem.label("unknown");
+    if draft.listeners.iter().filter_map(own).any(|own| own.name.get_ref() == word) {
+        return problem.help(format!(
+            "the endpoints of listener `{word}` are its own; to share them, move them to a `[cluster.NAME]`"
+        ));
+    }
+    match names.as_slice() {
+        [] if word.contains('.') => {
+            problem.help(format!("if it is an endpoint, add its port: \"{word}:8080\""))
+        }
+        [] => problem.help(format!(
+            "add a `[cluster.{word}]`, or, if it is an endpoint, its port: \"{word}:8080\""
+        )),
+        _ => problem.help(format!("there are: {}", names.join(", "))),
+    }
+}

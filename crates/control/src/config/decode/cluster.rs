@@ -1,0 +1,51 @@
+//! `[cluster.NAME]`: a named set of endpoints, and how to use it.
+
+use std::ops::RangeInclusive;
+
+use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use toml::Spanned;
+
+use super::super::draft::{ClusterDraft, EndpointsDraft};
+use super::super::section::Section;
+use super::{balance, endpoint, health};
+
+/// Reads one cluster.
+pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterDraft {
+    ClusterDraft {
+        name,
+        endpoints: endpoints(section),
+        balance: balance::read(section.optional("balance")),
+        health: health::read(section.optional("health")),
+        timeouts: section.table("timeouts", timeouts).unwrap_or_default(),
+        pool: section.table("pool", pool).unwrap_or_default(),
+    }
+}
+
+fn endpoints(section: &mut Section<'_>) -> EndpointsDraft {
+    let help = "as in `endpoints = [\"10.0.0.1:8080\", \"10.0.0.2:8080\"]`";
+    match section.required("endpoints", help) {
+        Some(field) => endpoint::list(&field),
+        // One that could not be read stands for those that are missing, so that their absence is reported once.
+        None => EndpointsDraft { list: Vec::new(), written: 1, span: section.span() },
+    }
+}
+
+fn timeouts(section: &mut Section<'_>) -> UpstreamTimeouts {
+    let default = UpstreamTimeouts::default();
+    UpstreamTimeouts {
+        connect: section.duration("connect", default.connect),
+        first_byte: section.duration("first_byte", default.first_byte),
+        idle: section.duration("idle", default.idle),
+    }
+}
+
+fn pool(section: &mut Section<'_>) -> PoolLimits {
+    let default = PoolLimits::default();
+    PoolLimits {
+        idle: section.duration("idle", default.idle),
+        max_idle: section.integer("max_idle", MAX_IDLE, default.max_idle),
+    }
+}
+
+/// No machine has more ports towards one endpoint. 0 keeps none.
+const MAX_IDLE: RangeInclusive<u64> = 0..=65_535;

@@ -1,0 +1,147 @@
+//! `[listener.NAME]`: where to accept, and what may come in there.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::listener::{Bind, DownstreamTimeouts, HeadLimits};
+use evenkeel_proto::http1::FIELDS_MAX;
+use ipnet::IpNet;
+use toml::Spanned;
+
+use super::super::diagnostic::{Code, Diagnostic};
+use super::super::draft::{ClusterDraft, ListenerDraft, Target};
+use super::super::section::{Field, Section};
+use super::super::{address, units};
+use super::{balance, endpoint, health};
+
+/// Reads one listener.
+pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ListenerDraft {
+    if let Some(protocol) = section.optional("protocol") {
+        protocol.word(&PROTOCOLS, &PROTOCOLS_LATER);
+    }
+    ListenerDraft {
+        binds: binds(section),
+        target: target(&name, section),
+        trusted_proxies: trusted_proxies(section),
+        timeouts: section.table("timeouts", timeouts).unwrap_or_default(),
+        limits: section.table("limits", limits).unwrap_or_default(),
+        name,
+    }
+}
+
+fn binds(section: &mut Section<'_>) -> Vec<Spanned<Bind>> {
+    let Some(field) = section.required("bind", "as in `bind = \":8080\"`") else {
+        return Vec::new();
+    };
+    let items = field.items("an address");
+    if items.is_empty() {
+        let problem =
+            Diagnostic::new(Code::MissingKey, format!("{} listens nowhere", section.title()));
+        field.report(problem.label("is empty").help("as in `bind = \":8080\"`"));
+    }
+    let read = |item: &Field<'_>| {
+        let bind = item.parsed("a string", address::parse_bind)?;
+        Some(Spanned::new(item.span(), bind))
+    };
+    items.iter().filter_map(read).collect()
+}
+
+/// A name leads to a cluster; anything with a port, or a list, is endpoints, and then the keys of a cluster that people
+/// want most may stand here, too.
+fn target(name: &Spanned<String>, section: &mut Section<'_>) -> Target {
+    let (balance, health) = (section.optional("balance"), section.optional("health"));
+    let Some(to) = section.required("to", TO_HELP) else { return Target::Missing };
+    if let Some(cluster) = to.value().as_str().filter(|text| is_cluster_name(text)) {
+        for field in [&balance, &health].into_iter().flatten() {
+            field.report_misplaced(&format!(
+                "it belongs to `[cluster.{cluster}]`, to which this listener sends"
+            ));
+        }
+        return Target::Named(Spanned::new(to.span(), cluster.to_owned()));
+    }
+    Target::Own(Box::new(ClusterDraft {
+        name: name.clone(),
+        endpoints: endpoint::list(&to),
+        balance: balance::read(balance),
+        health: health::read(health),
+        timeouts: UpstreamTimeouts::default(),
+        pool: PoolLimits::default(),
+    }))
+}
+
+/// Whether `to` names a cluster. An address whose port was forgotten does not: its mistake is the port.
+fn is_cluster_name(to: &str) -> bool {
+    let is_port = to.bytes().all(|byte| byte.is_ascii_digit());
+    !is_port && !to.contains(':') && to.parse::<IpAddr>().is_err()
+}
+
+fn trusted_proxies(section: &mut Section<'_>) -> Vec<IpNet> {
+    let Some(field) = section.optional("trusted_proxies") else { return Vec::new() };
+    let read = |item: &Field<'_>| {
+        let network = item.parsed("a network in a string", address::parse_network)?;
+        if network.prefix_len() == 0 {
+            item.report(trusts_everybody());
+        }
+        Some(network)
+    };
+    field.items("a network").iter().filter_map(read).collect()
+}
+
+fn trusts_everybody() -> Diagnostic {
+    Diagnostic::new(Code::TrustsEverybody, "every client is a trusted proxy")
+        .label("contains every address")
+        .help("any client can now claim any address in X-Forwarded-For; list the networks of your proxies")
+}
+
+fn timeouts(section: &mut Section<'_>) -> DownstreamTimeouts {
+    let default = DownstreamTimeouts::default();
+    DownstreamTimeouts {
+        header: section.duration("header", default.header),
+        body: section.duration("body", default.body),
+        keep_alive: section.duration("keep_alive", default.keep_alive),
+        write: section.duration("write", default.write),
+    }
+}
+
+fn limits(section: &mut Section<'_>) -> HeadLimits {
+    let default = HeadLimits::default();
+    HeadLimits {
+        header_bytes: size(section, "header_bytes", default.header_bytes),
+        header_count: section.integer("header_count", HEADER_COUNT, default.header_count),
+        target_bytes: size(section, "target_bytes", default.target_bytes),
+    }
+}
+
+fn size(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
+    let (least, most) = HEAD_BYTES;
+    let bounded = |text: &str| match units::parse_size(text)?.try_into() {
+        Ok(bytes) if (least..=most).contains(&bytes) => Ok(bytes),
+        _ => {
+            let label = format!(
+                "wants {} to {}",
+                units::format_size(least as u64),
+                units::format_size(most as u64)
+            );
+            Err(Diagnostic::new(Code::OutOfBounds, format!("`{key}` is out of bounds"))
+                .label(label))
+        }
+    };
+    let field = section.optional(key);
+    field.and_then(|field| field.parsed("a size in quotes", bounded)).unwrap_or(default)
+}
+
+const TO_HELP: &str =
+    "as in `to = [\"10.0.0.1:8080\", \"10.0.0.2:8080\"]`, or `to = \"api\"` with a `[cluster.api]`";
+
+/// What listeners can speak.
+pub(in super::super) const PROTOCOLS: [&str; 1] = ["http"];
+
+/// What they will be able to speak.
+pub(in super::super) const PROTOCOLS_LATER: [&str; 4] = ["https", "tcp", "tls", "udp"];
+
+/// Browsers send about 20 fields; below 8 nothing useful gets through, and each costs memory per connection.
+const HEADER_COUNT: RangeInclusive<u64> = 8..=FIELDS_MAX as u64;
+
+/// A head is held in memory for every connection that is sending one.
+const HEAD_BYTES: (usize, usize) = (256, 1024 * 1024);

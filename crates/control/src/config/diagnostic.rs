@@ -1,0 +1,228 @@
+//! What is wrong with a config, in words for people, with the place and the way out. Every module of `config` reports these.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Range;
+
+use super::report::{Report, Source};
+
+/// A stretch of the source, in bytes.
+pub type Span = Range<usize>;
+
+/// One mistake, or one thing that was surely not meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What kind of mistake; also says how bad it is.
+    pub code: Code,
+    /// What is wrong.
+    pub message: Box<str>,
+    /// Where; `None` when it is about the file as a whole.
+    pub span: Option<Span>,
+    /// What stands beside the caret; may be empty.
+    pub label: Box<str>,
+    /// What to do about it.
+    pub help: Option<Box<str>>,
+    /// Another place that has to do with it, and what is there.
+    pub related: Option<(Span, Box<str>)>,
+}
+
+/// Whether a config can be used in spite of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// It cannot.
+    Error,
+    /// It can, but it will hardly do what was meant.
+    Warning,
+}
+
+/// The kinds of mistakes. A number never changes its meaning; from 900 on they are warnings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Code {
+    /// There is no such file.
+    FileAbsent = 1,
+    /// The file cannot be read.
+    FileUnreadable = 2,
+    /// The file is not text in UTF-8.
+    FileNotText = 3,
+    /// Not TOML.
+    Syntax = 100,
+    /// A key that does not exist here.
+    UnknownKey = 101,
+    /// A string where a number belongs, and so on.
+    WrongType = 102,
+    /// A key that has to be there is not.
+    MissingKey = 103,
+    /// A number, duration or size that is too large or too small.
+    OutOfBounds = 104,
+    /// Not a duration.
+    BadDuration = 105,
+    /// Not a size.
+    BadSize = 106,
+    /// Not a share.
+    BadShare = 107,
+    /// A word that is not one of those possible here.
+    UnknownWord = 108,
+    /// A right word, but this version cannot do it.
+    Unsupported = 109,
+    /// A key that does not go with what another key says.
+    MisplacedKey = 110,
+    /// A name of a listener or cluster that could be mistaken for something else.
+    BadName = 111,
+    /// Neither an address nor a name with a port.
+    BadAddress = 201,
+    /// An address without a port.
+    PortMissing = 202,
+    /// A port that does not exist.
+    PortOutOfRange = 203,
+    /// Not a network.
+    BadNetwork = 204,
+    /// Not the path of a URL, or not the name of a host, or not a method.
+    BadRequestPart = 205,
+    /// Not a status, nor a range of them.
+    BadStatus = 206,
+    /// Nothing to listen on.
+    NoListener = 301,
+    /// A cluster of nothing.
+    NoEndpoints = 302,
+    /// Endpoints of which none may be used.
+    AllWeightsZero = 303,
+    /// The same endpoint twice in a cluster.
+    DuplicateEndpoint = 304,
+    /// A reference to a cluster that does not exist.
+    UnknownCluster = 305,
+    /// Two listeners on one address.
+    DuplicateBind = 306,
+    /// A cluster and a listener with endpoints of its own share a name.
+    NameCollision = 307,
+    /// Checks overlap.
+    IntervalBelowTimeout = 901,
+    /// A cluster that nothing uses.
+    UnusedCluster = 902,
+    /// Everybody may claim to be any client.
+    TrustsEverybody = 903,
+    /// A listener that sends to itself.
+    SendsToItself = 904,
+    /// Only backups, so none is one.
+    OnlyBackups = 905,
+}
+
+// === impl Diagnostic ===
+
+impl Diagnostic {
+    /// A mistake, for now without a place.
+    pub(super) fn new(code: Code, message: impl Into<Box<str>>) -> Self {
+        let message = message.into();
+        Self { code, message, span: None, label: Box::default(), help: None, related: None }
+    }
+
+    /// Says where it is.
+    pub(super) fn at(mut self, span: Span) -> Self {
+        self.span = Some(span);
+        self
+    }
+
+    /// Puts `label` beside the caret.
+    pub(super) fn label(mut self, label: impl Into<Box<str>>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// Says what to do about it.
+    pub(super) fn help(mut self, help: impl Into<Box<str>>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Points to another place as well.
+    pub(super) fn related(mut self, span: Span, what: impl Into<Box<str>>) -> Self {
+        self.related = Some((span, what.into()));
+        self
+    }
+
+    /// How bad it is.
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+}
+
+// === impl Code ===
+
+impl Code {
+    /// How bad it is.
+    pub const fn severity(self) -> Severity {
+        if self as u16 >= Self::IntervalBelowTimeout as u16 {
+            Severity::Warning
+        } else {
+            Severity::Error
+        }
+    }
+
+    /// Whether it says that something is *not* there, which a file that is only partly understood cannot prove.
+    pub(super) const fn claims_absence(self) -> bool {
+        matches!(
+            self,
+            Self::MissingKey
+                | Self::NoListener
+                | Self::NoEndpoints
+                | Self::AllWeightsZero
+                | Self::UnknownCluster
+                | Self::UnusedCluster
+                | Self::OnlyBackups
+        )
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EK{:04}", *self as u16)
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// Collects diagnostics, so that decoding goes on after the first. Shared by all that read one source.
+#[derive(Debug, Default)]
+pub(super) struct Sink(RefCell<Vec<Diagnostic>>);
+
+impl Sink {
+    /// Notes a mistake.
+    pub(super) fn report(&self, diagnostic: Diagnostic) {
+        self.0.borrow_mut().push(diagnostic);
+    }
+
+    /// The value; or its mistake is noted as being at `span`.
+    pub(super) fn take<T>(&self, result: Result<T, Diagnostic>, span: Span) -> Option<T> {
+        result.map_err(|diagnostic| self.report(diagnostic.at(span))).ok()
+    }
+
+    /// All that was noted.
+    pub(super) fn into_report(self, source: Source) -> Report {
+        Report::new(source, self.0.into_inner())
+    }
+
+    /// What was noted and `keep` wants.
+    pub(super) fn retain(&self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.0.borrow_mut().retain(keep);
+    }
+}
+
+/// A word of the user's as messages quote it: in backticks, in one line, not too long, and visible even if empty.
+pub(super) fn quoted(word: &str) -> String {
+    let mut short: String =
+        word.chars().take(QUOTED_CHARS_MAX).flat_map(char::escape_debug).collect();
+    if word.chars().nth(QUOTED_CHARS_MAX).is_some() {
+        short.push('…');
+    }
+    if short.is_empty() { "\"\"".to_owned() } else { format!("`{short}`") }
+}
+
+/// Longer words would push the message off the line; the excerpt below it shows the rest.
+const QUOTED_CHARS_MAX: usize = 48;

@@ -1,0 +1,126 @@
+//! A config that is decoded but not yet checked as a whole. It keeps the places of what the checks may have to point to.
+//! `decode` makes it from a file, `serve_line` from a command line, `check` judges it.
+
+use std::time::Duration;
+
+use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::health::HealthCheck;
+use evenkeel_plan::listener::{Bind, DownstreamTimeouts, HeadLimits};
+use ipnet::IpNet;
+use toml::Spanned;
+
+use super::diagnostic::Span;
+use super::model::{
+    AdminBind, ClusterConfig, Config, EndpointConfig, ListenerConfig, LogLevel, WorkerCount,
+};
+
+/// See [`Config`].
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) workers: WorkerCount,
+    pub(super) drain: Duration,
+    pub(super) listeners: Vec<ListenerDraft>,
+    pub(super) clusters: Vec<ClusterDraft>,
+    pub(super) admin: AdminBind,
+    /// Where `admin` is written, if it is.
+    pub(super) admin_span: Option<Span>,
+    pub(super) log_level: LogLevel,
+}
+
+/// See [`ListenerConfig`].
+#[derive(Debug)]
+pub(super) struct ListenerDraft {
+    pub(super) name: Spanned<String>,
+    pub(super) binds: Vec<Spanned<Bind>>,
+    pub(super) target: Target,
+    pub(super) trusted_proxies: Vec<IpNet>,
+    pub(super) timeouts: DownstreamTimeouts,
+    pub(super) limits: HeadLimits,
+}
+
+/// Where a listener sends to.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// To a cluster that is defined elsewhere.
+    Named(Spanned<String>),
+    /// To a cluster of its own.
+    Own(Box<ClusterDraft>),
+    /// It does not say; that is reported already.
+    Missing,
+}
+
+/// See [`ClusterConfig`].
+#[derive(Debug)]
+pub(super) struct ClusterDraft {
+    pub(super) name: Spanned<String>,
+    pub(super) endpoints: EndpointsDraft,
+    pub(super) balance: Algorithm,
+    pub(super) health: Option<HealthCheck>,
+    pub(super) timeouts: UpstreamTimeouts,
+    pub(super) pool: PoolLimits,
+}
+
+/// The endpoints of a cluster.
+#[derive(Debug, Default)]
+pub(super) struct EndpointsDraft {
+    /// Those that could be understood.
+    pub(super) list: Vec<Spanned<EndpointConfig>>,
+    /// How many were written down.
+    pub(super) written: usize,
+    /// Where the list is.
+    pub(super) span: Span,
+}
+
+impl Draft {
+    /// The config that this becomes when nothing was wrong with it.
+    pub(super) fn finish(self) -> Config {
+        let mut clusters: Vec<_> = self.clusters.into_iter().map(ClusterDraft::finish).collect();
+        let mut listeners = Vec::with_capacity(self.listeners.len());
+        for listener in self.listeners {
+            let (listener, own) = listener.finish();
+            listeners.push(listener);
+            clusters.extend(own);
+        }
+        Config {
+            workers: self.workers,
+            drain: self.drain,
+            listeners,
+            clusters,
+            admin: self.admin,
+            log_level: self.log_level,
+        }
+    }
+}
+
+impl ListenerDraft {
+    fn finish(self) -> (ListenerConfig, Option<ClusterConfig>) {
+        let (to, own) = match self.target {
+            Target::Named(name) => (name.into_inner(), None),
+            Target::Own(cluster) => (cluster.name.get_ref().clone(), Some(cluster.finish())),
+            Target::Missing => (String::new(), None),
+        };
+        let listener = ListenerConfig {
+            name: self.name.into_inner(),
+            binds: self.binds.into_iter().map(Spanned::into_inner).collect(),
+            to,
+            trusted_proxies: self.trusted_proxies,
+            timeouts: self.timeouts,
+            limits: self.limits,
+        };
+        (listener, own)
+    }
+}
+
+impl ClusterDraft {
+    fn finish(self) -> ClusterConfig {
+        ClusterConfig {
+            name: self.name.into_inner(),
+            endpoints: self.endpoints.list.into_iter().map(Spanned::into_inner).collect(),
+            balance: self.balance,
+            health: self.health,
+            timeouts: self.timeouts,
+            pool: self.pool,
+        }
+    }
+}

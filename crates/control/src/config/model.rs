@@ -1,0 +1,137 @@
+//! What a config says once it is decoded, defaulted and checked: the conductor makes plans from it.
+//!
+//! Names are still names here: nothing is resolved, bound or opened.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::health::HealthCheck;
+use evenkeel_plan::listener::{Bind, DownstreamTimeouts, HeadLimits};
+use ipnet::IpNet;
+
+/// A checked config: every reference leads somewhere, every value is in its bounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// How many workers to run.
+    pub workers: WorkerCount,
+    /// How long running exchanges may take to finish at a stop.
+    pub drain: Duration,
+    /// At least one.
+    pub listeners: Vec<ListenerConfig>,
+    /// Those of `[cluster.*]`, and one for each listener that lists endpoints itself, named after it.
+    pub clusters: Vec<ClusterConfig>,
+    /// Where the admin API listens.
+    pub admin: AdminBind,
+    /// How much is logged.
+    pub log_level: LogLevel,
+}
+
+/// How many workers to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WorkerCount {
+    /// One per core.
+    #[default]
+    Auto,
+    /// So many; at least 1.
+    Fixed(usize),
+}
+
+/// Where the admin API listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminBind {
+    /// Nowhere.
+    Off,
+    /// There, and nowhere else: if the address is taken, that is an error.
+    Fixed(SocketAddr),
+    /// There if it is free, else at a free port of the same address. Only for `serve` and `demo`, which print it.
+    Preferred(SocketAddr),
+}
+
+impl AdminBind {
+    /// Where the admin API listens unless it is told otherwise: not to be reached from other machines.
+    pub const DEFAULT_ADDRESS: SocketAddr =
+        SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9900));
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What broke.
+    Error,
+    /// And what looks wrong.
+    Warn,
+    /// And what changed.
+    #[default]
+    Info,
+    /// And why.
+    Debug,
+    /// And every step.
+    Trace,
+}
+
+impl LogLevel {
+    /// Every level, from the quietest.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
+    /// The name in config.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// An address to accept on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// The `web` of `[listener.web]`.
+    pub name: String,
+    /// At least one.
+    pub binds: Vec<Bind>,
+    /// The name of a cluster in [`Config::clusters`].
+    pub to: String,
+    /// Whose word about the client is believed: [`evenkeel_plan::listener::TrustedProxies::new`] takes them.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long a client may take.
+    pub timeouts: DownstreamTimeouts,
+    /// How much a client may send.
+    pub limits: HeadLimits,
+}
+
+/// A named set of endpoints.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterConfig {
+    /// The `api` of `[cluster.api]`.
+    pub name: String,
+    /// At least one; at least one of them weighs something.
+    pub endpoints: Vec<EndpointConfig>,
+    /// How to choose among them.
+    pub balance: Algorithm,
+    /// How to check them; `None` when switched off.
+    pub health: Option<HealthCheck>,
+    /// How long to wait for them.
+    pub timeouts: UpstreamTimeouts,
+    /// How many idle connections to keep.
+    pub pool: PoolLimits,
+}
+
+/// One endpoint of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointConfig {
+    /// As written: `127.0.0.1:9001`, `[::1]:9001`, `db.internal:5432`. Unique in its cluster.
+    pub name: String,
+    /// The host part of `name`, without brackets: an address or a DNS name.
+    pub host: String,
+    /// The port of `name`.
+    pub port: u16,
+    /// At most [`evenkeel_plan::limits::WEIGHT_MAX`].
+    pub weight: u32,
+    /// Used only while no other endpoint can be.
+    pub backup: bool,
+}

@@ -1,0 +1,172 @@
+//! Everything that is wrong with one source, and how it is shown: each mistake with its line and a caret under it.
+
+use std::fmt;
+
+use super::diagnostic::{Diagnostic, Severity, Span};
+
+mod excerpt;
+
+use excerpt::Excerpt;
+
+/// What was read: a file, or a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file as it was named by whoever asked for it.
+    pub name: String,
+    /// All of it; empty if it could not be read.
+    pub text: String,
+}
+
+/// Everything that is wrong with one source, in the order of the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    source: Source,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Puts a colour around a word, or does not.
+#[derive(Clone, Copy)]
+struct Paint {
+    colour: bool,
+}
+
+// === impl Source ===
+
+impl Source {
+    /// Line and column of a byte, both from 1; the column counts characters.
+    pub fn position(&self, byte: usize) -> (usize, usize) {
+        let before = &self.text[..self.text.floor_char_boundary(byte)];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.matches('\n').count() + 1;
+        (line, before[line_start..].chars().count() + 1)
+    }
+}
+
+// === impl Report ===
+
+impl Report {
+    pub(super) fn new(source: Source, mut diagnostics: Vec<Diagnostic>) -> Self {
+        diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| span.start));
+        Self { source, diagnostics }
+    }
+
+    /// What it is about.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// What is wrong, in the order of the source; what is about the whole of it comes first.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// How many errors there are.
+    pub fn errors(&self) -> usize {
+        self.count(Severity::Error)
+    }
+
+    /// How many warnings there are.
+    pub fn warnings(&self) -> usize {
+        self.count(Severity::Warning)
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    /// As people read it, several lines for each mistake and one that counts them; in colour if asked.
+    pub fn render(&self, colour: bool) -> String {
+        let paint = Paint { colour };
+        let mut text = String::new();
+        for diagnostic in &self.diagnostics {
+            text.push_str(&self.render_one(diagnostic, paint));
+            text.push('\n');
+        }
+        text.push_str(&self.summary());
+        text
+    }
+
+    fn render_one(&self, diagnostic: &Diagnostic, paint: Paint) -> String {
+        let severity = diagnostic.severity();
+        let head = paint.severity(severity, &format!("{severity}[{}]", diagnostic.code));
+        let mut text = format!("{head}: {}\n", paint.strong(&diagnostic.message));
+        if let Some(span) = &diagnostic.span {
+            text.push_str(&self.render_place(diagnostic, span, paint));
+        }
+        if let Some((span, what)) = &diagnostic.related {
+            let (line, column) = self.source.position(span.start);
+            let name = &self.source.name;
+            text.push_str(&format!("   {} {what}: {name}:{line}:{column}\n", paint.frame("=")));
+        }
+        if let Some(help) = &diagnostic.help {
+            text.push_str(&format!("   {} help: {help}\n", paint.frame("=")));
+        }
+        text
+    }
+
+    fn render_place(&self, diagnostic: &Diagnostic, span: &Span, paint: Paint) -> String {
+        let (line, column) = self.source.position(span.start);
+        let excerpt = Excerpt::new(&self.source.text, span);
+        let carets = format!("{} {}", excerpt.carets, diagnostic.label);
+        let name = &self.source.name;
+        let bar = paint.frame("│");
+        format!(
+            "   {} {name}:{line}:{column}\n{} {bar} {}\n   {bar} {}{}\n",
+            paint.frame("┌─"),
+            paint.frame(&format!("{line:>2}")),
+            excerpt.line,
+            excerpt.indent,
+            paint.severity(diagnostic.severity(), carets.trim_end()),
+        )
+    }
+
+    fn summary(&self) -> String {
+        let counted = |count: usize, noun: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {noun}")),
+            _ => Some(format!("{count} {noun}s")),
+        };
+        let counts = [counted(self.errors(), "error"), counted(self.warnings(), "warning")];
+        let counts: Vec<String> = counts.into_iter().flatten().collect();
+        if counts.is_empty() { String::new() } else { format!("{}.\n", counts.join(", ")) }
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == severity).count()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Report {}
+
+// === impl Paint ===
+
+impl Paint {
+    fn severity(self, severity: Severity, text: &str) -> String {
+        match severity {
+            Severity::Error => self.ansi("1;31", text),
+            Severity::Warning => self.ansi("1;33", text),
+        }
+    }
+
+    fn strong(self, text: &str) -> String {
+        self.ansi("1", text)
+    }
+
+    fn frame(self, text: &str) -> String {
+        self.ansi("34", text)
+    }
+
+    fn ansi(self, style: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! One value of a config with its name and place. Each reader takes what fits, or reports what was expected.
+
+use std::ops::RangeInclusive;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
+use super::super::suggest;
+use super::Section;
+
+/// A value, not yet understood.
+#[derive(Clone)]
+pub(in super::super) struct Field<'a> {
+    /// As messages name it: `` `bind` of listener `web` ``.
+    pub(super) name: String,
+    /// The end of `name`: `` of listener `web` ``.
+    pub(super) of: String,
+    pub(super) key_span: Span,
+    pub(super) value: &'a Spanned<DeValue<'a>>,
+    pub(super) sink: &'a Sink,
+}
+
+impl<'a> Field<'a> {
+    /// Where the value is.
+    pub(in super::super) fn span(&self) -> Span {
+        self.value.span()
+    }
+
+    /// Where the key is.
+    pub(in super::super) fn key_span(&self) -> Span {
+        self.key_span.clone()
+    }
+
+    /// What it is, for readers that take several types.
+    pub(in super::super) fn value(&self) -> &'a DeValue<'a> {
+        self.value.get_ref()
+    }
+
+    /// What `parse` makes of the string that it is.
+    pub(in super::super) fn parsed<T>(
+        &self,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Result<T, Diagnostic>,
+    ) -> Option<T> {
+        match self.value().as_str() {
+            Some(text) => self.sink.take(parse(text), self.span()),
+            None => self.wrong_type(expected),
+        }
+    }
+
+    /// The one of `words` that it is, or a mistake; those of `later` are right words, but for a later version.
+    pub(in super::super) fn word(
+        &self,
+        words: &[&'static str],
+        later: &[&'static str],
+    ) -> Option<&'static str> {
+        self.parsed("a string", |text| {
+            let known = words.iter().copied().find(|&word| word == text);
+            known.ok_or_else(|| self.unknown_word(text, words, later))
+        })
+    }
+
+    /// A whole number within `bounds`.
+    pub(in super::super) fn integer<N: TryFrom<u64>>(
+        &self,
+        bounds: RangeInclusive<u64>,
+    ) -> Option<N> {
+        let Some(integer) = self.value().as_integer() else { return self.wrong_type("an integer") };
+        let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let fitting = number.filter(|number| bounds.contains(number)).map(N::try_from);
+        if let Some(Ok(number)) = fitting {
+            return Some(number);
+        }
+        let message = format!("{} is out of bounds", self.name);
+        let label = format!("wants {} to {}", bounds.start(), bounds.end());
+        self.report(Diagnostic::new(Code::OutOfBounds, message).label(label));
+        None
+    }
+
+    /// True or false.
+    pub(in super::super) fn boolean(&self) -> Option<bool> {
+        self.value().as_bool().or_else(|| self.wrong_type("true or false"))
+    }
+
+    /// The items of a list, or the value itself where one stands alone. Messages call an item `noun`.
+    pub(in super::super) fn items(&self, noun: &str) -> Vec<Field<'a>> {
+        match self.value() {
+            DeValue::Array(items) => items.iter().map(|value| self.item(noun, value)).collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// What `read` makes of the table that it is. Keys that `read` does not ask for are mistakes.
+    pub(in super::super) fn table<T>(self, read: impl FnOnce(&mut Section<'a>) -> T) -> Option<T> {
+        let DeValue::Table(table) = self.value() else { return self.wrong_type("a table") };
+        let mut section = Section::new(self.name, self.key_span, table, self.sink);
+        let read = read(&mut section);
+        section.finish();
+        Some(read)
+    }
+
+    /// Reports that it is of another type than `expected`.
+    pub(in super::super) fn wrong_type<T>(&self, expected: &str) -> Option<T> {
+        let found = self.value().type_str();
+        let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
+        let message = format!("{} is of the wrong type", self.name);
+        let label = format!("expected {expected}, found {article} {found}");
+        let mut problem = Diagnostic::new(Code::WrongType, message).label(label);
+        if let Some(help) = self.quotes_help(expected) {
+            problem = problem.help(help);
+        }
+        self.report(problem);
+        None
+    }
+
+    /// Notes a mistake in the value.
+    pub(in super::super) fn report(&self, diagnostic: Diagnostic) {
+        self.sink.report(diagnostic.at(self.span()));
+    }
+
+    /// Notes that the key has no business here.
+    pub(in super::super) fn report_misplaced(&self, why: &str) {
+        let problem = Diagnostic::new(Code::MisplacedKey, format!("{} has no effect", self.name));
+        self.sink.report(problem.label("does not belong here").help(why).at(self.key_span()));
+    }
+
+    /// How to write the same value as the type that was expected, if only the quotes are wrong.
+    fn quotes_help(&self, expected: &str) -> Option<String> {
+        match self.value() {
+            DeValue::Integer(number) if expected.starts_with("a duration") => {
+                Some(format!("put it in quotes, with a unit: \"{number}s\""))
+            }
+            DeValue::Integer(number)
+                if expected.contains("string") || expected.contains("quotes") =>
+            {
+                Some(format!("put it in quotes: \"{number}\""))
+            }
+            DeValue::String(text)
+                if expected.contains("integer") && text.parse::<u64>().is_ok() =>
+            {
+                Some(format!("leave out the quotes: {text}"))
+            }
+            _ => None,
+        }
+    }
+
+    fn item(&self, noun: &str, value: &'a Spanned<DeValue<'a>>) -> Self {
+        Field { name: format!("{noun}{}", self.of), key_span: value.span(), value, ..self.clone() }
+    }
+
+    fn unknown_word(&self, text: &str, words: &[&str], later: &[&str]) -> Diagnostic {
+        let list = words.join(", ");
+        if later.contains(&text) {
+            let message = format!("{}: {} is not supported yet", self.name, quoted(text));
+            return Diagnostic::new(Code::Unsupported, message)
+                .label("not supported yet")
+                .help(format!("this version knows {list}"));
+        }
+        let message = format!("{} cannot be {}", self.name, quoted(text));
+        let problem = Diagnostic::new(Code::UnknownWord, message);
+        match suggest::closest(text, words.iter().copied()) {
+            Some(word) => problem.label(format!("did you mean `{word}`?")),
+            None => problem.label("unknown").help(format!("this version knows {list}")),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! 'Did you mean': the known word that an unknown one is close to, and where a word that is known elsewhere belongs.
+
+/// The word of `known` that `word` was surely meant to be.
+pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let folded = fold(word);
+    // One slip in three letters: more, and any short word resembles any other.
+    let slips_max = folded.chars().count().div_ceil(3).min(3);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&folded, &fold(candidate)), candidate))
+        .filter(|(slips, candidate)| *slips <= slips_max && *slips < candidate.chars().count())
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The key of `known` that other load balancers call `word`.
+pub(super) fn translate<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let folded = fold(word);
+    let rows = FOREIGN.iter().filter(|(foreign, _)| foreign.contains(&folded.as_str()));
+    rows.flat_map(|(_, ours)| ours.iter())
+        .find_map(|&ours| known.iter().copied().find(|&key| key == ours))
+}
+
+/// Where the key `word` belongs.
+pub(super) fn home(word: &str) -> Option<&'static str> {
+    HOMES.iter().find(|(keys, _)| keys.contains(&word)).map(|&(_, home)| home)
+}
+
+fn fold(word: &str) -> String {
+    word.to_ascii_lowercase().replace('-', "_")
+}
+
+/// What other load balancers call our keys; the first of ours that is possible at the place is meant.
+const FOREIGN: &[(&[&str], &[&str])] = &[
+    (&["listen", "port", "addr", "address", "host", "entrypoint"], &["bind", "address"]),
+    (
+        &["backend", "backends", "servers", "upstream", "upstreams", "targets", "endpoints"],
+        &["endpoints", "to", "cluster"],
+    ),
+    (&["proxy_pass", "forward", "target", "use_backend", "default_backend", "pool"], &["to"]),
+    (&["server"], &["endpoints", "to", "listener"]),
+    (&["frontend", "frontends"], &["listener"]),
+    (&["algo", "algorithm", "policy", "lb_policy", "strategy"], &["balance"]),
+    (&["check", "health_check", "health_checks", "healthcheck", "option_httpchk"], &["health"]),
+    (&["uri", "url"], &["path"]),
+    (&["threads", "worker_processes", "nbthread"], &["workers"]),
+];
+
+/// Keys that people put one table too deep, or into the wrong one.
+const HOMES: &[(&[&str], &str)] = &[
+    (&["workers", "drain"], "at the top of the file, before the first `[…]`"),
+    (&["bind", "to", "protocol", "trusted_proxies"], "in a `[listener.NAME]`"),
+    (&["endpoints", "pool"], "in a `[cluster.NAME]`"),
+    (&["balance", "health"], "in a `[cluster.NAME]`, or in a listener that lists endpoints"),
+    (&["header", "body", "keep_alive", "write"], "in the `timeouts` of a listener"),
+    (&["connect", "first_byte"], "in the `timeouts` of a cluster"),
+    (&["idle", "max_idle"], "in the `pool` of a cluster"),
+    (&["header_bytes", "header_count", "target_bytes"], "in the `limits` of a listener"),
+    (&["interval", "timeout", "jitter", "fall", "rise", "status"], "in the `health` of a cluster"),
+    (&["weight", "backup"], "in an endpoint: `{ address = \"10.0.0.1:80\", weight = 3 }`"),
+    (&["level"], "in `[log]`"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_close_words_are_suggested() {
+        let known = ["health", "balance", "endpoints", "pool"];
+        assert_eq!(closest("heath", known), Some("health"));
+        assert_eq!(closest("Balance", known), Some("balance"));
+        assert_eq!(closest("end-points", known), Some("endpoints"));
+        assert_eq!(closest("sticky", known), None);
+        assert_eq!(closest("x", known), None);
+        assert_eq!(closest("", known), None);
+    }
+
+    #[test]
+    fn a_word_of_another_load_balancer_is_translated_to_what_is_possible_here() {
+        assert_eq!(translate("servers", &["endpoints", "balance"]), Some("endpoints"));
+        assert_eq!(translate("upstream", &["bind", "to"]), Some("to"));
+        assert_eq!(translate("listen", &["bind", "to"]), Some("bind"));
+        assert_eq!(translate("servers", &["level"]), None);
+    }
+}

@@ -1,0 +1,79 @@
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::*;
+
+/// Samples that together use every key, right and wrong.
+const SAMPLES: [&str; 6] = [
+    include_str!("../../../../examples/full.toml"),
+    include_str!("../../../../examples/health-checks.toml"),
+    include_str!("../../../../examples/several-listeners.toml"),
+    include_str!("../../tests/config/addresses.toml"),
+    include_str!("../../tests/config/wrong-types.toml"),
+    include_str!("../../tests/config/references.toml"),
+];
+
+/// A change of a text: how many characters go at a place, and what comes there.
+type Change = (Index, usize, String);
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_decoder_panic(text in "(?s).{0,200}") {
+        read(&text)?;
+    }
+
+    #[test]
+    fn no_change_of_a_config_makes_the_decoder_panic(
+        sample in select(&SAMPLES[..]),
+        changes in proptest::collection::vec(changes(), 1..8),
+    ) {
+        let mut text: Vec<char> = sample.chars().collect();
+        for (place, cut, put) in changes {
+            let start = place.index(text.len() + 1);
+            let end = text.len().min(start + cut);
+            text.splice(start..end, put.chars());
+        }
+        read(&text.into_iter().collect::<String>())?;
+    }
+}
+
+fn changes() -> impl Strategy<Value = Change> {
+    let tokens = select(
+        &[
+            "\"",
+            "'",
+            "[",
+            "]",
+            "{",
+            "}",
+            "=",
+            ",",
+            "\n",
+            ".",
+            "0",
+            "-1",
+            "true",
+            "[listener.x]\n",
+            "é",
+            "\u{feff}",
+        ][..],
+    );
+    let put = prop_oneof![tokens.prop_map(str::to_owned), "\\PC{0,6}", Just(String::new())];
+    (any::<Index>(), 0..12_usize, put)
+}
+
+/// Reads and shows; what is accepted can be written and read again.
+fn read(text: &str) -> Result<(), TestCaseError> {
+    match Config::parse("mutated.toml", text) {
+        Err(report) => {
+            prop_assert!(report.errors() > 0);
+            prop_assert!(!report.to_string().is_empty());
+        }
+        Ok(loaded) => {
+            prop_assert_eq!(loaded.warnings.errors(), 0);
+            let again = Config::parse("written.toml", &to_toml(&loaded.config));
+            prop_assert_eq!(again.map(|again| again.config), Ok(loaded.config));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use evenkeel_plan::listener::Bind;
+use ipnet::IpNet;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn what_is_written_is_read_as_the_same_config(config in configs()) {
+        let text = to_toml(&config);
+        let read = Config::parse("written.toml", &text);
+        let read = read.map_err(|report| TestCaseError::fail(format!("{report}\n{text}")))?;
+        prop_assert_eq!(read.config, config, "{}", text);
+    }
+}
+
+#[test]
+fn a_serve_line_is_saved_in_a_few_lines() {
+    let options = super::super::ServeOptions {
+        balance: Algorithm::Random,
+        health: Some("/up".to_owned()),
+        ..Default::default()
+    };
+    let endpoints = ["9001", "!9002*3"].map(str::to_owned);
+    let config = super::super::serve_line::parse("8080", &endpoints, &options).unwrap().config;
+    let expected = "
+[listener.web]
+bind = \":8080\"
+to = [\"127.0.0.1:9001\", { address = \"127.0.0.1:9002\", weight = 3, backup = true }]
+balance = \"random\"
+health = \"/up\"
+";
+    assert_eq!(to_toml(&config), format!("{HEADER}{expected}"));
+}
+
+// === Configs ===
+
+/// Configs that a file can say. Listeners and clusters share some names, so that both forms are written.
+fn configs() -> impl Strategy<Value = Config> {
+    let workers =
+        prop_oneof![Just(WorkerCount::Auto), (1..=1024_usize).prop_map(WorkerCount::Fixed)];
+    let admin = prop_oneof![
+        Just(AdminBind::Off),
+        Just(AdminBind::Fixed(AdminBind::DEFAULT_ADDRESS)),
+        Just(AdminBind::Fixed(SocketAddr::from(([10, 0, 0, 1], 0)))),
+    ];
+    let names = Just(["web", "api", "a.b", "x-1", "_y"].map(str::to_owned).to_vec()).prop_shuffle();
+    let parts = (names.clone(), vec(clusters(), 1..5), names, vec(listeners(), 1..5));
+    (workers, durations(0), parts, admin, select(&LogLevel::ALL[..])).prop_map(
+        |(
+            workers,
+            drain,
+            (cluster_names, mut clusters, names, mut listeners),
+            admin,
+            log_level,
+        )| {
+            for (cluster, name) in clusters.iter_mut().zip(cluster_names) {
+                cluster.name = name;
+            }
+            for (position, (listener, name)) in listeners.iter_mut().zip(names).enumerate() {
+                listener.to = clusters[position % clusters.len()].name.clone();
+                if clusters.iter().any(|cluster| cluster.name == name) {
+                    listener.to.clone_from(&name);
+                }
+                listener.name = name;
+                move_ports(&mut listener.binds, position);
+            }
+            Config { workers, drain, listeners, clusters, admin, log_level }
+        },
+    )
+}
+
+/// Gives each bind a port that no other listener has.
+fn move_ports(binds: &mut [Bind], listener: usize) {
+    for (position, bind) in binds.iter_mut().enumerate() {
+        let port = u16::try_from(1000 + listener * 100 + position).unwrap();
+        match bind {
+            Bind::Any(any) => *any = port,
+            Bind::Only(address) => address.set_port(port),
+        }
+    }
+}
+
+fn listeners() -> impl Strategy<Value = ListenerConfig> {
+    let bind = prop_oneof![
+        Just(Bind::Any(1)),
+        any::<std::net::IpAddr>().prop_map(|ip| Bind::Only(SocketAddr::new(ip, 1)))
+    ];
+    let network = prop_oneof![
+        (any::<std::net::Ipv4Addr>(), 0..=32_u8).prop_map(|(ip, prefix)| IpNet::new(
+            ip.into(),
+            prefix
+        )
+        .unwrap()),
+        (any::<std::net::Ipv6Addr>(), 0..=128_u8).prop_map(|(ip, prefix)| IpNet::new(
+            ip.into(),
+            prefix
+        )
+        .unwrap()),
+    ];
+    let limits = (256..=1_048_576_usize, 8..=256_usize, 256..=1_048_576_usize);
+    let timeouts = [durations(1), durations(1), durations(1), durations(1)];
+    (vec(bind, 1..3), vec(network, 0..3), default_or(timeouts), default_or(limits)).prop_map(
+        |(binds, trusted_proxies, timeouts, limits)| ListenerConfig {
+            name: String::new(),
+            binds,
+            to: String::new(),
+            trusted_proxies,
+            timeouts: timeouts.map_or_else(
+                Default::default,
+                |[header, body, keep_alive, write]| DownstreamTimeouts {
+                    header,
+                    body,
+                    keep_alive,
+                    write,
+                },
+            ),
+            limits: limits.map_or_else(
+                Default::default,
+                |(header_bytes, header_count, target_bytes)| HeadLimits {
+                    header_bytes,
+                    header_count,
+                    target_bytes,
+                },
+            ),
+        },
+    )
+}
+
+fn clusters() -> impl Strategy<Value = ClusterConfig> {
+    let timeouts = [durations(1), durations(1), durations(1)];
+    let pools = (durations(1), 0..=65_535_usize);
+    let use_of_it = (select(&Algorithm::ALL[..]), option::of(checks()));
+    (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), default_or(pools)).prop_map(
+        |(mut endpoints, (balance, health), timeouts, pool)| {
+            endpoints[0].weight = endpoints[0].weight.max(1);
+            endpoints.sort_by(|a, b| a.name.cmp(&b.name));
+            endpoints.dedup_by(|a, b| a.name == b.name);
+            endpoints[0].weight = endpoints[0].weight.max(1);
+            ClusterConfig {
+                name: String::new(),
+                endpoints,
+                balance,
+                health,
+                timeouts: timeouts.map_or_else(Default::default, |[connect, first_byte, idle]| {
+                    UpstreamTimeouts { connect, first_byte, idle }
+                }),
+                pool: pool.map_or_else(Default::default, |(idle, max_idle)| PoolLimits {
+                    idle,
+                    max_idle,
+                }),
+            }
+        },
+    )
+}
+
+fn endpoints() -> impl Strategy<Value = EndpointConfig> {
+    let hosts = prop_oneof![
+        any::<std::net::IpAddr>().prop_map(|ip| ip.to_string()),
+        "[a-z]{1,8}(\\.[a-z0-9-]{1,8}){0,2}\\.internal",
+    ];
+    (hosts, 1..=u16::MAX, 0..=65_535_u32, any::<bool>()).prop_map(|(host, port, weight, backup)| {
+        let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        EndpointConfig { name: format!("{bracketed}:{port}"), host, port, weight, backup }
+    })
+}
+
+fn checks() -> impl Strategy<Value = HealthCheck> {
+    let status = prop_oneof![
+        Just(vec![STATUS_DEFAULT]),
+        vec(
+            (100..=599_u16, 100..=599_u16)
+                .prop_map(|(a, b)| RangeInclusive::new(a.min(b), a.max(b))),
+            1..3
+        )
+    ];
+    let http =
+        ("/[!-\"$-~]{0,12}", option::of("[a-z0-9.:-]{1,12}"), select(&["GET", "HEAD"][..]), status);
+    let http = http.prop_map(|(path, host, method, status)| CheckKind::Http {
+        method: method.into(),
+        path: path.into(),
+        host: host.map(Into::into),
+        status,
+    });
+    let bounds = (durations(1), durations(1), 0..=100_u32, 1..=100_u32, 1..=100_u32);
+    (prop_oneof![Just(CheckKind::Tcp), http], default_or(bounds)).prop_map(|(kind, bounds)| {
+        let check = HealthCheck { kind, ..HealthCheck::default() };
+        match bounds {
+            None => check,
+            Some((interval, timeout, percent, fall, rise)) => {
+                let jitter = f64::from(percent) / 100.0;
+                HealthCheck { interval, timeout, jitter, fall, rise, ..check }
+            }
+        }
+    })
+}
+
+fn durations(least_millis: u64) -> impl Strategy<Value = Duration> + Clone {
+    prop_oneof![least_millis..=5000, (1..=86_400_u64).prop_map(|seconds| seconds * 1000)]
+        .prop_map(Duration::from_millis)
+}
+
+fn default_or<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>> {
+    option::of(strategy)
+}

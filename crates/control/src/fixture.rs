@@ -1,0 +1,72 @@
+//! Configs and plans in a line, for the tests of this crate.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel_plan::Plan;
+use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::binder::{BindError, Binder};
+use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::listener::{Bind, DownstreamTimeouts, HeadLimits};
+
+use crate::conductor;
+use crate::config::{
+    AdminBind, ClusterConfig, Config, EndpointConfig, ListenerConfig, WorkerCount,
+};
+
+/// Listeners as (name, cluster), clusters as (name, endpoints); everything else is as plain as can be, without checks.
+pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -> Config {
+    let listeners = listeners.iter().zip(8080..).map(|((name, to), port)| ListenerConfig {
+        name: (*name).to_owned(),
+        binds: vec![Bind::Any(port)],
+        to: (*to).to_owned(),
+        trusted_proxies: Vec::new(),
+        timeouts: DownstreamTimeouts::default(),
+        limits: HeadLimits::default(),
+    });
+    let clusters = clusters.iter().map(|(name, endpoints)| ClusterConfig {
+        name: (*name).to_owned(),
+        endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
+        balance: Algorithm::default(),
+        health: None,
+        timeouts: UpstreamTimeouts::default(),
+        pool: PoolLimits::default(),
+    });
+    Config {
+        workers: WorkerCount::Fixed(1),
+        drain: Duration::from_secs(30),
+        listeners: listeners.collect(),
+        clusters: clusters.collect(),
+        admin: AdminBind::Off,
+        log_level: Default::default(),
+    }
+}
+
+/// `host:port` with weight 1.
+pub(crate) fn endpoint(name: &str) -> EndpointConfig {
+    let (host, port) = name.rsplit_once(':').unwrap();
+    EndpointConfig {
+        name: name.to_owned(),
+        host: host.to_owned(),
+        port: port.parse().unwrap(),
+        weight: 1,
+        backup: false,
+    }
+}
+
+/// The plan that such a config makes for two workers, with addresses as written.
+pub(crate) fn plan(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -> Plan {
+    let config = config(listeners, clusters);
+    conductor::build(&config, &Plan::default(), 2, |host| host.parse().ok()).unwrap()
+}
+
+/// Binds nothing, and says that it did.
+pub(crate) struct IdleBinder;
+
+impl Binder for IdleBinder {
+    fn prepare(&mut self, _plan: &Plan) -> Result<(), BindError> {
+        Ok(())
+    }
+
+    fn commit(&mut self, _plan: &Arc<Plan>) {}
+}

@@ -1,0 +1,115 @@
+//! Starts everything in this crate; the binary calls [`start`] on control's own thread, once the workers have their readers.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::admin::{self, Status};
+use crate::conductor::{ApplyError, BindProblem, Conductor, Parts};
+use crate::config::Config;
+use crate::health::Checks;
+use crate::journal::Journal;
+use crate::overview::Overview;
+use crate::probe::NetworkProbe;
+use crate::resolve::SystemLookup;
+use crate::task::Task;
+
+/// Puts `config` in force and keeps it so: names are resolved, endpoints are checked, the admin API answers. Returns when
+/// listeners accept; the first round of checks may still be running.
+///
+/// Must be called within a tokio runtime that goes on running, best a current-thread one on a thread of its own. Lookups
+/// of names block threads of that runtime: shut it down with a timeout, or a dead DNS server holds up the exit.
+///
+/// # Errors
+/// An address that cannot be bound. Then nothing was started.
+pub async fn start(config: Config, parts: Parts) -> Result<Control, StartError> {
+    // The admin API first: its address can be given back, an accepting listener has made promises.
+    let admin = admin::bind(config.admin).await.map_err(StartError::Admin)?;
+    let journal = Arc::new(Journal::default());
+    let (checks, first_round) = Checks::new(NetworkProbe, Arc::clone(&journal));
+    let reader = parts.publisher.reader();
+    let overview = Overview::new(reader, Arc::clone(&journal), first_round, parts.workers);
+    let overview = Arc::new(overview);
+    let mut conductor = Conductor::new(parts, SystemLookup, journal);
+    let plans = conductor.plans();
+    conductor.apply(config).await.map_err(StartError::Apply)?;
+    let mut tasks = vec![Task::spawn(checks.run(plans)), Task::spawn(conductor.run())];
+    let mut admin_address = None;
+    if let Some((listener, address)) = admin {
+        admin_address = Some(address);
+        tasks.push(Task::spawn(admin::serve(listener, address, Arc::clone(&overview))));
+    }
+    Ok(Control { view: View { overview, admin_address }, _tasks: tasks })
+}
+
+/// Control while it runs: dropping it stops the checks, the lookups and the admin API. The last plan stays in force.
+#[derive(Debug)]
+pub struct Control {
+    view: View,
+    _tasks: Vec<Task>,
+}
+
+/// A look at the running balancer, for any thread.
+#[derive(Clone, Debug)]
+pub struct View {
+    overview: Arc<Overview>,
+    admin_address: Option<SocketAddr>,
+}
+
+/// Why control did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The admin API's address could not be bound.
+    Admin(BindProblem),
+    /// The config could not be put in force.
+    Apply(ApplyError),
+}
+
+// === impl Control ===
+
+impl Control {
+    /// A look at what runs, which may go to another thread and outlive control itself.
+    pub fn view(&self) -> View {
+        self.view.clone()
+    }
+}
+
+// === impl View ===
+
+impl View {
+    /// Where the admin API listens; `None` when it is switched off.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// Waits until every endpoint has been checked once; at once when there is nothing to check.
+    pub async fn first_round(&self) {
+        self.overview.first_round().await;
+    }
+
+    /// What the admin API's `/api/v1/status` says.
+    pub fn status(&self) -> Status {
+        admin::status(&self.overview)
+    }
+
+    /// From now on `/readyz` says 503, so that whoever stands before us sends new work elsewhere. The binary does the rest.
+    pub fn drain(&self) {
+        self.overview.drain();
+    }
+}
+
+// === impl StartError ===
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Admin(problem) => problem.fmt(f),
+            Self::Apply(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+#[cfg(test)]
+mod tests;

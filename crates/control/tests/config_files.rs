@@ -1,0 +1,103 @@
+//! Golden files: each `config/NAME.toml` and, beside it, what is said about it. `EVENKEEL_BLESS=1` writes what is said now.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use evenkeel_control::config::Config;
+
+#[test]
+fn every_mistake_is_explained_as_in_the_file_beside_it() {
+    let mut wrong = Vec::new();
+    let cases = tomls(&manifest().join("tests/config"));
+    assert!(!cases.is_empty());
+    for case in cases {
+        let said = said_about(&case);
+        let expected = case.with_extension("expected");
+        if std::env::var_os("EVENKEEL_BLESS").is_some() {
+            fs::write(&expected, &said).unwrap();
+        } else if fs::read_to_string(&expected).ok().as_deref() != Some(said.as_str()) {
+            wrong.push(format!("{}:\n{said}", case.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "not as expected:\n\n{}", wrong.join("\n\n"));
+}
+
+/// What a run over this file alone prints; names of files without folders, so that it is the same everywhere.
+fn said_about(case: &Path) -> String {
+    let name = case.file_name().unwrap().to_string_lossy();
+    match Config::parse(&name, &fs::read_to_string(case).unwrap()) {
+        Ok(loaded) if loaded.warnings.is_empty() => "Nothing.\n".to_owned(),
+        Ok(loaded) => loaded.warnings.to_string(),
+        Err(report) => report.to_string(),
+    }
+}
+
+#[test]
+fn every_example_is_flawless() {
+    let examples = tomls(&manifest().join("../../examples"));
+    assert!(examples.len() >= 4, "{examples:?}");
+    for example in examples {
+        let warnings = Config::load(&example).unwrap_or_else(|report| panic!("{report}")).warnings;
+        assert!(warnings.is_empty(), "{warnings}");
+    }
+}
+
+#[test]
+fn the_full_example_says_what_is_the_default_anyhow() {
+    let full = Config::load(&manifest().join("../../examples/full.toml")).unwrap().config;
+    let short = Config::parse(
+        "short.toml",
+        "[listener.web]\nbind = ':8080'\nto = 'app'\n\
+         [cluster.app]\nendpoints = ['127.0.0.1:9001', '127.0.0.1:9002']\n",
+    )
+    .unwrap()
+    .config;
+    assert_eq!(full, short);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let absent = Config::load(&folder.path().join("absent.toml")).unwrap_err().to_string();
+    assert!(absent.starts_with("error[EK0001]: no such file: "), "{absent}");
+    assert!(absent.contains("`evenkeel serve 8080 9001 --save "), "{absent}");
+
+    let directory = Config::load(folder.path()).unwrap_err().to_string();
+    assert!(directory.starts_with("error[EK0002]: "), "{directory}");
+
+    let binary = folder.path().join("binary.toml");
+    fs::write(&binary, b"workers = 1\n\xff\xfe").unwrap();
+    let binary = Config::load(&binary).unwrap_err().to_string();
+    assert!(binary.starts_with("error[EK0003]: line 2 of "), "{binary}");
+}
+
+#[test]
+fn a_file_may_have_a_mebibyte_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large.toml");
+    let toml = "[listener.web]\nbind = ':8080'\nto = '127.0.0.1:9001'\n#";
+    let comment = "x".repeat((1 << 20) - toml.len());
+    fs::write(&file, format!("{toml}{comment}")).unwrap();
+    assert!(Config::load(&file).is_ok());
+    fs::write(&file, format!("{toml}{comment}x")).unwrap();
+    let refusal = Config::load(&file).unwrap_err().to_string();
+    assert!(refusal.starts_with("error[EK0002]: cannot read "), "{refusal}");
+    assert!(refusal.contains("at most 1 MiB"), "{refusal}");
+    // Without end, and without a size.
+    assert_eq!(Config::load(Path::new("/dev/zero")).unwrap_err().errors(), 1);
+}
+
+fn tomls(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut tomls: Vec<PathBuf> = entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    tomls.sort();
+    tomls
+}
+
+fn manifest() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}

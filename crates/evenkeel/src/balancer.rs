@@ -1,0 +1,154 @@
+//! The composition root: puts workers and control together, on threads of their own. Called by `serve`, `run` and `demo`.
+
+use std::fmt;
+use std::io;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use evenkeel_control::conductor::Parts;
+use evenkeel_control::config::{Config, WorkerCount};
+use evenkeel_control::{StartError as ControlError, View};
+use evenkeel_plan::publish::Publisher;
+use evenkeel_proxy::Proxy;
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+/// A balancer that runs: workers and control.
+pub(crate) struct Balancer {
+    proxy: Proxy,
+    control: ControlThread,
+    workers: usize,
+}
+
+/// Why a balancer did not start; nothing of it is left running.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    /// The workers or control could not get what they need of the system.
+    System(io::Error),
+    /// An address could not be bound.
+    Control(ControlError),
+}
+
+// === impl Balancer ===
+
+impl Balancer {
+    /// Puts `config` in force and returns when its listeners accept. Blocks: up to two seconds, if a name is slow to resolve.
+    pub(crate) fn start(config: Config) -> Result<Self, StartError> {
+        let workers = worker_count(config.workers);
+        let publisher = Publisher::default();
+        let proxy = Proxy::start(workers, &publisher.reader()).map_err(StartError::System)?;
+        let parts = Parts { publisher, binder: proxy.binder(), workers };
+        match ControlThread::start(config, parts) {
+            Ok(control) => Ok(Self { proxy, control, workers }),
+            Err(error) => {
+                proxy.stop();
+                Err(error)
+            }
+        }
+    }
+
+    /// A look at what runs; a clone may go to another thread.
+    pub(crate) fn view(&self) -> &View {
+        &self.control.view
+    }
+
+    /// How many workers carry the traffic.
+    pub(crate) fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Accepts nothing more and lets running exchanges finish; `/readyz` says so. Returns at once.
+    pub(crate) fn drain(&self) {
+        self.control.view.drain();
+        self.proxy.drain();
+    }
+
+    /// Whether every worker has ended, which happens after [`Balancer::drain`] alone.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.proxy.is_finished()
+    }
+
+    /// Ends everything now, and waits until it has ended.
+    pub(crate) fn stop(self) {
+        self.proxy.stop();
+        self.control.stop();
+    }
+}
+
+/// One worker for each core that we may use, unless the config says otherwise.
+fn worker_count(wanted: WorkerCount) -> usize {
+    match wanted {
+        WorkerCount::Fixed(count) => count.max(1),
+        WorkerCount::Auto => thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+/// Control on a thread and a runtime of its own, so that no check and no scrape can slow a worker.
+struct ControlThread {
+    view: View,
+    /// Dropping it ends control.
+    alive: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl ControlThread {
+    fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
+        let (alive, ended) = oneshot::channel();
+        let (report, started) = mpsc::sync_channel(1);
+        let thread = thread::Builder::new()
+            .name("control".to_owned())
+            .spawn(move || run_control(config, parts, &report, ended))
+            .map_err(StartError::System)?;
+        // The thread goes without a report only if it panicked.
+        let died = || StartError::System(io::Error::other("control ended while it started"));
+        let view = started.recv().unwrap_or_else(|_| Err(died()))?;
+        Ok(Self { view, alive, thread })
+    }
+
+    fn stop(self) {
+        drop(self.alive);
+        // A panic in it was printed when it happened, and there is nothing left to save.
+        drop(self.thread.join());
+    }
+}
+
+/// What control's thread does: reports how the start went, then runs until its owner is gone.
+fn run_control(
+    config: Config,
+    parts: Parts,
+    report: &mpsc::SyncSender<Result<View, StartError>>,
+    ended: oneshot::Receiver<()>,
+) {
+    let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            drop(report.send(Err(StartError::System(error))));
+            return;
+        }
+    };
+    runtime.block_on(async {
+        match evenkeel_control::start(config, parts).await {
+            Ok(control) => {
+                drop(report.send(Ok(control.view())));
+                // It never sends: an error means that the balancer is stopped or dropped.
+                drop(ended.await);
+            }
+            Err(error) => drop(report.send(Err(StartError::Control(error)))),
+        }
+    });
+    // A lookup that waits for a dead DNS server must not hold up the exit.
+    runtime.shutdown_background();
+}
+
+// === impl StartError ===
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(error) => write!(f, "cannot start: {error}"),
+            Self::Control(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}

@@ -1,0 +1,71 @@
+//! The command line: one subcommand per module; `main` parses it and runs what was asked for.
+
+use std::process::ExitCode;
+
+use crate::{check, demo, load, origin, run, serve};
+
+/// Makes a set of servers look like one that never fails.
+#[derive(clap::Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Cli {
+    /// Runs the command to its end: 0 done, 1 failed while running, 78 wrong config. clap exits with 2 for wrong usage.
+    pub(crate) fn run(self) -> ExitCode {
+        match self.command {
+            Command::Serve(args) => serve::serve(&args),
+            Command::Run(args) => run::run(&args),
+            Command::Check(args) => check::check(&args),
+            Command::Demo(args) => demo::run(&args),
+            Command::Origin(args) => origin::run(&args),
+            Command::Load(args) => load::run(*args),
+        }
+    }
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Run(run::Args),
+    Check(check::Args),
+    Demo(demo::Args),
+    Origin(origin::Args),
+    Load(Box<load::Args>),
+}
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+  evenkeel demo                                watch one at work
+  evenkeel serve 8080 9001 9002                balance port 8080 over two endpoints on this machine
+  evenkeel serve 8080 9001 9002 --save evenkeel.toml
+                                               and keep that as a config
+  evenkeel check                               is ./evenkeel.toml right?
+  evenkeel run                                 balance as it says
+  evenkeel load http://127.0.0.1:8080          how fast is it?
+
+`evenkeel COMMAND --help` shows more of them, and what each exit code means.";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_has_examples() {
+        let top = Cli::command().render_help().to_string();
+        assert!(top.contains("EXAMPLES:"), "{top}");
+        for command in Cli::command().get_subcommands_mut() {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("EXAMPLES:"), "{help}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The `evenkeel` binary: reads the command line, runs one command, exits with its code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod balancer;
+mod check;
+mod cli;
+mod demo;
+mod failure;
+mod load;
+mod origin;
+mod payload;
+mod run;
+mod serve;
+mod service;
+mod terminal;
+mod units;
+mod workers;
+
+/// The system's own allocator takes a lock where workers meet, and gives memory back late.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::Cli::parse().run()
+}

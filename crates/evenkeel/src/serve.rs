@@ -1,0 +1,98 @@
+//! `evenkeel serve`: a balancer from nothing but a command line, which can be kept as a file. The command line calls [`serve`].
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use evenkeel_control::config::{Loaded, ServeOptions, WorkerCount, serve_line};
+use evenkeel_plan::balance::Algorithm;
+
+use crate::failure::{Failure, exit_code};
+use crate::service::{Kept, Service};
+use crate::workers::WorkersArg;
+
+mod save;
+
+pub(crate) use save::Save;
+
+/// Balance HTTP over endpoints, without a config file
+///
+/// Endpoints are checked every 2 s; what is down gets no work until it is back.
+///
+/// TERM, INT and QUIT drain: nothing new is accepted, running exchanges finish, for at most 30 s. A second one stops at
+/// once.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Where to listen: PORT, ADDRESS:PORT, or either after `http:`
+    #[arg(value_name = "LISTEN")]
+    listen: String,
+
+    /// Where to send to: PORT (on this machine) or HOST:PORT; `*3` after it gives it weight 3, `!` before it makes it a backup
+    #[arg(value_name = "ENDPOINT")]
+    endpoints: Vec<String>,
+
+    /// How to choose among the endpoints
+    #[arg(long, value_name = "NAME", default_value = Algorithm::default().name())]
+    #[arg(value_parser = algorithm_parser())]
+    balance: Algorithm,
+
+    /// Check by asking for this path, which has to be answered with 200 to 399 [default: by connecting]
+    #[arg(long, value_name = "PATH")]
+    health: Option<String>,
+
+    /// Where the admin API listens: PORT, ADDRESS:PORT or `off` [default: 127.0.0.1:9900, or a free port if that is taken]
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<String>,
+
+    #[command(flatten)]
+    workers: WorkersArg,
+
+    /// Once it runs, write the config that this line stands for, and go on
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+
+    /// Let --save replace a file that exists
+    #[arg(long, requires = "save")]
+    force: bool,
+}
+
+/// Balances until a signal ends it.
+pub(crate) fn serve(args: &Args) -> ExitCode {
+    exit_code(prepare(args).and_then(|service| service.run()))
+}
+
+fn prepare(args: &Args) -> Result<Service, Failure> {
+    let options = ServeOptions {
+        balance: args.balance,
+        health: args.health.clone(),
+        admin: args.admin.clone(),
+        workers: args.workers.over(WorkerCount::Auto),
+    };
+    let loaded = serve_line::parse(&args.listen, &args.endpoints, &options);
+    let Loaded { config, warnings } = loaded.map_err(Failure::Config)?;
+    let kept = match &args.save {
+        Some(file) => Kept::Written(Save::new(file, args.force)?),
+        None => Kept::Nowhere,
+    };
+    Ok(Service { config, warnings, kept })
+}
+
+fn algorithm_parser() -> impl clap::builder::TypedValueParser<Value = Algorithm> {
+    PossibleValuesParser::new(Algorithm::ALL.map(Algorithm::name))
+        .map(|name| Algorithm::from_name(&name).unwrap_or_default())
+}
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+  evenkeel serve 8080 9001 9002                two endpoints on this machine
+  evenkeel serve 8080 '9001*3' 9002 '!9003'    9001 weighs 3; 9003 only if the others are down
+  evenkeel serve 127.0.0.1:8080 app1:80 app2:80 --health /health --balance round-robin
+  evenkeel serve 8080 9001 9002 --save evenkeel.toml
+                                               and from then on: evenkeel run
+
+EXIT CODES:
+  0   after a drain, or when a second signal stopped it
+  1   could not start, or not finish in time
+  2   wrong usage
+  78  the endpoints or addresses cannot be used";

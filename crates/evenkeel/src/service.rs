@@ -1,0 +1,147 @@
+//! A balancer as a process, from its start to its exit: limits, log, picture, signals, drain. Run by `serve` and `run`.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use evenkeel_control::View;
+use evenkeel_control::config::{Config, Report};
+use tokio::runtime;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+mod descriptors;
+mod log;
+mod picture;
+mod signals;
+
+use crate::balancer::Balancer;
+use crate::failure::{Failure, print_report};
+use crate::serve::Save;
+use crate::terminal::wants_colour;
+use crate::units::show_count;
+
+use picture::{Paint, Picture};
+use signals::StopSignals;
+
+/// A config that is about to be run.
+pub(crate) struct Service {
+    /// What to do.
+    pub(crate) config: Config,
+    /// What is odd about it.
+    pub(crate) warnings: Report,
+    /// Where it can be found again.
+    pub(crate) kept: Kept,
+}
+
+/// Where a config can be found again.
+pub(crate) enum Kept {
+    /// It was on the command line only.
+    Nowhere,
+    /// It was on the command line, and is written to this file as soon as it runs.
+    Written(Save),
+    /// It came from this file.
+    Read(PathBuf),
+}
+
+impl Service {
+    /// Balances until a signal ends it.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        print_report(&self.warnings);
+        log::start(self.config.log_level);
+        descriptors::raise_limit();
+        // For signals and waiting alone: workers and control have runtimes of their own.
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.serve())
+    }
+
+    async fn serve(self) -> Result<(), Failure> {
+        // Before anybody can know that we run.
+        let mut signals = StopSignals::new()?;
+        let balancer = Balancer::start(self.config.clone())?;
+        tracing::debug!(workers = balancer.workers(), "listening");
+        if let Err(failure) = self.keep() {
+            balancer.stop();
+            return Err(failure);
+        }
+        tokio::select! {
+            () = self.show(balancer.view()) => signals.next().await,
+            () = signals.next() => {}
+        }
+        drain(balancer, self.config.drain, &mut signals).await
+    }
+
+    /// Writes the config, if that was asked for.
+    fn keep(&self) -> Result<(), Failure> {
+        match &self.kept {
+            Kept::Written(save) => save.write(&self.config),
+            Kept::Nowhere | Kept::Read(_) => Ok(()),
+        }
+    }
+
+    /// Shows what runs, as the first checks found it.
+    async fn show(&self, view: &View) {
+        // A check that takes longer must not keep people waiting; then the picture says that it is still running.
+        let _ = timeout(FIRST_ROUND, view.first_round()).await;
+        let status = view.status();
+        let paint = Paint { colour: wants_colour(&io::stdout()) };
+        let picture =
+            Picture { service: self, status: &status, admin: view.admin_address(), paint };
+        // Whoever closed our stdout wants to be served all the same.
+        let _ = write!(io::stdout(), "{picture}");
+    }
+}
+
+/// Lets running exchanges finish, until they have, the time is up, or a second signal comes.
+async fn drain(
+    balancer: Balancer,
+    limit: Duration,
+    signals: &mut StopSignals,
+) -> Result<(), Failure> {
+    balancer.drain();
+    say(&format!(
+        "draining: waiting for {}, at most {} s; again to stop at once",
+        exchanges(balancer.view()),
+        limit.as_secs_f64()
+    ));
+    let deadline = Instant::now() + limit;
+    let outcome = tokio::select! {
+        () = finished(&balancer) => Ok(()),
+        () = signals.next() => {
+            say(&format!("stopped at once, which cut {}", exchanges(balancer.view())));
+            Ok(())
+        }
+        () = sleep_until(deadline) => Err(Failure::Running(format!(
+            "time is up, which cut {}; `drain` in the config gives more of it",
+            exchanges(balancer.view())
+        ))),
+    };
+    balancer.stop();
+    outcome
+}
+
+async fn finished(balancer: &Balancer) {
+    while !balancer.is_finished() {
+        sleep(FINISHED_POLL).await;
+    }
+}
+
+/// How many exchanges run now, in words.
+fn exchanges(view: &View) -> String {
+    let status = view.status();
+    let endpoints = status.clusters.iter().flat_map(|cluster| &cluster.endpoints);
+    match endpoints.map(|endpoint| u64::from(endpoint.in_flight)).sum() {
+        1 => "1 exchange".to_owned(),
+        count => format!("{} exchanges", show_count(count)),
+    }
+}
+
+fn say(sentence: &str) {
+    // A closed stderr is no reason to stop in another way.
+    let _ = writeln!(io::stderr(), "{sentence}");
+}
+
+/// How long the first round of checks may hold up the picture: more than a connect timeout of 1 s.
+const FIRST_ROUND: Duration = Duration::from_millis(1500);
+
+/// How often we look whether the workers have ended: not to be felt in a restart, and not to be seen in CPU time.
+const FINISHED_POLL: Duration = Duration::from_millis(10);

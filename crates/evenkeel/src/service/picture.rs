@@ -1,0 +1,188 @@
+//! What a balancer says about itself when it has started: where it listens, where it sends, how that stands, and where to
+//! look further. Shown by the service.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use evenkeel_control::admin::{
+    ClusterStatus, EndpointState, EndpointStatus, ListenerStatus, Status,
+};
+use evenkeel_plan::health::{CheckKind, HealthCheck};
+
+use crate::units::show_duration;
+
+use super::{Kept, Service};
+
+/// The picture; its `Display` ends with a newline.
+pub(super) struct Picture<'a> {
+    pub(super) service: &'a Service,
+    pub(super) status: &'a Status,
+    /// Where the admin API really listens.
+    pub(super) admin: Option<SocketAddr>,
+    pub(super) paint: Paint,
+}
+
+/// Puts a colour around words, or does not.
+#[derive(Clone, Copy)]
+pub(super) struct Paint {
+    pub(super) colour: bool,
+}
+
+impl fmt::Display for Picture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Status { version, clusters, .. } = self.status;
+        let name = self.paint.strong(&format!("evenkeel {version}"));
+        // One cluster, the common case, is one line less.
+        let gap = if clusters.len() == 1 { "  " } else { "\n" };
+        write!(f, "{name}{gap}")?;
+        for cluster in clusters {
+            self.write_cluster(f, cluster)?;
+        }
+        self.write_closing(f)
+    }
+}
+
+impl Picture<'_> {
+    fn write_cluster(&self, f: &mut fmt::Formatter<'_>, cluster: &ClusterStatus) -> fmt::Result {
+        let listeners = self.status.listeners.iter();
+        let binds: Vec<&str> = listeners
+            .filter(|listener| listener.cluster == cluster.name)
+            .flat_map(|ListenerStatus { binds, .. }| binds.iter().map(String::as_str))
+            .collect();
+        let from = match binds.as_slice() {
+            [] => "nothing".to_owned(),
+            binds => format!("http {}", binds.join(", ")),
+        };
+        let name = match self.status.clusters.len() {
+            1 => String::new(),
+            _ => format!("{}: ", cluster.name),
+        };
+        let count = match cluster.endpoints.len() {
+            1 => "1 endpoint".to_owned(),
+            count => format!("{count} endpoints"),
+        };
+        let (algorithm, checks) = (&cluster.algorithm, checks(self.check_of(&cluster.name)));
+        writeln!(f, "{from} → {name}{count}, {algorithm}, {checks}")?;
+        let width = cluster.endpoints.iter().map(|each| each.name.chars().count()).max();
+        for endpoint in &cluster.endpoints {
+            self.write_endpoint(f, endpoint, width.unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn check_of(&self, cluster: &str) -> Option<&HealthCheck> {
+        let mut clusters = self.service.config.clusters.iter();
+        clusters.find(|each| each.name == cluster)?.health.as_ref()
+    }
+
+    fn write_endpoint(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        endpoint: &EndpointStatus,
+        width: usize,
+    ) -> fmt::Result {
+        let (mark, state, colour) = match endpoint.state {
+            EndpointState::Up => ("✓", "up", GREEN),
+            EndpointState::Down => ("✗", "down", RED),
+            EndpointState::Unchecked => ("·", "unchecked", YELLOW),
+            EndpointState::Unresolved => ("?", "unresolved", YELLOW),
+        };
+        let paint = |text: &str| self.paint.ansi(colour, text);
+        let state = paint(&format!("{state:<4}"));
+        let line =
+            format!("  {} {:<width$}   {state}   {}", paint(mark), endpoint.name, why(endpoint));
+        let note = note(endpoint);
+        let gap = if note.is_empty() { "" } else { "   " };
+        writeln!(f, "{}{gap}{}", line.trim_end(), self.paint.faint(&note))
+    }
+
+    fn write_closing(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let admin = match self.admin {
+            Some(address) => format!("admin {}", self.paint.strong(&format!("http://{address}"))),
+            None => "admin off".to_owned(),
+        };
+        let kept = match &self.service.kept {
+            Kept::Nowhere => "keep this as a file: --save evenkeel.toml".to_owned(),
+            Kept::Written(save) => {
+                format!("kept as a file: evenkeel run -c {}", save.file().display())
+            }
+            Kept::Read(file) => format!("config {}", file.display()),
+        };
+        writeln!(f, "{admin}   ·   {kept}")
+    }
+}
+
+/// How endpoints are checked.
+fn checks(check: Option<&HealthCheck>) -> String {
+    let Some(check) = check else { return "not checked".to_owned() };
+    let every = show_interval(check.interval);
+    match &check.kind {
+        CheckKind::Tcp => format!("checked by TCP every {every}"),
+        CheckKind::Http { path, .. } => format!("checked by HTTP {path} every {every}"),
+    }
+}
+
+/// An interval is written by people, in round numbers: `2 s`, not `2.00 s`.
+fn show_interval(interval: Duration) -> String {
+    let millis = interval.as_millis();
+    if millis.is_multiple_of(1000) {
+        format!("{} s", millis / 1000)
+    } else {
+        format!("{millis} ms")
+    }
+}
+
+/// Why an endpoint stands where it stands.
+fn why(endpoint: &EndpointStatus) -> String {
+    let last = endpoint.last_check.as_ref();
+    match endpoint.state {
+        EndpointState::Up => last
+            .and_then(|check| Duration::try_from_secs_f64(check.took_seconds).ok())
+            .map_or_else(String::new, show_duration),
+        EndpointState::Down => {
+            let detail = last.map(|check| check.detail.as_str()).or(endpoint.reason.as_deref());
+            format!("{}; will keep trying", detail.unwrap_or("the check failed"))
+        }
+        EndpointState::Unchecked => String::new(),
+        EndpointState::Unresolved => {
+            let reason = endpoint.reason.as_deref().unwrap_or("the name has no address");
+            format!("{reason}; will keep trying")
+        }
+    }
+}
+
+/// What is special about an endpoint.
+fn note(endpoint: &EndpointStatus) -> String {
+    let weight = (endpoint.weight != 1).then(|| format!("weight {}", endpoint.weight));
+    let backup = endpoint.backup.then(|| "backup".to_owned());
+    let notes: Vec<String> = weight.into_iter().chain(backup).collect();
+    if notes.is_empty() { String::new() } else { format!("({})", notes.join(", ")) }
+}
+
+// === impl Paint ===
+
+impl Paint {
+    fn strong(self, text: &str) -> String {
+        self.ansi("1", text)
+    }
+
+    fn faint(self, text: &str) -> String {
+        self.ansi("2", text)
+    }
+
+    fn ansi(self, style: &str, text: &str) -> String {
+        if self.colour && !text.is_empty() {
+            format!("\x1b[{style}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+const GREEN: &str = "32";
+const RED: &str = "31";
+const YELLOW: &str = "33";
+
+#[cfg(test)]
+mod tests;

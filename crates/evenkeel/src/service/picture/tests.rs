@@ -1,0 +1,132 @@
+use evenkeel_control::admin::LastCheck;
+use evenkeel_control::config::{Config, Loaded};
+
+use super::*;
+
+const PLAIN: Paint = Paint { colour: false };
+
+fn service(toml: &str, kept: Kept) -> Service {
+    let Loaded { config, warnings } = Config::parse("test.toml", toml).unwrap();
+    Service { config, warnings, kept }
+}
+
+fn endpoint(name: &str, state: EndpointState) -> EndpointStatus {
+    EndpointStatus {
+        name: name.to_owned(),
+        address: None,
+        state,
+        reason: None,
+        since_unix_seconds: None,
+        weight: 1,
+        backup: false,
+        in_flight: 0,
+        requests: 0,
+        failures: 0,
+        latency: None,
+        last_check: None,
+    }
+}
+
+fn checked(passed: bool, detail: &str) -> Option<LastCheck> {
+    let detail = detail.to_owned();
+    Some(LastCheck { passed, detail, at_unix_seconds: 0.0, took_seconds: 0.0003 })
+}
+
+fn listener(name: &str, bind: &str, cluster: &str) -> ListenerStatus {
+    ListenerStatus {
+        name: name.to_owned(),
+        binds: vec![bind.to_owned()],
+        cluster: cluster.to_owned(),
+        connections: 0,
+        active: 0,
+        requests: [0; 5].into(),
+    }
+}
+
+fn status(listeners: Vec<ListenerStatus>, clusters: Vec<(&str, Vec<EndpointStatus>)>) -> Status {
+    let cluster = |(name, endpoints): (&str, Vec<EndpointStatus>)| ClusterStatus {
+        name: name.to_owned(),
+        algorithm: "least-request".to_owned(),
+        endpoints,
+    };
+    Status {
+        version: "1.2.3".to_owned(),
+        uptime_seconds: 0.0,
+        generation: 1,
+        workers: 1,
+        ready: true,
+        draining: false,
+        listeners,
+        clusters: clusters.into_iter().map(cluster).collect(),
+    }
+}
+
+#[test]
+fn one_cluster_is_shown_with_the_state_of_each_endpoint_and_why() {
+    let toml = "[listener.web]\nbind = ':8080'\nto = ['127.0.0.1:9001', '127.0.0.1:9002', 'a:1']";
+    let service = service(toml, Kept::Nowhere);
+    let status = status(
+        vec![listener("web", ":8080", "web")],
+        vec![(
+            "web",
+            vec![
+                EndpointStatus {
+                    last_check: checked(true, "passed"),
+                    weight: 3,
+                    ..endpoint("127.0.0.1:9001", EndpointState::Up)
+                },
+                EndpointStatus {
+                    last_check: checked(false, "connection refused"),
+                    backup: true,
+                    ..endpoint("127.0.0.1:9002", EndpointState::Down)
+                },
+                EndpointStatus {
+                    reason: Some("name does not resolve: no".to_owned()),
+                    ..endpoint("a:1", EndpointState::Unresolved)
+                },
+            ],
+        )],
+    );
+    let admin = Some("127.0.0.1:9900".parse().unwrap());
+    let picture = Picture { service: &service, status: &status, admin, paint: PLAIN };
+    let expected = "\
+evenkeel 1.2.3  http :8080 → 3 endpoints, least-request, checked by TCP every 2 s
+  ✓ 127.0.0.1:9001   up     300 µs   (weight 3)
+  ✗ 127.0.0.1:9002   down   connection refused; will keep trying   (backup)
+  ? a:1              unresolved   name does not resolve: no; will keep trying
+admin http://127.0.0.1:9900   ·   keep this as a file: --save evenkeel.toml
+";
+    assert_eq!(picture.to_string(), expected);
+}
+
+#[test]
+fn several_clusters_are_named_and_checks_may_be_off() {
+    let toml = "[listener.a]\nbind = ':1'\nto = 'x'\n[listener.b]\nbind = ':2'\nto = 'y'\n\
+                [cluster.x]\nendpoints = ['127.0.0.1:3']\nhealth = false\n\
+                [cluster.y]\nendpoints = ['127.0.0.1:4']\n\
+                health = { path = '/up', interval = '1500ms', timeout = '1s' }\n";
+    let service = service(toml, Kept::Read("e.toml".into()));
+    let one = |name| vec![endpoint(name, EndpointState::Unchecked)];
+    let status = status(
+        vec![listener("a", ":1", "x"), listener("b", ":2", "y")],
+        vec![("x", one("127.0.0.1:3")), ("y", one("127.0.0.1:4"))],
+    );
+    let picture = Picture { service: &service, status: &status, admin: None, paint: PLAIN };
+    let expected = "\
+evenkeel 1.2.3
+http :1 → x: 1 endpoint, least-request, not checked
+  · 127.0.0.1:3   unchecked
+http :2 → y: 1 endpoint, least-request, checked by HTTP /up every 1500 ms
+  · 127.0.0.1:4   unchecked
+admin off   ·   config e.toml
+";
+    assert_eq!(picture.to_string(), expected);
+}
+
+#[test]
+fn colours_are_added_only_when_wanted() {
+    let (plain, colourful) = (PLAIN, Paint { colour: true });
+    assert_eq!(plain.strong("a"), "a");
+    assert_eq!(colourful.strong("a"), "\x1b[1ma\x1b[0m");
+    assert_eq!(colourful.faint(""), "");
+}

@@ -1,0 +1,48 @@
+//! The signals that stop a balancer, and the one that must not. Waited for by the service.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// TERM (systemd, Kubernetes), INT (Ctrl-C) and QUIT (what nginx images are sent) all mean the same.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    hangup: Signal,
+    /// Whether somebody was told that a hangup does nothing.
+    hangup_told: bool,
+}
+
+impl StopSignals {
+    /// From now on these signals no longer end the process by themselves.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hangup: signal(SignalKind::hangup())?,
+            hangup_told: false,
+        })
+    }
+
+    /// Waits for the next one that stops.
+    pub(super) async fn next(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.quit.recv() => return,
+                Some(()) = self.hangup.recv() => self.tell_of_hangup(),
+            }
+        }
+    }
+
+    /// To many daemons HUP means 'read your config again'; who expects that must not stop the traffic by it.
+    fn tell_of_hangup(&mut self) {
+        if !self.hangup_told {
+            self.hangup_told = true;
+            tracing::warn!("reload is not supported yet; restart to apply a new config");
+        }
+    }
+}

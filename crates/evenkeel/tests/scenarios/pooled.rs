@@ -1,0 +1,73 @@
+//! Idle connections to an endpoint that it closes when we use them again, as every server does now and then.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use evenkeel_testkit::{Origin, Request, Script};
+
+use crate::running::{GET, LONG, Running, scripted};
+
+/// Answers the first request of each connection, and closes without an answer at the second.
+fn forgetful() -> Origin {
+    Origin::start(|request: &Request| match request.index {
+        0 => Script::ok(format!("{} {}", request.method, request.body.len())),
+        _ => Script::new().close(),
+    })
+    .unwrap()
+}
+
+#[test]
+fn what_may_be_done_twice_is_sent_once_more_on_a_new_connection() {
+    let origin = forgetful();
+    let running = Running::serve(&[&origin.address().to_string()]);
+    let mut client = running.connect();
+    let put = b"PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n";
+    for (request, answer) in [(GET, "GET 0"), (GET, "GET 0"), (put, "PUT 0"), (GET, "GET 0")] {
+        let response = client.exchange(request, LONG).unwrap();
+        assert_eq!((response.status, response.text().as_str()), (200, answer));
+    }
+    assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
+}
+
+#[test]
+fn what_may_not_be_done_twice_reaches_the_endpoint_once() {
+    let origin = forgetful();
+    let running = Running::serve(&[&origin.address().to_string()]);
+    let mut client = running.connect();
+    assert_eq!(client.exchange(GET, LONG).unwrap().status, 200);
+    let post = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody";
+    assert_eq!(client.exchange(post, LONG).unwrap().status, 502);
+    let posts = origin.requests().into_iter().filter(|request| request.method == "POST");
+    assert_eq!(posts.count(), 1);
+    assert_eq!(client.exchange(GET, LONG).unwrap().status, 200, "the connection lives on");
+}
+
+#[test]
+fn an_endpoint_that_closes_after_each_answer_without_saying_so_fails_nobody() {
+    let origin = scripted(Script::ok("a").close());
+    let running = Running::serve(&[&origin.address().to_string()]);
+    let mut client = running.connect();
+    for _ in 0..200 {
+        assert_eq!(client.exchange(GET, LONG).unwrap().text(), "a");
+    }
+}
+
+#[test]
+fn bytes_behind_an_answer_are_not_taken_for_the_next_answer() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let origin = Origin::start(move |_: &Request| {
+        let number = counted.fetch_add(1, Ordering::SeqCst);
+        let body = number.to_string();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        // In one segment: what comes later may as well come when the connection is in use again.
+        let surplus = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
+        Script::new().send(head + &body + surplus)
+    })
+    .unwrap();
+    let running = Running::serve(&[&origin.address().to_string()]);
+    let mut client = running.connect();
+    for number in 0..50 {
+        assert_eq!(client.exchange(GET, LONG).unwrap().text(), number.to_string());
+    }
+}

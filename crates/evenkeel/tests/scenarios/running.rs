@@ -1,0 +1,155 @@
+//! Starts the real balancer for a scenario, and looks at it from outside; used by every module here.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use evenkeel_testkit::ports::free_port;
+use evenkeel_testkit::{Client, Origin, Process, Request, Response, Script, get, wait_until};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A balancer that has printed its picture. Dropping it kills it.
+pub(crate) struct Running {
+    pub(crate) process: Process,
+    /// Where its (only) listener listens.
+    pub(crate) address: SocketAddr,
+    /// Where its admin API listens.
+    pub(crate) admin: SocketAddr,
+}
+
+/// What a run of the binary came to.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Running {
+    /// `evenkeel serve` on a free port, with one worker, so that what is exact per worker is exact.
+    pub(crate) fn serve(words: &[&str]) -> Self {
+        let address = free_address();
+        let listen = address.to_string();
+        let line = ["serve", &listen, "--admin", "127.0.0.1:0", "--workers", "1"];
+        Self::start(Command::new(BINARY).args(line).args(words), address)
+    }
+
+    /// `evenkeel run` from a file in which `{bind}` stands for a free address.
+    pub(crate) fn from_toml(toml: &str) -> Self {
+        let address = free_address();
+        let directory = TempDir::new().unwrap();
+        let file = directory.path().join("evenkeel.toml");
+        let admin = "\n[admin]\nbind = \"127.0.0.1:0\"\n";
+        fs::write(&file, toml.replace("{bind}", &address.to_string()) + admin).unwrap();
+        let mut command = Command::new(BINARY);
+        command.args(["run", "--workers", "1", "-c"]).arg(file);
+        Self::start(&mut command, address)
+    }
+
+    /// Starts `command`, which has to listen on `address`, and waits for its picture.
+    pub(crate) fn start(command: &mut Command, address: SocketAddr) -> Self {
+        let process = Process::spawn(command).unwrap();
+        let line = process.wait_for_line("admin http://", LONG).unwrap();
+        let word = line.split_whitespace().find_map(|word| word.strip_prefix("http://"));
+        let admin = word.unwrap().parse().unwrap();
+        Self { process, address, admin }
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address).unwrap()
+    }
+
+    /// One GET on a connection of its own.
+    pub(crate) fn get(&self, path: &str) -> Response {
+        get(self.address, path).unwrap()
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        serde_json::from_slice(&get(self.admin, "/api/v1/status").unwrap().body).unwrap()
+    }
+
+    /// The endpoint at `position` in the first cluster, as the status has it.
+    pub(crate) fn endpoint(&self, position: usize) -> Value {
+        self.status()["clusters"][0]["endpoints"][position].clone()
+    }
+
+    pub(crate) fn wait_for_state(&self, position: usize, state: &str) {
+        let reached = wait_until(LONG, || self.endpoint(position)["state"] == state);
+        reached.unwrap_or_else(|error| panic!("{error}: {}", self.endpoint(position)));
+    }
+
+    /// The sum of all series of a metric that have `label`, such as `code_class="2xx"`; "" takes all.
+    pub(crate) fn metric(&self, name: &str, label: &str) -> u64 {
+        let text = get(self.admin, "/metrics").unwrap().text();
+        let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
+        let values = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
+        values.sum()
+    }
+
+    pub(crate) fn wait_for_metric(&self, name: &str, label: &str, value: u64) {
+        let reached = wait_until(LONG, || self.metric(name, label) == value);
+        reached.unwrap_or_else(|error| {
+            panic!("{name} {label} is {}, not {value}: {error}", self.metric(name, label))
+        });
+    }
+}
+
+/// Runs the binary to its end.
+pub(crate) fn run(words: &[&str]) -> Ended {
+    end(Process::spawn(Command::new(BINARY).args(words)).unwrap())
+}
+
+/// Waits for the end of a started process.
+pub(crate) fn end(mut process: Process) -> Ended {
+    let code = process.exit_status(LONG).unwrap_or_else(|error| {
+        panic!("{error}: {}{}", process.stdout(), process.stderr());
+    });
+    Ended { code: code.code(), stdout: process.stdout(), stderr: process.stderr() }
+}
+
+/// Ends with `code` and with `part` on stderr.
+#[track_caller]
+pub(crate) fn expect_failure(ended: &Ended, code: i32, parts: &[&str]) {
+    assert_eq!(ended.code, Some(code), "{ended:?}");
+    for part in parts {
+        assert!(ended.stderr.contains(part), "no {part:?} in {}", ended.stderr);
+    }
+}
+
+/// An origin that answers everything with its name.
+pub(crate) fn named(name: &'static str) -> Origin {
+    Origin::start(move |_: &Request| Script::ok(name)).unwrap()
+}
+
+/// An origin that always plays the same.
+pub(crate) fn scripted(script: Script) -> Origin {
+    Origin::start(move |_: &Request| script.clone()).unwrap()
+}
+
+/// A `GET /` that keeps the connection.
+pub(crate) const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
+
+/// A free address that is told to the balancer, which may not listen on port 0.
+pub(crate) fn free_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()))
+}
+
+/// An address that refuses connections.
+pub(crate) fn refusing() -> String {
+    free_address().to_string()
+}
+
+/// A directory that goes with the test, and a path in it.
+pub(crate) fn in_new_directory(name: &str) -> io::Result<(TempDir, String)> {
+    let directory = TempDir::new()?;
+    let path = directory.path().join(name).display().to_string();
+    Ok((directory, path))
+}
+
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_evenkeel");
+
+/// Longer than anything here takes on a busy machine.
+pub(crate) const LONG: Duration = Duration::from_secs(30);

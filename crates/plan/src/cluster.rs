@@ -1,0 +1,60 @@
+//! A named set of endpoints, and how to use it.
+
+use std::time::Duration;
+
+use crate::balance::Balance;
+use crate::endpoint::Endpoint;
+use crate::health::HealthCheck;
+
+/// A named set of endpoints.
+#[derive(Debug)]
+pub struct Cluster {
+    /// As the config names it.
+    pub name: Box<str>,
+    /// In the order of the config.
+    pub endpoints: Vec<Endpoint>,
+    /// Chooses among `endpoints`; built for exactly them.
+    pub balancer: Box<dyn Balance>,
+    /// How the endpoints are checked; `None` when they are not.
+    pub health: Option<HealthCheck>,
+    /// How long to wait for an endpoint.
+    pub timeouts: UpstreamTimeouts,
+    /// How many idle connections are kept.
+    pub pool: PoolLimits,
+}
+
+/// How long an endpoint may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamTimeouts {
+    /// To accept a connection.
+    pub connect: Duration,
+    /// From the request being sent to the first byte of the answer.
+    pub first_byte: Duration,
+    /// Without any byte moving in either direction, once the answer has begun.
+    pub idle: Duration,
+}
+
+impl Default for UpstreamTimeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            first_byte: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Bounds of the pool of idle connections, per worker and endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// How long a connection may lie idle.
+    pub idle: Duration,
+    /// How many may lie idle at once.
+    pub max_idle: usize,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(60), max_idle: 256 }
+    }
+}

@@ -1,0 +1,65 @@
+//! One address in a cluster, with what is known and counted about it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::counters::{Counter, Histogram, Sharded};
+use crate::vitals::{Standing, Vitals};
+
+/// One address in a cluster.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// As the config writes it, such as `127.0.0.1:9001` or `db.internal:5432`; labels metrics and logs.
+    pub name: Box<str>,
+    /// Where to connect; `None` until the name resolves.
+    pub address: Option<SocketAddr>,
+    /// Its share of the work relative to the others, at most [`crate::limits::WEIGHT_MAX`]; 0 takes no work.
+    pub weight: u32,
+    /// Used only while no other endpoint can be.
+    pub backup: bool,
+    /// What outlives this plan: carried over by whoever makes the next one.
+    pub life: Arc<Life>,
+}
+
+/// The part of an endpoint that outlives a plan. Keyed by (cluster, endpoint name), never by address alone:
+/// two clusters that share an address must not push each other over a threshold.
+#[derive(Debug)]
+pub struct Life {
+    /// Shared by all workers.
+    pub vitals: Vitals,
+    /// One shard for each worker.
+    pub counters: Sharded<EndpointCounters>,
+}
+
+/// What one worker counts about one endpoint.
+#[derive(Debug, Default)]
+pub struct EndpointCounters {
+    /// Attempts begun, those that could not connect included.
+    pub attempts: Counter,
+    /// Answers by class of status: 1xx is never final, so `[0]` is 1xx and stays 0, up to `[4]` for 5xx.
+    pub responses: [Counter; 5],
+    /// Attempts that failed by the endpoint's fault, some of them after an answer had begun.
+    pub failures: Counter,
+    /// Connections opened.
+    pub connects: Counter,
+    /// Connections that could not be opened.
+    pub connect_failures: Counter,
+    /// Attempts that found an idle connection in the pool.
+    pub reuses: Counter,
+    /// From the request's first byte sent to the answer's head received.
+    pub first_byte: Histogram,
+}
+
+impl Life {
+    /// A new life, with room for `workers` workers to count in.
+    pub fn new(workers: usize) -> Arc<Self> {
+        Arc::new(Self { vitals: Vitals::default(), counters: Sharded::new(workers) })
+    }
+}
+
+impl Endpoint {
+    /// Whether new work may go here: it has an address, weighs something, and no check speaks against it.
+    pub fn is_usable(&self) -> bool {
+        self.address.is_some() && self.weight > 0 && self.life.vitals.standing() != Standing::Down
+    }
+}

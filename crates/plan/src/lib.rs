@@ -1,0 +1,34 @@
+//! What to do now: listeners, clusters, endpoints, limits, the balancing algorithms and the health machine.
+//!
+//! `control` writes a [`Plan`] and publishes it, `proxy` follows it, `sim` runs the same code on virtual time.
+//! Everything here is pure: time and randomness are arguments, and there is no socket, no clock and no config syntax.
+
+use std::sync::Arc;
+
+pub mod balance;
+pub mod binder;
+pub mod cluster;
+pub mod counters;
+pub mod endpoint;
+pub mod health;
+pub mod limits;
+pub mod listener;
+pub mod publish;
+pub mod reason;
+pub mod time;
+pub mod vitals;
+
+pub use cluster::Cluster;
+pub use endpoint::Endpoint;
+pub use listener::Listener;
+
+/// The published state of the world: immutable, replaced as a whole.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Counts up with every publish; 0 is the empty plan before the first one.
+    pub generation: u64,
+    /// The addresses we accept on.
+    pub listeners: Vec<Arc<Listener>>,
+    /// The named sets of endpoints; a listener refers to one by its position here.
+    pub clusters: Vec<Arc<Cluster>>,
+}

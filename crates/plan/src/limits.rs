@@ -1,0 +1,28 @@
+//! Every bound that is not a key of the config, in one place, with its unit and its reason.
+
+use std::time::Duration;
+
+/// The largest weight of an endpoint. Sums of a thousand such weights fit in 32 bits.
+pub const WEIGHT_MAX: u32 = 65_535;
+
+/// How many workers there may be: more than any machine has cores.
+pub const WORKERS_MAX: usize = 1024;
+
+/// How many endpoints one exchange may try. More would turn an outage of the cluster into a storm of connects.
+pub const TRIES_MAX: usize = 16;
+
+/// How long an endpoint that refused a connection is avoided, while there is another one. Shorter than it takes to notice that
+/// it is back, long enough to spare nearly all requests the detour.
+pub const AVOID_AFTER_REFUSAL: Duration = Duration::from_secs(1);
+
+/// How many interim (1xx) answers an endpoint may send before its final one (RFC 9110 §15.2 sets no bound, so a hostile one would not stop).
+pub const INTERIM_RESPONSES_MAX: usize = 16;
+
+/// How many probes may run at once, over all clusters. Checks must not become the load that they look for.
+pub const PROBES_AT_ONCE_MAX: usize = 64;
+
+/// How many fields a head from an endpoint may have. Clients have a key of their own.
+pub const RESPONSE_FIELDS_MAX: usize = 128;
+
+/// How long a head from an endpoint may be, in bytes.
+pub const RESPONSE_HEAD_BYTES_MAX: usize = 64 * 1024;

@@ -1,0 +1,139 @@
+//! An address we accept on, and what may come in there.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel_proto::method::Method;
+use ipnet::IpNet;
+
+use crate::counters::{Counter, Gauge, Histogram, Sharded};
+use crate::reason::Reason;
+
+/// An address we accept on.
+#[derive(Debug)]
+pub struct Listener {
+    /// As the config names it.
+    pub name: Box<str>,
+    /// Where it listens.
+    pub binds: Vec<Bind>,
+    /// The cluster that answers: a position in [`crate::Plan::clusters`].
+    pub to: usize,
+    /// Whose word about the client is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// How long a client may take.
+    pub timeouts: DownstreamTimeouts,
+    /// How much a client may send.
+    pub limits: HeadLimits,
+    /// Outlives this plan; carried over by whoever makes the next one.
+    pub counters: Arc<Sharded<ListenerCounters>>,
+}
+
+/// Where a listener listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Bind {
+    /// This port on every address of the machine, IPv6 and IPv4.
+    Any(u16),
+    /// This address only.
+    Only(SocketAddr),
+}
+
+impl std::fmt::Display for Bind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Any(port) => write!(f, ":{port}"),
+            Self::Only(address) => address.fmt(f),
+        }
+    }
+}
+
+/// The networks whose `X-Forwarded-*` and `X-Request-ID` are believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Box<[IpNet]>);
+
+impl TrustedProxies {
+    /// Trusts these networks.
+    pub fn new(networks: Vec<IpNet>) -> Self {
+        Self(networks.into())
+    }
+
+    /// Whether `address` is in one of the networks. An IPv4 client of a dual-stack socket counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DownstreamTimeouts {
+    /// For a whole head, from its first byte.
+    pub header: Duration,
+    /// Without progress of a request body.
+    pub body: Duration,
+    /// Between two requests on one connection.
+    pub keep_alive: Duration,
+    /// Without taking a byte of the answer.
+    pub write: Duration,
+}
+
+impl Default for DownstreamTimeouts {
+    fn default() -> Self {
+        Self {
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(75),
+            write: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How large a request head may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// The whole head, in bytes.
+    pub header_bytes: usize,
+    /// How many fields.
+    pub header_count: usize,
+    /// The target of the request line, in bytes.
+    pub target_bytes: usize,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self { header_bytes: 32 * 1024, header_count: 100, target_bytes: 8 * 1024 }
+    }
+}
+
+/// What one worker counts about one listener.
+#[derive(Debug, Default)]
+pub struct ListenerCounters {
+    /// Connections accepted.
+    pub connections: Counter,
+    /// Connections open now.
+    pub connections_active: Gauge,
+    /// Requests answered, by method and class of status (`[0]` is 1xx).
+    pub requests: [[Counter; 5]; Method::COUNT],
+    /// Answers that we made ourselves, or exchanges that broke, by reason.
+    pub failures: [Counter; Reason::COUNT],
+    /// From the first byte of a request to the last byte of its answer.
+    pub duration: Histogram,
+    /// Bytes of bodies received from clients.
+    pub bytes_in: Counter,
+    /// Bytes of bodies sent to clients.
+    pub bytes_out: Counter,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_ipv4_client_is_trusted_as_ipv4() {
+        let trusted = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        assert!(trusted.contains("10.1.2.3".parse().unwrap()));
+        assert!(trusted.contains("::ffff:10.1.2.3".parse().unwrap()));
+        assert!(!trusted.contains("11.0.0.1".parse().unwrap()));
+        assert!(!TrustedProxies::default().contains("127.0.0.1".parse().unwrap()));
+    }
+}

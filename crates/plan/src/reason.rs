@@ -1,0 +1,149 @@
+//! Why an exchange failed: one enum, which decides the status and names the reason in answers, logs and metrics.
+
+/// Why an exchange failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The request breaks the rules of its protocol.
+    RequestMalformed,
+    /// The request's target is longer than we take.
+    TargetTooLong,
+    /// The request's head is longer, or has more fields, than we take.
+    HeadTooLarge,
+    /// The request asks for something of HTTP that we do not do.
+    NotImplemented,
+    /// The request is of a version of HTTP that we do not speak.
+    VersionNotSupported,
+    /// The request's head did not arrive in time.
+    HeaderTimeout,
+    /// The request's body stopped arriving.
+    BodyTimeout,
+    /// The client went away, or stopped reading.
+    ClientGone,
+    /// No endpoint of the cluster may be used.
+    NoEndpoint,
+    /// We may open no more connections.
+    OutOfDescriptors,
+    /// Every endpoint that was tried refused the connection or could not be reached.
+    ConnectFailed,
+    /// No endpoint accepted the connection in time.
+    ConnectTimeout,
+    /// The endpoint took the request and did not begin to answer in time.
+    FirstByteTimeout,
+    /// The endpoint stopped in the middle of its answer.
+    UpstreamIdle,
+    /// The endpoint closed the connection before its answer was complete.
+    UpstreamClosed,
+    /// The endpoint's answer breaks the rules of HTTP.
+    UpstreamMalformed,
+}
+
+impl Reason {
+    /// How many reasons there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// Every reason, in the order of its number.
+    pub const ALL: [Self; 16] = [
+        Self::RequestMalformed,
+        Self::TargetTooLong,
+        Self::HeadTooLarge,
+        Self::NotImplemented,
+        Self::VersionNotSupported,
+        Self::HeaderTimeout,
+        Self::BodyTimeout,
+        Self::ClientGone,
+        Self::NoEndpoint,
+        Self::OutOfDescriptors,
+        Self::ConnectFailed,
+        Self::ConnectTimeout,
+        Self::FirstByteTimeout,
+        Self::UpstreamIdle,
+        Self::UpstreamClosed,
+        Self::UpstreamMalformed,
+    ];
+
+    /// The machine-readable name, stable across versions.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RequestMalformed => "request_malformed",
+            Self::TargetTooLong => "target_too_long",
+            Self::HeadTooLarge => "head_too_large",
+            Self::NotImplemented => "not_implemented",
+            Self::VersionNotSupported => "version_not_supported",
+            Self::HeaderTimeout => "header_timeout",
+            Self::BodyTimeout => "body_timeout",
+            Self::ClientGone => "client_gone",
+            Self::NoEndpoint => "no_endpoint_up",
+            Self::OutOfDescriptors => "out_of_descriptors",
+            Self::ConnectFailed => "connect_failed",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::FirstByteTimeout => "first_byte_timeout",
+            Self::UpstreamIdle => "upstream_idle",
+            Self::UpstreamClosed => "upstream_closed",
+            Self::UpstreamMalformed => "upstream_malformed",
+        }
+    }
+
+    /// The status that a client gets, where it can still get one (RFC 9110 §15, RFC 6585 §5).
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::RequestMalformed | Self::ClientGone => 400,
+            Self::HeaderTimeout | Self::BodyTimeout => 408,
+            Self::TargetTooLong => 414,
+            Self::HeadTooLarge => 431,
+            Self::NotImplemented => 501,
+            Self::ConnectFailed | Self::UpstreamClosed | Self::UpstreamMalformed => 502,
+            Self::NoEndpoint | Self::OutOfDescriptors => 503,
+            Self::ConnectTimeout | Self::FirstByteTimeout | Self::UpstreamIdle => 504,
+            Self::VersionNotSupported => 505,
+        }
+    }
+
+    /// Whether it speaks against the endpoint: neither the client nor we could have prevented it.
+    pub const fn is_endpoints_fault(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectFailed
+                | Self::ConnectTimeout
+                | Self::FirstByteTimeout
+                | Self::UpstreamIdle
+                | Self::UpstreamClosed
+                | Self::UpstreamMalformed
+        )
+    }
+
+    /// One sentence for a person.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::RequestMalformed => "The request is malformed.",
+            Self::TargetTooLong => "The request's target is too long.",
+            Self::HeadTooLarge => "The request's header fields are too large.",
+            Self::NotImplemented => "The request asks for something that is not supported.",
+            Self::VersionNotSupported => "This version of HTTP is not supported.",
+            Self::HeaderTimeout => "The request's header did not arrive in time.",
+            Self::BodyTimeout => "The request's body stopped arriving.",
+            Self::ClientGone => "The client went away.",
+            Self::NoEndpoint => "No endpoint is up.",
+            Self::OutOfDescriptors => "The balancer is out of file descriptors.",
+            Self::ConnectFailed => "No endpoint accepted a connection.",
+            Self::ConnectTimeout => "No endpoint accepted a connection in time.",
+            Self::FirstByteTimeout => "The endpoint did not begin to answer in time.",
+            Self::UpstreamIdle => "The endpoint stopped answering.",
+            Self::UpstreamClosed => "The endpoint closed the connection before it answered.",
+            Self::UpstreamMalformed => "The endpoint's answer is malformed.",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_found_at_its_own_number_and_names_are_unique() {
+        for (number, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, number);
+            assert_eq!(Reason::ALL.iter().filter(|other| other.name() == reason.name()).count(), 1);
+            assert!((400..600).contains(&reason.status()));
+        }
+    }
+}

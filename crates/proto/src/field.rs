@@ -1,0 +1,232 @@
+//! Header fields: the names that a proxy must know, and a list of fields as ranges of one buffer.
+
+/// The field names that mean something to a proxy. All others are carried as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldName {
+    /// Any other field.
+    Other,
+    /// `Connection`
+    Connection,
+    /// `Content-Length`
+    ContentLength,
+    /// `Expect`
+    Expect,
+    /// `Forwarded`
+    Forwarded,
+    /// `Host`
+    Host,
+    /// `Keep-Alive`
+    KeepAlive,
+    /// `Proxy-Connection`
+    ProxyConnection,
+    /// `TE`
+    Te,
+    /// `Trailer`
+    Trailer,
+    /// `Transfer-Encoding`
+    TransferEncoding,
+    /// `Upgrade`
+    Upgrade,
+    /// `Via`
+    Via,
+    /// `X-Forwarded-For`
+    XForwardedFor,
+    /// `X-Forwarded-Host`
+    XForwardedHost,
+    /// `X-Forwarded-Proto`
+    XForwardedProto,
+    /// `X-Real-IP`
+    XRealIp,
+    /// `X-Request-ID`
+    XRequestId,
+}
+
+impl FieldName {
+    /// The field of that name; names are case-insensitive (RFC 9110 §5.1).
+    pub fn from_bytes(name: &[u8]) -> Self {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        // By length first: most fields of most requests are dismissed with one comparison.
+        match name.len() {
+            2 if is("te") => Self::Te,
+            3 if is("via") => Self::Via,
+            4 if is("host") => Self::Host,
+            6 if is("expect") => Self::Expect,
+            7 if is("upgrade") => Self::Upgrade,
+            7 if is("trailer") => Self::Trailer,
+            9 if is("forwarded") => Self::Forwarded,
+            9 if is("x-real-ip") => Self::XRealIp,
+            10 if is("connection") => Self::Connection,
+            10 if is("keep-alive") => Self::KeepAlive,
+            12 if is("x-request-id") => Self::XRequestId,
+            14 if is("content-length") => Self::ContentLength,
+            15 if is("x-forwarded-for") => Self::XForwardedFor,
+            16 if is("x-forwarded-host") => Self::XForwardedHost,
+            16 if is("proxy-connection") => Self::ProxyConnection,
+            17 if is("x-forwarded-proto") => Self::XForwardedProto,
+            17 if is("transfer-encoding") => Self::TransferEncoding,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A piece of the buffer that a head lives in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// The piece from `start` up to `end`. Heads are far smaller than 4 GiB; what lies beyond is cut off.
+    pub fn new(start: usize, end: usize) -> Self {
+        let clamp = |position| u32::try_from(position).unwrap_or(u32::MAX);
+        Self { start: clamp(start), end: clamp(end) }
+    }
+
+    /// The bytes of the piece in `buffer`.
+    pub fn of(self, buffer: &[u8]) -> &[u8] {
+        buffer.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+/// One field as ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FieldSpan {
+    pub(crate) id: FieldName,
+    pub(crate) name: Span,
+    pub(crate) value: Span,
+}
+
+/// One field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// Which of the known fields it is.
+    pub id: FieldName,
+    /// The name as it was sent.
+    pub name: &'a [u8],
+    /// The value, without white space around it.
+    pub value: &'a [u8],
+}
+
+/// Fields in the order in which they came, as ranges of one buffer; made to be used again for the next head.
+///
+/// An HTTP/1 codec reads straight into `buffer` and notes the ranges; HTTP/2 and 3, whose libraries bring maps of their own,
+/// append with [`Fields::push`].
+#[derive(Debug, Default)]
+pub struct Fields {
+    /// The bytes that the ranges refer to.
+    pub buffer: Vec<u8>,
+    pub(crate) list: Vec<FieldSpan>,
+}
+
+impl Fields {
+    /// Forgets all fields; keeps the memory and the buffer's bytes.
+    pub fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    /// Appends a field that is not in the buffer yet.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(name);
+        let middle = self.buffer.len();
+        self.buffer.extend_from_slice(value);
+        let (name_span, value_span) =
+            (Span::new(start, middle), Span::new(middle, self.buffer.len()));
+        self.list.push(FieldSpan {
+            id: FieldName::from_bytes(name),
+            name: name_span,
+            value: value_span,
+        });
+    }
+
+    /// The fields in order.
+    pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
+        self.list.iter().map(|field| Field {
+            id: field.id,
+            name: field.name.of(&self.buffer),
+            value: field.value.of(&self.buffer),
+        })
+    }
+
+    /// The values of every field called `id`, in order.
+    pub fn all(&self, id: FieldName) -> impl Iterator<Item = &[u8]> {
+        self.list
+            .iter()
+            .filter(move |field| field.id == id)
+            .map(|field| field.value.of(&self.buffer))
+    }
+
+    /// The value of the first field called `id`.
+    pub fn first(&self, id: FieldName) -> Option<&[u8]> {
+        self.all(id).next()
+    }
+
+    /// Whether there is a field called `id`.
+    pub fn contains(&self, id: FieldName) -> bool {
+        self.list.iter().any(|field| field.id == id)
+    }
+
+    /// How many fields there are.
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+}
+
+/// The elements of a comma-separated list (RFC 9110 §5.6.1), without empty ones and white space.
+pub fn list_elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_names_are_found_in_any_case() {
+        let names = [
+            ("connection", FieldName::Connection),
+            ("CONTENT-LENGTH", FieldName::ContentLength),
+            ("Expect", FieldName::Expect),
+            ("forwarded", FieldName::Forwarded),
+            ("hOsT", FieldName::Host),
+            ("keep-alive", FieldName::KeepAlive),
+            ("Proxy-Connection", FieldName::ProxyConnection),
+            ("te", FieldName::Te),
+            ("Trailer", FieldName::Trailer),
+            ("Transfer-Encoding", FieldName::TransferEncoding),
+            ("Upgrade", FieldName::Upgrade),
+            ("VIA", FieldName::Via),
+            ("x-forwarded-for", FieldName::XForwardedFor),
+            ("X-Forwarded-Host", FieldName::XForwardedHost),
+            ("X-Forwarded-Proto", FieldName::XForwardedProto),
+            ("X-Real-Ip", FieldName::XRealIp),
+            ("X-Request-Id", FieldName::XRequestId),
+            ("X_Forwarded_For", FieldName::Other),
+            ("Accept", FieldName::Other),
+            ("", FieldName::Other),
+        ];
+        for (name, id) in names {
+            assert_eq!(FieldName::from_bytes(name.as_bytes()), id, "{name}");
+        }
+    }
+
+    #[test]
+    fn pushed_fields_come_back_in_order() {
+        let mut fields = Fields::default();
+        fields.push(b"host", b"a");
+        fields.push(b"x-a", b"1");
+        fields.push(b"X-A", b"");
+        assert_eq!(fields.first(FieldName::Host), Some(&b"a"[..]));
+        let all: Vec<_> = fields.iter().map(|field| (field.name, field.value)).collect();
+        assert_eq!(all, [(&b"host"[..], &b"a"[..]), (b"x-a", b"1"), (b"X-A", b"")]);
+        fields.clear();
+        assert_eq!(fields.count(), 0);
+    }
+
+    #[test]
+    fn lists_lose_empty_elements_and_white_space() {
+        let elements: Vec<_> = list_elements(b" a ,,\tb,c , ").collect();
+        assert_eq!(elements, [b"a", b"b", b"c"]);
+    }
+}

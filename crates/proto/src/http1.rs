@@ -1,0 +1,16 @@
+//! HTTP/1.0 and 1.1 (RFC 9112): parsing heads, framing bodies, rendering heads. Called by `proxy` and by `control`'s probes.
+
+mod body;
+mod framing;
+mod parse;
+mod render;
+
+pub use body::{BodyDecoder, BodyError, Decoded};
+pub use framing::{Framing, FramingError, request_framing, response_framing};
+pub use parse::{
+    FIELDS_MAX, ParseError, ParseLimits, parse_request, parse_response, parse_trailers,
+};
+pub use render::{
+    Connection, LAST_CHUNK, PlainResponse, chunk_prefix, interim_head, plain_response,
+    request_head, response_head,
+};

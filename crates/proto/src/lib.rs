@@ -1,0 +1,10 @@
+//! Bytes in, values out: HTTP/1 heads and framing, and the rules HTTP sets for intermediaries.
+//!
+//! Pure: no socket, no clock, no runtime. `proxy` feeds it bytes and writes what it renders; `control` reads the answers to
+//! its probes with it.
+
+pub mod field;
+pub mod forward;
+pub mod head;
+pub mod http1;
+pub mod method;

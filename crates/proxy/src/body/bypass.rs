@@ -1,0 +1,74 @@
+//! The way past us: bytes of a long body that go from socket to socket as they are need not be copied out of the kernel and in
+//! again. Half of what a copied mebibyte costs is the copying.
+
+use std::task::{Context, Poll, ready};
+
+use super::{Pump, PumpError, Sink, Source, SourceError};
+use crate::pipes::{PIPE_BYTES, Pipe, Pipes};
+
+/// A pipe with bytes in it.
+#[derive(Debug)]
+pub(super) struct Bypass {
+    pipe: Pipe,
+    filled: usize,
+}
+
+/// Below this what is left of a body is copied: two more system calls cost as much as copying 32 KiB.
+const BYPASS_BYTES_MIN: u64 = 64 * 1024;
+
+impl Pump {
+    /// Moves what is there into a pipe, if both sides allow it. `None` if it has to be read and written.
+    pub(super) fn bypass(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut impl Source,
+        sink: &impl Sink,
+        pipes: &Pipes,
+    ) -> Option<Poll<Result<(), PumpError>>> {
+        let (from, left) = source.direct().filter(|&(_, left)| left >= BYPASS_BYTES_MIN)?;
+        sink.direct()?;
+        let pipe = pipes.borrow()?;
+        let length = usize::try_from(left).map_or(PIPE_BYTES, |left| left.min(PIPE_BYTES));
+        let moved = from.poll_splice_in(cx, &pipe, length);
+        let outcome = match moved {
+            Poll::Ready(Ok(filled @ 1..)) => {
+                source.skip(filled as u64);
+                self.touched = true;
+                self.bypass = Some(Bypass { pipe, filled });
+                return Some(Poll::Ready(Ok(())));
+            }
+            Poll::Ready(_) => Poll::Ready(Err(PumpError::Source(SourceError::Truncated))),
+            Poll::Pending => {
+                self.waits_for_sink = false;
+                Poll::Pending
+            }
+        };
+        pipes.give_back(pipe);
+        Some(outcome)
+    }
+
+    /// Empties the pipe into the sink.
+    pub(super) fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut impl Source,
+        sink: &impl Sink,
+        pipes: &Pipes,
+    ) -> Poll<Result<(), PumpError>> {
+        let (Some(bypass), Some(to)) = (&mut self.bypass, sink.direct()) else {
+            return Poll::Ready(Ok(()));
+        };
+        self.waits_for_sink = true;
+        let taken = ready!(to.poll_splice_out(cx, &bypass.pipe, bypass.filled));
+        let taken = taken.map_err(|_| PumpError::Sink)?;
+        self.waits_for_sink = false;
+        bypass.filled -= taken.min(bypass.filled);
+        if bypass.filled == 0
+            && let Some(empty) = self.bypass.take()
+        {
+            pipes.give_back(empty.pipe);
+        }
+        self.credit(source, taken);
+        Poll::Ready(Ok(()))
+    }
+}

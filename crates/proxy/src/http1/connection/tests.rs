@@ -1,0 +1,42 @@
+use std::time::Instant;
+
+use evenkeel_plan::counters::Sharded;
+use evenkeel_plan::listener::{Bind, TrustedProxies};
+use evenkeel_plan::publish::Publisher;
+
+use super::*;
+use crate::worker::Crew;
+
+fn connection() -> Connection {
+    let listener = Listener {
+        name: "web".into(),
+        binds: vec![Bind::Any(80)],
+        to: 0,
+        trusted_proxies: TrustedProxies::default(),
+        timeouts: Default::default(),
+        limits: Default::default(),
+        counters: Arc::new(Sharded::new(1)),
+    };
+    let worker = Worker::new(0, Publisher::default().reader(), Instant::now());
+    let crew = Crew::new(vec![tokio::sync::mpsc::channel(1).0]);
+    let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
+    let client = ([127, 0, 0, 1], 5000).into();
+    Connection::new(worker, socket.into(), client, Arc::new(listener), crew.join(0))
+}
+
+/// There may be very many connections that do nothing: what a request needs must not be part of them.
+#[test]
+fn a_connection_at_rest_is_small() {
+    let serving = connection().serve();
+    assert!(size_of_val(&serving) <= 512, "{} bytes", size_of_val(&serving));
+}
+
+#[test]
+fn a_connection_is_counted_for_as_long_as_it_lives() {
+    let connection = connection();
+    let listener = Arc::clone(&connection.listener);
+    let active = || listener.counters.shard(0).connections_active.level();
+    assert_eq!((active(), listener.counters.shard(0).connections.count()), (1, 1));
+    drop(connection);
+    assert_eq!((active(), listener.counters.shard(0).connections.count()), (0, 1));
+}

@@ -1,0 +1,18 @@
+//! The data path: workers, listeners, protocols, the exchange and upstream pools. It follows the plan, and knows neither config
+//! nor health checks nor the admin API.
+
+mod body;
+mod buffers;
+mod deadline;
+mod exchange;
+mod http1;
+mod io;
+mod patience;
+mod pipes;
+mod proxy;
+mod sockets;
+mod upstream;
+mod worker;
+mod world;
+
+pub use proxy::Proxy;

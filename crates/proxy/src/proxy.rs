@@ -1,0 +1,106 @@
+//! The workers as a whole: what the binary starts, gives the conductor as a binder, drains and stops.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use evenkeel_plan::binder::Binder;
+use evenkeel_plan::publish::Reader;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::sync::mpsc::{Sender, channel};
+
+use crate::sockets::Sockets;
+use crate::worker::{Command, Crew, Worker, run};
+
+/// The data path: worker threads that follow the plan.
+#[derive(Debug)]
+pub struct Proxy {
+    mailboxes: Vec<Sender<Command>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// Starts `workers` threads, at least one, that follow the plan which `reader` sees.
+    ///
+    /// # Errors
+    /// When a thread or its runtime cannot be made.
+    pub fn start(workers: usize, reader: &Reader) -> io::Result<Self> {
+        let (mailboxes, receivers): (Vec<_>, Vec<_>) =
+            (0..workers.max(1)).map(|_| channel(MAILBOX_SIZE)).unzip();
+        let crew = Crew::new(mailboxes.clone());
+        let started = Instant::now();
+        let mut proxy = Self { mailboxes, threads: Vec::new() };
+        for (index, commands) in receivers.into_iter().enumerate() {
+            let (crew, reader) = (Arc::clone(&crew), reader.clone());
+            let work = move |runtime: LocalRuntime| {
+                let worker = Worker::new(index, reader, started);
+                runtime.block_on(run(worker, crew, commands));
+            };
+            proxy.threads.push(start_thread(index, work)?);
+        }
+        Ok(proxy)
+    }
+
+    /// What opens and closes the listeners' sockets, for the conductor.
+    pub fn binder(&self) -> Box<dyn Binder> {
+        Box::new(Sockets::new(self.mailboxes.clone()))
+    }
+
+    /// Accepts nothing more, closes what is idle, and lets running exchanges finish. Returns at once.
+    pub fn drain(&self) {
+        self.tell_all(|| Command::Drain);
+    }
+
+    /// Whether every worker has ended.
+    pub fn is_finished(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Ends all workers now, whatever they are doing, and waits for their threads.
+    pub fn stop(self) {
+        self.tell_all(|| Command::Stop);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a worker had panicked");
+            }
+        }
+    }
+
+    fn tell_all(&self, command: impl Fn() -> Command) {
+        for mailbox in &self.mailboxes {
+            // A worker that has ended needs no telling.
+            let _ = mailbox.try_send(command());
+        }
+    }
+}
+
+/// Starts a worker's thread, and waits until its runtime stands: it cannot move between threads.
+fn start_thread(
+    index: usize,
+    work: impl FnOnce(LocalRuntime) + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let (report, reported) = std::sync::mpsc::sync_channel(1);
+    let body = move || match Builder::new_current_thread()
+        .enable_all()
+        .event_interval(EVENT_INTERVAL)
+        .build_local(LocalOptions::default())
+    {
+        Ok(runtime) => {
+            // Whoever started us waits for this.
+            let _ = report.send(Ok(()));
+            work(runtime);
+        }
+        Err(error) => drop(report.send(Err(error))),
+    };
+    let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(body)?;
+    reported.recv().map_err(io::Error::other)??;
+    Ok(thread)
+}
+
+/// How many commands may wait for a worker: nearly all of them connections on their way from another one.
+const MAILBOX_SIZE: usize = 1024;
+
+/// How many tasks run before the sockets are asked again: twice what a busy worker has to do in one round, so that it asks when
+/// it is through and not in the middle.
+const EVENT_INTERVAL: u32 = 256;

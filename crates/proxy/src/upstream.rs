@@ -1,0 +1,4 @@
+//! The endpoints' side: connections, idle or in use, to one endpoint after the other.
+
+pub(crate) mod attempt;
+pub(crate) mod pool;

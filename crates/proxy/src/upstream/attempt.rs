@@ -1,0 +1,155 @@
+//! One try at one endpoint over HTTP/1: a connection, the request going out and the answer coming in.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use evenkeel_plan::limits::{RESPONSE_FIELDS_MAX, RESPONSE_HEAD_BYTES_MAX};
+use evenkeel_plan::reason::Reason;
+use evenkeel_proto::forward::wants_keep_alive;
+use evenkeel_proto::head::ResponseHead;
+use evenkeel_proto::http1::{BodyDecoder, Framing, FramingError, ParseLimits, response_framing};
+use evenkeel_proto::method::Method;
+use rustix::io::Errno;
+
+use crate::buffers::Buffers;
+use crate::deadline::Deadline;
+use crate::http1::inbox::{HeadError, HeadLimits, Inbox};
+use crate::http1::receive::Receive;
+use crate::http1::send::{Outbox, Send};
+use crate::io::Io;
+
+/// A connection to an endpoint with one exchange on it.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    io: Io,
+    inbox: Inbox,
+    outbox: Outbox,
+    decoder: BodyDecoder,
+    /// Whether another exchange used the connection before, so that the endpoint may have closed it in the meantime.
+    reused: bool,
+    /// Whether the endpoint takes no more of the request.
+    pub(crate) is_deaf: bool,
+    keep: bool,
+}
+
+/// Why no answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AttemptError {
+    /// The connection had been idle, and was closed before a byte of the answer came: perhaps before the request did.
+    Stale,
+    /// The connection ended, or broke, before the answer's head was complete.
+    Closed,
+    /// The answer's head breaks a rule or a limit.
+    Malformed,
+    /// We gave up, for this reason.
+    Gave(Reason),
+}
+
+/// Opens a connection to `address`.
+///
+/// # Errors
+/// The reason for which this endpoint is passed over.
+pub(crate) async fn connect(
+    address: SocketAddr,
+    timeout: Duration,
+    deadline: &Deadline,
+) -> Result<Io, Reason> {
+    deadline.set(timeout);
+    let mut connecting = pin!(Io::connect(address));
+    poll_fn(|cx| match connecting.as_mut().poll(cx) {
+        Poll::Pending if deadline.is_expired() => Poll::Ready(Err(Reason::ConnectTimeout)),
+        outcome => outcome.map_err(|error| connect_reason(&error)),
+    })
+    .await
+}
+
+/// Running out of descriptors is our own fault, and must not be held against an endpoint.
+fn connect_reason(error: &io::Error) -> Reason {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE) => Reason::OutOfDescriptors,
+        _ => Reason::ConnectFailed,
+    }
+}
+
+impl Attempt {
+    pub(crate) fn new(io: Io, reused: bool) -> Self {
+        Self {
+            io,
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            decoder: BodyDecoder::new(Framing::Empty),
+            reused,
+            is_deaf: false,
+            keep: false,
+        }
+    }
+
+    /// Begins a request whose body is framed so. Returns the buffer to append its head to, which goes out with the first of
+    /// the body.
+    pub(crate) fn begin(&mut self, framing: Framing, buffers: &Buffers) -> &mut Vec<u8> {
+        self.outbox.begin(framing, buffers)
+    }
+
+    /// Where the request's body goes.
+    pub(crate) fn request(&mut self) -> Send<'_> {
+        Send { io: &self.io, outbox: &mut self.outbox }
+    }
+
+    /// Reads the head of the next answer, interim or final.
+    pub(crate) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffers: &Buffers,
+    ) -> Poll<Result<ResponseHead, AttemptError>> {
+        let head = ready!(self.inbox.poll_head(cx, &self.io, buffers, &HEAD_LIMITS));
+        let silent = self.reused && self.inbox.is_empty();
+        // From the first head on the endpoint is known to have seen the request.
+        self.reused &= head.is_err();
+        Poll::Ready(head.map_err(|error| match error {
+            HeadError::Refused(_) | HeadError::TooLong => AttemptError::Malformed,
+            HeadError::Closed if silent => AttemptError::Stale,
+            HeadError::Closed => AttemptError::Closed,
+        }))
+    }
+
+    /// Makes ready for the body of the final answer; returns how it is framed.
+    pub(crate) fn expect_body(
+        &mut self,
+        head: &ResponseHead,
+        method: Method,
+    ) -> Result<Framing, FramingError> {
+        // We pass no Upgrade on, so nobody was asked to switch protocols (RFC 9110 §15.2.2).
+        if head.status == 101 {
+            return Err(FramingError::Ambiguous("an upgrade that nobody asked for"));
+        }
+        let framing = response_framing(head, method)?;
+        self.decoder = BodyDecoder::new(framing);
+        self.keep = framing != Framing::UntilClose && wants_keep_alive(&head.fields, head.version);
+        Ok(framing)
+    }
+
+    /// Where the answer's body comes from.
+    pub(crate) fn answer<'c>(&'c mut self, buffers: &'c Buffers) -> Receive<'c> {
+        let Self { io, inbox, decoder, .. } = self;
+        Receive { io, inbox, decoder, buffers }
+    }
+
+    /// Ends the attempt. Returns the connection if the next exchange may use it: both messages are complete, and the endpoint
+    /// has sent nothing that nobody asked for (RFC 9112 §9.3.2; a response queue could be poisoned with it).
+    pub(crate) fn finish(mut self, buffers: &Buffers) -> Option<Io> {
+        let clean =
+            self.keep && self.decoder.is_done() && self.outbox.is_sent() && self.inbox.is_empty();
+        self.inbox.release(buffers);
+        self.outbox.release(buffers);
+        clean.then_some(self.io)
+    }
+}
+
+const HEAD_LIMITS: HeadLimits = HeadLimits {
+    bytes: RESPONSE_HEAD_BYTES_MAX,
+    parse: ParseLimits { fields: RESPONSE_FIELDS_MAX, target_bytes: 0 },
+};

@@ -1,0 +1,140 @@
+//! One worker: a thread with its own runtime, listening sockets, pools, buffers and counters. Connections share it as an `Rc`.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use evenkeel_plan::publish::Reader;
+use evenkeel_plan::time::Time;
+use fastrand::Rng;
+use uuid::Builder;
+
+use crate::buffers::Buffers;
+use crate::deadline::{Deadlines, TICK};
+use crate::world::World;
+
+mod accept;
+mod crew;
+mod run;
+
+pub(crate) use crew::{Command, Crew, Membership};
+pub(crate) use run::run;
+
+/// What all connections of a worker share.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// The worker's number: its shard of every counter.
+    pub(crate) index: usize,
+    pub(crate) buffers: Buffers,
+    pub(crate) deadlines: Rc<Deadlines>,
+    /// Whether connections shall end as soon as they can.
+    pub(crate) draining: Cell<bool>,
+    reader: RefCell<Reader>,
+    world: RefCell<Rc<World>>,
+    random: RefCell<Rng>,
+    clock: Clock,
+}
+
+/// Two clocks of which one is read: the wall's time is derived from the monotonic one, and set right at every tick.
+#[derive(Debug)]
+struct Clock {
+    started: Instant,
+    /// The wall's time, in nanoseconds since 1970, when this process started.
+    epoch: Cell<Duration>,
+}
+
+impl Worker {
+    pub(crate) fn new(index: usize, mut reader: Reader, started: Instant) -> Rc<Self> {
+        let plan = Arc::clone(reader.load());
+        Rc::new(Self {
+            index,
+            buffers: Buffers::default(),
+            deadlines: Rc::default(),
+            draining: Cell::new(false),
+            reader: RefCell::new(reader),
+            world: RefCell::new(Rc::new(World::new(plan, index, None))),
+            random: RefCell::new(Rng::new()),
+            clock: Clock { started, epoch: Cell::new(epoch_of(started)) },
+        })
+    }
+
+    /// The world in force now.
+    pub(crate) fn world(&self) -> Rc<World> {
+        let mut world = self.world.borrow_mut();
+        let mut reader = self.reader.borrow_mut();
+        let plan = reader.load();
+        if !Arc::ptr_eq(plan, &world.plan) {
+            *world = Rc::new(World::new(Arc::clone(plan), self.index, Some(&world)));
+        }
+        Rc::clone(&world)
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// A random number.
+    pub(crate) fn random(&self) -> u64 {
+        self.random.borrow_mut().u64(..)
+    }
+
+    /// `now` as the plan counts time.
+    pub(crate) fn time(&self, now: Instant) -> Time {
+        Time::START.after(now.saturating_duration_since(self.clock.started))
+    }
+
+    /// A new request identity: UUIDv7 (RFC 9562 §5.7), which sorts by time.
+    pub(crate) fn request_id(&self, now: Instant) -> RequestId {
+        let wall = self.clock.epoch.get() + now.saturating_duration_since(self.clock.started);
+        let random = self.random.borrow_mut().u128(..).to_le_bytes();
+        let mut entropy = [0; 10];
+        entropy.copy_from_slice(&random[..10]);
+        let millis = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        let uuid = Builder::from_unix_timestamp_millis(millis, &entropy).into_uuid();
+        let mut text = RequestId { text: [0; 36] };
+        uuid.hyphenated().encode_lower(&mut text.text);
+        text
+    }
+
+    /// Moves the deadlines on and tidies up, for as long as the worker lives.
+    async fn keep_time(self: Rc<Self>) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut seen = 0;
+        loop {
+            let now = ticks.tick().await.into_std();
+            let total =
+                now.saturating_duration_since(self.clock.started).as_millis() / TICK.as_millis();
+            let total = u32::try_from(total).unwrap_or(u32::MAX);
+            self.deadlines.advance(total.saturating_sub(seen));
+            if total / TICKS_PER_SWEEP != seen / TICKS_PER_SWEEP {
+                self.clock.epoch.set(epoch_of(self.clock.started));
+                self.world().sweep_pools(now);
+            }
+            seen = total;
+        }
+    }
+}
+
+/// A request's identity as text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestId {
+    text: [u8; 36],
+}
+
+impl RequestId {
+    pub(crate) fn as_str(&self) -> &str {
+        // Hexadecimal digits and hyphens are always text.
+        std::str::from_utf8(&self.text).unwrap_or_default()
+    }
+}
+
+fn epoch_of(started: Instant) -> Duration {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    wall.saturating_sub(started.elapsed())
+}
+
+/// Pools are swept, and the wall's clock is read, once a second.
+const TICKS_PER_SWEEP: u32 = 10;

@@ -1,0 +1,143 @@
+//! Accepting connections: each worker has a socket of its own for every address, and may pass a new connection to a worker
+//! with less to do, before any runtime knows it.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, acceptfrom_with};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::task::spawn_local;
+
+use super::Worker;
+use super::crew::{Accepted, Command, Crew};
+use crate::http1::connection::Connection;
+
+/// Accepts on one socket until the task is aborted.
+pub(crate) async fn accept(
+    worker: Rc<Worker>,
+    crew: Arc<Crew>,
+    listener: Arc<str>,
+    socket: TcpListener,
+) -> io::Result<()> {
+    #[expect(deprecated, reason = "what replaces it is unsafe; a `TcpListener` keeps its socket")]
+    let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
+    let mut complaint = Complaint::new(&listener);
+    loop {
+        let mut ready = socket.readable().await?;
+        if crew.is_full(worker.index) {
+            complaint.pause("each connection may need a second descriptor, for its endpoint").await;
+            continue;
+        }
+        match ready.try_io(|socket| accept_one(socket.get_ref())) {
+            Ok(Ok((connection, client))) => {
+                let listener = Arc::clone(&listener);
+                dispatch(&worker, &crew, Accepted { socket: connection, client, listener });
+            }
+            // The connection died in the queue.
+            Ok(Err(error)) if is_passing(&error) => {}
+            Ok(Err(error)) => complaint.pause(&error.to_string()).await,
+            Err(_would_block) => {}
+        }
+    }
+}
+
+/// What is still in the kernel's queue of a socket that is about to be closed: those clients were told that they are connected.
+pub(crate) fn accept_rest(
+    worker: &Rc<Worker>,
+    crew: &Arc<Crew>,
+    listener: &Arc<str>,
+    socket: &TcpListener,
+) {
+    // They are ours to serve: another worker may have ended already.
+    let mut failures = 0;
+    while failures < PASSING_FAILURES_MAX {
+        let (connection, client) = match accept_one(socket) {
+            Ok(accepted) => accepted,
+            Err(error) if is_passing(&error) => {
+                failures += 1;
+                continue;
+            }
+            Err(_) => return,
+        };
+        let listener = Arc::clone(listener);
+        serve(worker, crew, Accepted { socket: connection, client, listener });
+    }
+}
+
+fn accept_one(socket: &TcpListener) -> io::Result<(OwnedFd, SocketAddr)> {
+    let (connection, client) =
+        acceptfrom_with(socket, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+    let client = client.and_then(|client| SocketAddr::try_from(client).ok());
+    Ok((connection, client.ok_or(Errno::AFNOSUPPORT)?))
+}
+
+fn dispatch(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
+    let accepted = match crew.rival(worker.index, worker.random()) {
+        None => accepted,
+        Some(rival) => match rival.try_send(Command::Adopt(accepted)) {
+            Ok(()) => return,
+            // Its mailbox is full: then it has no less to do than we.
+            Err(refused) => match refused.into_inner() {
+                Command::Adopt(accepted) => accepted,
+                _ => return,
+            },
+        },
+    };
+    serve(worker, crew, accepted);
+}
+
+/// Serves one connection in a task of its own, so that a panic costs that connection only.
+pub(super) fn serve(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
+    let Accepted { socket, client, listener } = accepted;
+    let world = worker.world();
+    // Its listener may have gone while it waited.
+    let Some(listener) = world.listener_named(&listener) else { return };
+    let membership = crew.join(worker.index);
+    let connection =
+        Connection::new(Rc::clone(worker), socket, client, Arc::clone(listener), membership);
+    spawn_local(connection.serve());
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    let passing = [Errno::CONNABORTED, Errno::INTR, Errno::PROTO, Errno::PERM];
+    Errno::from_io_error(error).is_some_and(|errno| passing.contains(&errno))
+}
+
+/// Out of descriptors or memory: connections stay in the kernel's queue for a while, else this would spin. What is running
+/// goes on, and will free some. Said now and then, not each time.
+struct Complaint<'a> {
+    listener: &'a str,
+    said: Option<Instant>,
+}
+
+impl<'a> Complaint<'a> {
+    fn new(listener: &'a str) -> Self {
+        Self { listener, said: None }
+    }
+
+    async fn pause(&mut self, why: &str) {
+        if self.said.is_none_or(|said| said.elapsed() >= COMPLAINT_INTERVAL) {
+            self.said = Some(Instant::now());
+            let listener = self.listener;
+            tracing::warn!(
+                listener,
+                why,
+                "accepts no more connections until some end; raise the descriptor limit (ulimit -n)"
+            );
+        }
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+/// How many connections that died in the queue are passed over, before it is taken for empty.
+const PASSING_FAILURES_MAX: usize = 1024;
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);

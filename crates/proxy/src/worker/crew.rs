@@ -1,0 +1,113 @@
+//! The workers as they see each other, and what one can be told.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use evenkeel_plan::counters::Padded;
+use evenkeel_plan::listener::Bind;
+use rustix::process::{Resource, getrlimit};
+use tokio::sync::mpsc::Sender;
+
+/// What a worker can be told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Accept on this socket.
+    Listen { listener: Arc<str>, bind: Bind, socket: TcpListener },
+    /// Accept on it no more.
+    Close { bind: Bind },
+    /// Serve this connection.
+    Adopt(Accepted),
+    /// Accept nothing more, and end when the last connection has.
+    Drain,
+    /// End now.
+    Stop,
+}
+
+/// A connection that no runtime knows yet.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) socket: OwnedFd,
+    pub(crate) client: SocketAddr,
+    /// The name of the listener that it came in by.
+    pub(crate) listener: Arc<str>,
+}
+
+/// The workers as they see each other: how many connections each has, and how to pass it one more.
+#[derive(Debug)]
+pub(crate) struct Crew {
+    connections: Box<[Padded<AtomicUsize>]>,
+    /// How many of them a worker may have.
+    connections_max: usize,
+    mailboxes: Box<[Sender<Command>]>,
+}
+
+impl Crew {
+    pub(crate) fn new(mailboxes: Vec<Sender<Command>>) -> Arc<Self> {
+        let connections = mailboxes.iter().map(|_| Padded::default()).collect();
+        let connections_max = connections_max(mailboxes.len());
+        Arc::new(Self { connections, connections_max, mailboxes: mailboxes.into() })
+    }
+
+    /// Whether worker number `worker` may take no more connections.
+    pub(super) fn is_full(&self, worker: usize) -> bool {
+        self.connections(worker) >= self.connections_max
+    }
+
+    /// One more connection for worker number `worker`, until the guard is dropped.
+    pub(crate) fn join(self: &Arc<Self>, worker: usize) -> Membership {
+        self.connections[worker].fetch_add(1, Ordering::Relaxed);
+        Membership { crew: Arc::clone(self), worker }
+    }
+
+    /// How many connections worker number `worker` has.
+    pub(crate) fn connections(&self, worker: usize) -> usize {
+        self.connections[worker].load(Ordering::Relaxed)
+    }
+
+    /// Another worker that has so much less to do that moving a connection is worth it. The kernel spreads connections by
+    /// hash, which is uneven for few of them; one random rival is enough to even that out (Mitzenmacher 1996).
+    pub(super) fn rival(&self, worker: usize, random: u64) -> Option<&Sender<Command>> {
+        let others = self.mailboxes.len().checked_sub(1).filter(|&others| others > 0)?;
+        let step = 1 + (random % others as u64) as usize;
+        let rival = (worker + step) % self.mailboxes.len();
+        let (mine, theirs) = (self.connections(worker), self.connections(rival));
+        let mailbox = &self.mailboxes[rival];
+        let worth_it = mine > theirs + HAND_OVER_MARGIN + theirs / 8;
+        (worth_it && mailbox.capacity() > COMMANDS_RESERVED).then_some(mailbox)
+    }
+}
+
+/// How many clients each of `workers` workers may serve: every one of them may need a second descriptor, for its endpoint, and
+/// some are needed for listeners, checks and the admin API.
+fn connections_max(workers: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let own = DESCRIPTORS_RESERVED + DESCRIPTORS_PER_WORKER * workers;
+    (limit.saturating_sub(own) / 2 / workers.max(1)).max(1)
+}
+
+const DESCRIPTORS_RESERVED: usize = 24;
+
+/// The runtime's own, and two handles for each of a few listeners.
+const DESCRIPTORS_PER_WORKER: usize = 8;
+
+/// So many places in a mailbox are kept free for commands, which must get through.
+const COMMANDS_RESERVED: usize = 256;
+
+/// Below this difference a hand-over costs more than it gains.
+const HAND_OVER_MARGIN: usize = 2;
+
+/// One connection's place in the count of its worker.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    crew: Arc<Crew>,
+    worker: usize,
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.crew.connections[self.worker].fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,95 @@
+//! The life of a worker's thread: it takes commands, serves connections, drains and ends.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::Receiver;
+use tokio::task::{AbortHandle, spawn_local};
+
+use super::Worker;
+use super::accept::{accept, accept_rest, serve};
+use super::crew::{Command, Crew};
+
+/// An address that this worker accepts on.
+struct Opening {
+    listener: Arc<str>,
+    /// Another handle of the socket, for the connections that are left in its queue.
+    socket: TcpListener,
+    accepting: AbortHandle,
+}
+
+/// Serves until told to stop.
+pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut commands: Receiver<Command>) {
+    spawn_local(Rc::clone(&worker).keep_time());
+    let mut openings = HashMap::new();
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::Listen { listener, bind, socket } => {
+                match open(&worker, &crew, &listener, socket) {
+                    Ok(opening) => drop(openings.insert(bind, opening)),
+                    Err(error) => {
+                        tracing::error!(%listener, %bind, %error, "cannot accept connections");
+                    }
+                }
+            }
+            Command::Close { bind } => {
+                if let Some(opening) = openings.remove(&bind) {
+                    close(&worker, &crew, &opening);
+                }
+            }
+            Command::Adopt(accepted) => serve(&worker, &crew, accepted),
+            Command::Drain => {
+                openings.drain().for_each(|(_, opening)| close(&worker, &crew, &opening));
+                drain(&worker, &crew, &mut commands).await;
+                return;
+            }
+            Command::Stop => return,
+        }
+    }
+}
+
+fn open(
+    worker: &Rc<Worker>,
+    crew: &Arc<Crew>,
+    listener: &Arc<str>,
+    socket: TcpListener,
+) -> io::Result<Opening> {
+    let second = socket.try_clone()?;
+    let accepting = accept(Rc::clone(worker), Arc::clone(crew), Arc::clone(listener), socket);
+    let accepting = spawn_local(accepting).abort_handle();
+    Ok(Opening { listener: Arc::clone(listener), socket: second, accepting })
+}
+
+fn close(worker: &Rc<Worker>, crew: &Arc<Crew>, opening: &Opening) {
+    opening.accepting.abort();
+    accept_rest(worker, crew, &opening.listener, &opening.socket);
+}
+
+/// Lets running exchanges finish. Ends when none is left, or when told to stop.
+async fn drain(worker: &Rc<Worker>, crew: &Arc<Crew>, commands: &mut Receiver<Command>) {
+    worker.draining.set(true);
+    worker.deadlines.wake_all();
+    worker.world().clear_pools();
+    // What another worker passed on before it knew is served too.
+    while let Ok(command) = commands.try_recv() {
+        match command {
+            Command::Adopt(accepted) => serve(worker, crew, accepted),
+            Command::Stop => return,
+            _ => {}
+        }
+    }
+    let mut looks = tokio::time::interval(crate::deadline::TICK);
+    while crew.connections(worker.index) > 0 {
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(Command::Adopt(accepted)) => serve(worker, crew, accepted),
+                Some(Command::Stop) | None => return,
+                Some(_) => {}
+            },
+            _ = looks.tick() => {}
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The plan as one worker sees it, with what the worker remembers about each cluster. Cloned by exchanges as one `Rc`, so
+//! that no count is shared between cores.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use evenkeel_plan::balance::{Choice, Pick, Tried, WorkerState};
+use evenkeel_plan::time::Time;
+use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
+
+use crate::upstream::pool::Pool;
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) plan: Arc<Plan>,
+    memories: Vec<Memory>,
+}
+
+/// What a worker remembers about one cluster.
+#[derive(Debug)]
+struct Memory {
+    state: RefCell<WorkerState>,
+    /// One for each endpoint, in its order.
+    pools: Vec<Rc<Pool>>,
+}
+
+/// One cluster of a world.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClusterView<'a> {
+    pub(crate) plan: &'a Cluster,
+    memory: &'a Memory,
+}
+
+impl World {
+    /// The world after `plan` was published. What lived on in the plan keeps its pool.
+    pub(crate) fn new(plan: Arc<Plan>, worker: usize, before: Option<&Self>) -> Self {
+        let memories = plan
+            .clusters
+            .iter()
+            .map(|cluster| Memory {
+                state: RefCell::new(state_of(before, cluster, worker)),
+                pools: cluster.endpoints.iter().map(|endpoint| pool_of(before, endpoint)).collect(),
+            })
+            .collect();
+        Self { plan, memories }
+    }
+
+    /// The listener called `name`.
+    pub(crate) fn listener_named(&self, name: &str) -> Option<&Arc<Listener>> {
+        self.plan.listeners.iter().find(|listener| &*listener.name == name)
+    }
+
+    /// What has become of `before`, a listener of this or an earlier plan.
+    pub(crate) fn listener(&self, before: &Arc<Listener>) -> Option<&Listener> {
+        let same = self.plan.listeners.iter().find(|listener| Arc::ptr_eq(listener, before));
+        same.or_else(|| self.listener_named(&before.name)).map(|listener| &**listener)
+    }
+
+    /// The cluster at a position of [`Plan::clusters`].
+    pub(crate) fn cluster(&self, position: usize) -> Option<ClusterView<'_>> {
+        let plan = self.plan.clusters.get(position)?;
+        Some(ClusterView { plan, memory: self.memories.get(position)? })
+    }
+
+    /// Closes idle connections that are too old, or dead.
+    pub(crate) fn sweep_pools(&self, now: Instant) {
+        for (cluster, memory) in self.plan.clusters.iter().zip(&self.memories) {
+            memory.pools.iter().for_each(|pool| pool.sweep(cluster.pool, now));
+        }
+    }
+
+    /// Closes all idle connections.
+    pub(crate) fn clear_pools(&self) {
+        self.memories.iter().flat_map(|memory| &memory.pools).for_each(|pool| pool.clear());
+    }
+
+    fn pool(&self, endpoint: &Endpoint) -> Option<&Rc<Pool>> {
+        let same = |other: &Endpoint| {
+            Arc::ptr_eq(&other.life, &endpoint.life) && other.address == endpoint.address
+        };
+        self.plan.clusters.iter().zip(&self.memories).find_map(|(cluster, memory)| {
+            memory.pools.get(cluster.endpoints.iter().position(same)?)
+        })
+    }
+}
+
+impl<'a> ClusterView<'a> {
+    /// Chooses an endpoint that was not tried yet.
+    pub(crate) fn pick(&self, tried: &Tried, now: Time, random: u64) -> Option<Choice> {
+        let pick = Pick { endpoints: &self.plan.endpoints, tried, now, random };
+        self.plan.balancer.pick(&mut self.memory.state.borrow_mut(), &pick)
+    }
+
+    /// An endpoint that was chosen, and the idle connections to it.
+    pub(crate) fn chosen(&self, choice: Choice) -> Option<(&'a Endpoint, &'a Pool)> {
+        let endpoint = self.plan.endpoints.get(choice.position)?;
+        Some((endpoint, self.memory.pools.get(choice.position)?))
+    }
+}
+
+/// What was remembered about a cluster that has not changed; a new start for any other.
+fn state_of(before: Option<&World>, cluster: &Arc<Cluster>, worker: usize) -> WorkerState {
+    let remembered = before.and_then(|world| {
+        let position = world.plan.clusters.iter().position(|other| Arc::ptr_eq(other, cluster))?;
+        Some(world.memories.get(position)?.state.borrow().clone())
+    });
+    remembered.unwrap_or_else(|| cluster.balancer.worker_state(worker, &cluster.endpoints))
+}
+
+fn pool_of(before: Option<&World>, endpoint: &Endpoint) -> Rc<Pool> {
+    before.and_then(|world| world.pool(endpoint)).map(Rc::clone).unwrap_or_default()
+}

@@ -1,0 +1,25 @@
+//! Scripted origins, raw clients, ports and a process runner: what tests and benchmarks stand on.
+//!
+//! Everything here blocks and runs on plain threads, so that a fault of the proxy's runtime cannot
+//! hide behind the same runtime in its judge. Every wait has a deadline and fails with
+//! [`std::io::ErrorKind::TimedOut`]; nothing panics, tests unwrap.
+
+pub mod client;
+pub mod fast_origin;
+pub mod gate;
+pub mod message;
+pub mod origin;
+pub mod ports;
+pub mod process;
+pub mod skip;
+pub mod usage;
+pub mod wait;
+mod wire;
+
+pub use client::{Client, Response, get};
+pub use fast_origin::FastOrigin;
+pub use gate::Gate;
+pub use origin::{Behaviour, Origin, Request, Script};
+pub use process::Process;
+pub use skip::skipped;
+pub use wait::wait_until;

@@ -1,0 +1,178 @@
+//! A scripted origin: answers each request as a test says, and records all that it was sent.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+mod conversation;
+mod request;
+mod script;
+mod state;
+
+pub use request::Request;
+pub use script::Script;
+
+use crate::wait::wait_until;
+use state::State;
+
+/// What an origin does. A closure from request to script is the common case.
+pub trait Behaviour: Send + Sync + 'static {
+    /// Played when connection `number` (from 0) is accepted; nothing by default.
+    fn accepted(&self, number: usize) -> Script {
+        let _ = number;
+        Script::new()
+    }
+
+    /// Played when a request's head is complete, before its body is read; nothing by default.
+    fn head_arrived(&self, request: &Request) -> Script {
+        let _ = request;
+        Script::new()
+    }
+
+    /// Played when a request is complete.
+    fn answer(&self, request: &Request) -> Script;
+}
+
+impl<F: Fn(&Request) -> Script + Send + Sync + 'static> Behaviour for F {
+    fn answer(&self, request: &Request) -> Script {
+        self(request)
+    }
+}
+
+/// A running origin. Dropping it closes everything that it holds.
+pub struct Origin {
+    address: SocketAddr,
+    behaviour: Arc<dyn Behaviour>,
+    state: Arc<State>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl Origin {
+    /// Starts on a free loopback port.
+    ///
+    /// # Errors
+    /// What `bind` says.
+    pub fn start(behaviour: impl Behaviour) -> io::Result<Self> {
+        Self::start_on(0, behaviour)
+    }
+
+    /// Starts on a port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// What `bind` says.
+    pub fn start_on(port: u16, behaviour: impl Behaviour) -> io::Result<Self> {
+        let mut origin = Self {
+            address: (Ipv4Addr::LOCALHOST, port).into(),
+            behaviour: Arc::new(behaviour),
+            state: Arc::default(),
+            acceptor: None,
+        };
+        origin.listen()?;
+        Ok(origin)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops listening and closes its connections. The port refuses from here on.
+    ///
+    /// # Errors
+    /// When it cannot be woken to stop.
+    pub fn stop(&mut self) -> io::Result<()> {
+        let Some(acceptor) = self.acceptor.take() else { return Ok(()) };
+        self.state.stop(self.address);
+        acceptor.join().map_err(|_| io::Error::other("the origin's acceptor panicked"))
+    }
+
+    /// Starts again on the same port after [`Origin::stop`]; the records go on.
+    ///
+    /// # Errors
+    /// What `bind` says.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.stop()?;
+        self.listen()
+    }
+
+    /// All complete requests so far, in the order of their completion.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.state.requests()
+    }
+
+    /// How many complete requests there were.
+    #[must_use]
+    pub fn request_count(&self) -> usize {
+        self.state.request_count()
+    }
+
+    /// How many connections there were, open or not.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        self.state.connection_count()
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn open_connection_count(&self) -> usize {
+        self.state.open_connection_count()
+    }
+
+    /// Every byte that came on connection `number` (from 0); empty if there is none.
+    #[must_use]
+    pub fn received(&self, number: usize) -> Vec<u8> {
+        self.state.received(number)
+    }
+
+    /// Waits until there were `count` complete requests.
+    ///
+    /// # Errors
+    /// When there were fewer by the deadline.
+    pub fn wait_for_requests(&self, count: usize, within: Duration) -> io::Result<()> {
+        wait_until(within, || self.request_count() >= count)
+    }
+
+    fn listen(&mut self) -> io::Result<()> {
+        let listener = TcpListener::bind(self.address)?;
+        self.address = listener.local_addr()?;
+        self.state.begin();
+        let (behaviour, state) = (Arc::clone(&self.behaviour), Arc::clone(&self.state));
+        self.acceptor = Some(thread::spawn(move || accept_all(&listener, &behaviour, &state)));
+        Ok(())
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        // A panic of the acceptor has been printed by its thread.
+        drop(self.stop());
+    }
+}
+
+/// Accepts until the state says stop; then waits for the connections' threads.
+fn accept_all(listener: &TcpListener, behaviour: &Arc<dyn Behaviour>, state: &Arc<State>) {
+    let mut conversations = Vec::new();
+    while let Ok((stream, _)) = listener.accept() {
+        if state.is_stopping() {
+            break;
+        }
+        let Ok(connection) = state.admit(&stream) else { continue };
+        let (behaviour, state) = (Arc::clone(behaviour), Arc::clone(state));
+        conversations.push(thread::spawn(move || {
+            // A connection's end, however it comes, is the proxy's business and not an error here.
+            drop(conversation::hold(stream, &connection, &*behaviour, &state));
+            state.dismiss(&connection);
+        }));
+    }
+    for conversation in conversations {
+        // A behaviour's panic (a failed assertion of the test) has been printed by its thread.
+        drop(conversation.join());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! `cargo xtask bench http1`: CPU time per answer, syscalls per answer and memory per idle
+//! connection of Evenkeel and of others that do equal work, side by side in one run.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+mod case;
+mod config;
+mod contender;
+mod equal_work;
+mod memory;
+mod report;
+mod rounds;
+mod running;
+mod stats;
+mod syscalls;
+mod wrk;
+
+use crate::Outcome;
+use crate::tools::{self, cargo, succeed};
+use case::Case;
+use contender::Contender;
+use report::Report;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Whom to measure against: nginx and HAProxy, or Envoy (from PyPI) as well
+    #[arg(long, value_enum, default_value = "usual")]
+    peers: Peers,
+    /// Measure these and no others
+    #[arg(long, value_enum, value_delimiter = ',', conflicts_with = "peers")]
+    only: Vec<Contender>,
+    /// Run these passes and no others
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pass: Vec<Pass>,
+    /// Interleaved rounds per case; medians are reported
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Seconds of load per round
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+    /// Three rounds of one second: to see that it works, not to quote
+    #[arg(long)]
+    quick: bool,
+    /// Also write everything measured to this file
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Peers {
+    /// nginx and HAProxy
+    Usual,
+    /// and Envoy
+    All,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Pass {
+    /// 13-byte answers over kept connections
+    Small,
+    /// 1 MiB answers over kept connections
+    Large,
+    /// A new connection for each request
+    Connect,
+    /// System calls per answer, under strace
+    Syscalls,
+    /// Memory per idle connection
+    Memory,
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    let contenders = options.contenders();
+    tools::install_missing(&["wrk", "strace", "nginx", "haproxy"]);
+    build(&contenders)?;
+    raise_descriptor_limit()?;
+    fs::create_dir_all(config::DIRECTORY)?;
+
+    let mut report = Report::new(&contenders)?;
+    for &contender in &contenders {
+        report.equal_work(contender, &equal_work::check(contender)?);
+    }
+    for case in Case::ALL.into_iter().filter(|case| options.wants(case.pass())) {
+        report.case(case, rounds::run(case, &contenders, options.timing())?);
+    }
+    for &contender in &contenders {
+        if options.wants(Pass::Syscalls) {
+            report.syscalls(contender, syscalls::count(contender));
+        }
+        if options.wants(Pass::Memory) {
+            report.memory(contender, memory::measure(contender));
+        }
+    }
+    println!("{}", report.markdown());
+    if let Some(path) = &options.json {
+        fs::write(path, serde_json::to_string_pretty(&report.json())?)?;
+    }
+    Ok(report.is_sound())
+}
+
+/// How long to measure.
+#[derive(Clone, Copy)]
+struct Timing {
+    rounds: u32,
+    seconds: u32,
+}
+
+impl Options {
+    fn contenders(&self) -> Vec<Contender> {
+        match (self.only.as_slice(), self.peers) {
+            ([], Peers::Usual) => vec![Contender::Evenkeel, Contender::Nginx, Contender::Haproxy],
+            ([], Peers::All) => Contender::value_variants().to_vec(),
+            (only, _) => only.to_vec(),
+        }
+    }
+
+    fn wants(&self, pass: Pass) -> bool {
+        self.pass.is_empty() || self.pass.contains(&pass)
+    }
+
+    fn timing(&self) -> Timing {
+        if self.quick {
+            Timing { rounds: 3, seconds: 1 }
+        } else {
+            Timing { rounds: self.rounds, seconds: self.seconds }
+        }
+    }
+}
+
+fn build(contenders: &[Contender]) -> Outcome<()> {
+    let mut packages = vec!["--package", "evenkeel-testkit"];
+    let built_already = std::env::var_os("EVENKEEL").is_some();
+    if contenders.contains(&Contender::Evenkeel) && !built_already {
+        packages.extend(["--package", "evenkeel"]);
+    }
+    succeed(cargo().args(["build", "--release", "--quiet"]).args(packages))
+}
+
+/// The memory pass holds thousands of connections, here and in what we start.
+fn raise_descriptor_limit() -> Outcome<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?)
+}

@@ -1,0 +1,77 @@
+//! Checks that a contender does the work that is measured: the same header edits, upstream
+//! connections kept. A figure of one that does less would say nothing.
+
+use std::time::Duration;
+
+use evenkeel_testkit::{Client, Origin, Request, Response, Script};
+
+use super::contender::Contender;
+use super::running::Running;
+use crate::Outcome;
+
+/// What `contender` does not do; empty if it does all.
+pub(super) fn check(contender: Contender) -> Outcome<Vec<String>> {
+    let answer = |_: &Request| Script::ok("Hello, world\n");
+    let origins = [Origin::start(answer)?, Origin::start(answer)?];
+    let running = Running::start(contender, [0, 1].map(|n: usize| origins[n].address().port()))?;
+    let mut client = Client::connect(running.address)?;
+    let mut responses = Vec::new();
+    for _ in 0..EXCHANGES {
+        let request = b"GET /path HTTP/1.1\r\nHost: example.test\r\n\r\n";
+        responses.push(client.exchange(request, ANSWER_WITHIN)?);
+    }
+    let requests: Vec<Request> = origins.iter().flat_map(Origin::requests).collect();
+    let requests: Vec<_> = requests.into_iter().filter(|r| r.target == "/path").collect();
+    let mut missing = Vec::new();
+    for response in &responses {
+        missing.extend(faults(response, &requests));
+    }
+    let connections = requests.iter().filter(|request| request.index == 0).count();
+    if requests.len() != EXCHANGES || connections > origins.len() {
+        let seen = requests.len();
+        missing.push(format!("{EXCHANGES} requests became {seen} on {connections} connections"));
+    }
+    missing.sort();
+    missing.dedup();
+    Ok(missing)
+}
+
+/// What is wrong with `response`, and with the request that it answers.
+fn faults(response: &Response, requests: &[Request]) -> Vec<String> {
+    let id = response.header("x-request-id").unwrap_or_default();
+    let of_id = requests.iter().filter(|r| !id.is_empty() && r.header("x-request-id") == Some(id));
+    let [request] = of_id.collect::<Vec<_>>()[..] else {
+        return vec!["the answer's X-Request-ID is not that of one request".to_owned()];
+    };
+    let mut faults = Vec::new();
+    for (name, expected) in REQUEST_FIELDS {
+        let value = request.header(name);
+        if value != Some(expected) {
+            faults.push(format!("upstream {name} is {value:?} and not {expected:?}"));
+        }
+    }
+    if request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+        faults.push("the upstream connection is not to be kept".to_owned());
+    }
+    for (side, via) in [("upstream", request.header("via")), ("returned", response.header("via"))] {
+        if !via.is_some_and(|via| via.starts_with("1.1 ")) {
+            faults.push(format!("{side} Via is {via:?}"));
+        }
+    }
+    if (response.status, response.body.as_slice()) != (200, b"Hello, world\n") {
+        faults.push(format!("the answer is {} {:?}", response.status, response.text()));
+    }
+    faults
+}
+
+const REQUEST_FIELDS: [(&str, &str); 4] = [
+    ("host", "example.test"),
+    ("x-forwarded-for", "127.0.0.1"),
+    ("x-forwarded-proto", "http"),
+    ("x-forwarded-host", "example.test"),
+];
+
+/// Enough to see each origin several times.
+const EXCHANGES: usize = 8;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);

@@ -1,0 +1,97 @@
+//! A contender that runs, between the load and two origins. Dropping it ends all of them.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use evenkeel_testkit::usage::{self, CpuTime};
+use evenkeel_testkit::{Process, ports, wait_until};
+
+use super::config::Setup;
+use super::contender::Contender;
+use crate::Outcome;
+
+/// The two origins that all contenders of a case share.
+pub(super) struct Origins {
+    pub(super) ports: [u16; 2],
+    _processes: Vec<Process>,
+}
+
+impl Origins {
+    pub(super) fn start(body_bytes: usize) -> Outcome<Self> {
+        let ports: [u16; 2] = ports::free_ports()?;
+        let start = |port: &u16| -> io::Result<Process> {
+            let program = Path::new("target/release/fast-origin");
+            let arguments = [port.to_string(), body_bytes.to_string()];
+            let process = Process::spawn(Command::new(program).args(arguments))?;
+            process.wait_for_line("listening", START_WITHIN)?;
+            Ok(process)
+        };
+        let processes = ports.iter().map(start).collect::<io::Result<Vec<_>>>()?;
+        Ok(Self { ports, _processes: processes })
+    }
+}
+
+pub(super) struct Running {
+    pub(super) contender: Contender,
+    pub(super) address: SocketAddr,
+    process: Process,
+}
+
+impl Running {
+    /// Starts `contender` in front of `origins`, and waits until it accepts.
+    pub(super) fn start(contender: Contender, origins: [u16; 2]) -> Outcome<Self> {
+        let [listen, admin] = ports::free_ports()?;
+        let config = Setup { listen, admin, origins }.write(contender)?;
+        let mut process = Process::spawn(&mut contender.command(&config)?)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listen));
+        let mut runs = true;
+        let accepted = wait_until(START_WITHIN, || {
+            runs = process.is_running().unwrap_or(false);
+            !runs || TcpStream::connect(address).is_ok()
+        });
+        if !runs || accepted.is_err() {
+            // Its last words come with its end; one that hangs has said what it has to say.
+            drop(process.exit_status(Duration::from_millis(100)));
+            let said = format!("{}{}", process.stdout(), process.stderr());
+            return Err(format!("{contender} does not accept connections; it said:\n{said}").into());
+        }
+        Ok(Self { contender, address, process })
+    }
+
+    /// Its processes: nginx has a worker beside the master.
+    pub(super) fn pids(&self) -> io::Result<Vec<u32>> {
+        usage::tree(self.process.pid())
+    }
+
+    /// The CPU time of all of them.
+    pub(super) fn cpu_time(&self) -> io::Result<CpuTime> {
+        let pids = self.pids()?;
+        pids.into_iter().try_fold(CpuTime::default(), |sum, pid| Ok(sum + usage::cpu_time(pid)?))
+    }
+
+    /// The proportional set size of all of them, once it has come to rest.
+    pub(super) fn resting_pss_bytes(&self) -> io::Result<u64> {
+        let pids = self.pids()?;
+        let pss = || pids.iter().map(|&pid| usage::pss_bytes(pid)).sum::<io::Result<u64>>();
+        let mut last = pss()?;
+        let mut equal_samples = 0;
+        // An allocator may give back late. Without rest within the bound, the last value stands.
+        drop(wait_until(REST_WITHIN, || {
+            let now = pss().unwrap_or(last);
+            equal_samples = if now == last { equal_samples + 1 } else { 0 };
+            last = now;
+            equal_samples >= EQUAL_SAMPLES
+        }));
+        Ok(last)
+    }
+}
+
+const START_WITHIN: Duration = Duration::from_secs(20);
+
+const REST_WITHIN: Duration = Duration::from_secs(5);
+
+/// Some 200 ms without a change, at the pace of `wait_until`.
+const EQUAL_SAMPLES: u32 = 100;

@@ -1,0 +1,57 @@
+//! The project's own commands, called as `cargo xtask …`.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool talks to its terminal"
+)]
+
+use std::env;
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod test;
+mod tools;
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about)]
+enum Command {
+    /// Runs every check, and says what passed, failed and could not run
+    Test(test::Options),
+    /// Measures Evenkeel beside other proxies doing equal work
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// HTTP/1 on both sides: CPU time, syscalls and memory
+    Http1(bench::Options),
+}
+
+/// What a command ends with: whether all was well, or why it could not go on.
+type Outcome<T = bool> = Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    match run(&Command::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Outcome {
+    // All paths are relative to the workspace's root from here on.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask has no parent")?;
+    env::set_current_dir(root)?;
+    match command {
+        Command::Test(options) => test::run(options),
+        Command::Bench(Bench::Http1(options)) => bench::run(options),
+    }
+}

