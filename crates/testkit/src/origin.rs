@@ -1,10 +1,12 @@
 //! A scripted origin: answers each request as a test says, and records all that it was sent.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use socket2::Socket;
 
 mod conversation;
 mod request;
@@ -46,7 +48,13 @@ pub struct Origin {
     address: SocketAddr,
     behaviour: Arc<dyn Behaviour>,
     state: Arc<State>,
-    acceptor: Option<JoinHandle<()>>,
+    acceptor: Option<Acceptor>,
+}
+
+/// The thread that accepts, and what it accepts from.
+struct Acceptor {
+    listener: Socket,
+    thread: JoinHandle<()>,
 }
 
 impl Origin {
@@ -84,9 +92,12 @@ impl Origin {
     /// # Errors
     /// When it cannot be woken to stop.
     pub fn stop(&mut self) -> io::Result<()> {
-        let Some(acceptor) = self.acceptor.take() else { return Ok(()) };
-        self.state.stop(self.address);
-        acceptor.join().map_err(|_| io::Error::other("the origin's acceptor panicked"))
+        let Some(Acceptor { listener, thread }) = self.acceptor.take() else { return Ok(()) };
+        self.state.stop();
+        // Closing would not do: a program that a neighbouring test is just starting inherits the socket for as long as it
+        // takes to start, and connections would be accepted in its name. It also wakes the acceptor.
+        listener.shutdown(Shutdown::Both)?;
+        thread.join().map_err(|_| io::Error::other("the origin's acceptor panicked"))
     }
 
     /// Starts again on the same port after [`Origin::stop`]; the records go on.
@@ -141,7 +152,9 @@ impl Origin {
         self.address = listener.local_addr()?;
         self.state.begin();
         let (behaviour, state) = (Arc::clone(&self.behaviour), Arc::clone(&self.state));
-        self.acceptor = Some(thread::spawn(move || accept_all(&listener, &behaviour, &state)));
+        let handle = Socket::from(listener.try_clone()?);
+        let thread = thread::spawn(move || accept_all(&listener, &behaviour, &state));
+        self.acceptor = Some(Acceptor { listener: handle, thread });
         Ok(())
     }
 }

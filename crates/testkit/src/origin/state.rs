@@ -1,8 +1,7 @@
 //! What an origin's threads share: its records, its open sockets, and whether it shall stop.
 
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use std::{io, mem};
 
 use super::Request;
@@ -33,11 +32,9 @@ impl State {
         *lock(&self.stopping) = Gate::new();
     }
 
-    /// Wakes the acceptor, and every thread that reads or pauses.
-    pub(super) fn stop(&self, address: SocketAddr) {
+    /// Wakes every thread that reads or pauses.
+    pub(super) fn stop(&self) {
         self.stopping().open();
-        // The acceptor sits in `accept` until somebody comes.
-        drop(TcpStream::connect_timeout(&address, Duration::from_secs(1)));
         for (_, stream) in mem::take(&mut lock(&self.records).open) {
             // The other side may have closed it before.
             drop(stream.shutdown(Shutdown::Both));
