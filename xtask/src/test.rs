@@ -94,6 +94,8 @@ fn deny(options: &Options) -> Outcome<Verdict> {
     };
     match program {
         Ok(path) => {
+            // It reads the manifests of all targets' crates, of which a build fetches only its own target's.
+            succeed(cargo().args(["fetch", "--locked", "--quiet"]))?;
             let check = ["--offline", "check", "--hide-inclusion-graph"];
             passed(Command::new(path).args(check).args(["licenses", "bans", "sources"]))
         }
