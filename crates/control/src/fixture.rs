@@ -7,7 +7,7 @@ use evenkeel_plan::Plan;
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::binder::{BindError, Binder};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
-use evenkeel_plan::listener::{Bind, DownstreamTimeouts, HeadLimits};
+use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
 
 use crate::conductor;
 use crate::config::{
@@ -22,7 +22,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         to: (*to).to_owned(),
         trusted_proxies: Vec::new(),
         timeouts: DownstreamTimeouts::default(),
-        limits: HeadLimits::default(),
+        limits: DownstreamLimits::default(),
     });
     let clusters = clusters.iter().map(|(name, endpoints)| ClusterConfig {
         name: (*name).to_owned(),

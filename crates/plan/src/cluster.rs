@@ -32,6 +32,8 @@ pub struct UpstreamTimeouts {
     pub first_byte: Duration,
     /// Without any byte moving in either direction, once the answer has begun.
     pub idle: Duration,
+    /// For the whole exchange, from the request's head to the last byte of the answer; `None` for any time.
+    pub exchange: Option<Duration>,
 }
 
 impl Default for UpstreamTimeouts {
@@ -40,6 +42,7 @@ impl Default for UpstreamTimeouts {
             connect: Duration::from_secs(1),
             first_byte: Duration::from_secs(60),
             idle: Duration::from_secs(60),
+            exchange: None,
         }
     }
 }

@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
+pub mod access;
 pub mod balance;
 pub mod binder;
 pub mod cluster;
 pub mod counters;
 pub mod endpoint;
+pub mod errors;
 pub mod health;
 pub mod limits;
 pub mod listener;
@@ -31,4 +33,6 @@ pub struct Plan {
     pub listeners: Vec<Arc<Listener>>,
     /// The named sets of endpoints; a listener refers to one by its position here.
     pub clusters: Vec<Arc<Cluster>>,
+    /// What is written down about each exchange; `None` for nothing.
+    pub access: Option<access::AccessLog>,
 }

@@ -4,10 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::method::Method;
+use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
 
 use crate::counters::{Counter, Gauge, Histogram, Sharded};
+use crate::errors::ErrorAnswers;
 use crate::reason::Reason;
 
 /// An address we accept on.
@@ -24,7 +27,13 @@ pub struct Listener {
     /// How long a client may take.
     pub timeouts: DownstreamTimeouts,
     /// How much a client may send.
-    pub limits: HeadLimits,
+    pub limits: DownstreamLimits,
+    /// What may stand in a request's path.
+    pub paths: PathRules,
+    /// What becomes of fields with unusual names.
+    pub header_names: UnusualNames,
+    /// How the errors that we make ourselves are answered.
+    pub errors: Arc<ErrorAnswers>,
     /// Outlives this plan; carried over by whoever makes the next one.
     pub counters: Arc<Sharded<ListenerCounters>>,
 }
@@ -75,6 +84,8 @@ pub struct DownstreamTimeouts {
     pub keep_alive: Duration,
     /// Without taking a byte of the answer.
     pub write: Duration,
+    /// Without a byte in either direction, once the connection has become a tunnel (RFC 9110 §7.8).
+    pub tunnel: Duration,
 }
 
 impl Default for DownstreamTimeouts {
@@ -84,24 +95,27 @@ impl Default for DownstreamTimeouts {
             body: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),
             write: Duration::from_secs(30),
+            tunnel: Duration::from_secs(3600),
         }
     }
 }
 
-/// How large a request head may be.
+/// How much a client may send in one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeadLimits {
+pub struct DownstreamLimits {
     /// The whole head, in bytes.
     pub header_bytes: usize,
     /// How many fields.
     pub header_count: usize,
     /// The target of the request line, in bytes.
     pub target_bytes: usize,
+    /// The body, in bytes; `None` for any length.
+    pub body: Option<u64>,
 }
 
-impl Default for HeadLimits {
+impl Default for DownstreamLimits {
     fn default() -> Self {
-        Self { header_bytes: 32 * 1024, header_count: 100, target_bytes: 8 * 1024 }
+        Self { header_bytes: 32 * 1024, header_count: 100, target_bytes: 8 * 1024, body: None }
     }
 }
 

@@ -5,10 +5,20 @@
 pub enum Reason {
     /// The request breaks the rules of its protocol.
     RequestMalformed,
+    /// The request's path can be read in two ways, and the listener does not let that through.
+    PathRefused,
     /// The request's target is longer than we take.
     TargetTooLong,
     /// The request's head is longer, or has more fields, than we take.
     HeadTooLarge,
+    /// The request has a method that we do not pass on: CONNECT or TRACE.
+    MethodNotAllowed,
+    /// The request's body is longer than we take.
+    BodyTooLarge,
+    /// The request expects something of us that we cannot do (RFC 9110 §10.1.1).
+    ExpectationFailed,
+    /// The request asks for a version of WebSocket that does not exist (RFC 6455 §4.4).
+    UpgradeRequired,
     /// The request asks for something of HTTP that we do not do.
     NotImplemented,
     /// The request is of a version of HTTP that we do not speak.
@@ -31,10 +41,14 @@ pub enum Reason {
     FirstByteTimeout,
     /// The endpoint stopped in the middle of its answer.
     UpstreamIdle,
+    /// The exchange took longer than it may.
+    ExchangeTimeout,
     /// The endpoint closed the connection before its answer was complete.
     UpstreamClosed,
     /// The endpoint's answer breaks the rules of HTTP.
     UpstreamMalformed,
+    /// The endpoint switched to a protocol that nobody offered, or without proof that it understood.
+    UpgradeRefused,
 }
 
 impl Reason {
@@ -42,10 +56,15 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 23] = [
         Self::RequestMalformed,
+        Self::PathRefused,
         Self::TargetTooLong,
         Self::HeadTooLarge,
+        Self::MethodNotAllowed,
+        Self::BodyTooLarge,
+        Self::ExpectationFailed,
+        Self::UpgradeRequired,
         Self::NotImplemented,
         Self::VersionNotSupported,
         Self::HeaderTimeout,
@@ -57,16 +76,23 @@ impl Reason {
         Self::ConnectTimeout,
         Self::FirstByteTimeout,
         Self::UpstreamIdle,
+        Self::ExchangeTimeout,
         Self::UpstreamClosed,
         Self::UpstreamMalformed,
+        Self::UpgradeRefused,
     ];
 
     /// The machine-readable name, stable across versions.
     pub const fn name(self) -> &'static str {
         match self {
             Self::RequestMalformed => "request_malformed",
+            Self::PathRefused => "path_refused",
             Self::TargetTooLong => "target_too_long",
             Self::HeadTooLarge => "head_too_large",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::BodyTooLarge => "body_too_large",
+            Self::ExpectationFailed => "expectation_failed",
+            Self::UpgradeRequired => "upgrade_required",
             Self::NotImplemented => "not_implemented",
             Self::VersionNotSupported => "version_not_supported",
             Self::HeaderTimeout => "header_timeout",
@@ -78,22 +104,34 @@ impl Reason {
             Self::ConnectTimeout => "connect_timeout",
             Self::FirstByteTimeout => "first_byte_timeout",
             Self::UpstreamIdle => "upstream_idle",
+            Self::ExchangeTimeout => "exchange_timeout",
             Self::UpstreamClosed => "upstream_closed",
             Self::UpstreamMalformed => "upstream_malformed",
+            Self::UpgradeRefused => "upgrade_refused",
         }
     }
 
     /// The status that a client gets, where it can still get one (RFC 9110 §15, RFC 6585 §5).
     pub const fn status(self) -> u16 {
         match self {
-            Self::RequestMalformed | Self::ClientGone => 400,
+            Self::RequestMalformed | Self::PathRefused | Self::ClientGone => 400,
+            Self::MethodNotAllowed => 405,
             Self::HeaderTimeout | Self::BodyTimeout => 408,
+            Self::BodyTooLarge => 413,
             Self::TargetTooLong => 414,
+            Self::ExpectationFailed => 417,
+            Self::UpgradeRequired => 426,
             Self::HeadTooLarge => 431,
             Self::NotImplemented => 501,
-            Self::ConnectFailed | Self::UpstreamClosed | Self::UpstreamMalformed => 502,
+            Self::ConnectFailed
+            | Self::UpstreamClosed
+            | Self::UpstreamMalformed
+            | Self::UpgradeRefused => 502,
             Self::NoEndpoint | Self::OutOfDescriptors => 503,
-            Self::ConnectTimeout | Self::FirstByteTimeout | Self::UpstreamIdle => 504,
+            Self::ConnectTimeout
+            | Self::FirstByteTimeout
+            | Self::UpstreamIdle
+            | Self::ExchangeTimeout => 504,
             Self::VersionNotSupported => 505,
         }
     }
@@ -108,6 +146,7 @@ impl Reason {
                 | Self::UpstreamIdle
                 | Self::UpstreamClosed
                 | Self::UpstreamMalformed
+                | Self::UpgradeRefused
         )
     }
 
@@ -115,8 +154,13 @@ impl Reason {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::RequestMalformed => "The request is malformed.",
+            Self::PathRefused => "The request's path is ambiguous.",
             Self::TargetTooLong => "The request's target is too long.",
             Self::HeadTooLarge => "The request's header fields are too large.",
+            Self::MethodNotAllowed => "This method is not allowed.",
+            Self::BodyTooLarge => "The request's body is too large.",
+            Self::ExpectationFailed => "The request expects something that is not supported.",
+            Self::UpgradeRequired => "This version of WebSocket is not supported.",
             Self::NotImplemented => "The request asks for something that is not supported.",
             Self::VersionNotSupported => "This version of HTTP is not supported.",
             Self::HeaderTimeout => "The request's header did not arrive in time.",
@@ -128,8 +172,10 @@ impl Reason {
             Self::ConnectTimeout => "No endpoint accepted a connection in time.",
             Self::FirstByteTimeout => "The endpoint did not begin to answer in time.",
             Self::UpstreamIdle => "The endpoint stopped answering.",
+            Self::ExchangeTimeout => "The exchange took too long.",
             Self::UpstreamClosed => "The endpoint closed the connection before it answered.",
             Self::UpstreamMalformed => "The endpoint's answer is malformed.",
+            Self::UpgradeRefused => "The endpoint switched protocols in a way that is not valid.",
         }
     }
 }

@@ -69,6 +69,19 @@ impl FieldName {
     }
 }
 
+/// What becomes of a request's fields whose names have other characters than letters, digits and hyphens. Gateways to older
+/// interfaces make `X_Real_IP` and `X-Real-IP` the same, so such a name can stand for one that a proxy vouches for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnusualNames {
+    /// The field does not go on, as nginx has it.
+    #[default]
+    Drop,
+    /// The request is answered with 400.
+    Refuse,
+    /// The field goes on.
+    Keep,
+}
+
 /// A piece of the buffer that a head lives in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {

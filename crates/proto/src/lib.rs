@@ -8,3 +8,4 @@ pub mod forward;
 pub mod head;
 pub mod http1;
 pub mod method;
+pub mod path;

@@ -1,6 +1,7 @@
 //! The data path: workers, listeners, protocols, the exchange and upstream pools. It follows the plan, and knows neither config
 //! nor health checks nor the admin API.
 
+mod access;
 mod body;
 mod buffers;
 mod deadline;

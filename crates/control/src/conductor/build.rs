@@ -9,6 +9,9 @@ use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::listener::TrustedProxies;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
+use evenkeel_proto::field::UnusualNames;
+use evenkeel_proto::path::PathRules;
+
 use crate::config::{ClusterConfig, Config, EndpointConfig, ListenerConfig};
 
 /// A listener's `to` names no cluster.
@@ -51,6 +54,7 @@ pub(crate) fn build(
         generation: 0,
         listeners: listeners.collect::<Result<_, _>>()?,
         clusters: clusters.collect(),
+        access: None,
     })
 }
 
@@ -97,6 +101,9 @@ fn build_listener(
         trusted_proxies: TrustedProxies::new(listener.trusted_proxies.clone()),
         timeouts: listener.timeouts,
         limits: listener.limits,
+        paths: PathRules::default(),
+        header_names: UnusualNames::default(),
+        errors: Arc::default(),
         counters: old
             .map_or_else(|| Arc::new(Sharded::new(workers)), |old| Arc::clone(&old.counters)),
     })

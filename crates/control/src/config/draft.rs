@@ -6,7 +6,7 @@ use std::time::Duration;
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::health::HealthCheck;
-use evenkeel_plan::listener::{Bind, DownstreamTimeouts, HeadLimits};
+use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
 use ipnet::IpNet;
 use toml::Spanned;
 
@@ -36,7 +36,7 @@ pub(super) struct ListenerDraft {
     pub(super) target: Target,
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) timeouts: DownstreamTimeouts,
-    pub(super) limits: HeadLimits,
+    pub(super) limits: DownstreamLimits,
 }
 
 /// Where a listener sends to.

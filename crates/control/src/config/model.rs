@@ -8,7 +8,7 @@ use std::time::Duration;
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::health::HealthCheck;
-use evenkeel_plan::listener::{Bind, DownstreamTimeouts, HeadLimits};
+use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
 use ipnet::IpNet;
 
 /// A checked config: every reference leads somewhere, every value is in its bounds.
@@ -101,7 +101,7 @@ pub struct ListenerConfig {
     /// How long a client may take.
     pub timeouts: DownstreamTimeouts,
     /// How much a client may send.
-    pub limits: HeadLimits,
+    pub limits: DownstreamLimits,
 }
 
 /// A named set of endpoints.

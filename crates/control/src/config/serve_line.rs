@@ -6,7 +6,7 @@ use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::limits::WEIGHT_MAX;
-use evenkeel_plan::listener::{Bind, DownstreamTimeouts, HeadLimits};
+use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
 use toml::Spanned;
 
 use super::decode::{DRAIN_DEFAULT, PROTOCOLS, PROTOCOLS_LATER, WORKERS_MAX, http_check};
@@ -56,7 +56,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
             target: Target::Own(Box::new(own)),
             trusted_proxies: Vec::new(),
             timeouts: DownstreamTimeouts::default(),
-            limits: HeadLimits::default(),
+            limits: DownstreamLimits::default(),
         }],
         clusters: Vec::new(),
         admin: line.admin(options, &sink),

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::health::{CheckKind, HealthCheck};
-use evenkeel_plan::listener::{DownstreamTimeouts, HeadLimits};
+use evenkeel_plan::listener::{DownstreamLimits, DownstreamTimeouts};
 
 use super::decode::{DRAIN_DEFAULT, METHOD_DEFAULT, STATUS_DEFAULT};
 use super::model::{
@@ -174,8 +174,8 @@ fn downstream_timeouts(timeouts: &DownstreamTimeouts) -> Table {
     table
 }
 
-fn head_limits(limits: &HeadLimits) -> Table {
-    let default = HeadLimits::default();
+fn head_limits(limits: &DownstreamLimits) -> Table {
+    let default = DownstreamLimits::default();
     let size = |bytes: usize| string(&format_size(bytes as u64));
     let mut table = Table::default();
     table.add_unless(

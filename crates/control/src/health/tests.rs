@@ -241,7 +241,7 @@ fn plan(names: &[&str], lives: &[Arc<Life>]) -> Plan {
         timeouts: Default::default(),
         pool: Default::default(),
     };
-    Plan { generation: 1, listeners: Vec::new(), clusters: vec![Arc::new(cluster)] }
+    Plan { generation: 1, listeners: Vec::new(), clusters: vec![Arc::new(cluster)], access: None }
 }
 
 fn with_address(mut plan: Plan, address: &str) -> Plan {

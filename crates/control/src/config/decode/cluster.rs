@@ -36,6 +36,7 @@ fn timeouts(section: &mut Section<'_>) -> UpstreamTimeouts {
         connect: section.duration("connect", default.connect),
         first_byte: section.duration("first_byte", default.first_byte),
         idle: section.duration("idle", default.idle),
+        exchange: default.exchange,
     }
 }
 

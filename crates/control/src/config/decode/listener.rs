@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
-use evenkeel_plan::listener::{Bind, DownstreamTimeouts, HeadLimits};
+use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
 use evenkeel_proto::http1::FIELDS_MAX;
 use ipnet::IpNet;
 use toml::Spanned;
@@ -101,15 +101,17 @@ fn timeouts(section: &mut Section<'_>) -> DownstreamTimeouts {
         body: section.duration("body", default.body),
         keep_alive: section.duration("keep_alive", default.keep_alive),
         write: section.duration("write", default.write),
+        tunnel: default.tunnel,
     }
 }
 
-fn limits(section: &mut Section<'_>) -> HeadLimits {
-    let default = HeadLimits::default();
-    HeadLimits {
+fn limits(section: &mut Section<'_>) -> DownstreamLimits {
+    let default = DownstreamLimits::default();
+    DownstreamLimits {
         header_bytes: size(section, "header_bytes", default.header_bytes),
         header_count: section.integer("header_count", HEADER_COUNT, default.header_count),
         target_bytes: size(section, "target_bytes", default.target_bytes),
+        body: default.body,
     }
 }
 

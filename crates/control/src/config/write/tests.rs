@@ -122,14 +122,16 @@ fn listeners() -> impl Strategy<Value = ListenerConfig> {
                     body,
                     keep_alive,
                     write,
+                    ..Default::default()
                 },
             ),
             limits: limits.map_or_else(
                 Default::default,
-                |(header_bytes, header_count, target_bytes)| HeadLimits {
+                |(header_bytes, header_count, target_bytes)| DownstreamLimits {
                     header_bytes,
                     header_count,
                     target_bytes,
+                    ..Default::default()
                 },
             ),
         },
@@ -152,7 +154,7 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                 balance,
                 health,
                 timeouts: timeouts.map_or_else(Default::default, |[connect, first_byte, idle]| {
-                    UpstreamTimeouts { connect, first_byte, idle }
+                    UpstreamTimeouts { connect, first_byte, idle, ..Default::default() }
                 }),
                 pool: pool.map_or_else(Default::default, |(idle, max_idle)| PoolLimits {
                     idle,

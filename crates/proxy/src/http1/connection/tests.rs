@@ -15,6 +15,9 @@ fn connection() -> Connection {
         trusted_proxies: TrustedProxies::default(),
         timeouts: Default::default(),
         limits: Default::default(),
+        paths: Default::default(),
+        header_names: Default::default(),
+        errors: Default::default(),
         counters: Arc::new(Sharded::new(1)),
     };
     let worker = Worker::new(0, Publisher::default().reader(), Instant::now());

@@ -1,0 +1,55 @@
+//! What the access log says about an exchange. The connection hands it over when the exchange has ended.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use evenkeel_plan::reason::Reason;
+use evenkeel_proto::head::RequestHead;
+
+/// An exchange that has ended, or a request that never became one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    /// When its first byte was read, as time since 1970.
+    pub(crate) began: Duration,
+    /// The name of the listener that it came in by.
+    pub(crate) listener: &'a str,
+    /// Who is connected to us.
+    pub(crate) client: SocketAddr,
+    /// `http` or `https`.
+    pub(crate) scheme: &'a str,
+    /// The request, if one could be read.
+    pub(crate) head: Option<&'a RequestHead>,
+    /// The identity under which it went on.
+    pub(crate) request_id: &'a [u8],
+    /// The status of the answer; `None` if the client saw nothing of any.
+    pub(crate) status: Option<u16>,
+    /// Why it failed, if it did.
+    pub(crate) failure: Option<Reason>,
+    /// Bytes of body received from the client.
+    pub(crate) bytes_in: u64,
+    /// Bytes of body sent to the client.
+    pub(crate) bytes_out: u64,
+    /// From its first byte to the last byte of its answer.
+    pub(crate) total: Duration,
+    pub(crate) course: Course<'a>,
+}
+
+/// Which way an exchange took, and what it waited for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Course<'a> {
+    /// The name of the cluster.
+    pub(crate) cluster: Option<&'a str>,
+    /// The name of the endpoint that was tried last.
+    pub(crate) endpoint: Option<&'a str>,
+    /// How many endpoints were tried.
+    pub(crate) attempts: u32,
+    /// Until the first attempt could begin.
+    pub(crate) queue: Option<Duration>,
+    /// For the connection of the last attempt; `None` if an idle one was used.
+    pub(crate) connect: Option<Duration>,
+    /// From the request's first byte sent to the answer's head received.
+    pub(crate) first_byte: Option<Duration>,
+    /// What we added ourselves: from the request's head received to its first byte sent, less the waits above, and from the
+    /// answer's head received to its first byte sent.
+    pub(crate) own: Option<Duration>,
+}
