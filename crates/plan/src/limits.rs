@@ -26,3 +26,10 @@ pub const RESPONSE_FIELDS_MAX: usize = 128;
 
 /// How long a head from an endpoint may be, in bytes.
 pub const RESPONSE_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// How many bytes one worker may hold for peers that do not take them, before it reads only [`READ_BYTES_HIGH`] at a time for
+/// anybody: a hundred slow readers may have large buffers, ten thousand may not.
+pub const PARKED_BYTES_WATERMARK: usize = 32 * 1024 * 1024;
+
+/// How much is read at once above the watermark: so much may a slow reader still make us keep.
+pub const READ_BYTES_HIGH: usize = 16 * 1024;

@@ -49,6 +49,8 @@ pub enum Reason {
     UpstreamMalformed,
     /// The endpoint switched to a protocol that nobody offered, or without proof that it understood.
     UpgradeRefused,
+    /// Nothing moved through the tunnel, in either direction, for too long.
+    TunnelIdle,
 }
 
 impl Reason {
@@ -56,7 +58,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -80,6 +82,7 @@ impl Reason {
         Self::UpstreamClosed,
         Self::UpstreamMalformed,
         Self::UpgradeRefused,
+        Self::TunnelIdle,
     ];
 
     /// The machine-readable name, stable across versions.
@@ -108,6 +111,7 @@ impl Reason {
             Self::UpstreamClosed => "upstream_closed",
             Self::UpstreamMalformed => "upstream_malformed",
             Self::UpgradeRefused => "upgrade_refused",
+            Self::TunnelIdle => "tunnel_idle",
         }
     }
 
@@ -131,7 +135,8 @@ impl Reason {
             Self::ConnectTimeout
             | Self::FirstByteTimeout
             | Self::UpstreamIdle
-            | Self::ExchangeTimeout => 504,
+            | Self::ExchangeTimeout
+            | Self::TunnelIdle => 504,
             Self::VersionNotSupported => 505,
         }
     }
@@ -176,6 +181,7 @@ impl Reason {
             Self::UpstreamClosed => "The endpoint closed the connection before it answered.",
             Self::UpstreamMalformed => "The endpoint's answer is malformed.",
             Self::UpgradeRefused => "The endpoint switched protocols in a way that is not valid.",
+            Self::TunnelIdle => "Nothing moved through the tunnel for too long.",
         }
     }
 }

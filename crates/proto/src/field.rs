@@ -5,20 +5,36 @@
 pub enum FieldName {
     /// Any other field.
     Other,
+    /// `Accept`
+    Accept,
     /// `Connection`
     Connection,
     /// `Content-Length`
     ContentLength,
+    /// `Date`
+    Date,
     /// `Expect`
     Expect,
     /// `Forwarded`
     Forwarded,
     /// `Host`
     Host,
+    /// `HTTP2-Settings`
+    Http2Settings,
     /// `Keep-Alive`
     KeepAlive,
+    /// `Max-Forwards`
+    MaxForwards,
     /// `Proxy-Connection`
     ProxyConnection,
+    /// `Referer`
+    Referer,
+    /// `Sec-WebSocket-Accept`
+    SecWebSocketAccept,
+    /// `Sec-WebSocket-Key`
+    SecWebSocketKey,
+    /// `Sec-WebSocket-Version`
+    SecWebSocketVersion,
     /// `TE`
     Te,
     /// `Trailer`
@@ -27,6 +43,8 @@ pub enum FieldName {
     TransferEncoding,
     /// `Upgrade`
     Upgrade,
+    /// `User-Agent`
+    UserAgent,
     /// `Via`
     Via,
     /// `X-Forwarded-For`
@@ -50,20 +68,29 @@ impl FieldName {
             2 if is("te") => Self::Te,
             3 if is("via") => Self::Via,
             4 if is("host") => Self::Host,
+            4 if is("date") => Self::Date,
+            6 if is("accept") => Self::Accept,
             6 if is("expect") => Self::Expect,
+            7 if is("referer") => Self::Referer,
             7 if is("upgrade") => Self::Upgrade,
             7 if is("trailer") => Self::Trailer,
             9 if is("forwarded") => Self::Forwarded,
             9 if is("x-real-ip") => Self::XRealIp,
+            10 if is("user-agent") => Self::UserAgent,
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::KeepAlive,
             12 if is("x-request-id") => Self::XRequestId,
+            12 if is("max-forwards") => Self::MaxForwards,
             14 if is("content-length") => Self::ContentLength,
+            14 if is("http2-settings") => Self::Http2Settings,
             15 if is("x-forwarded-for") => Self::XForwardedFor,
             16 if is("x-forwarded-host") => Self::XForwardedHost,
             16 if is("proxy-connection") => Self::ProxyConnection,
             17 if is("x-forwarded-proto") => Self::XForwardedProto,
             17 if is("transfer-encoding") => Self::TransferEncoding,
+            17 if is("sec-websocket-key") => Self::SecWebSocketKey,
+            20 if is("sec-websocket-accept") => Self::SecWebSocketAccept,
+            21 if is("sec-websocket-version") => Self::SecWebSocketVersion,
             _ => Self::Other,
         }
     }
@@ -80,6 +107,30 @@ pub enum UnusualNames {
     Refuse,
     /// The field goes on.
     Keep,
+}
+
+/// Whether a name has only letters, digits and hyphens.
+pub fn is_usual_name(name: &[u8]) -> bool {
+    name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Whether `name` is `known`, or would become it in a gateway that makes one thing of `-`, `_` and other punctuation, as CGI
+/// does (RFC 3875 §4.1.18). `known` is in small letters, with hyphens.
+pub fn is_alias(name: &[u8], known: &[u8]) -> bool {
+    name.len() == known.len() && starts_with_alias(name, known)
+}
+
+/// Whether `name` begins so, in the sense of [`is_alias`].
+pub fn starts_with_alias(name: &[u8], known: &[u8]) -> bool {
+    let folded = |&byte: &u8| {
+        if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
+    };
+    name.len() >= known.len() && name.iter().map(folded).zip(known).all(|(a, &b)| a == b)
+}
+
+/// Whether `value` may stand in a field: no line break, no other control byte but the tab (RFC 9110 §5.5).
+pub fn is_value(value: &[u8]) -> bool {
+    value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
 /// A piece of the buffer that a head lives in.
@@ -99,6 +150,22 @@ impl Span {
     /// The bytes of the piece in `buffer`.
     pub fn of(self, buffer: &[u8]) -> &[u8] {
         buffer.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn of_mut(self, buffer: &mut [u8]) -> &mut [u8] {
+        buffer.get_mut(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// The first `length` bytes of the piece.
+    pub(crate) fn shortened(self, length: usize) -> Self {
+        let end = Self::new(0, self.start as usize + length).end;
+        Self { end: end.min(self.end), ..self }
+    }
+
+    /// The piece with its beginning and end moved to the left by so many bytes.
+    pub(crate) fn moved_left(self, start: u32, end: u32) -> Self {
+        Self { start: self.start.saturating_sub(start), end: self.end.saturating_sub(end) }
     }
 }
 
@@ -215,13 +282,33 @@ mod tests {
             ("X-Forwarded-Proto", FieldName::XForwardedProto),
             ("X-Real-Ip", FieldName::XRealIp),
             ("X-Request-Id", FieldName::XRequestId),
+            ("accept", FieldName::Accept),
+            ("Date", FieldName::Date),
+            ("HTTP2-Settings", FieldName::Http2Settings),
+            ("Max-Forwards", FieldName::MaxForwards),
+            ("Referer", FieldName::Referer),
+            ("Sec-WebSocket-Accept", FieldName::SecWebSocketAccept),
+            ("sec-websocket-key", FieldName::SecWebSocketKey),
+            ("Sec-WebSocket-Version", FieldName::SecWebSocketVersion),
+            ("User-Agent", FieldName::UserAgent),
             ("X_Forwarded_For", FieldName::Other),
-            ("Accept", FieldName::Other),
+            ("Accept-Encoding", FieldName::Other),
             ("", FieldName::Other),
         ];
         for (name, id) in names {
             assert_eq!(FieldName::from_bytes(name.as_bytes()), id, "{name}");
         }
+    }
+
+    #[test]
+    fn an_alias_is_a_name_that_some_gateway_takes_for_another() {
+        for alias in ["x-real-ip", "X_Real_IP", "x.real~ip"] {
+            assert!(is_alias(alias.as_bytes(), b"x-real-ip"), "{alias}");
+        }
+        for other in ["xrealip", "x-real-ip2", "x-real-i", ""] {
+            assert!(!is_alias(other.as_bytes(), b"x-real-ip"), "{other}");
+        }
+        assert!(starts_with_alias(b"X_Forwarded_Port", b"x-forwarded-"));
     }
 
     #[test]

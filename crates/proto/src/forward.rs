@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::field::{Field, FieldName, Fields, list_elements};
+use crate::field::{Field, FieldName, Fields, is_alias, list_elements, starts_with_alias};
 use crate::head::{RequestHead, Version};
+use crate::http1::Framing;
+use crate::method::Method;
 
 /// The name by which we call ourselves in `Via`.
 pub const PSEUDONYM: &str = "evenkeel";
@@ -50,45 +52,105 @@ pub fn wants_keep_alive(fields: &Fields, version: Version) -> bool {
 /// that every hop writes anew.
 pub fn end_to_end(fields: &Fields) -> impl Iterator<Item = Field<'_>> {
     let names_more = names_more_than_hop_by_hop(fields);
-    fields.iter().filter(move |field| match field.id {
-        FieldName::Connection
-        | FieldName::KeepAlive
-        | FieldName::ProxyConnection
-        | FieldName::Te
-        | FieldName::Trailer
-        | FieldName::TransferEncoding
-        | FieldName::Upgrade => false,
-        // Ours to write, so a `Connection: host` cannot take them away.
-        FieldName::ContentLength
-        | FieldName::Host
-        | FieldName::XForwardedFor
-        | FieldName::XForwardedHost
-        | FieldName::XForwardedProto
-        | FieldName::XRequestId => false,
-        FieldName::Expect | FieldName::Forwarded | FieldName::Via | FieldName::XRealIp => true,
-        FieldName::Other => {
+    fields.iter().filter(move |field| match fate(field.id) {
+        Fate::Ends | Fate::Rewritten => false,
+        Fate::Protected => true,
+        Fate::GoesOn => {
             !names_more || is_protected(field.name) || !is_named_by_connection(fields, field.name)
         }
     })
 }
 
-/// Whether a field claims something about the client that only a proxy could know. `_` counts as `-`, because gateways to
-/// older interfaces make one of the other.
-pub fn claims_client(field: &Field<'_>) -> bool {
-    let starts_with = |claim: &[u8]| {
-        field.name.len() >= claim.len()
-            && field.name.iter().zip(claim).all(|(&byte, &expected)| {
-                let folded = if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-                folded == expected
-            })
-    };
-    field.id == FieldName::Forwarded || starts_with(b"x-forwarded-") || starts_with(b"x-real-ip")
+/// What becomes of a field at a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is for one connection.
+    Ends,
+    /// It is ours to write, so a `Connection: host` cannot take it away.
+    Rewritten,
+    /// It goes on, whatever `Connection` says.
+    Protected,
+    /// It goes on unless `Connection` names it.
+    GoesOn,
 }
 
-/// Whether `Connection` names a field that has no arm of its own above. Nearly never, and then nothing more is compared.
+fn fate(id: FieldName) -> Fate {
+    match id {
+        FieldName::Connection
+        // RFC 9113 §3.1: the upgrade that it belonged to is gone.
+        | FieldName::Http2Settings
+        | FieldName::KeepAlive
+        | FieldName::ProxyConnection
+        | FieldName::Te
+        | FieldName::Trailer
+        | FieldName::TransferEncoding
+        | FieldName::Upgrade => Fate::Ends,
+        FieldName::ContentLength
+        | FieldName::Expect
+        | FieldName::Host
+        | FieldName::XForwardedFor
+        | FieldName::XForwardedHost
+        | FieldName::XForwardedProto
+        | FieldName::XRequestId => Fate::Rewritten,
+        FieldName::Date
+        | FieldName::Forwarded
+        | FieldName::MaxForwards
+        | FieldName::SecWebSocketAccept
+        | FieldName::SecWebSocketKey
+        | FieldName::SecWebSocketVersion
+        | FieldName::Via
+        | FieldName::XRealIp => Fate::Protected,
+        FieldName::Accept | FieldName::Referer | FieldName::UserAgent | FieldName::Other => {
+            Fate::GoesOn
+        }
+    }
+}
+
+/// Whether the client waits for 100 before it sends its body (RFC 9110 §10.1.1). One of HTTP/1.0 cannot, and nobody waits to
+/// send nothing.
+///
+/// # Errors
+/// It expects something else: 417.
+pub fn expects_continue(head: &RequestHead, framing: Framing) -> Result<bool, UnknownExpectation> {
+    if head.version == Version::Http10 {
+        return Ok(false);
+    }
+    let mut expects = false;
+    for value in head.fields.all(FieldName::Expect) {
+        for element in list_elements(value) {
+            if !element.eq_ignore_ascii_case(b"100-continue") {
+                return Err(UnknownExpectation);
+            }
+            expects = true;
+        }
+    }
+    Ok(expects && !matches!(framing, Framing::Empty | Framing::Length(0)))
+}
+
+/// The client expects what nobody can promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownExpectation;
+
+/// How many more proxies an OPTIONS request may pass (RFC 9110 §7.6.2); `None` for any number. At 0 the answer is ours to give.
+pub fn max_forwards(head: &RequestHead) -> Option<u64> {
+    let value = head.fields.first(FieldName::MaxForwards)?;
+    let number = std::str::from_utf8(value).ok().filter(|text| !text.starts_with('+'))?;
+    number.parse().ok().filter(|_| head.method == Method::Options)
+}
+
+/// Whether a field claims something about the client that only a proxy could know, in any spelling that a gateway could take for
+/// that field.
+pub fn claims_client(field: &Field<'_>) -> bool {
+    field.id == FieldName::Forwarded
+        || starts_with_alias(field.name, b"x-forwarded-")
+        || starts_with_alias(field.name, b"x-real-ip")
+        || is_alias(field.name, b"x-request-id")
+}
+
+/// Whether `Connection` names a field whose fate that decides. Nearly never, and then nothing more is compared.
 fn names_more_than_hop_by_hop(fields: &Fields) -> bool {
     fields.all(FieldName::Connection).flat_map(list_elements).any(|element| {
-        FieldName::from_bytes(element) == FieldName::Other
+        fate(FieldName::from_bytes(element)) == Fate::GoesOn
             && !element.eq_ignore_ascii_case(b"close")
     })
 }
@@ -102,9 +164,10 @@ fn is_named_by_connection(fields: &Fields, name: &[u8]) -> bool {
 
 /// What an endpoint relies on to tell friend from stranger must not be taken away by a client's `Connection` field.
 fn is_protected(name: &[u8]) -> bool {
-    [&b"authorization"[..], b"cookie", b"content-type", b"content-encoding"]
-        .iter()
-        .any(|protected| name.eq_ignore_ascii_case(protected))
+    const PROTECTED: [&[u8]; 5] =
+        [b"authorization", b"cookie", b"content-type", b"content-encoding", b"set-cookie"];
+    PROTECTED.iter().any(|protected| name.eq_ignore_ascii_case(protected))
+        || starts_with_alias(name, b"x-forwarded-")
 }
 
 const REQUEST_ID_BYTES_MAX: usize = 128;

@@ -2,6 +2,7 @@
 
 use crate::field::{Fields, Span};
 use crate::method::Method;
+use crate::path::{self, PathError, PathRules};
 
 /// The version that a message came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,9 +58,22 @@ impl RequestHead {
     pub fn path(&self) -> &[u8] {
         let (Target::Origin(path) | Target::Absolute { path, .. }) = self.target;
         match path.of(&self.fields.buffer) {
+            // RFC 9112 §3.2.4: OPTIONS for a whole server, told to a proxy.
+            [] if self.method == Method::Options => b"*",
             [] => b"/",
             path => path,
         }
+    }
+
+    /// Brings the path into its normal form, which is then what [`Self::path`] gives: what is matched is what goes on.
+    ///
+    /// # Errors
+    /// [`PathError`]: answer 400. The path is of no use then.
+    pub fn normalise_path(&mut self, rules: &PathRules) -> Result<(), PathError> {
+        let (Target::Origin(span) | Target::Absolute { path: span, .. }) = &mut self.target;
+        let length = path::normalise(span.of_mut(&mut self.fields.buffer), rules)?;
+        *span = span.shortened(length);
+        Ok(())
     }
 
     /// Whom the client wants to talk to. An absolute target overrules `Host` (RFC 9112 §3.2.2).

@@ -11,6 +11,6 @@ pub use parse::{
     FIELDS_MAX, ParseError, ParseLimits, parse_request, parse_response, parse_trailers,
 };
 pub use render::{
-    Connection, LAST_CHUNK, PlainResponse, chunk_prefix, interim_head, plain_response,
-    request_head, response_head,
+    Connection, LAST_CHUNK, Onward, Outward, OwnResponse, chunk_prefix, interim_head, own_response,
+    request_head, response_head, switch_head, trailer_section,
 };

@@ -8,4 +8,8 @@ pub mod forward;
 pub mod head;
 pub mod http1;
 pub mod method;
+pub mod negotiate;
 pub mod path;
+pub mod trailer;
+pub mod upgrade;
+pub mod websocket;

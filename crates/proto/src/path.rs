@@ -1,5 +1,8 @@
 //! The path of a request in its one normal form (RFC 3986 §6.2.2): what is matched is what goes on. Called where heads are made.
 
+mod escapes;
+mod segments;
+
 /// What may stand in a path although others read it differently. The strictest is the default: a neighbour that decodes,
 /// cleans or splits such a path in another way would serve something that no rule of ours was asked about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,3 +44,57 @@ pub enum EmptySegments {
     /// The request is answered with 400.
     Refuse,
 }
+
+/// Why a path is refused: what in it can be read in two ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathError(pub &'static str);
+
+/// Brings the path in `path`, a path with its query, into its normal form in place. Returns the new length, never a greater one.
+///
+/// Escapes of unreserved characters are decoded, the hexadecimal digits of all others made capital (RFC 3986 §6.2.2.1 and
+/// §6.2.2.2), and dot segments resolved (§6.2.2.3). The query stays as it is, and so does what is no path, such as `*`.
+///
+/// # Errors
+/// [`PathError`]: answer 400. What `path` then holds is of no use.
+pub fn normalise(path: &mut [u8], rules: &PathRules) -> Result<usize, PathError> {
+    let Some(end) = end_if_not_normal(path, rules) else { return Ok(path.len()) };
+    let (before_query, query_bytes) = (end, path.len() - end);
+    let end = escapes::decode(&mut path[..before_query], rules)?;
+    let end = segments::resolve(&mut path[..end], rules)?;
+    path.copy_within(before_query.., end);
+    Ok(end + query_bytes)
+}
+
+/// Where the path ends, if it may have something that is not in normal form. Nearly never, so this is one scan.
+fn end_if_not_normal(path: &[u8], rules: &PathRules) -> Option<usize> {
+    if path.first() != Some(&b'/') {
+        return None;
+    }
+    let empty_is_normal = rules.empty_segments == EmptySegments::Keep;
+    let (mut suspicious, mut after_slash) = (false, false);
+    for (position, &byte) in path.iter().enumerate() {
+        match byte {
+            b'?' => return suspicious.then_some(position),
+            b'%' | b'\\' => suspicious = true,
+            b'.' => suspicious |= after_slash,
+            b'/' => suspicious |= after_slash && !empty_is_normal,
+            // No URI has such a byte, but other protocols than HTTP/1 may bring one this far.
+            0x80.. => suspicious = true,
+            _ => {}
+        }
+        after_slash = byte == b'/';
+    }
+    suspicious.then_some(path.len())
+}
+
+impl Ambiguity {
+    fn check(self, what: &'static str) -> Result<(), PathError> {
+        match self {
+            Self::Refuse => Err(PathError(what)),
+            Self::Keep => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

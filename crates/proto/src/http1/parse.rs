@@ -4,9 +4,11 @@ use std::mem::{MaybeUninit, take};
 
 use httparse::{Header, ParserConfig, Request, Response, Status};
 
-use crate::field::{FieldName, FieldSpan, Fields, Span};
-use crate::head::{RequestHead, ResponseHead, Target, Version};
+use crate::field::{FieldName, FieldSpan, Fields, Span, UnusualNames, is_usual_name};
+use crate::head::{RequestHead, ResponseHead, Version};
 use crate::method::Method;
+
+mod target;
 
 /// How large a head may be. Its length in bytes is the business of whoever fills the buffer.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +17,8 @@ pub struct ParseLimits {
     pub fields: usize,
     /// The target of a request, in bytes.
     pub target_bytes: usize,
+    /// What becomes of a request's fields with unusual names. An answer's stay: the endpoint vouches for them itself.
+    pub names: UnusualNames,
 }
 
 /// Why a head is refused.
@@ -53,9 +57,7 @@ pub fn parse_request(
     let length = match request.parse_with_uninit_headers(bytes, slots) {
         Ok(Status::Complete(length)) => length,
         Ok(Status::Partial) => return Ok(None),
-        Err(httparse::Error::Version) if !names_a_version(bytes) => {
-            return Err(ParseError::Malformed("the request line does not end in a version"));
-        }
+        Err(httparse::Error::Version) => return refuse_version(bytes).map(|()| None),
         Err(error) => return Err(refusal(error)),
     };
     refuse_bare_line_feeds(&bytes[..length])?;
@@ -64,11 +66,12 @@ pub fn parse_request(
         return Err(ParseError::TargetTooLong);
     }
     let locator = Locator::new(bytes);
-    note_fields(list, request.headers, &locator);
-    let (kind, version) = (Method::from_token(method.as_bytes()), version(request.version));
-    let token = locator.span(method.as_bytes());
-    let target = split_target(target.as_bytes(), kind, &locator)?;
-    let head = RequestHead { method: kind, version, fields: take(fields), token, target };
+    note_request_fields(list, request.headers, &locator, limits.names)?;
+    let (method, version) = (Method::from_token(method.as_bytes()), version(request.version));
+    let token = locator.span(request.method.unwrap_or_default().as_bytes());
+    let target = target::split(target.as_bytes(), method, &locator)?;
+    let mut head = RequestHead { method, version, fields: take(fields), token, target };
+    target::complete(&mut head);
     check_host(&head)?;
     Ok(Some((head, length)))
 }
@@ -151,57 +154,63 @@ impl Locator {
 
 fn note_fields(list: &mut Vec<FieldSpan>, headers: &[Header<'_>], locator: &Locator) {
     list.clear();
-    list.extend(headers.iter().map(|header| FieldSpan {
+    list.extend(headers.iter().map(|header| noted(header, locator)));
+}
+
+fn noted(header: &Header<'_>, locator: &Locator) -> FieldSpan {
+    FieldSpan {
         id: FieldName::from_bytes(header.name.as_bytes()),
         name: locator.span(header.name.as_bytes()),
         value: locator.span(header.value),
-    }));
+    }
+}
+
+/// The names that we know are usual, so only the others are looked at. A field that is dropped is as if it had never been
+/// sent: `Connection` may go on naming it.
+fn note_request_fields(
+    list: &mut Vec<FieldSpan>,
+    headers: &[Header<'_>],
+    locator: &Locator,
+    names: UnusualNames,
+) -> Result<(), ParseError> {
+    list.clear();
+    for header in headers {
+        let field = noted(header, locator);
+        let is_usual = field.id != FieldName::Other || is_usual_name(header.name.as_bytes());
+        match names {
+            UnusualNames::Drop if !is_usual => {}
+            UnusualNames::Refuse if !is_usual => {
+                return Err(ParseError::Malformed("a field's name has an unusual character"));
+            }
+            _ => list.push(field),
+        }
+    }
+    Ok(())
 }
 
 /// RFC 9112 §2.2 lets a recipient take a lone LF for a line's end. Whoever stands behind us may not, and then the two of us
 /// see different messages; so lines end in CRLF here.
 fn refuse_bare_line_feeds(head: &[u8]) -> Result<(), ParseError> {
-    let bare = head.windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r');
+    let bare = head.first() == Some(&b'\n')
+        || head.windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r');
     if bare { Err(ParseError::Malformed("a line ends in LF without CR")) } else { Ok(()) }
 }
 
-/// Whether the request line ends in something that is a version (RFC 9112 §2.3), if one that we do not speak.
-fn names_a_version(request: &[u8]) -> bool {
-    let line = request.split(|&byte| byte == b'\r' || byte == b'\n').find(|line| !line.is_empty());
-    let words: Vec<&[u8]> = line.unwrap_or_default().split(|&byte| byte == b' ').collect();
-    matches!(words[..], [_, _, [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']])
-}
-
-/// RFC 9112 §3.2: origin-form, absolute-form, or `*` for OPTIONS. Authority-form belongs to CONNECT, which is not for us.
-fn split_target(target: &[u8], method: Method, locator: &Locator) -> Result<Target, ParseError> {
-    // RFC 3986 §2: nothing but visible ASCII is in a URI, and a fragment is never sent (RFC 9112 §3.2.1).
-    if !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
-        return Err(ParseError::Malformed("the target has a byte that no URI may have"));
+/// The request line does not end in a version that we speak. What it ends in is known only when it is there: until then, the
+/// answer must not depend on how the line was cut into segments.
+fn refuse_version(request: &[u8]) -> Result<(), ParseError> {
+    let start = request.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or_default();
+    let line = &request[start..];
+    let Some(end) = line.iter().position(|byte| b"\r\n".contains(byte)) else { return Ok(()) };
+    let words: Vec<&[u8]> = line[..end].split(|&byte| byte == b' ').collect();
+    match words[..] {
+        // RFC 9110 §15.6.6: 505 is about the major version. `PRI * HTTP/2.0` is one (RFC 9113 §3.4).
+        [_, _, [b'H', b'T', b'T', b'P', b'/', b'2'..=b'9', b'.', b'0'..=b'9']] => {
+            Err(ParseError::UnsupportedVersion)
+        }
+        // RFC 9112 §2.3: anything else is no HTTP-version, or one that nobody speaks: 0.9, 1.2, `http/1.1`.
+        _ => Err(ParseError::Malformed("the request line does not end in a version")),
     }
-    match target {
-        [b'/', ..] => Ok(Target::Origin(locator.span(target))),
-        b"*" if method == Method::Options => Ok(Target::Origin(locator.span(target))),
-        _ if method == Method::Connect => Ok(Target::Origin(locator.span(target))),
-        _ => split_absolute(target, locator),
-    }
-}
-
-fn split_absolute(target: &[u8], locator: &Locator) -> Result<Target, ParseError> {
-    let refused = ParseError::Malformed("the target is neither a path nor an http:// address");
-    let (scheme, rest) = target.split_at_checked(b"http://".len()).ok_or(refused)?;
-    if !scheme.eq_ignore_ascii_case(b"http://") {
-        return Err(refused);
-    }
-    let end = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    if !is_authority(authority) {
-        return Err(ParseError::Malformed("the target's authority is not a host"));
-    }
-    if path.starts_with(b"?") {
-        // Would need a `/` that is not in the buffer; nobody sends it.
-        return Err(ParseError::Malformed("the target has a query and no path"));
-    }
-    Ok(Target::Absolute { authority: locator.span(authority), path: locator.span(path) })
 }
 
 /// RFC 9112 §3.2: an HTTP/1.1 request has exactly one `Host`, and it is a host; anything else is for 400.
@@ -209,18 +218,11 @@ fn check_host(head: &RequestHead) -> Result<(), ParseError> {
     let mut hosts = head.fields.all(FieldName::Host);
     match (hosts.next(), hosts.next()) {
         (_, Some(_)) => Err(ParseError::Malformed("more than one Host field")),
-        (Some(host), None) if host.is_empty() || is_authority(host) => Ok(()),
+        (Some(host), None) if host.is_empty() || target::is_authority(host) => Ok(()),
         (Some(_), None) => Err(ParseError::Malformed("the Host field is not a host")),
         (None, None) if head.version == Version::Http10 => Ok(()),
         (None, None) => Err(ParseError::Malformed("no Host field")),
     }
-}
-
-/// Whether `authority` can be `host[:port]` (RFC 3986 §3.2): what would let it be read in two ways is out, user names too.
-fn is_authority(authority: &[u8]) -> bool {
-    let allowed =
-        |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(&byte);
-    !authority.is_empty() && authority.iter().all(allowed)
 }
 
 fn version(minor: Option<u8>) -> Version {

@@ -4,57 +4,101 @@
 use std::io::Write;
 
 use super::Framing;
-use crate::field::{FieldName, Fields};
-use crate::forward::{ClientFacts, PSEUDONYM, claims_client, end_to_end};
+use crate::field::{FieldName, Fields, is_value, list_elements};
+use crate::forward::{ClientFacts, PSEUDONYM, claims_client, end_to_end, max_forwards};
 use crate::head::{RequestHead, ResponseHead, Version};
+use crate::trailer::{is_trailer, is_trailer_name, wants_trailers};
+use crate::upgrade::protocols;
 
-/// Appends the head with which `head` goes on to an endpoint, whose own name is `endpoint`.
-pub fn request_head(
-    out: &mut Vec<u8>,
-    head: &RequestHead,
-    client: &ClientFacts<'_>,
-    framing: Framing,
-    endpoint: &str,
-) {
-    let authority = head.authority().unwrap_or(endpoint.as_bytes());
+/// How a request goes on to an endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Onward<'a> {
+    /// What the endpoint is told about the client.
+    pub client: ClientFacts<'a>,
+    /// How the body will be delimited.
+    pub framing: Framing,
+    /// Whether the client waits for 100 before it sends it.
+    pub expects_continue: bool,
+    /// Whether the client's offer to speak another protocol goes on.
+    pub offers_upgrade: bool,
+    /// The endpoint's own name, for a request that names no host.
+    pub endpoint: &'a str,
+}
+
+/// How an answer goes on to a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Outward<'a> {
+    /// How the body will be delimited.
+    pub framing: Framing,
+    /// What becomes of the connection. Written only where it says something.
+    pub connection: Connection,
+    /// Whether trailers will follow the body.
+    pub trailers: bool,
+    /// The identity of the request.
+    pub request_id: &'a [u8],
+    /// The time, as RFC 9110 §5.6.7 writes it, for an answer without one.
+    pub date: &'a str,
+}
+
+/// Appends the head with which `head` goes on to an endpoint.
+pub fn request_head(out: &mut Vec<u8>, head: &RequestHead, onward: &Onward<'_>) {
+    let client = &onward.client;
+    let authority = head.authority().unwrap_or(onward.endpoint.as_bytes());
     put(out, &[head.method_token(), b" ", head.path(), b" HTTP/1.1\r\nHost: ", authority, b"\r\n"]);
+    let max_forwards = max_forwards(head);
     for field in end_to_end(&head.fields) {
-        let stranger = !client.trusted && claims_client(&field);
-        // RFC 9110 §10.1.1: an HTTP/1.0 client cannot be waiting for 100.
-        let void = field.id == FieldName::Expect && head.version == Version::Http10;
-        if !stranger && !void {
+        let counted = field.id == FieldName::MaxForwards && max_forwards.is_some();
+        if !counted && (client.trusted || !claims_client(&field)) {
             put(out, &[field.name, b": ", field.value, b"\r\n"]);
         }
     }
+    if let Some(left) = max_forwards {
+        let mut digits = itoa::Buffer::new();
+        let left = digits.format(left.saturating_sub(1)).as_bytes();
+        put(out, &[b"Max-Forwards: ", left, b"\r\n"]);
+    }
     put_client(out, head, client);
     put_via(out, head.version);
-    put_framing(out, framing);
+    put_options(out, head, onward);
+    put_framing(out, onward.framing);
     out.extend_from_slice(b"\r\n");
 }
 
 /// Appends the head with which an endpoint's answer goes on to the client.
-///
-/// `framing` is what the body will have on the client's side; `Connection` is written only where it says something.
-pub fn response_head(
-    out: &mut Vec<u8>,
-    head: &ResponseHead,
-    framing: Framing,
-    connection: Connection,
-    request_id: &[u8],
-) {
+pub fn response_head(out: &mut Vec<u8>, head: &ResponseHead, outward: &Outward<'_>) {
+    put_status_line(out, head.status, head.reason());
+    let mut dated = false;
+    for field in end_to_end(&head.fields) {
+        dated |= field.id == FieldName::Date;
+        put(out, &[field.name, b": ", field.value, b"\r\n"]);
+    }
+    if !dated {
+        // RFC 9110 §6.6.1: who passes on an answer without a date says when it came.
+        put(out, &[b"Date: ", outward.date.as_bytes(), b"\r\n"]);
+    }
+    if outward.framing == Framing::Empty && head.status >= 200 && head.status != 204 {
+        // The answer to HEAD, or 304: the length is not of this message but of the one that GET would get (RFC 9110 §8.6).
+        put_length_of_absent_body(out, &head.fields);
+    }
+    put(out, &[b"X-Request-ID: ", outward.request_id, b"\r\n"]);
+    put_via(out, head.version);
+    if outward.trailers {
+        put_trailer_names(out, &head.fields);
+    }
+    put_framing(out, outward.framing);
+    out.extend_from_slice(outward.connection.line());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the 101 with which the connection to the client becomes one that speaks `protocol` (RFC 9110 §15.2.2).
+pub fn switch_head(out: &mut Vec<u8>, head: &ResponseHead, protocol: &[u8], request_id: &[u8]) {
     put_status_line(out, head.status, head.reason());
     for field in end_to_end(&head.fields) {
         put(out, &[field.name, b": ", field.value, b"\r\n"]);
     }
-    if framing == Framing::Empty && head.status >= 200 && head.status != 204 {
-        // The answer to HEAD, or 304: the length is not of this message but of the one that GET would get (RFC 9110 §8.6).
-        put_length_of_absent_body(out, &head.fields);
-    }
     put(out, &[b"X-Request-ID: ", request_id, b"\r\n"]);
     put_via(out, head.version);
-    put_framing(out, framing);
-    out.extend_from_slice(connection.line());
-    out.extend_from_slice(b"\r\n");
+    put(out, &[b"Connection: Upgrade\r\nUpgrade: ", protocol, b"\r\n\r\n"]);
 }
 
 /// Appends an interim answer (RFC 9110 §15.2), which goes on as it came.
@@ -66,17 +110,21 @@ pub fn interim_head(out: &mut Vec<u8>, head: &ResponseHead) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// A short answer of our own.
+/// An answer of our own.
 #[derive(Clone, Copy, Debug)]
-pub struct PlainResponse<'a> {
+pub struct OwnResponse<'a> {
     /// The status.
     pub status: u16,
     /// The identity of the request.
     pub request_id: &'a [u8],
     /// The time, as RFC 9110 §5.6.7 writes it.
     pub date: &'a str,
-    /// Plain text for a person.
-    pub text: &'a str,
+    /// Further fields. A value that could end its line is left out with its field.
+    pub fields: &'a [(&'static str, &'a str)],
+    /// What `body` is; empty if there is none.
+    pub media_type: &'a str,
+    /// The body.
+    pub body: &'a [u8],
     /// What becomes of the connection.
     pub connection: Connection,
     /// Whether it answers HEAD, and so must not have the body that it describes (RFC 9110 §9.3.2).
@@ -84,17 +132,23 @@ pub struct PlainResponse<'a> {
 }
 
 /// Appends a whole answer of our own.
-pub fn plain_response(out: &mut Vec<u8>, response: &PlainResponse<'_>) {
+pub fn own_response(out: &mut Vec<u8>, response: &OwnResponse<'_>) {
     put_status_line(out, response.status, standard_reason(response.status).as_bytes());
-    out.extend_from_slice(b"Content-Type: text/plain; charset=utf-8\r\n");
+    let content_type = [("Content-Type", response.media_type)];
+    let described = usize::from(!response.media_type.is_empty());
+    for (name, value) in content_type[..described].iter().chain(response.fields) {
+        if is_value(value.as_bytes()) {
+            put(out, &[name.as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+        }
+    }
     // RFC 9110 §6.6.1: who answers in its own name says when.
     put(out, &[b"Date: ", response.date.as_bytes(), b"\r\n"]);
     put(out, &[b"X-Request-ID: ", response.request_id, b"\r\n"]);
-    put_framing(out, Framing::Length(response.text.len() as u64));
+    put_framing(out, Framing::Length(response.body.len() as u64));
     out.extend_from_slice(response.connection.line());
     out.extend_from_slice(b"\r\n");
     if !response.head_only {
-        out.extend_from_slice(response.text.as_bytes());
+        out.extend_from_slice(response.body);
     }
 }
 
@@ -107,6 +161,15 @@ pub fn chunk_prefix(out: &mut Vec<u8>, length: usize) {
 
 /// What ends a chunked body that has no trailers.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// Appends the last chunk and `trailers`, as far as they may go on (RFC 9112 §7.1.2).
+pub fn trailer_section(out: &mut Vec<u8>, trailers: &Fields) {
+    out.extend_from_slice(b"0\r\n");
+    for field in trailers.iter().filter(is_trailer) {
+        put(out, &[field.name, b": ", field.value, b"\r\n"]);
+    }
+    out.extend_from_slice(b"\r\n");
+}
 
 /// What an answer says about the connection that it goes out on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +214,41 @@ fn put_framing(out: &mut Vec<u8>, framing: Framing) {
     }
 }
 
+/// What is for the connection to the endpoint only (RFC 9110 §7.6.1): an offer to switch, and that trailers are welcome.
+fn put_options(out: &mut Vec<u8>, head: &RequestHead, onward: &Onward<'_>) {
+    let trailers = wants_trailers(head);
+    match (onward.offers_upgrade, trailers) {
+        (false, false) => {}
+        (true, false) => out.extend_from_slice(b"Connection: Upgrade\r\n"),
+        (false, true) => out.extend_from_slice(b"Connection: TE\r\n"),
+        (true, true) => out.extend_from_slice(b"Connection: Upgrade, TE\r\n"),
+    }
+    if onward.offers_upgrade {
+        put_list(out, b"Upgrade: ", protocols(&head.fields));
+    }
+    if trailers {
+        out.extend_from_slice(b"TE: trailers\r\n");
+    }
+    if onward.expects_continue {
+        out.extend_from_slice(b"Expect: 100-continue\r\n");
+    }
+}
+
+fn put_trailer_names(out: &mut Vec<u8>, fields: &Fields) {
+    let names = fields.all(FieldName::Trailer).flat_map(list_elements);
+    put_list(out, b"Trailer: ", names.filter(|name| is_trailer_name(name)));
+}
+
+/// A field with a list, if there is anything in it.
+fn put_list<'a>(out: &mut Vec<u8>, name: &[u8], elements: impl Iterator<Item = &'a [u8]>) {
+    for (position, element) in elements.enumerate() {
+        put(out, &[if position == 0 { name } else { b", " }, element]);
+    }
+    if !out.ends_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
 fn put_length_of_absent_body(out: &mut Vec<u8>, fields: &Fields) {
     if let Some(length) = fields.first(FieldName::ContentLength) {
         put(out, &[b"Content-Length: ", length, b"\r\n"]);
@@ -184,9 +282,14 @@ fn put_via(out: &mut Vec<u8>, received: Version) {
 /// The reason phrases of the statuses that we send ourselves.
 fn standard_reason(status: u16) -> &'static str {
     match status {
+        200 => "OK",
         400 => "Bad Request",
+        405 => "Method Not Allowed",
         408 => "Request Timeout",
+        413 => "Content Too Large",
         414 => "URI Too Long",
+        417 => "Expectation Failed",
+        426 => "Upgrade Required",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
         502 => "Bad Gateway",

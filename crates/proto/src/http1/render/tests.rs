@@ -1,7 +1,11 @@
 use super::*;
+use crate::field::UnusualNames;
+use crate::forward::expects_continue;
 use crate::http1::{ParseLimits, parse_request, parse_response};
+use crate::upgrade::offered;
 
-const LIMITS: ParseLimits = ParseLimits { fields: 20, target_bytes: 64 };
+const LIMITS: ParseLimits = ParseLimits { fields: 20, target_bytes: 64, names: UnusualNames::Drop };
+const DATE: &str = "Sat, 21 Nov 2026 03:00:00 GMT";
 const ID: &str = "0192d1a0-0000-7000-8000-000000000000";
 
 fn forwarded(text: &str, trusted: bool, framing: Framing) -> String {
@@ -10,7 +14,14 @@ fn forwarded(text: &str, trusted: bool, framing: Framing) -> String {
     let client =
         ClientFacts { address: [192, 0, 2, 7].into(), scheme: "http", trusted, request_id: ID };
     let mut out = Vec::new();
-    request_head(&mut out, &head, &client, framing, "127.0.0.1:9001");
+    let onward = Onward {
+        client,
+        framing,
+        expects_continue: expects_continue(&head, framing).unwrap(),
+        offers_upgrade: offered(&head, framing).unwrap().is_some(),
+        endpoint: "127.0.0.1:9001",
+    };
+    request_head(&mut out, &head, &onward);
     String::from_utf8(out).unwrap()
 }
 
@@ -18,7 +29,9 @@ fn answered(text: &str, framing: Framing, connection: Connection) -> String {
     let mut fields = Fields { buffer: text.as_bytes().to_vec(), ..Fields::default() };
     let (head, _) = parse_response(&mut fields, text.len(), LIMITS).unwrap().unwrap();
     let mut out = Vec::new();
-    response_head(&mut out, &head, framing, connection, ID.as_bytes());
+    let outward =
+        Outward { framing, connection, trailers: true, request_id: ID.as_bytes(), date: DATE };
+    response_head(&mut out, &head, &outward);
     String::from_utf8(out).unwrap()
 }
 
@@ -58,7 +71,9 @@ fn fields_of_one_connection_do_not_go_on_and_framing_is_our_own() {
         out.starts_with("POST / HTTP/1.1\r\nHost: h\r\nAuthorization: b\r\nX-Forwarded-For:"),
         "{out}"
     );
-    assert!(out.ends_with("Via: 1.1 evenkeel\r\nTransfer-Encoding: chunked\r\n\r\n"), "{out}");
+    let end =
+        "Via: 1.1 evenkeel\r\nConnection: TE\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert!(out.ends_with(end), "{out}");
 }
 
 #[test]
@@ -67,7 +82,7 @@ fn an_answer_goes_on_with_our_framing() {
     assert_eq!(
         answered(text, Framing::Length(5), Connection::Implied),
         format!(
-            "HTTP/1.1 200 OK\r\nServer: s\r\nX-Request-ID: {ID}\r\nVia: 1.1 evenkeel\r\nContent-Length: 5\r\n\r\n"
+            "HTTP/1.1 200 OK\r\nServer: s\r\nDate: {DATE}\r\nX-Request-ID: {ID}\r\nVia: 1.1 evenkeel\r\nContent-Length: 5\r\n\r\n"
         )
     );
     assert!(
@@ -92,21 +107,79 @@ fn the_length_of_a_body_that_is_not_sent_is_kept_where_it_means_something() {
 
 #[test]
 fn an_answer_of_our_own_is_complete_and_has_no_body_for_head() {
-    let response = PlainResponse {
+    let response = OwnResponse {
         status: 503,
         request_id: b"id",
-        date: "Sat, 21 Nov 2026 03:00:00 GMT",
-        text: "No endpoint is up.\n",
+        date: DATE,
+        fields: &[("Retry-After", "1"), ("X-Bad", "a\r\nHost: evil")],
+        media_type: "text/plain; charset=utf-8",
+        body: b"No endpoint is up.\n",
         connection: Connection::Close,
         head_only: false,
     };
     let mut out = Vec::new();
-    plain_response(&mut out, &response);
-    let head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\
+    own_response(&mut out, &response);
+    let head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 1\r\n\
                 Date: Sat, 21 Nov 2026 03:00:00 GMT\r\nX-Request-ID: id\r\n\
                 Content-Length: 19\r\nConnection: close\r\n\r\n";
     assert_eq!(String::from_utf8(out).unwrap(), format!("{head}No endpoint is up.\n"));
     let mut out = Vec::new();
-    plain_response(&mut out, &PlainResponse { head_only: true, ..response });
+    own_response(&mut out, &OwnResponse { head_only: true, ..response });
     assert_eq!(String::from_utf8(out).unwrap(), head);
+}
+
+#[test]
+fn an_offer_to_switch_goes_on_without_what_we_do_not_pass() {
+    let text = "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, TE, HTTP2-Settings\r\nUpgrade: h2c, chat\r\n\
+                Upgrade: echo/1\r\nHTTP2-Settings: AAA\r\nTE: gzip, trailers\r\n\r\n";
+    let out = forwarded(text, false, Framing::Empty);
+    let options = "Connection: Upgrade, TE\r\nUpgrade: chat, echo/1\r\nTE: trailers\r\n\r\n";
+    assert!(out.ends_with(options) && !out.contains("HTTP2"), "{out}");
+}
+
+#[test]
+fn an_expectation_goes_on_once_and_only_with_a_body() {
+    let text = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\nExpect: 100-continue\r\n\
+                Content-Length: 2\r\n\r\n";
+    let out = forwarded(text, false, Framing::Length(2));
+    assert_eq!(out.matches("Expect: 100-continue\r\n").count(), 1, "{out}");
+    assert!(!forwarded(text, false, Framing::Length(0)).contains("xpect"));
+}
+
+#[test]
+fn the_number_of_proxies_that_options_may_pass_counts_down() {
+    let text = "OPTIONS / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 7\r\n\r\n";
+    let out = forwarded(text, false, Framing::Empty);
+    assert_eq!(out.matches("Max-Forwards: 6\r\n").count(), 1, "{out}");
+    assert_eq!(out.matches("Max-Forwards").count(), 1, "{out}");
+    let get = text.replace("OPTIONS", "GET");
+    assert!(forwarded(&get, false, Framing::Empty).contains("Max-Forwards: 7"));
+}
+
+#[test]
+fn trailers_go_on_without_those_that_somebody_would_act_upon() {
+    let mut trailers = Fields::default();
+    trailers.push(b"X-Sum", b"1");
+    trailers.push(b"X-Forwarded-For", b"1.1.1.1");
+    trailers.push(b"Content-Length", b"7");
+    let mut out = Vec::new();
+    trailer_section(&mut out, &trailers);
+    assert_eq!(out, b"0\r\nX-Sum: 1\r\n\r\n");
+    let text = "HTTP/1.1 200 OK\r\nTrailer: x-sum, content-length\r\nTrailer: etag\r\n\r\n";
+    let head = answered(text, Framing::Chunked, Connection::Implied);
+    assert!(head.contains("\r\nTrailer: x-sum, etag\r\n"), "{head}");
+}
+
+#[test]
+fn a_switch_names_its_protocol_and_has_no_framing() {
+    let text = "HTTP/1.1 101 Switching\r\nConnection: upgrade, x-a\r\nUpgrade: CHAT\r\nX-A: 1\r\nX-B: 2\r\n\r\n";
+    let mut fields = Fields { buffer: text.as_bytes().to_vec(), ..Fields::default() };
+    let (head, _) = parse_response(&mut fields, text.len(), LIMITS).unwrap().unwrap();
+    let mut out = Vec::new();
+    switch_head(&mut out, &head, b"CHAT", b"id");
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "HTTP/1.1 101 Switching\r\nX-B: 2\r\nX-Request-ID: id\r\nVia: 1.1 evenkeel\r\n\
+         Connection: Upgrade\r\nUpgrade: CHAT\r\n\r\n"
+    );
 }
