@@ -14,6 +14,7 @@ pub mod endpoint;
 pub mod errors;
 pub mod health;
 pub mod limits;
+pub mod lines;
 pub mod listener;
 pub mod publish;
 pub mod reason;
