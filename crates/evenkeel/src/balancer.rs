@@ -4,10 +4,12 @@ use std::fmt;
 use std::io;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use evenkeel_control::conductor::Parts;
 use evenkeel_control::config::{Config, WorkerCount};
 use evenkeel_control::{StartError as ControlError, View};
+use evenkeel_plan::lines::lines;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_proxy::Proxy;
 use tokio::runtime;
@@ -36,7 +38,8 @@ impl Balancer {
     pub(crate) fn start(config: Config) -> Result<Self, StartError> {
         let workers = worker_count(config.workers);
         let publisher = Publisher::default();
-        let proxy = Proxy::start(workers, &publisher.reader()).map_err(StartError::System)?;
+        let (senders, _receiver) = lines(workers);
+        let proxy = Proxy::start(senders, &publisher.reader()).map_err(StartError::System)?;
         let parts = Parts { publisher, binder: proxy.binder(), workers };
         match ControlThread::start(config, parts) {
             Ok(control) => Ok(Self { proxy, control, workers }),
@@ -57,10 +60,10 @@ impl Balancer {
         self.workers
     }
 
-    /// Accepts nothing more and lets running exchanges finish; `/readyz` says so. Returns at once.
-    pub(crate) fn drain(&self) {
+    /// Accepts nothing more and lets running exchanges finish `within` a time; `/readyz` says so. Returns at once.
+    pub(crate) fn drain(&self, within: Duration) {
         self.control.view.drain();
-        self.proxy.drain();
+        self.proxy.drain(within);
     }
 
     /// Whether every worker has ended, which happens after [`Balancer::drain`] alone.

@@ -97,7 +97,7 @@ async fn drain(
     limit: Duration,
     signals: &mut StopSignals,
 ) -> Result<(), Failure> {
-    balancer.drain();
+    balancer.drain(limit);
     say(&format!(
         "draining: waiting for {}, at most {} s; again to stop at once",
         exchanges(balancer.view()),

@@ -6,6 +6,17 @@ use std::time::Duration;
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::head::RequestHead;
 
+mod combined;
+mod escape;
+mod figures;
+mod json;
+mod log;
+mod request;
+
+pub(crate) use combined::combined;
+pub(crate) use json::json;
+pub(crate) use log::Log;
+
 /// An exchange that has ended, or a request that never became one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
@@ -49,7 +60,11 @@ pub(crate) struct Course<'a> {
     pub(crate) connect: Option<Duration>,
     /// From the request's first byte sent to the answer's head received.
     pub(crate) first_byte: Option<Duration>,
-    /// What we added ourselves: from the request's head received to its first byte sent, less the waits above, and from the
-    /// answer's head received to its first byte sent.
+    /// How much of the whole was waiting for either side.
+    pub(crate) waited: Duration,
+    /// What we added ourselves: all but the waiting.
     pub(crate) own: Option<Duration>,
 }
+
+#[cfg(test)]
+mod tests;

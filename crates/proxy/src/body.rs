@@ -6,9 +6,11 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
+use evenkeel_plan::limits::READ_BYTES_HIGH;
 use evenkeel_proto::field::Fields;
 
 use crate::io::Io;
+use crate::parked::{Held, Parked};
 use crate::pipes::Pipes;
 
 mod bypass;
@@ -38,6 +40,9 @@ pub(crate) trait Source {
 
     /// What follows the last piece.
     fn trailers(&mut self) -> Option<Fields>;
+
+    /// The body is over, and another protocol begins: everything up to the end of the connection.
+    fn switch(&mut self) {}
 }
 
 /// Where a body goes to.
@@ -60,6 +65,14 @@ pub(crate) trait Sink {
     /// Ends a body whose last bytes were written without saying so.
     fn end(&mut self, trailers: Option<Fields>);
 
+    /// Tells the other side of the connection that nothing more comes. Everything must have been flushed.
+    fn close(&mut self) {}
+
+    /// How many bytes of what was taken were handed to the system later than when they were taken.
+    fn flushed(&self) -> u64 {
+        0
+    }
+
     /// Ready when everything that was taken, the head included, has been handed to the system.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
@@ -69,6 +82,7 @@ pub(crate) trait Sink {
 pub(crate) struct Room<'a> {
     pub(crate) scratch: &'a mut [u8],
     pub(crate) pipes: &'a Pipes,
+    pub(crate) parked: &'a Parked,
 }
 
 /// A piece of a body.
@@ -84,6 +98,8 @@ pub(crate) struct Piece<'a> {
 pub(crate) enum SourceError {
     /// Its framing breaks a rule.
     Malformed,
+    /// It is longer than it may be.
+    TooLarge,
     /// The connection ended, or broke, too early.
     Truncated,
 }
@@ -97,12 +113,15 @@ pub(crate) enum PumpError {
 }
 
 /// Moves one body from a source to a sink. Whatever the sink does not take is parked, and nothing more is read until it is
-/// gone; so a slow reader costs at most one read of memory: once a large one, and small ones ever after.
+/// gone; so a slow reader costs at most one read of memory: once a large one, and small ones ever after, or from the start when
+/// there are many of them.
 #[derive(Debug)]
 pub(crate) struct Pump {
     parked: Vec<u8>,
     /// How much of `parked` is gone.
     unparked: usize,
+    /// That `parked` is counted.
+    held: Option<Held>,
     read_bytes: usize,
     /// Whether the sink ever took less than it was offered.
     slow: bool,
@@ -131,6 +150,7 @@ impl Default for Pump {
         Self {
             parked: Vec::new(),
             unparked: 0,
+            held: None,
             read_bytes: READ_BYTES_FIRST,
             slow: false,
             waits_for_sink: false,
@@ -201,10 +221,10 @@ impl Pump {
         sink: &mut impl Sink,
         room: &mut Room<'_>,
     ) -> Poll<Result<(), PumpError>> {
-        if let Some(outcome) = self.bypass(cx, source, sink, room.pipes) {
+        if let Some(outcome) = self.bypass(cx, source, sink, room) {
             return outcome;
         }
-        let size = self.read_bytes.min(room.scratch.len());
+        let size = self.read_size(room);
         let Poll::Ready(piece) = source.poll_read(cx, &mut room.scratch[..size]) else {
             // Nothing to add to it, so what is there goes out: a head must not wait for its body.
             ready!(self.poll_flush(cx, sink))?;
@@ -225,6 +245,7 @@ impl Pump {
         if taken < bytes.len() {
             self.parked = bytes[taken..].to_vec();
             self.unparked = 0;
+            self.held = Some(room.parked.hold(self.parked.len()));
             self.slow = true;
             self.read_bytes = READ_BYTES_SLOW;
         } else {
@@ -254,6 +275,7 @@ impl Pump {
         if !self.is_blocked() {
             self.parked = Vec::new();
             self.unparked = 0;
+            self.held = None;
             if last {
                 self.state = State::Flushing;
             }
@@ -273,7 +295,13 @@ impl Pump {
         Poll::Ready(flushed.map_err(|_| PumpError::Sink))
     }
 
-    fn is_blocked(&self) -> bool {
+    fn read_size(&self, room: &Room<'_>) -> usize {
+        let most = if room.parked.is_high() { READ_BYTES_HIGH } else { room.scratch.len() };
+        self.read_bytes.min(most)
+    }
+
+    /// Whether something waits that was read already.
+    pub(crate) fn is_blocked(&self) -> bool {
         self.unparked < self.parked.len()
     }
 

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 
 use evenkeel_proto::field::Fields;
 
+use crate::body::Room;
+use crate::parked::Parked;
 use crate::pipes::Pipes;
 
 /// How large a buffer for a head is at first. Nearly all heads fit; a larger one makes its buffer grow.
@@ -21,6 +23,8 @@ pub(crate) struct Buffers {
     heads: RefCell<Vec<Fields>>,
     outgoing: RefCell<Vec<Vec<u8>>>,
     pub(crate) pipes: Pipes,
+    /// What lies here for slow peers.
+    pub(crate) parked: Parked,
     /// For bytes that are read and written within one poll.
     pub(crate) scratch: RefCell<Vec<u8>>,
 }
@@ -32,12 +36,19 @@ impl Default for Buffers {
             heads: RefCell::default(),
             outgoing: RefCell::default(),
             pipes: Pipes::default(),
+            parked: Parked::default(),
             scratch,
         }
     }
 }
 
 impl Buffers {
+    /// Calls `work` with what it needs to move a body, for as long as one poll takes.
+    pub(crate) fn lend<T>(&self, work: impl FnOnce(&mut Room<'_>) -> T) -> T {
+        let scratch = &mut self.scratch.borrow_mut();
+        work(&mut Room { scratch, pipes: &self.pipes, parked: &self.parked })
+    }
+
     /// A buffer to read a head into, at least [`HEAD_BYTES`] long; what stands in it means nothing.
     pub(crate) fn head(&self) -> Fields {
         self.heads.borrow_mut().pop().unwrap_or_else(|| {

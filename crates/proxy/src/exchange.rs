@@ -5,28 +5,30 @@
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use evenkeel_plan::Listener;
 use evenkeel_plan::balance::Tried;
 use evenkeel_plan::counters::Counter;
-use evenkeel_plan::endpoint::EndpointCounters;
-use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::reason::Reason;
-use evenkeel_plan::{Endpoint, Listener};
 use evenkeel_proto::forward::ClientFacts;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::Framing;
+use evenkeel_proto::upgrade::Offer;
 
+use crate::access::Course;
 use crate::body::{Pump, Sink, Source};
 use crate::deadline::Deadline;
 use crate::patience::Patience;
-use crate::upstream::attempt::{Attempt, AttemptError, connect};
-use crate::upstream::pool::Pool;
 use crate::worker::{RequestId, Worker};
-use crate::world::{ClusterView, World};
+use crate::world::World;
 
 mod ask;
+mod attempt;
 mod relay;
+mod tunnel;
+
+use attempt::Target;
 
 /// Where an answer goes: a sink that can be given heads.
 pub(crate) trait Answer: Sink {
@@ -36,6 +38,9 @@ pub(crate) trait Answer: Sink {
 
     /// Passes an interim answer on, where the client can take one.
     fn interim(&mut self, head: &ResponseHead);
+
+    /// Answers that the protocol is switched to `protocol`: what is written from now on goes out as it is.
+    fn switch(&mut self, head: &ResponseHead, protocol: &[u8]);
 
     /// Answers in our own name, and says why.
     fn refuse(&mut self, reason: Reason, request_done: bool);
@@ -50,7 +55,10 @@ pub(crate) struct Exchange<'a> {
     pub(crate) deadline: &'a Deadline,
     pub(crate) client: IpAddr,
     pub(crate) request_id: &'a RequestId,
+    /// When the first byte of the request was there.
     pub(crate) started: Instant,
+    /// When its head was; known only if somebody wants to read how long things took.
+    pub(crate) arrived: Option<Instant>,
 }
 
 /// The messages of an exchange: the request as it comes in, and where its answer goes.
@@ -58,13 +66,19 @@ pub(crate) struct Exchange<'a> {
 pub(crate) struct Messages<'a, B, A> {
     pub(crate) head: &'a RequestHead,
     pub(crate) framing: Framing,
+    /// Whether the client waits for 100 before it sends its body.
+    pub(crate) expects_continue: bool,
+    /// The protocols that the client would rather speak.
+    pub(crate) offer: Option<Offer>,
     pub(crate) body: B,
+    /// What moves `body` to the endpoint.
+    pub(crate) upload: Pump,
     pub(crate) answer: A,
 }
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ended {
+pub(crate) struct Ended<'a> {
     /// The status of the answer; `None` if the client saw nothing of any.
     pub(crate) status: Option<u16>,
     /// Why it failed, if it did.
@@ -75,22 +89,7 @@ pub(crate) struct Ended {
     pub(crate) bytes_in: u64,
     /// Bytes of body sent to the client.
     pub(crate) bytes_out: u64,
-}
-
-/// The endpoint that was chosen, and where it stands.
-#[derive(Clone, Copy)]
-struct Target<'a> {
-    cluster: ClusterView<'a>,
-    endpoint: &'a Endpoint,
-    pool: &'a Pool,
-    counters: &'a EndpointCounters,
-}
-
-/// Why an attempt did not lead to an answer.
-struct Setback {
-    reason: Reason,
-    /// Whether another endpoint may be tried: nothing of the request has left us.
-    again: bool,
+    pub(crate) course: Course<'a>,
 }
 
 impl<'a> Exchange<'a> {
@@ -98,15 +97,23 @@ impl<'a> Exchange<'a> {
     pub(crate) async fn run<B: Source, A: Answer>(
         &self,
         messages: &mut Messages<'_, B, A>,
-    ) -> Ended {
-        let mut request = Pump::default();
+    ) -> Ended<'a> {
+        // The client took its time, too.
+        let waited = self.arrived.map_or(Duration::ZERO, |arrived| arrived - self.started);
+        let mut course = Course { waited, ..Course::default() };
         let mut tried = Tried::default();
         let mut reason = Reason::NoEndpoint;
-        while let Some(target) = self.choose(&mut tried) {
+        while let Some(target) = self.choose(&mut tried, &mut course) {
             let _lease = target.endpoint.life.vitals.lease();
-            match self.attempt(target, messages, &mut request).await {
+            match self.attempt(target, messages, &mut course).await {
                 Ok((attempt, head)) => {
-                    return self.relay(target, (attempt, head), messages, &mut request).await;
+                    let is_switch = head.status == 101;
+                    let answered = (attempt, head);
+                    let ended = match is_switch {
+                        true => self.tunnel(target, answered, messages, &mut course).await,
+                        false => self.relay(target, answered, messages, &mut course).await,
+                    };
+                    return Ended { course, ..ended };
                 }
                 Err(setback) => {
                     target.counters.failures.add(u64::from(setback.reason.is_endpoints_fault()));
@@ -117,75 +124,7 @@ impl<'a> Exchange<'a> {
                 }
             }
         }
-        self.refuse(reason, messages, &request).await
-    }
-
-    /// The next endpoint to try.
-    fn choose(&self, tried: &mut Tried) -> Option<Target<'a>> {
-        let cluster = self.world.cluster(self.listener.to)?;
-        if tried.is_full() {
-            return None;
-        }
-        let now = self.worker.time(self.started);
-        let choice = cluster.pick(tried, now, self.worker.random())?;
-        tried.insert(choice.position);
-        let (endpoint, pool) = cluster.chosen(choice)?;
-        let counters = endpoint.life.counters.shard(self.worker.index);
-        counters.attempts.add(1);
-        Some(Target { cluster, endpoint, pool, counters })
-    }
-
-    /// One try at one endpoint, up to the head of its final answer. An idle connection may have been closed at the moment
-    /// at which we took it; then the request goes out once more on a new one, if that cannot do harm.
-    async fn attempt<B: Source, A: Answer>(
-        &self,
-        target: Target<'a>,
-        messages: &mut Messages<'_, B, A>,
-        request: &mut Pump,
-    ) -> Result<(Attempt, ResponseHead), Setback> {
-        if let Some(io) = target.pool.check_out() {
-            target.counters.reuses.add(1);
-            let attempt = Attempt::new(io, true);
-            match self.ask(target, attempt, messages, request).await {
-                // RFC 9110 §9.2.2: only what may be done twice is sent twice, as the endpoint may have seen it.
-                Err(AttemptError::Stale)
-                    if messages.head.method.is_idempotent() && request.is_untouched() =>
-                {
-                    *request = Pump::default();
-                }
-                outcome => return outcome.map_err(Setback::after_sending),
-            }
-        }
-        let io = self.connect(target).await?;
-        let attempt = Attempt::new(io, false);
-        self.ask(target, attempt, messages, request).await.map_err(Setback::after_sending)
-    }
-
-    async fn connect(&self, target: Target<'_>) -> Result<crate::io::Io, Setback> {
-        let refused = |reason| Setback { reason, again: true };
-        let address = target.endpoint.address.ok_or(refused(Reason::NoEndpoint))?;
-        let timeout = target.cluster.plan.timeouts.connect;
-        let mut outcome = connect(address, timeout, self.deadline).await;
-        if outcome.as_ref().err() == Some(&Reason::OutOfDescriptors) {
-            // Idle connections are a luxury: some descriptors are there after all.
-            self.world.clear_pools();
-            outcome = connect(address, timeout, self.deadline).await;
-        }
-        match outcome {
-            Ok(io) => {
-                target.counters.connects.add(1);
-                Ok(io)
-            }
-            Err(Reason::OutOfDescriptors) => {
-                Err(Setback { reason: Reason::OutOfDescriptors, again: false })
-            }
-            Err(reason) => {
-                target.counters.connect_failures.add(1);
-                let until = self.worker.time(self.worker.now()).after(AVOID_AFTER_REFUSAL);
-                target.endpoint.life.vitals.avoid(until);
-                Err(refused(reason))
-            }
-        }
+        Ended { course, ..self.refuse(reason, messages).await }
     }
 
     /// Answers in our own name.
@@ -193,15 +132,15 @@ impl<'a> Exchange<'a> {
         &self,
         reason: Reason,
         messages: &mut Messages<'_, B, A>,
-        request: &Pump,
-    ) -> Ended {
-        let mut ended =
-            Ended { failure: Some(reason), bytes_in: request.moved(), ..Ended::default() };
+    ) -> Ended<'a> {
+        let bytes_in = messages.upload.moved();
+        let mut ended = Ended { failure: Some(reason), bytes_in, ..Ended::default() };
         if reason == Reason::ClientGone {
             ended.broken = true;
             return ended;
         }
-        messages.answer.refuse(reason, request.is_done() || messages.framing == Framing::Empty);
+        let request_done = messages.upload.is_done() || messages.framing == Framing::Empty;
+        messages.answer.refuse(reason, request_done);
         ended.status = Some(reason.status());
         ended.broken = flush(&mut messages.answer, self.deadline, self.listener).await.is_err();
         ended
@@ -217,20 +156,19 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn patience(&self, target: Target<'_>) -> Patience<'_> {
-        Patience::new(self.deadline, self.listener.timeouts, target.cluster.plan.timeouts)
+    /// Whether somebody wants to read how long things took: reading the clock costs more than what is written down about it.
+    fn is_timed(&self) -> bool {
+        self.arrived.is_some()
     }
-}
 
-impl Setback {
-    /// What has been sent may have been acted upon, so no other endpoint gets it.
-    fn after_sending(error: AttemptError) -> Self {
-        let reason = match error {
-            AttemptError::Stale | AttemptError::Closed => Reason::UpstreamClosed,
-            AttemptError::Malformed => Reason::UpstreamMalformed,
-            AttemptError::Gave(reason) => reason,
-        };
-        Self { reason, again: false }
+    fn patience(&self, target: Target<'_>) -> Patience<'_> {
+        let patience = Patience::new(
+            self.deadline,
+            self.listener.timeouts,
+            target.cluster.plan.timeouts,
+            self.started,
+        );
+        if self.is_timed() { patience.timed() } else { patience }
     }
 }
 
@@ -240,10 +178,17 @@ pub(crate) async fn flush(
     deadline: &Deadline,
     listener: &Listener,
 ) -> Result<(), Reason> {
-    deadline.set(listener.timeouts.write);
-    poll_fn(|cx| match answer.poll_flush(cx) {
-        Poll::Pending if deadline.is_expired() => Poll::Ready(Err(Reason::ClientGone)),
-        outcome => outcome.map_err(|_| Reason::ClientGone),
+    let mut flushed = None;
+    poll_fn(|cx| {
+        let outcome = answer.poll_flush(cx);
+        if flushed != Some(answer.flushed()) {
+            flushed = Some(answer.flushed());
+            deadline.set(listener.timeouts.write);
+        }
+        match outcome {
+            Poll::Pending if deadline.is_expired() => Poll::Ready(Err(Reason::ClientGone)),
+            outcome => outcome.map_err(|_| Reason::ClientGone),
+        }
     })
     .await
 }

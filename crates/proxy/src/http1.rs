@@ -2,6 +2,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod inbox;
+mod judge;
 pub(crate) mod receive;
 pub(crate) mod respond;
 pub(crate) mod send;

@@ -8,6 +8,7 @@ mod deadline;
 mod exchange;
 mod http1;
 mod io;
+mod parked;
 mod patience;
 mod pipes;
 mod proxy;

@@ -1,6 +1,6 @@
 //! Whom an exchange is waiting for, for how long, and what to say when that was in vain.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use evenkeel_plan::cluster::UpstreamTimeouts;
 use evenkeel_plan::listener::DownstreamTimeouts;
@@ -21,6 +21,8 @@ pub(crate) enum Wait {
     AnswerBody,
     /// The client, to take more of the answer.
     ClientReads,
+    /// Either side of a tunnel, to say anything.
+    Tunnel,
 }
 
 /// Keeps a deadline that moves with progress.
@@ -31,6 +33,13 @@ pub(crate) struct Patience<'a> {
     upstream: UpstreamTimeouts,
     /// What was waited for, and how much had moved, when the deadline was set.
     set_for: Option<(Wait, u64)>,
+    /// When the exchange as a whole must be over.
+    due: Option<Instant>,
+    /// Whether anybody wants to know how long it was waited.
+    timed: bool,
+    /// Since when.
+    since: Option<Instant>,
+    waited: Duration,
 }
 
 impl<'a> Patience<'a> {
@@ -38,8 +47,36 @@ impl<'a> Patience<'a> {
         deadline: &'a Deadline,
         downstream: DownstreamTimeouts,
         upstream: UpstreamTimeouts,
+        started: Instant,
     ) -> Self {
-        Self { deadline, downstream, upstream, set_for: None }
+        let due = upstream.exchange.and_then(|exchange| started.checked_add(exchange));
+        Self {
+            deadline,
+            downstream,
+            upstream,
+            set_for: None,
+            due,
+            timed: false,
+            since: None,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// Measures from now on how long it waits.
+    pub(crate) fn timed(self) -> Self {
+        Self { timed: true, ..self }
+    }
+
+    /// The wait is over, or only interrupted.
+    pub(crate) fn resume(&mut self) {
+        if let Some(since) = self.since.take() {
+            self.waited += since.elapsed();
+        }
+    }
+
+    /// How long it was waited in all.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// Now waiting for `wait`, with `moved` bytes moved so far. Starts anew if either has changed.
@@ -50,11 +87,19 @@ impl<'a> Patience<'a> {
         let now = Some((wait, moved));
         if self.set_for != now {
             self.set_for = now;
-            self.deadline.set(self.timeout(wait));
+            self.deadline.set(self.timeout(wait).min(self.left(wait)));
         } else if self.deadline.is_expired() {
-            return Err(reason(wait));
+            let over = self.left(wait).is_zero();
+            return Err(if over { Reason::ExchangeTimeout } else { reason(wait) });
         }
+        self.since = self.timed.then(Instant::now);
         Ok(())
+    }
+
+    /// How much is left of the time for the whole exchange. A tunnel is not meant to end.
+    fn left(&self, wait: Wait) -> Duration {
+        let due = self.due.filter(|_| wait != Wait::Tunnel);
+        due.map_or(Duration::MAX, |due| due.saturating_duration_since(Instant::now()))
     }
 
     fn timeout(&self, wait: Wait) -> Duration {
@@ -63,6 +108,7 @@ impl<'a> Patience<'a> {
             Wait::EndpointReads | Wait::AnswerBody => self.upstream.idle,
             Wait::FirstByte => self.upstream.first_byte,
             Wait::ClientReads => self.downstream.write,
+            Wait::Tunnel => self.downstream.tunnel,
         }
     }
 }
@@ -73,5 +119,6 @@ fn reason(wait: Wait) -> Reason {
         Wait::EndpointReads | Wait::AnswerBody => Reason::UpstreamIdle,
         Wait::FirstByte => Reason::FirstByteTimeout,
         Wait::ClientReads => Reason::ClientGone,
+        Wait::Tunnel => Reason::TunnelIdle,
     }
 }

@@ -3,15 +3,16 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use evenkeel_plan::binder::Binder;
+use evenkeel_plan::lines::LineSender;
 use evenkeel_plan::publish::Reader;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc::{Sender, channel};
 
 use crate::sockets::Sockets;
-use crate::worker::{Command, Crew, Worker, run};
+use crate::worker::{Command, Crew, Supplies, Worker, run};
 
 /// The data path: worker threads that follow the plan.
 #[derive(Debug)]
@@ -21,20 +22,21 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts `workers` threads, at least one, that follow the plan which `reader` sees.
+    /// Starts a thread for each of `lines`, which take the lines of the access log; they follow the plan that `reader` sees.
     ///
     /// # Errors
     /// When a thread or its runtime cannot be made.
-    pub fn start(workers: usize, reader: &Reader) -> io::Result<Self> {
+    pub fn start(lines: Vec<LineSender>, reader: &Reader) -> io::Result<Self> {
         let (mailboxes, receivers): (Vec<_>, Vec<_>) =
-            (0..workers.max(1)).map(|_| channel(MAILBOX_SIZE)).unzip();
+            lines.iter().map(|_| channel(MAILBOX_SIZE)).unzip();
         let crew = Crew::new(mailboxes.clone());
         let started = Instant::now();
         let mut proxy = Self { mailboxes, threads: Vec::new() };
-        for (index, commands) in receivers.into_iter().enumerate() {
-            let (crew, reader) = (Arc::clone(&crew), reader.clone());
+        for (index, (commands, lines)) in receivers.into_iter().zip(lines).enumerate() {
+            let crew = Arc::clone(&crew);
+            let supplies = Supplies { reader: reader.clone(), lines };
             let work = move |runtime: LocalRuntime| {
-                let worker = Worker::new(index, reader, started);
+                let worker = Worker::new(index, supplies, started);
                 runtime.block_on(run(worker, crew, commands));
             };
             proxy.threads.push(start_thread(index, work)?);
@@ -47,9 +49,10 @@ impl Proxy {
         Box::new(Sockets::new(self.mailboxes.clone()))
     }
 
-    /// Accepts nothing more, closes what is idle, and lets running exchanges finish. Returns at once.
-    pub fn drain(&self) {
-        self.tell_all(|| Command::Drain);
+    /// Accepts nothing more, closes what is idle, and lets running exchanges finish, for which there is as much time as
+    /// `within` says; long-lived ones are ended politely before that. Returns at once.
+    pub fn drain(&self, within: Duration) {
+        self.tell_all(|| Command::Drain { within });
     }
 
     /// Whether every worker has ended.

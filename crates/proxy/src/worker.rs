@@ -1,15 +1,17 @@
 //! One worker: a thread with its own runtime, listening sockets, pools, buffers and counters. Connections share it as an `Rc`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use evenkeel_plan::lines::LineSender;
 use evenkeel_plan::publish::Reader;
 use evenkeel_plan::time::Time;
 use fastrand::Rng;
 use uuid::Builder;
 
+use crate::access::{Log, Record};
 use crate::buffers::Buffers;
 use crate::deadline::{Deadlines, TICK};
 use crate::world::World;
@@ -30,10 +32,22 @@ pub(crate) struct Worker {
     pub(crate) deadlines: Rc<Deadlines>,
     /// Whether connections shall end as soon as they can.
     pub(crate) draining: Cell<bool>,
+    /// How long that may take.
+    pub(crate) drain_within: Cell<Duration>,
     reader: RefCell<Reader>,
     world: RefCell<Rc<World>>,
     random: RefCell<Rng>,
     clock: Clock,
+    log: RefCell<Log>,
+}
+
+/// What a worker gets from outside.
+#[derive(Debug)]
+pub(crate) struct Supplies {
+    /// The plan.
+    pub(crate) reader: Reader,
+    /// Where lines of the access log go.
+    pub(crate) lines: LineSender,
 }
 
 /// Two clocks of which one is read: the wall's time is derived from the monotonic one, and set right at every tick.
@@ -42,20 +56,25 @@ struct Clock {
     started: Instant,
     /// The wall's time, in nanoseconds since 1970, when this process started.
     epoch: Cell<Duration>,
+    /// The same as text.
+    date: RefCell<String>,
 }
 
 impl Worker {
-    pub(crate) fn new(index: usize, mut reader: Reader, started: Instant) -> Rc<Self> {
+    pub(crate) fn new(index: usize, supplies: Supplies, started: Instant) -> Rc<Self> {
+        let Supplies { mut reader, lines } = supplies;
         let plan = Arc::clone(reader.load());
         Rc::new(Self {
             index,
             buffers: Buffers::default(),
             deadlines: Rc::default(),
             draining: Cell::new(false),
+            drain_within: Cell::default(),
             reader: RefCell::new(reader),
             world: RefCell::new(Rc::new(World::new(plan, index, None))),
             random: RefCell::new(Rng::new()),
-            clock: Clock { started, epoch: Cell::new(epoch_of(started)) },
+            clock: Clock::new(started),
+            log: RefCell::new(Log::new(lines)),
         })
     }
 
@@ -85,9 +104,19 @@ impl Worker {
         Time::START.after(now.saturating_duration_since(self.clock.started))
     }
 
+    /// The time since 1970 at `now`.
+    pub(crate) fn wall_time(&self, now: Instant) -> Duration {
+        self.clock.epoch.get() + now.saturating_duration_since(self.clock.started)
+    }
+
+    /// The time as `Date` wants it (RFC 9110 §5.6.7), at most a second old.
+    pub(crate) fn date(&self) -> Ref<'_, str> {
+        Ref::map(self.clock.date.borrow(), String::as_str)
+    }
+
     /// A new request identity: UUIDv7 (RFC 9562 §5.7), which sorts by time.
     pub(crate) fn request_id(&self, now: Instant) -> RequestId {
-        let wall = self.clock.epoch.get() + now.saturating_duration_since(self.clock.started);
+        let wall = self.wall_time(now);
         let random = self.random.borrow_mut().u128(..).to_le_bytes();
         let mut entropy = [0; 10];
         entropy.copy_from_slice(&random[..10]);
@@ -96,6 +125,12 @@ impl Worker {
         let mut text = RequestId { text: [0; 36] };
         uuid.hyphenated().encode_lower(&mut text.text);
         text
+    }
+
+    /// Writes down an exchange that is over, if the plan wants that.
+    pub(crate) fn log<'r>(&self, record: impl FnOnce() -> Record<'r>) {
+        let Some(access) = self.world.borrow().plan.access else { return };
+        self.log.borrow_mut().write(access, &record());
     }
 
     /// Moves the deadlines on and tidies up, for as long as the worker lives.
@@ -110,7 +145,7 @@ impl Worker {
             let total = u32::try_from(total).unwrap_or(u32::MAX);
             self.deadlines.advance(total.saturating_sub(seen));
             if total / TICKS_PER_SWEEP != seen / TICKS_PER_SWEEP {
-                self.clock.epoch.set(epoch_of(self.clock.started));
+                self.clock.set_right();
                 self.world().sweep_pools(now);
             }
             seen = total;
@@ -128,6 +163,19 @@ impl RequestId {
     pub(crate) fn as_str(&self) -> &str {
         // Hexadecimal digits and hyphens are always text.
         std::str::from_utf8(&self.text).unwrap_or_default()
+    }
+}
+
+impl Clock {
+    fn new(started: Instant) -> Self {
+        let clock = Self { started, epoch: Cell::default(), date: RefCell::default() };
+        clock.set_right();
+        clock
+    }
+
+    fn set_right(&self) {
+        self.epoch.set(epoch_of(self.started));
+        *self.date.borrow_mut() = httpdate::fmt_http_date(SystemTime::now());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The HTTP check: one request on a connection of its own, answered by a head whose status decides. Called by `probe`.
 
 use evenkeel_plan::limits::{INTERIM_RESPONSES_MAX, RESPONSE_FIELDS_MAX, RESPONSE_HEAD_BYTES_MAX};
-use evenkeel_proto::field::Fields;
+use evenkeel_proto::field::{Fields, UnusualNames};
 use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::http1::{ParseError, ParseLimits, parse_response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,7 +38,8 @@ async fn read_head(
     stream: &mut TcpStream,
     received: Vec<u8>,
 ) -> Result<(ResponseHead, usize), Failure> {
-    let limits = ParseLimits { fields: RESPONSE_FIELDS_MAX, target_bytes: 0 };
+    let limits =
+        ParseLimits { fields: RESPONSE_FIELDS_MAX, target_bytes: 0, names: UnusualNames::Keep };
     let mut fields = Fields::default();
     fields.buffer = received;
     loop {

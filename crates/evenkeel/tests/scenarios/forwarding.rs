@@ -95,7 +95,7 @@ fn every_request_has_an_identity_of_its_own_and_they_sort_by_time() {
 #[test]
 fn fields_for_one_hop_end_here_and_cannot_take_ours_with_them() {
     let fields = "Connection: keep-alive, X-Secret, X-Forwarded-For, Host\r\nX-Secret: 1\r\n\
-                  Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTE: trailers\r\n\
+                  Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTE: gzip;q=0.5\r\n\
                   Upgrade: websocket\r\nX-Kept:  spaced \r\nX-Kept: twice\r\nCookie: a=b\r\n";
     let (request, _) = forwarded("", fields);
     assert_fields(

@@ -18,3 +18,4 @@ mod kept_config;
 mod messages;
 mod pooled;
 mod stopping;
+mod upgrades;

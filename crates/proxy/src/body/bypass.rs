@@ -3,7 +3,8 @@
 
 use std::task::{Context, Poll, ready};
 
-use super::{Pump, PumpError, Sink, Source, SourceError};
+use super::{Pump, PumpError, Room, Sink, Source, SourceError};
+use crate::parked::Held;
 use crate::pipes::{PIPE_BYTES, Pipe, Pipes};
 
 /// A pipe with bytes in it.
@@ -11,6 +12,7 @@ use crate::pipes::{PIPE_BYTES, Pipe, Pipes};
 pub(super) struct Bypass {
     pipe: Pipe,
     filled: usize,
+    _held: Held,
 }
 
 /// Below this what is left of a body is copied: two more system calls cost as much as copying 32 KiB.
@@ -23,18 +25,21 @@ impl Pump {
         cx: &mut Context<'_>,
         source: &mut impl Source,
         sink: &impl Sink,
-        pipes: &Pipes,
+        room: &Room<'_>,
     ) -> Option<Poll<Result<(), PumpError>>> {
         let (from, left) = source.direct().filter(|&(_, left)| left >= BYPASS_BYTES_MIN)?;
         sink.direct()?;
-        let pipe = pipes.borrow()?;
+        if room.parked.is_high() {
+            return None;
+        }
+        let pipe = room.pipes.borrow()?;
         let length = usize::try_from(left).map_or(PIPE_BYTES, |left| left.min(PIPE_BYTES));
         let moved = from.poll_splice_in(cx, &pipe, length);
         let outcome = match moved {
             Poll::Ready(Ok(filled @ 1..)) => {
                 source.skip(filled as u64);
                 self.touched = true;
-                self.bypass = Some(Bypass { pipe, filled });
+                self.bypass = Some(Bypass { pipe, filled, _held: room.parked.hold(filled) });
                 return Some(Poll::Ready(Ok(())));
             }
             Poll::Ready(_) => Poll::Ready(Err(PumpError::Source(SourceError::Truncated))),
@@ -43,7 +48,7 @@ impl Pump {
                 Poll::Pending
             }
         };
-        pipes.give_back(pipe);
+        room.pipes.give_back(pipe);
         Some(outcome)
     }
 

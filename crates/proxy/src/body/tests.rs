@@ -99,7 +99,11 @@ fn run(source: &mut Script, sink: &mut Slow) -> Pump {
             &mut cx,
             source,
             sink,
-            &mut Room { scratch: &mut scratch, pipes: &Pipes::default() },
+            &mut Room {
+                scratch: &mut scratch,
+                pipes: &Pipes::default(),
+                parked: &Parked::default(),
+            },
         ) {
             assert_eq!(outcome, Ok(()));
             assert!(pump.is_done() && !pump.waits_for_sink());
@@ -143,7 +147,11 @@ fn a_body_can_go_elsewhere_until_something_of_it_was_read() {
             &mut cx,
             &mut source,
             &mut sink,
-            &mut Room { scratch: &mut [0; 10], pipes: &Pipes::default() }
+            &mut Room {
+                scratch: &mut [0; 10],
+                pipes: &Pipes::default(),
+                parked: &Parked::default()
+            }
         )
         .is_pending()
     );
@@ -153,7 +161,11 @@ fn a_body_can_go_elsewhere_until_something_of_it_was_read() {
             &mut cx,
             &mut source,
             &mut sink,
-            &mut Room { scratch: &mut [0; 10], pipes: &Pipes::default() }
+            &mut Room {
+                scratch: &mut [0; 10],
+                pipes: &Pipes::default(),
+                parked: &Parked::default()
+            }
         )
         .is_ready()
     );
@@ -167,7 +179,8 @@ fn a_body_whose_first_piece_was_lost_to_a_broken_connection_is_not_sent_again_wi
     let mut source =
         Script { pieces: [Some(vec![1, 2]), Some(vec![3])].into(), ..Script::default() };
     let mut sink = Slow { broken: true, ..Slow::default() };
-    let mut room = Room { scratch: &mut [0; 10], pipes: &Pipes::default() };
+    let mut room =
+        Room { scratch: &mut [0; 10], pipes: &Pipes::default(), parked: &Parked::default() };
     let outcome = pump.poll(&mut cx, &mut source, &mut sink, &mut room);
     assert_eq!(outcome, Poll::Ready(Err(PumpError::Sink)));
     assert!(!pump.is_untouched());

@@ -7,10 +7,12 @@ use std::time::Instant;
 use evenkeel_plan::limits::INTERIM_RESPONSES_MAX;
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::head::ResponseHead;
-use evenkeel_proto::http1::request_head;
+use evenkeel_proto::http1::{Onward, request_head};
 
-use super::{Answer, Exchange, Messages, Target};
-use crate::body::{Pump, PumpError, Room, Source, SourceError};
+use super::attempt::Target;
+use super::{Answer, Exchange, Messages};
+use crate::access::Course;
+use crate::body::{PumpError, Source, SourceError};
 use crate::patience::Wait;
 use crate::upstream::attempt::{Attempt, AttemptError};
 
@@ -21,16 +23,23 @@ impl Exchange<'_> {
         target: Target<'_>,
         mut attempt: Attempt,
         messages: &mut Messages<'_, B, A>,
-        request: &mut Pump,
+        course: &mut Course<'_>,
     ) -> Result<(Attempt, ResponseHead), AttemptError> {
         let out = attempt.begin(messages.framing, &self.worker.buffers);
-        request_head(out, messages.head, &self.facts(), messages.framing, &target.endpoint.name);
+        let onward = Onward {
+            client: self.facts(),
+            framing: messages.framing,
+            expects_continue: messages.expects_continue,
+            offers_upgrade: messages.offer.is_some(),
+            endpoint: &target.endpoint.name,
+        };
+        request_head(out, messages.head, &onward);
         let mut patience = self.patience(target);
         let mut interim = 0;
         let asked = Instant::now();
         let head = poll_fn(|cx| {
-            if let Poll::Ready(Err(error)) = self.poll_request(cx, &mut attempt, messages, request)
-            {
+            patience.resume();
+            if let Poll::Ready(Err(error)) = self.poll_upload(cx, &mut attempt, messages) {
                 return Poll::Ready(Err(error));
             }
             while let Poll::Ready(head) = attempt.poll_head(cx, &self.worker.buffers) {
@@ -47,30 +56,33 @@ impl Exchange<'_> {
                 // An error shows again when the final answer is written.
                 let _ = messages.answer.poll_flush(cx);
             }
-            patience
-                .wait(waiting_for_head(request), request.moved())
-                .map_err(AttemptError::Gave)?;
+            let moved = messages.upload.moved() + attempt.flushed();
+            patience.wait(waiting_for_head(messages), moved).map_err(AttemptError::Gave)?;
             Poll::Pending
         })
-        .await?;
-        target.counters.first_byte.observe(asked.elapsed());
+        .await;
+        course.waited += patience.waited();
+        let head = head?;
+        let first_byte = asked.elapsed();
+        course.first_byte = Some(first_byte);
+        target.counters.first_byte.observe(first_byte);
         Ok((attempt, head))
     }
 
     /// Moves the request's body on. That the endpoint takes no more of it is no failure yet: it may have answered.
-    pub(super) fn poll_request<B: Source, A: Answer>(
+    pub(super) fn poll_upload<B: Source, A: Answer>(
         &self,
         cx: &mut Context<'_>,
         attempt: &mut Attempt,
         messages: &mut Messages<'_, B, A>,
-        request: &mut Pump,
     ) -> Poll<Result<(), AttemptError>> {
         if attempt.is_deaf {
             return Poll::Pending;
         }
-        let mut scratch = self.worker.buffers.scratch.borrow_mut();
-        let mut room = Room { scratch: &mut scratch, pipes: &self.worker.buffers.pipes };
-        match request.poll(cx, &mut messages.body, &mut attempt.request(), &mut room) {
+        let Messages { body, upload, .. } = messages;
+        let uploaded =
+            self.worker.buffers.lend(|room| upload.poll(cx, body, &mut attempt.request(), room));
+        match uploaded {
             Poll::Ready(Err(PumpError::Source(error))) => {
                 Poll::Ready(Err(AttemptError::Gave(client_reason(error))))
             }
@@ -84,10 +96,13 @@ impl Exchange<'_> {
     }
 }
 
-fn waiting_for_head(request: &Pump) -> Wait {
-    if request.is_done() {
+fn waiting_for_head<B, A>(messages: &Messages<'_, B, A>) -> Wait {
+    let upload = &messages.upload;
+    // A client that waits for 100 waits for the endpoint.
+    let held_back = messages.expects_continue && upload.is_untouched();
+    if upload.is_done() || held_back {
         Wait::FirstByte
-    } else if request.waits_for_sink() {
+    } else if upload.waits_for_sink() {
         Wait::EndpointReads
     } else {
         Wait::RequestBody
@@ -97,6 +112,7 @@ fn waiting_for_head(request: &Pump) -> Wait {
 fn client_reason(error: SourceError) -> Reason {
     match error {
         SourceError::Malformed => Reason::RequestMalformed,
+        SourceError::TooLarge => Reason::BodyTooLarge,
         SourceError::Truncated => Reason::ClientGone,
     }
 }

@@ -1,38 +1,31 @@
 //! A client's HTTP/1 connection: requests one after the other, each an exchange, and nothing held in between.
 
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use evenkeel_plan::Listener;
-use evenkeel_plan::listener::ListenerCounters;
-use evenkeel_plan::reason::Reason;
-use evenkeel_proto::forward::wants_keep_alive;
-use evenkeel_proto::head::RequestHead;
-use evenkeel_proto::http1::{
-    BodyDecoder, Framing, FramingError, ParseError, ParseLimits, request_framing,
-};
-use evenkeel_proto::method::Method;
 
 use crate::deadline::Deadline;
-use crate::exchange::{Answer, Ended, Exchange, Messages, count_status, flush};
-use crate::http1::inbox::{HeadError, HeadLimits, Inbox};
-use crate::http1::receive::Receive;
-use crate::http1::respond::{KeepAlive, Respond};
-use crate::http1::send::{Outbox, Send};
+use crate::http1::inbox::Inbox;
+use crate::http1::send::Outbox;
 use crate::io::Io;
-use crate::worker::{Membership, RequestId, Worker};
+use crate::worker::{Membership, Worker};
+
+mod account;
+mod read;
+mod serve;
 
 /// A client's connection. Small, because there may be many that do nothing.
 #[derive(Debug)]
 pub(crate) struct Connection {
     worker: Rc<Worker>,
     io: Io,
-    client: IpAddr,
+    client: SocketAddr,
     /// The listener that it came in by, as it was then.
     listener: Arc<Listener>,
     _membership: Membership,
@@ -73,7 +66,7 @@ impl Connection {
         let counters = listener.counters.shard(worker.index);
         counters.connections.add(1);
         counters.connections_active.add(1);
-        let client = client.ip().to_canonical();
+        let client = SocketAddr::new(client.ip().to_canonical(), client.port());
         Self { worker, io: Io::new(socket), client, listener, _membership: membership }
     }
 
@@ -139,149 +132,6 @@ impl Connection {
         next
     }
 
-    async fn serve_request(&self, busy: &mut Busy, deadline: &Deadline) -> Next {
-        let head = match self.read_head(busy, deadline).await {
-            Ok(head) => head,
-            Err(NoHead::Nothing) => return Next::Wait,
-            Err(NoHead::Gone) => return Next::Close,
-            Err(NoHead::Refused(reason)) => {
-                return self.refuse(busy, deadline, None, reason).await;
-            }
-        };
-        let framing = match request_framing(&head) {
-            // RFC 9110 §9.3.6: a tunnel is not what we are for.
-            _ if head.method == Method::Connect => Err(Reason::NotImplemented),
-            Ok(framing) => Ok(framing),
-            Err(FramingError::Ambiguous(_)) => Err(Reason::RequestMalformed),
-            Err(FramingError::UnknownCoding) => Err(Reason::NotImplemented),
-        };
-        let next = match framing {
-            Ok(framing) => self.exchange(busy, deadline, &head, framing).await,
-            Err(reason) => self.refuse(busy, deadline, Some(&head), reason).await,
-        };
-        self.worker.buffers.give_head(head.fields);
-        next
-    }
-
-    /// Reads the head of a request.
-    async fn read_head(&self, busy: &mut Busy, deadline: &Deadline) -> Result<RequestHead, NoHead> {
-        let limits = HeadLimits {
-            bytes: self.listener.limits.header_bytes,
-            parse: ParseLimits {
-                fields: self.listener.limits.header_count,
-                target_bytes: self.listener.limits.target_bytes,
-            },
-        };
-        let mut draining = self.worker.draining.get();
-        deadline.set(if draining { DRAIN_GRACE } else { self.listener.timeouts.header });
-        poll_fn(|cx| match busy.inbox.poll_head(cx, &self.io, &self.worker.buffers, &limits) {
-            Poll::Pending if self.worker.draining.get() && !draining => {
-                draining = true;
-                deadline.set(DRAIN_GRACE);
-                Poll::Pending
-            }
-            // It only seemed as if there was something. To wait for it here would hold a buffer.
-            Poll::Pending if busy.inbox.is_empty() => Poll::Ready(Err(NoHead::Nothing)),
-            Poll::Pending if deadline.is_expired() => {
-                Poll::Ready(Err(NoHead::Refused(Reason::HeaderTimeout)))
-            }
-            outcome => outcome.map_err(NoHead::from),
-        })
-        .await
-    }
-
-    async fn exchange(
-        &self,
-        busy: &mut Busy,
-        deadline: &Deadline,
-        head: &RequestHead,
-        framing: Framing,
-    ) -> Next {
-        let mut decoder = BodyDecoder::new(framing);
-        let started = self.worker.now();
-        let world = self.worker.world();
-        // Gone from the plan: it drains.
-        let Some(listener) = world.listener(&self.listener) else { return Next::CloseUnread };
-        let request_id = self.worker.request_id(started);
-        let mut keep_alive = KeepAlive::new(wants_keep_alive(&head.fields, head.version));
-        let exchange = Exchange {
-            worker: &self.worker,
-            world: &world,
-            listener,
-            deadline,
-            client: self.client,
-            request_id: &request_id,
-            started,
-        };
-        let facts = exchange.facts();
-        let Busy { inbox, outbox } = busy;
-        let (io, buffers) = (&self.io, &self.worker.buffers);
-        let mut messages = Messages {
-            head,
-            framing,
-            body: Receive { io, inbox, decoder: &mut decoder, buffers },
-            answer: Respond {
-                send: Send { io, outbox },
-                buffers,
-                head: Some(head),
-                request_id: facts.request_id(head),
-                keep_alive: &mut keep_alive,
-                draining: &self.worker.draining,
-            },
-        };
-        let ended = exchange.run(&mut messages).await;
-        self.count(listener, head.method, &ended, started);
-        if ended.broken {
-            Next::Reset
-        } else if !decoder.is_done() {
-            Next::CloseUnread
-        } else if keep_alive.is_kept() {
-            Next::Request
-        } else {
-            Next::Close
-        }
-    }
-
-    /// Answers what cannot be taken for a request, after which nobody knows where the next one would begin.
-    async fn refuse(
-        &self,
-        busy: &mut Busy,
-        deadline: &Deadline,
-        head: Option<&RequestHead>,
-        reason: Reason,
-    ) -> Next {
-        let started = self.worker.now();
-        let request_id: RequestId = self.worker.request_id(started);
-        let mut respond = Respond {
-            send: Send { io: &self.io, outbox: &mut busy.outbox },
-            buffers: &self.worker.buffers,
-            head,
-            request_id: request_id.as_str().as_bytes(),
-            keep_alive: &mut KeepAlive::new(false),
-            draining: &self.worker.draining,
-        };
-        respond.refuse(reason, false);
-        let flushed = flush(&mut respond, deadline, &self.listener).await;
-        let ended =
-            Ended { status: Some(reason.status()), failure: Some(reason), ..Ended::default() };
-        let method = head.map_or(Method::Other, |head| head.method);
-        self.count(&self.listener, method, &ended, started);
-        if flushed.is_ok() { Next::CloseUnread } else { Next::Reset }
-    }
-
-    fn count(&self, listener: &Listener, method: Method, ended: &Ended, started: Instant) {
-        let counters: &ListenerCounters = listener.counters.shard(self.worker.index);
-        if let Some(status) = ended.status {
-            count_status(&counters.requests[method as usize], status);
-            counters.duration.observe(started.elapsed());
-        }
-        if let Some(reason) = ended.failure {
-            counters.failures[reason as usize].add(1);
-        }
-        counters.bytes_in.add(ended.bytes_in);
-        counters.bytes_out.add(ended.bytes_out);
-    }
-
     /// Closing with bytes unread makes the system send a reset, which could destroy the answer on its way (RFC 9112 §9.6). So
     /// we say that we are done, and throw away what still comes, for a while.
     async fn linger(&self, deadline: &Deadline) {
@@ -307,31 +157,6 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.listener.counters.shard(self.worker.index).connections_active.add(-1);
-    }
-}
-
-/// Why there is no head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NoHead {
-    /// Nothing has arrived.
-    Nothing,
-    /// The client is gone.
-    Gone,
-    /// What has arrived cannot be taken.
-    Refused(Reason),
-}
-
-impl From<HeadError> for NoHead {
-    fn from(error: HeadError) -> Self {
-        Self::Refused(match error {
-            HeadError::Closed => return Self::Gone,
-            HeadError::TooLong | HeadError::Refused(ParseError::TooManyFields) => {
-                Reason::HeadTooLarge
-            }
-            HeadError::Refused(ParseError::TargetTooLong) => Reason::TargetTooLong,
-            HeadError::Refused(ParseError::UnsupportedVersion) => Reason::VersionNotSupported,
-            HeadError::Refused(ParseError::Malformed(_)) => Reason::RequestMalformed,
-        })
     }
 }
 

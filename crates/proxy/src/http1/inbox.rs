@@ -1,7 +1,7 @@
 //! What was read of a connection and not used yet; holds no memory while there is nothing.
 
-use std::mem::take;
-use std::task::{Context, Poll, ready};
+use std::mem::{replace, take};
+use std::task::{Context, Poll};
 
 use evenkeel_proto::field::Fields;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
@@ -16,6 +16,8 @@ pub(crate) struct Inbox {
     fields: Fields,
     start: usize,
     filled: usize,
+    /// Up to here the bytes are known not to complete a head.
+    searched: usize,
 }
 
 /// Why a head could not be read.
@@ -25,6 +27,8 @@ pub(crate) enum HeadError {
     Refused(ParseError),
     /// It is longer than allowed.
     TooLong,
+    /// It is longer than allowed, and its first line has not ended yet.
+    TargetTooLong,
     /// The connection ended, or broke.
     Closed,
 }
@@ -36,6 +40,7 @@ impl Inbox {
 
     /// Moves unread bytes to the front of `to`; returns how many.
     pub(crate) fn take(&mut self, to: &mut [u8]) -> usize {
+        self.searched = 0;
         let count = to.len().min(self.filled - self.start);
         to[..count].copy_from_slice(&self.fields.buffer[self.start..self.start + count]);
         self.start += count;
@@ -56,6 +61,7 @@ impl Inbox {
         }
         let end = self.start;
         self.start -= bytes.len();
+        self.searched = 0;
         self.fields.buffer[self.start..end].copy_from_slice(bytes);
     }
 
@@ -63,7 +69,7 @@ impl Inbox {
     pub(crate) fn release(&mut self, buffers: &Buffers) {
         if self.is_empty() && !self.fields.buffer.is_empty() {
             buffers.give_head(take(&mut self.fields));
-            (self.start, self.filled) = (0, 0);
+            self.rewind();
         }
     }
 
@@ -79,8 +85,9 @@ impl Inbox {
             if H::FOLLOWS_EMPTY_LINES {
                 self.skip_empty_lines();
             }
-            if !self.is_empty() {
+            if self.has_new_line() {
                 self.move_to_front();
+                self.searched = self.filled;
                 let parsed = H::parse(&mut self.fields, self.filled, limits.parse);
                 if let Some((head, length)) = parsed.map_err(HeadError::Refused)? {
                     if length > limits.bytes {
@@ -91,13 +98,18 @@ impl Inbox {
                 }
             }
             if self.is_empty() {
-                (self.start, self.filled) = (0, 0);
+                self.rewind();
             }
+            self.move_to_front();
             self.make_room(buffers, limits.bytes)?;
             let free = &mut self.fields.buffer[self.filled..];
-            match ready!(io.poll_recv(cx, free)) {
-                Ok(0) | Err(_) => return Poll::Ready(Err(HeadError::Closed)),
-                Ok(count) => self.filled += count,
+            match io.poll_recv(cx, free) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(HeadError::Closed)),
+                Poll::Ready(Ok(count)) => self.filled += count,
+                Poll::Pending => {
+                    self.shrink(buffers);
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -105,7 +117,7 @@ impl Inbox {
     /// The head took the buffer with it; what lies behind it in there is ours. Mostly nothing, or a short body.
     fn keep_rest(&mut self, head: &impl Head, length: usize, buffers: &Buffers) {
         let filled = self.filled;
-        (self.start, self.filled) = (0, 0);
+        self.rewind();
         self.put_back(&head.fields().buffer[length..filled], buffers);
     }
 
@@ -117,10 +129,34 @@ impl Inbox {
         }
     }
 
+    fn rewind(&mut self) {
+        (self.start, self.filled, self.searched) = (0, 0, 0);
+    }
+
+    /// Whether a line has ended since the last look. A head that comes byte by byte is not parsed byte by byte.
+    fn has_new_line(&self) -> bool {
+        self.fields.buffer[self.searched.max(self.start)..self.filled].contains(&b'\n')
+    }
+
     fn move_to_front(&mut self) {
         if self.start > 0 {
             self.fields.buffer.copy_within(self.start..self.filled, 0);
+            self.searched = self.searched.saturating_sub(self.start);
             (self.start, self.filled) = (0, self.filled - self.start);
+        }
+    }
+
+    /// Whoever has to wait holds what was read and no more: neither a client that sends its head slowly nor an endpoint that
+    /// takes its time costs a whole buffer.
+    fn shrink(&mut self, buffers: &Buffers) {
+        if self.is_empty() {
+            self.release(buffers);
+        } else if self.filled <= HEAD_BYTES / 4 && self.fields.buffer.len() == HEAD_BYTES {
+            let mut small = Fields::default();
+            small.buffer.extend_from_slice(&self.fields.buffer[self.start..self.filled]);
+            self.searched = self.searched.saturating_sub(self.start);
+            (self.start, self.filled) = (0, small.buffer.len());
+            buffers.give_head(replace(&mut self.fields, small));
         }
     }
 
@@ -128,7 +164,7 @@ impl Inbox {
     fn make_room(&mut self, buffers: &Buffers, bytes_max: usize) -> Result<(), HeadError> {
         self.borrow(buffers);
         if self.filled >= bytes_max {
-            return Err(HeadError::TooLong);
+            return Err(self.too_long());
         }
         if self.filled == self.fields.buffer.len() {
             let doubled = (self.filled * 2).clamp(HEAD_BYTES, bytes_max.max(HEAD_BYTES));
@@ -137,10 +173,19 @@ impl Inbox {
         Ok(())
     }
 
+    /// Which limit a head breaks that does not end within its limit: without a line's end it is all target (RFC 9112 §3).
+    fn too_long(&self) -> HeadError {
+        let is_one_line = !self.fields.buffer[self.start..self.filled].contains(&b'\n');
+        if is_one_line { HeadError::TargetTooLong } else { HeadError::TooLong }
+    }
+
+    /// Has a buffer of full size, with what is unread in it.
     fn borrow(&mut self, buffers: &Buffers) {
-        if self.fields.buffer.is_empty() {
-            self.fields = buffers.head();
+        if self.fields.buffer.len() >= HEAD_BYTES {
+            return;
         }
+        let small = replace(&mut self.fields, buffers.head());
+        self.fields.buffer[..self.filled].copy_from_slice(&small.buffer[..self.filled]);
     }
 }
 

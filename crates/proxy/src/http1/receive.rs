@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, ready};
 
 use evenkeel_proto::field::Fields;
-use evenkeel_proto::http1::{BodyDecoder, BodyError, parse_trailers};
+use evenkeel_proto::http1::{BodyDecoder, BodyError, Framing, parse_trailers};
 
 use crate::body::{Piece, Source, SourceError};
 use crate::buffers::Buffers;
@@ -17,6 +17,8 @@ pub(crate) struct Receive<'c> {
     pub(crate) inbox: &'c mut Inbox,
     pub(crate) decoder: &'c mut BodyDecoder,
     pub(crate) buffers: &'c Buffers,
+    /// How many bytes of payload may still come.
+    pub(crate) limit: u64,
 }
 
 impl Source for Receive<'_> {
@@ -35,7 +37,9 @@ impl Source for Receive<'_> {
             };
             let decoded = self.decoder.decode(&mut scratch[..count])?;
             self.inbox.put_back(&scratch[decoded.consumed..count], self.buffers);
-            if decoded.payload > 0 {
+            let payload = decoded.payload as u64;
+            self.limit = self.limit.checked_sub(payload).ok_or(SourceError::TooLarge)?;
+            if payload > 0 {
                 break decoded.payload;
             }
         };
@@ -56,6 +60,11 @@ impl Source for Receive<'_> {
 
     fn trailers(&mut self) -> Option<Fields> {
         parse_trailers(self.decoder.trailers())
+    }
+
+    fn switch(&mut self) {
+        *self.decoder = BodyDecoder::new(Framing::UntilClose);
+        self.limit = u64::MAX;
     }
 }
 

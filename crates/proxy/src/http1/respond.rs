@@ -1,34 +1,36 @@
 //! Answers to an HTTP/1 client: an endpoint's, with our framing, or our own with the reason.
 
-use std::cell::Cell;
 use std::io;
 use std::task::{Context, Poll};
-use std::time::SystemTime;
 
+use evenkeel_plan::errors::{ErrorAnswers, ErrorFacts, default_answer, default_media_type};
 use evenkeel_plan::reason::Reason;
-use evenkeel_proto::field::Fields;
+use evenkeel_proto::field::{FieldName, Fields};
 use evenkeel_proto::head::{RequestHead, ResponseHead, Version};
 use evenkeel_proto::http1::Connection as Persistence;
-use evenkeel_proto::http1::{Framing, PlainResponse, interim_head, plain_response, response_head};
+use evenkeel_proto::http1::{
+    Framing, Outward, OwnResponse, interim_head, own_response, response_head, switch_head,
+};
 use evenkeel_proto::method::Method;
+use evenkeel_proto::negotiate::error_form;
+use evenkeel_proto::trailer::wants_trailers;
 
 use crate::body::Sink;
-use crate::buffers::Buffers;
 use crate::exchange::Answer;
 use crate::http1::send::Send;
 use crate::io::Io;
+use crate::worker::Worker;
 
 /// Where one answer goes.
 #[derive(Debug)]
 pub(crate) struct Respond<'c> {
     pub(crate) send: Send<'c>,
-    pub(crate) buffers: &'c Buffers,
+    pub(crate) worker: &'c Worker,
+    pub(crate) errors: &'c ErrorAnswers,
     /// The request, if there was one that could be read.
     pub(crate) head: Option<&'c RequestHead>,
     pub(crate) request_id: &'c [u8],
     pub(crate) keep_alive: &'c mut KeepAlive,
-    /// Whether connections shall end; asked when the answer begins, because it may have changed while we waited for it.
-    pub(crate) draining: &'c Cell<bool>,
 }
 
 /// Whether the connection is kept after this answer: the client may not want it, or the answer may not allow it.
@@ -47,16 +49,19 @@ impl KeepAlive {
 
 impl Respond<'_> {
     /// Answers in our own name.
-    fn answer_plainly(&mut self, reason: Reason) {
-        let response = PlainResponse {
-            status: reason.status(),
+    pub(crate) fn own(&mut self, status: u16, fields: &[(&'static str, &str)], page: Page<'_>) {
+        let response = OwnResponse {
+            status,
             request_id: self.request_id,
-            date: &httpdate::fmt_http_date(SystemTime::now()),
-            text: &format!("{} ({})\n", reason.sentence(), reason.name()),
+            date: &self.worker.date(),
+            fields,
+            media_type: page.media_type,
+            body: page.body,
             connection: self.persistence(),
             head_only: self.head.is_some_and(|head| head.method == Method::Head),
         };
-        plain_response(self.send.outbox.begin(Framing::Empty, self.buffers), &response);
+        let out = self.send.outbox.begin(Framing::Empty, &self.worker.buffers);
+        own_response(out, &response);
         self.send.end(None);
     }
 
@@ -85,27 +90,83 @@ impl Respond<'_> {
     }
 }
 
+/// The body of an answer of our own.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Page<'a> {
+    pub(crate) media_type: &'a str,
+    pub(crate) body: &'a [u8],
+}
+
 impl Answer for Respond<'_> {
     fn begin(&mut self, head: &ResponseHead, framing: Framing, request_done: bool) {
         let framing = self.outgoing(framing);
-        self.keep_alive.0 &= request_done && framing != Framing::UntilClose && !self.draining.get();
-        let persistence = self.persistence();
-        let out = self.send.outbox.begin(framing, self.buffers);
-        response_head(out, head, framing, persistence, self.request_id);
+        let draining = self.worker.draining.get();
+        self.keep_alive.0 &= request_done && framing != Framing::UntilClose && !draining;
+        let trailers = framing == Framing::Chunked && self.head.is_some_and(wants_trailers);
+        let outward = Outward {
+            framing,
+            connection: self.persistence(),
+            trailers,
+            request_id: self.request_id,
+            date: &self.worker.date(),
+        };
+        let out = self.send.outbox.begin(framing, &self.worker.buffers);
+        response_head(out, head, &outward);
+        if trailers {
+            self.send.outbox.pass_trailers();
+        }
     }
 
     fn interim(&mut self, head: &ResponseHead) {
         // RFC 9110 §15.2: never to an HTTP/1.0 client.
         if self.version() > Version::Http10 {
-            interim_head(self.send.outbox.interim(self.buffers), head);
+            interim_head(self.send.outbox.interim(&self.worker.buffers), head);
         }
     }
 
+    fn switch(&mut self, head: &ResponseHead, protocol: &[u8]) {
+        self.keep_alive.0 = false;
+        let out = self.send.outbox.begin(Framing::UntilClose, &self.worker.buffers);
+        switch_head(out, head, protocol, self.request_id);
+    }
+
     fn refuse(&mut self, reason: Reason, request_done: bool) {
-        self.keep_alive.0 &= request_done && !self.draining.get();
-        self.answer_plainly(reason);
+        self.keep_alive.0 &= request_done && !self.worker.draining.get();
+        let facts = ErrorFacts { reason, request_id: self.request_id };
+        let mut body = Vec::new();
+        let media_type = match self.errors.page(reason.status()) {
+            Some(page) => {
+                page.render(&mut body, &facts);
+                &*page.media_type
+            }
+            None => {
+                let form = self.head.map_or_else(Default::default, |head| {
+                    error_form(head.fields.all(FieldName::Accept))
+                });
+                default_answer(form, &facts, &mut body);
+                default_media_type(form)
+            }
+        };
+        let named = [("X-Evenkeel-Reason", reason.name())];
+        let named = if self.errors.reason_header { &named[..] } else { &[] };
+        let fields = [named, required_fields(reason)].concat();
+        self.own(reason.status(), &fields, Page { media_type, body: &body });
     }
 }
+
+/// What an answer with the status of `reason` must say beside it.
+fn required_fields(reason: Reason) -> &'static [(&'static str, &'static str)] {
+    match reason {
+        // RFC 9110 §15.5.6
+        Reason::MethodNotAllowed => &[("Allow", METHODS_ALLOWED)],
+        // RFC 6455 §4.4, RFC 9110 §15.5.22
+        Reason::UpgradeRequired => &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")],
+        _ => &[],
+    }
+}
+
+/// Every method that RFC 9110 and RFC 5789 have, but those that end at a proxy. Others go on, too.
+pub(crate) const METHODS_ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 impl Sink for Respond<'_> {
     fn poll_write(
@@ -123,6 +184,10 @@ impl Sink for Respond<'_> {
 
     fn end(&mut self, trailers: Option<Fields>) {
         self.send.end(trailers);
+    }
+
+    fn flushed(&self) -> u64 {
+        self.send.flushed()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -5,7 +5,7 @@ use std::mem::take;
 use std::task::{Context, Poll, ready};
 
 use evenkeel_proto::field::Fields;
-use evenkeel_proto::http1::{Framing, LAST_CHUNK, chunk_prefix};
+use evenkeel_proto::http1::{Framing, LAST_CHUNK, chunk_prefix, trailer_section};
 
 use crate::body::Sink;
 use crate::buffers::Buffers;
@@ -17,7 +17,11 @@ pub(crate) struct Outbox {
     /// The head, framing and short pieces of body that are not sent yet.
     pending: Vec<u8>,
     sent: usize,
+    /// How much of what was pending was ever sent.
+    flushed: u64,
     framing: Framing,
+    /// Whether the recipient asked for what follows the body.
+    trailers: bool,
     /// How much of the current chunk is still to come from the body.
     chunk_left: usize,
     ended: bool,
@@ -25,15 +29,28 @@ pub(crate) struct Outbox {
 
 impl Default for Outbox {
     fn default() -> Self {
-        Self { pending: Vec::new(), sent: 0, framing: Framing::Empty, chunk_left: 0, ended: true }
+        Self {
+            pending: Vec::new(),
+            sent: 0,
+            flushed: 0,
+            framing: Framing::Empty,
+            chunk_left: 0,
+            trailers: false,
+            ended: true,
+        }
     }
 }
 
 impl Outbox {
     /// Begins a message whose body will be framed so. Returns the buffer to append its head to.
     pub(crate) fn begin(&mut self, framing: Framing, buffers: &Buffers) -> &mut Vec<u8> {
-        (self.framing, self.ended) = (framing, false);
+        (self.framing, self.ended, self.trailers) = (framing, false, false);
         self.interim(buffers)
+    }
+
+    /// Sends trailers, too.
+    pub(crate) fn pass_trailers(&mut self) {
+        self.trailers = true;
     }
 
     /// The buffer to append an interim answer to, which has no body.
@@ -42,6 +59,11 @@ impl Outbox {
             self.pending = buffers.outgoing();
         }
         &mut self.pending
+    }
+
+    /// How much was sent later than it was put here.
+    pub(crate) fn flushed(&self) -> u64 {
+        self.flushed
     }
 
     /// Whether the message is complete and sent.
@@ -62,6 +84,7 @@ impl Outbox {
 
     fn note_sent(&mut self, count: usize) {
         self.sent += count;
+        self.flushed += count as u64;
         if self.sent >= self.pending.len() {
             self.pending.clear();
             self.sent = 0;
@@ -127,9 +150,21 @@ impl Sink for Send<'_> {
             .then_some(self.io)
     }
 
-    /// HTTP/1 trailers are dropped: hardly anyone reads them, and a careless recipient would merge them into the head.
-    fn end(&mut self, _trailers: Option<Fields>) {
+    /// Trailers go on only to whom asked for them: a careless recipient would merge them into the head (RFC 9110 §6.5.2).
+    fn end(&mut self, trailers: Option<Fields>) {
+        if let Some(trailers) = trailers.filter(|_| self.outbox.trailers && !self.outbox.ended) {
+            trailer_section(&mut self.outbox.pending, &trailers);
+            self.outbox.ended = true;
+        }
         self.outbox.finish();
+    }
+
+    fn close(&mut self) {
+        self.io.finish();
+    }
+
+    fn flushed(&self) -> u64 {
+        self.outbox.flushed()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

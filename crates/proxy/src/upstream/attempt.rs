@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use evenkeel_plan::limits::{RESPONSE_FIELDS_MAX, RESPONSE_HEAD_BYTES_MAX};
 use evenkeel_plan::reason::Reason;
+use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::forward::wants_keep_alive;
 use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::http1::{BodyDecoder, Framing, FramingError, ParseLimits, response_framing};
@@ -99,6 +100,11 @@ impl Attempt {
         Send { io: &self.io, outbox: &mut self.outbox }
     }
 
+    /// How much of the request went out later than it was taken.
+    pub(crate) fn flushed(&self) -> u64 {
+        self.outbox.flushed()
+    }
+
     /// Reads the head of the next answer, interim or final.
     pub(crate) fn poll_head(
         &mut self,
@@ -110,7 +116,9 @@ impl Attempt {
         // From the first head on the endpoint is known to have seen the request.
         self.reused &= head.is_err();
         Poll::Ready(head.map_err(|error| match error {
-            HeadError::Refused(_) | HeadError::TooLong => AttemptError::Malformed,
+            HeadError::Refused(_) | HeadError::TooLong | HeadError::TargetTooLong => {
+                AttemptError::Malformed
+            }
             HeadError::Closed if silent => AttemptError::Stale,
             HeadError::Closed => AttemptError::Closed,
         }))
@@ -122,10 +130,6 @@ impl Attempt {
         head: &ResponseHead,
         method: Method,
     ) -> Result<Framing, FramingError> {
-        // We pass no Upgrade on, so nobody was asked to switch protocols (RFC 9110 §15.2.2).
-        if head.status == 101 {
-            return Err(FramingError::Ambiguous("an upgrade that nobody asked for"));
-        }
         let framing = response_framing(head, method)?;
         self.decoder = BodyDecoder::new(framing);
         self.keep = framing != Framing::UntilClose && wants_keep_alive(&head.fields, head.version);
@@ -135,7 +139,18 @@ impl Attempt {
     /// Where the answer's body comes from.
     pub(crate) fn answer<'c>(&'c mut self, buffers: &'c Buffers) -> Receive<'c> {
         let Self { io, inbox, decoder, .. } = self;
-        Receive { io, inbox, decoder, buffers }
+        Receive { io, inbox, decoder, buffers, limit: u64::MAX }
+    }
+
+    /// The endpoint has switched protocols: from now on bytes go both ways as they are.
+    pub(crate) fn switch(&mut self, buffers: &Buffers) {
+        self.decoder = BodyDecoder::new(Framing::UntilClose);
+        self.outbox.begin(Framing::UntilClose, buffers);
+    }
+
+    /// Makes the end of the attempt one that the endpoint cannot take for an orderly one.
+    pub(crate) fn reset(&self) {
+        self.io.reset_on_close();
     }
 
     /// Ends the attempt. Returns the connection if the next exchange may use it: both messages are complete, and the endpoint
@@ -151,5 +166,5 @@ impl Attempt {
 
 const HEAD_LIMITS: HeadLimits = HeadLimits {
     bytes: RESPONSE_HEAD_BYTES_MAX,
-    parse: ParseLimits { fields: RESPONSE_FIELDS_MAX, target_bytes: 0 },
+    parse: ParseLimits { fields: RESPONSE_FIELDS_MAX, target_bytes: 0, names: UnusualNames::Keep },
 };

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use evenkeel_plan::counters::Padded;
 use evenkeel_plan::listener::Bind;
@@ -19,8 +20,8 @@ pub(crate) enum Command {
     Close { bind: Bind },
     /// Serve this connection.
     Adopt(Accepted),
-    /// Accept nothing more, and end when the last connection has.
-    Drain,
+    /// Accept nothing more, and end when the last connection has; there is so much time for it.
+    Drain { within: Duration },
     /// End now.
     Stop,
 }

@@ -41,7 +41,8 @@ pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut commands: Recei
                 }
             }
             Command::Adopt(accepted) => serve(&worker, &crew, accepted),
-            Command::Drain => {
+            Command::Drain { within } => {
+                worker.drain_within.set(within);
                 openings.drain().for_each(|(_, opening)| close(&worker, &crew, &opening));
                 drain(&worker, &crew, &mut commands).await;
                 return;

@@ -94,7 +94,7 @@ async fn client(io: tokio::io::DuplexStream) -> (Vec<u8>, Option<HeaderMap>) {
     tokio::spawn(connection);
     let (answer, mut body) =
         send.send_request(Request::post("http://a/").body(()).unwrap(), false).unwrap();
-    let pump = tokio::spawn(async move {
+    let pump = tokio::task::spawn_local(async move {
         let mut source = Script { pieces: [Some(vec![7; BODY])].into(), ..Script::default() };
         move_all(&mut source, &mut body).await;
     });
@@ -112,16 +112,17 @@ async fn client(io: tokio::io::DuplexStream) -> (Vec<u8>, Option<HeaderMap>) {
 async fn move_all(source: &mut impl Source, sink: &mut impl Sink) {
     let (mut pump, mut scratch) = (Pump::default(), vec![0; 64 * 1024]);
     let mut poll = |cx: &mut Context<'_>| {
-        let mut room = Room { scratch: &mut scratch, pipes: &Pipes::default() };
+        let mut room =
+            Room { scratch: &mut scratch, pipes: &Pipes::default(), parked: &Parked::default() };
         pump.poll(cx, source, sink, &mut room)
     };
     std::future::poll_fn(|cx| poll(cx)).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_slow_http2_peer_is_never_sent_more_than_its_window_and_gets_everything() {
     let (near, far) = tokio::io::duplex(4096);
-    let client = tokio::spawn(client(near));
+    let client = tokio::task::spawn_local(client(near));
     let mut server = h2::server::Builder::new()
         .initial_window_size(WINDOW)
         .initial_connection_window_size(2 * WINDOW)

@@ -5,7 +5,7 @@ use evenkeel_plan::listener::{Bind, TrustedProxies};
 use evenkeel_plan::publish::Publisher;
 
 use super::*;
-use crate::worker::Crew;
+use crate::worker::{Crew, Supplies};
 
 fn connection() -> Connection {
     let listener = Listener {
@@ -20,7 +20,9 @@ fn connection() -> Connection {
         errors: Default::default(),
         counters: Arc::new(Sharded::new(1)),
     };
-    let worker = Worker::new(0, Publisher::default().reader(), Instant::now());
+    let lines = evenkeel_plan::lines::lines(1).0.remove(0);
+    let supplies = Supplies { reader: Publisher::default().reader(), lines };
+    let worker = Worker::new(0, supplies, Instant::now());
     let crew = Crew::new(vec![tokio::sync::mpsc::channel(1).0]);
     let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
     let client = ([127, 0, 0, 1], 5000).into();

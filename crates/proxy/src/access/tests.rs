@@ -1,0 +1,283 @@
+use std::hint::black_box;
+use std::time::Instant;
+
+use evenkeel_proto::field::Fields;
+use evenkeel_proto::http1::{ParseLimits, parse_request};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use evenkeel_proto::field::UnusualNames;
+
+use super::*;
+
+fn head(text: &[u8]) -> RequestHead {
+    let mut fields = Fields::default();
+    fields.buffer.extend_from_slice(text);
+    let limits = ParseLimits { fields: 100, target_bytes: 1 << 20, names: UnusualNames::Keep };
+    parse_request(&mut fields, text.len(), limits).unwrap().unwrap().0
+}
+
+fn record(head: Option<&RequestHead>) -> Record<'_> {
+    Record {
+        began: Duration::from_millis(1_763_718_000_042),
+        listener: "web",
+        client: "192.0.2.7:4711".parse().unwrap(),
+        scheme: "http",
+        head,
+        request_id: b"0199-id",
+        status: Some(200),
+        failure: None,
+        bytes_in: 0,
+        bytes_out: 1234,
+        total: Duration::from_micros(1_500_250),
+        course: Course::default(),
+    }
+}
+
+fn as_json(record: &Record<'_>) -> Value {
+    let mut line = Vec::new();
+    super::json(&mut line, record);
+    assert_eq!(line.iter().position(|&byte| byte == b'\n'), Some(line.len() - 1));
+    serde_json::from_slice(&line).unwrap()
+}
+
+fn as_combined(record: &Record<'_>) -> String {
+    let mut line = Vec::new();
+    combined(&mut line, record);
+    String::from_utf8(line).unwrap()
+}
+
+const PLAIN: &[u8] = b"GET /a/b?c=d HTTP/1.1\r\nHost: www.example.com:8080\r\n\
+    User-Agent: curl/8.5 \"x\"\r\nReferer: http://r.example/\r\n\
+    traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n";
+
+#[test]
+fn json_has_every_attribute_under_its_conventional_name() {
+    let head = head(PLAIN);
+    let course = Course {
+        cluster: Some("api"),
+        endpoint: Some("10.0.0.1:80"),
+        attempts: 2,
+        queue: Some(Duration::from_micros(1)),
+        connect: Some(Duration::from_micros(20)),
+        first_byte: Some(Duration::from_micros(300)),
+        waited: Duration::ZERO,
+        own: Some(Duration::from_micros(4)),
+    };
+    let line = as_json(&Record { course, bytes_in: 7, ..record(Some(&head)) });
+    let expected = json!({
+        "timestamp": "2025-11-21T09:40:00.042Z",
+        "client.address": "192.0.2.7",
+        "client.port": 4711,
+        "http.request.method": "GET",
+        "url.scheme": "http",
+        "url.path": "/a/b",
+        "url.query": "c=d",
+        "server.address": "www.example.com",
+        "server.port": 8080,
+        "network.protocol.name": "http",
+        "network.protocol.version": "1.1",
+        "http.response.status_code": 200,
+        "http.request.body.size": 7,
+        "http.response.body.size": 1234,
+        "user_agent.original": "curl/8.5 \"x\"",
+        "http.request.header.referer": ["http://r.example/"],
+        "trace_id": "0af7651916cd43dd8448eb211c80319c",
+        "span_id": "b7ad6b7169203331",
+        "evenkeel.listener": "web",
+        "evenkeel.cluster": "api",
+        "evenkeel.endpoint": "10.0.0.1:80",
+        "evenkeel.attempts": 2,
+        "evenkeel.request_id": "0199-id",
+        "evenkeel.time.queue": 0.000001,
+        "evenkeel.time.connect": 0.00002,
+        "evenkeel.time.first_byte": 0.0003,
+        "evenkeel.time.own": 0.000004,
+        "evenkeel.time.total": 1.50025,
+    });
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn what_is_not_known_is_left_out_of_json() {
+    let failure = Some(Reason::RequestMalformed);
+    let line = as_json(&Record { failure, status: None, request_id: b"", ..record(None) });
+    let expected = json!({
+        "timestamp": "2025-11-21T09:40:00.042Z",
+        "client.address": "192.0.2.7",
+        "client.port": 4711,
+        "http.request.body.size": 0,
+        "http.response.body.size": 1234,
+        "evenkeel.listener": "web",
+        "evenkeel.reason": "request_malformed",
+        "evenkeel.time.total": 1.50025,
+    });
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn an_unknown_method_is_other_and_tells_its_name() {
+    let head = head(b"PURGE / HTTP/1.0\r\n\r\n");
+    let line = as_json(&record(Some(&head)));
+    assert_eq!(line["http.request.method"], "_OTHER");
+    assert_eq!(line["http.request.method_original"], "PURGE");
+    assert_eq!(line["network.protocol.version"], "1.0");
+    assert_eq!(line.get("server.address"), None);
+    assert_eq!(line.get("url.query"), None);
+}
+
+#[test]
+fn combined_is_what_apache_writes() {
+    let head = head(PLAIN);
+    assert_eq!(
+        as_combined(&record(Some(&head))),
+        "192.0.2.7 - - [21/Nov/2025:09:40:00 +0000] \"GET /a/b?c=d HTTP/1.1\" 200 1234 \
+         \"http://r.example/\" \"curl/8.5 \\\"x\\\"\"\n"
+    );
+    assert_eq!(
+        as_combined(&Record { status: None, bytes_out: 0, ..record(None) }),
+        "192.0.2.7 - - [21/Nov/2025:09:40:00 +0000] \"-\" - - \"-\" \"-\"\n"
+    );
+}
+
+#[test]
+fn what_could_mislead_a_reader_is_escaped() {
+    let agent = "\t\u{7f}\u{85}\u{202e}é\\\u{2028}\u{2066}\u{200f}\u{61c}";
+    let bytes = [b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: x".as_slice(), agent.as_bytes()];
+    let head = match_parsed(&[&bytes.concat(), b"\xff\xc0y\r\n\r\n".as_slice()].concat());
+    let mut line = Vec::new();
+    super::json(&mut line, &record(Some(&head)));
+    let text = String::from_utf8(line).unwrap();
+    let escaped = "x\\u0009\\u007f\\u0085\\u202eé\\\\\\u2028\\u2066\\u200f\\u061c\\ufffd\\ufffdy\"";
+    assert!(text.contains(escaped), "{text}");
+    let text = as_combined(&record(Some(&head)));
+    let escaped = "\"x\\x09\\x7f\\xc2\\x85\\xe2\\x80\\xae\\xc3\\xa9\\\\\\xe2\\x80\\xa8\\xe2\\x81\\xa6\
+                   \\xe2\\x80\\x8f\\xd8\\x9c\\xff\\xc0y\"";
+    assert!(text.contains(escaped), "{text}");
+}
+
+/// A head with a field that a parser may refuse, as other protocols' heads may bring it.
+fn match_parsed(text: &[u8]) -> RequestHead {
+    let (start, fields) = text.split_at(text.iter().position(|&byte| byte == b'\n').unwrap() + 1);
+    let mut head = head(&[start, b"Host: a\r\n\r\n"].concat());
+    for line in fields.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if let Some(colon) = line.iter().position(|&byte| byte == b':') {
+            head.fields.push(&line[..colon], line[colon + 1..].strip_prefix(b" ").unwrap());
+        }
+    }
+    head
+}
+
+#[test]
+fn long_values_are_cut_between_characters_and_say_so() {
+    let path = "/é".repeat(5000);
+    let mut head = head(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    head.fields.push(b"user-agent", path.as_bytes());
+    let line = as_json(&record(Some(&head)));
+    let agent = line["user_agent.original"].as_str().unwrap();
+    assert_eq!(agent, format!("{}/...", "/é".repeat(682)));
+    head.fields.push(b"referer", &[b'x'; 2048]);
+    let line = as_json(&record(Some(&head)));
+    assert_eq!(line["http.request.header.referer"][0], "x".repeat(2048), "it just fits");
+}
+
+#[test]
+fn the_longest_line_fits_into_the_ring() {
+    let mut head =
+        head(format!("{0} /{0}?{0} HTTP/1.1\r\nHost: {0}\r\n\r\n", "x".repeat(9999)).as_bytes());
+    let bad = [0x01; 9999];
+    head.fields.push(b"user-agent", &bad);
+    head.fields.push(b"referer", &bad);
+    let name = String::from_utf8(bad.to_vec()).unwrap();
+    let course = Course {
+        cluster: Some(&name),
+        endpoint: Some(&name),
+        attempts: u32::MAX,
+        queue: Some(Duration::MAX),
+        connect: Some(Duration::MAX),
+        first_byte: Some(Duration::MAX),
+        waited: Duration::ZERO,
+        own: Some(Duration::MAX),
+    };
+    let record = Record {
+        listener: &name,
+        request_id: &bad,
+        failure: Some(Reason::RequestMalformed),
+        bytes_in: u64::MAX,
+        total: Duration::MAX,
+        course,
+        ..record(Some(&head))
+    };
+    for form in [super::json, combined] {
+        let mut line = Vec::new();
+        form(&mut line, &record);
+        assert!(line.len() < evenkeel_plan::lines::LINE_BYTES_MAX, "{}", line.len());
+    }
+}
+
+fn harmless(text: &str) -> bool {
+    let line = text.strip_suffix('\n').unwrap();
+    line.chars().all(|each| !each.is_control() && !escape::is_treacherous(each))
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_sent_makes_one_harmless_line(
+        target in "[!-~]{0,3000}",
+        agent in prop::collection::vec(any::<u8>(), 0..3000),
+        referer in any::<String>(),
+        id in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let target = target.replace('#', "%23");
+        let mut head = head(format!("GET /{target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+        head.fields.push(b"User-Agent", &agent);
+        head.fields.push(b"REFERER", referer.as_bytes());
+        let record = Record { request_id: &id, ..record(Some(&head)) };
+        let mut line = Vec::new();
+        super::json(&mut line, &record);
+        let text = std::str::from_utf8(&line).unwrap();
+        prop_assert!(harmless(text), "{}", text);
+        let value: Value = serde_json::from_str(text).unwrap();
+        if referer.len() < 300 {
+            prop_assert_eq!(value["http.request.header.referer"][0].as_str(), Some(&*referer));
+        }
+        let text = as_combined(&record);
+        prop_assert!(harmless(&text) && text.is_ascii(), "{}", text);
+        let marks = text.replace("\\\\", "").replace("\\\"", "").matches('"').count();
+        prop_assert_eq!(marks, 6);
+    }
+}
+
+#[test]
+#[ignore = "measures, and says so; run it with --release --nocapture"]
+fn a_line_is_made_in_less_than_a_microsecond() {
+    let head = head(
+        b"GET /api/v1/things/4711?page=2&sort=name HTTP/1.1\r\nHost: www.example.com\r\n\
+          User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+          Chrome/126.0.0.0 Safari/537.36\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n\
+          Referer: https://www.example.com/things\r\nCookie: a=b\r\n\r\n",
+    );
+    let course = Course {
+        cluster: Some("api"),
+        endpoint: Some("10.0.0.1:8080"),
+        attempts: 1,
+        queue: Some(Duration::from_micros(3)),
+        first_byte: Some(Duration::from_micros(811)),
+        waited: Duration::ZERO,
+        own: Some(Duration::from_micros(25)),
+        ..Course::default()
+    };
+    let record = Record { course, request_id: &[b'7'; 36], ..record(Some(&head)) };
+    for (name, form) in
+        [("json", super::json as fn(&mut Vec<u8>, &Record<'_>)), ("combined", combined)]
+    {
+        let mut line = Vec::new();
+        let started = Instant::now();
+        for _ in 0..1_000_000 {
+            line.clear();
+            form(black_box(&mut line), black_box(&record));
+        }
+        println!("{name}: {} bytes, {:?}", line.len(), started.elapsed() / 1_000_000);
+    }
+}

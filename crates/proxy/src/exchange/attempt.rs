@@ -1,0 +1,132 @@
+//! From a request to an endpoint that has begun to answer it: who is tried, over which connection, and what a failure means.
+
+use std::time::{Duration, Instant};
+
+use evenkeel_plan::Endpoint;
+use evenkeel_plan::balance::Tried;
+use evenkeel_plan::endpoint::EndpointCounters;
+use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
+use evenkeel_plan::reason::Reason;
+use evenkeel_proto::head::ResponseHead;
+
+use super::{Answer, Exchange, Messages};
+use crate::access::Course;
+use crate::body::{Pump, Source};
+use crate::io::Io;
+use crate::upstream::attempt::{Attempt, AttemptError, connect};
+use crate::upstream::pool::Pool;
+use crate::world::ClusterView;
+
+/// The endpoint that was chosen, and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) cluster: ClusterView<'a>,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) pool: &'a Pool,
+    pub(super) counters: &'a EndpointCounters,
+}
+
+/// Why an attempt did not lead to an answer.
+pub(super) struct Setback {
+    pub(super) reason: Reason,
+    /// Whether another endpoint may be tried: nothing of the request has left us.
+    pub(super) again: bool,
+}
+
+impl<'a> Exchange<'a> {
+    /// The next endpoint to try.
+    pub(super) fn choose(&self, tried: &mut Tried, course: &mut Course<'a>) -> Option<Target<'a>> {
+        let cluster = self.world.cluster(self.listener.to)?;
+        course.cluster = Some(&cluster.plan.name);
+        if tried.is_full() {
+            return None;
+        }
+        let now = self.worker.time(self.started);
+        let choice = cluster.pick(tried, now, self.worker.random())?;
+        tried.insert(choice.position);
+        let (endpoint, pool) = cluster.chosen(choice)?;
+        course.endpoint = Some(&endpoint.name);
+        course.attempts += 1;
+        let counters = endpoint.life.counters.shard(self.worker.index);
+        counters.attempts.add(1);
+        Some(Target { cluster, endpoint, pool, counters })
+    }
+
+    /// One try at one endpoint, up to the head of its final answer. An idle connection may have been closed at the moment
+    /// at which we took it; then the request goes out once more on a new one, if that cannot do harm.
+    pub(super) async fn attempt<B: Source, A: Answer>(
+        &self,
+        target: Target<'a>,
+        messages: &mut Messages<'_, B, A>,
+        course: &mut Course<'a>,
+    ) -> Result<(Attempt, ResponseHead), Setback> {
+        if course.queue.is_none() {
+            course.queue = self.arrived.map(|arrived| arrived.elapsed());
+        }
+        if let Some(io) = target.pool.check_out() {
+            target.counters.reuses.add(1);
+            let attempt = Attempt::new(io, true);
+            match self.ask(target, attempt, messages, course).await {
+                // RFC 9110 §9.2.2: only what may be done twice is sent twice, as the endpoint may have seen it.
+                Err(AttemptError::Stale)
+                    if messages.head.method.is_idempotent() && messages.upload.is_untouched() =>
+                {
+                    messages.upload = Pump::default();
+                }
+                outcome => return outcome.map_err(Setback::after_sending),
+            }
+        }
+        let asked = self.is_timed().then(Instant::now);
+        let io = self.connect(target).await;
+        course.connect = asked.map(|asked| asked.elapsed());
+        course.waited += course.connect.unwrap_or_default();
+        let io = io?;
+        let attempt = Attempt::new(io, false);
+        self.ask(target, attempt, messages, course).await.map_err(Setback::after_sending)
+    }
+
+    async fn connect(&self, target: Target<'_>) -> Result<Io, Setback> {
+        let refused = |reason| Setback { reason, again: true };
+        let address = target.endpoint.address.ok_or(refused(Reason::NoEndpoint))?;
+        let timeouts = target.cluster.plan.timeouts;
+        let left =
+            timeouts.exchange.map(|exchange| exchange.saturating_sub(self.started.elapsed()));
+        let timeout = timeouts.connect.min(left.unwrap_or(Duration::MAX));
+        let mut outcome = connect(address, timeout, self.deadline).await;
+        if outcome.as_ref().err() == Some(&Reason::OutOfDescriptors) {
+            // Idle connections are a luxury: some descriptors are there after all.
+            self.world.clear_pools();
+            outcome = connect(address, timeout, self.deadline).await;
+        }
+        match outcome {
+            Ok(io) => {
+                target.counters.connects.add(1);
+                Ok(io)
+            }
+            Err(Reason::OutOfDescriptors) => {
+                Err(Setback { reason: Reason::OutOfDescriptors, again: false })
+            }
+            Err(Reason::ConnectTimeout) if timeout < timeouts.connect => {
+                Err(Setback { reason: Reason::ExchangeTimeout, again: false })
+            }
+            Err(reason) => {
+                target.counters.connect_failures.add(1);
+                let until = self.worker.time(self.worker.now()).after(AVOID_AFTER_REFUSAL);
+                target.endpoint.life.vitals.avoid(until);
+                Err(refused(reason))
+            }
+        }
+    }
+}
+
+impl Setback {
+    /// What has been sent may have been acted upon, so no other endpoint gets it.
+    fn after_sending(error: AttemptError) -> Self {
+        let reason = match error {
+            AttemptError::Stale | AttemptError::Closed => Reason::UpstreamClosed,
+            AttemptError::Malformed => Reason::UpstreamMalformed,
+            AttemptError::Gave(reason) => reason,
+        };
+        Self { reason, again: false }
+    }
+}

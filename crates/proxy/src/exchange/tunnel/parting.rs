@@ -1,0 +1,88 @@
+//! The polite end of a tunnel: both sides are told, and get a little time to answer.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use evenkeel_proto::websocket::{GOING_AWAY, close_frame, masked_close_frame};
+
+use super::{Direction, Tunnel};
+use crate::body::{Sink, Source};
+use crate::exchange::{Answer, Exchange, Messages};
+use crate::upstream::attempt::Attempt;
+
+impl Exchange<'_> {
+    /// Says good-bye, to WebSockets with the frame for it (RFC 6455 §7.4.1), to all others with the end of the stream; then
+    /// waits until they have ended too.
+    pub(super) async fn part<B: Source, A: Answer>(
+        &self,
+        attempt: &mut Attempt,
+        messages: &mut Messages<'_, B, A>,
+        tunnel: &Tunnel,
+    ) {
+        self.deadline.set(PARTING);
+        let mask = (self.worker.random() as u32).to_ne_bytes();
+        let to_client = farewell(&tunnel.down, close_frame(GOING_AWAY).as_ref());
+        let to_endpoint = farewell(&tunnel.up, masked_close_frame(GOING_AWAY, mask).as_ref());
+        self.say(&mut messages.answer, &to_client).await;
+        self.say(&mut attempt.request(), &to_endpoint).await;
+        let buffers = &self.worker.buffers;
+        poll_fn(|cx| {
+            let client = buffers.lend(|room| poll_discard(cx, &mut messages.body, room.scratch));
+            let mut answer = attempt.answer(buffers);
+            let endpoint = buffers.lend(|room| poll_discard(cx, &mut answer, room.scratch));
+            if self.deadline.is_expired() {
+                return Poll::Ready(());
+            }
+            ready!(client);
+            endpoint
+        })
+        .await;
+    }
+
+    /// Sends `bytes` and the end of the stream, as far as the other side takes them in time.
+    async fn say(&self, sink: &mut impl Sink, bytes: &[u8]) {
+        let mut left = bytes;
+        let said = poll_fn(|cx| match poll_say(cx, sink, &mut left) {
+            Poll::Pending if self.deadline.is_expired() => {
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            outcome => outcome,
+        });
+        if said.await.is_ok() {
+            sink.close();
+        }
+    }
+}
+
+fn farewell(direction: &Direction, frame: &[u8]) -> Vec<u8> {
+    if direction.may_close() { frame.to_vec() } else { Vec::new() }
+}
+
+fn poll_say(cx: &mut Context<'_>, sink: &mut impl Sink, left: &mut &[u8]) -> Poll<io::Result<()>> {
+    while !left.is_empty() {
+        let taken = ready!(sink.poll_write(cx, left, false))?;
+        *left = &left[taken..];
+    }
+    sink.poll_flush(cx)
+}
+
+/// Reads to the end, a bounded number of times for each poll.
+fn poll_discard(cx: &mut Context<'_>, source: &mut impl Source, scratch: &mut [u8]) -> Poll<()> {
+    for _ in 0..DISCARDS_PER_TURN {
+        let Ok(piece) = ready!(source.poll_read(cx, scratch)) else { return Poll::Ready(()) };
+        let (count, last) = (piece.bytes.len(), piece.last);
+        source.consumed(count);
+        if last {
+            return Poll::Ready(());
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// As long as the other sides get to end too, before they are left alone.
+const PARTING: Duration = Duration::from_secs(2);
+
+const DISCARDS_PER_TURN: usize = 8;

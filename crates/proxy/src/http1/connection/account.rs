@@ -1,0 +1,56 @@
+//! What remains of a request when it is over: counts, and a line of the access log.
+
+use std::time::Instant;
+
+use evenkeel_plan::Listener;
+use evenkeel_plan::listener::ListenerCounters;
+use evenkeel_proto::head::RequestHead;
+use evenkeel_proto::method::Method;
+
+use super::Connection;
+use crate::access::{Course, Record};
+use crate::exchange::{Ended, count_status};
+
+/// A request that is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Past<'a> {
+    /// Its head, if one could be read.
+    pub(super) head: Option<&'a RequestHead>,
+    pub(super) request_id: &'a [u8],
+    /// When its first byte was there.
+    pub(super) started: Instant,
+    pub(super) ended: Ended<'a>,
+}
+
+impl Connection {
+    pub(super) fn account(&self, listener: &Listener, past: &Past<'_>) {
+        let counters: &ListenerCounters = listener.counters.shard(self.worker.index);
+        let total = past.started.elapsed();
+        let ended = &past.ended;
+        if let Some(status) = ended.status {
+            let method = past.head.map_or(Method::Other, |head| head.method);
+            count_status(&counters.requests[method as usize], status);
+            counters.duration.observe(total);
+        }
+        if let Some(reason) = ended.failure {
+            counters.failures[reason as usize].add(1);
+        }
+        counters.bytes_in.add(ended.bytes_in);
+        counters.bytes_out.add(ended.bytes_out);
+        let own = ended.course.queue.map(|_| total.saturating_sub(ended.course.waited));
+        self.worker.log(|| Record {
+            began: self.worker.wall_time(past.started),
+            listener: &listener.name,
+            client: self.client,
+            scheme: "http",
+            head: past.head,
+            request_id: past.request_id,
+            status: ended.status,
+            failure: ended.failure,
+            bytes_in: ended.bytes_in,
+            bytes_out: ended.bytes_out,
+            total,
+            course: Course { own, ..ended.course },
+        });
+    }
+}

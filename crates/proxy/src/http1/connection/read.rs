@@ -1,0 +1,78 @@
+//! Reading the head of a request, within its time and its limits.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use evenkeel_plan::reason::Reason;
+use evenkeel_proto::head::RequestHead;
+use evenkeel_proto::http1::{ParseError, ParseLimits};
+
+use super::{Busy, Connection, DRAIN_GRACE};
+use crate::deadline::Deadline;
+use crate::http1::inbox::{HeadError, HeadLimits};
+
+/// Why there is no head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoHead {
+    /// Nothing has arrived.
+    Nothing,
+    /// The client is gone.
+    Gone,
+    /// What has arrived cannot be taken.
+    Refused(Reason),
+}
+
+impl Connection {
+    /// Reads the head of a request. The time for it counts from its first byte, whatever comes after that (RFC 9110 §15.5.9).
+    pub(super) async fn read_head(
+        &self,
+        busy: &mut Busy,
+        deadline: &Deadline,
+    ) -> Result<RequestHead, NoHead> {
+        let limits = self.head_limits();
+        let mut draining = self.worker.draining.get();
+        deadline.set(if draining { DRAIN_GRACE } else { self.listener.timeouts.header });
+        poll_fn(|cx| match busy.inbox.poll_head(cx, &self.io, &self.worker.buffers, &limits) {
+            Poll::Pending if self.worker.draining.get() && !draining => {
+                draining = true;
+                deadline.set(DRAIN_GRACE);
+                Poll::Pending
+            }
+            // It only seemed as if there was something. To wait for it here would hold a buffer.
+            Poll::Pending if busy.inbox.is_empty() => Poll::Ready(Err(NoHead::Nothing)),
+            Poll::Pending if deadline.is_expired() => {
+                Poll::Ready(Err(NoHead::Refused(Reason::HeaderTimeout)))
+            }
+            outcome => outcome.map_err(NoHead::from),
+        })
+        .await
+    }
+
+    fn head_limits(&self) -> HeadLimits {
+        let limits = &self.listener.limits;
+        HeadLimits {
+            bytes: limits.header_bytes,
+            parse: ParseLimits {
+                fields: limits.header_count,
+                target_bytes: limits.target_bytes,
+                names: self.listener.header_names,
+            },
+        }
+    }
+}
+
+impl From<HeadError> for NoHead {
+    fn from(error: HeadError) -> Self {
+        Self::Refused(match error {
+            HeadError::Closed => return Self::Gone,
+            HeadError::TooLong | HeadError::Refused(ParseError::TooManyFields) => {
+                Reason::HeadTooLarge
+            }
+            HeadError::TargetTooLong | HeadError::Refused(ParseError::TargetTooLong) => {
+                Reason::TargetTooLong
+            }
+            HeadError::Refused(ParseError::UnsupportedVersion) => Reason::VersionNotSupported,
+            HeadError::Refused(ParseError::Malformed(_)) => Reason::RequestMalformed,
+        })
+    }
+}
