@@ -27,7 +27,7 @@ impl Bare {
     fn running(&self, more: &str) -> Running {
         let address = self.0.local_addr().unwrap();
         Running::from_toml(&format!(
-            "drain = \"20s\"\n[listener.web]\nbind = \"{{bind}}\"\nto = \"{address}\"\nhealth = false\n{more}"
+            "drain = \"12s\"\n[listener.web]\nbind = \"{{bind}}\"\nto = \"{address}\"\nhealth = false\n{more}"
         ))
     }
 
