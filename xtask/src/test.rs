@@ -26,10 +26,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Outcome {
     if !options.no_install {
-        let missing = tools::install_missing(TOOLS);
-        if !missing.is_empty() {
-            eprintln!("missing, so some tests will be skipped: {}", missing.join(", "));
-        }
+        install();
     }
     let mut report = Report::default();
     report.step("format", || passed(cargo().args(["fmt", "--all", "--check"])));
@@ -47,6 +44,17 @@ pub(crate) fn run(options: &Options) -> Outcome {
         run_slow(&mut report);
     }
     Ok(report.close())
+}
+
+/// What cannot be had is no failure: the tests that need it say that they are skipped.
+fn install() {
+    let missing = tools::install_missing(TOOLS);
+    if !missing.is_empty() {
+        eprintln!("missing, so some tests will be skipped: {}", missing.join(", "));
+    }
+    if let Err(error) = tools::install_requirements(REQUIREMENTS) {
+        eprintln!("some tests will be skipped: {error}");
+    }
 }
 
 fn run_slow(report: &mut Report) {
@@ -125,7 +133,21 @@ fn passed(command: &mut Command) -> Outcome<Verdict> {
 }
 
 /// What the interop tests run beside Evenkeel.
-const TOOLS: &[&str] = &["nginx", "haproxy", "wrk", "curl"];
+const TOOLS: &[&str] = &[
+    "nginx",
+    "apache2",
+    "haproxy",
+    "node",
+    "curl",
+    "wrk",
+    "ab",
+    "slowhttptest",
+    "chromium",
+    "python3",
+];
+
+/// The Python packages among them.
+const REQUIREMENTS: &str = "crates/evenkeel/tests/interop/requirements.txt";
 
 const DENY: &str = "cargo-deny";
 
