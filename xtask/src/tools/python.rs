@@ -32,11 +32,14 @@ pub(crate) fn install_requirements(file: &str) -> Outcome<()> {
 
 fn pip_install(words: &[&str]) -> Outcome<()> {
     let environment = Path::new(ENVIRONMENT);
+    // Without `venv`'s own package the environment is made all the same, and lacks pip.
     if !environment.join("bin/pip").is_file() {
         create(environment)?;
     }
-    let mut pip = Command::new(environment.join("bin/pip"));
-    succeed(pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(words))
+    // As a module: the program `pip` remembers where the environment was made, and the tree may have moved.
+    let mut python = Command::new(environment.join("bin/python"));
+    python.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    succeed(python.args(words))
 }
 
 fn create(environment: &Path) -> Outcome<()> {
