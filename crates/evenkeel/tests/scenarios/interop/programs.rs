@@ -1,0 +1,66 @@
+//! Finds and runs the programs of the interop tests; a test whose program is missing says so, and is skipped.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use evenkeel_testkit::{Process, skipped};
+
+use crate::running::Ended;
+
+/// The path of `name`, also where an ordinary user's search path does not look.
+pub(super) fn program(test: &str, name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let others = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    let found = env::split_paths(&path).chain(others).map(|directory| directory.join(name));
+    let found = found.into_iter().find(|path| path.is_file());
+    if found.is_none() {
+        skipped(test, &format!("{name} is not installed"));
+    }
+    found
+}
+
+/// Python with the packages of `requirements.txt`, as `cargo xtask test` installs it.
+pub(super) fn python(test: &str) -> Option<Command> {
+    let environment = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/python");
+    // Written when all of them are there.
+    if !environment.join("requirements-installed.txt").is_file() {
+        skipped(test, "the Python packages of the tests are not installed");
+        return None;
+    }
+    let mut command = Command::new(environment.join("bin/python"));
+    // Nothing is written beside the scripts, and what is printed is seen at once.
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
+    command.env("PYTHONPATH", script("")).current_dir(script(""));
+    Some(command)
+}
+
+/// Node.
+pub(super) fn node(test: &str) -> Option<Command> {
+    Some(Command::new(program(test, "node")?))
+}
+
+/// The path of a script or page of the interop tests.
+pub(super) fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name)
+}
+
+/// Runs `command` to its end, which must be a success; returns what it printed.
+#[track_caller]
+pub(super) fn succeed(command: &mut Command) -> Ended {
+    // No proxy of whoever runs the test.
+    for variable in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        command.env_remove(variable);
+    }
+    let mut process = Process::spawn(command).unwrap();
+    let code = process.exit_status(VERY_LONG).unwrap_or_else(|error| {
+        panic!("{error}: {command:?}\n{}\n{}", process.stdout(), process.stderr())
+    });
+    let ended = Ended { code: code.code(), stdout: process.stdout(), stderr: process.stderr() };
+    assert_eq!(ended.code, Some(0), "{command:?}\n{}\n{}", ended.stdout, ended.stderr);
+    ended
+}
+
+/// For programs that do a hundred requests and move some hundred MiB on a busy machine.
+pub(super) const VERY_LONG: Duration = Duration::from_secs(90);
