@@ -3,6 +3,6 @@
 mod browser;
 mod curl;
 mod load;
-mod programs;
+pub(crate) mod programs;
 mod scripts;
 mod servers;

@@ -17,5 +17,6 @@ mod interop;
 mod kept_config;
 mod messages;
 mod pooled;
+mod slow_clients;
 mod stopping;
 mod upgrades;

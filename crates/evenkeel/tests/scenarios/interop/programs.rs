@@ -10,7 +10,7 @@ use evenkeel_testkit::{Process, skipped};
 use crate::running::Ended;
 
 /// The path of `name`, also where an ordinary user's search path does not look.
-pub(super) fn program(test: &str, name: &str) -> Option<PathBuf> {
+pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let others = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
     let found = env::split_paths(&path).chain(others).map(|directory| directory.join(name));
