@@ -28,46 +28,69 @@ pub fn is_trailer_name(name: &[u8]) -> bool {
         && !ANYWHERE.iter().any(|known| is_alias(name, known))
 }
 
-const BANNED: [&[u8]; 16] = [
+const BANNED: [&[u8]; 25] = [
     b"age",
-    b"authorization",
+    b"allow",
+    b"alt-svc",
     b"authentication-info",
+    b"authorization",
     b"cache-control",
+    b"client-ip",
     b"cookie",
+    b"early-data",
     b"expires",
     b"location",
     b"origin",
     b"pragma",
     b"range",
+    b"refresh",
     b"retry-after",
     b"set-cookie",
+    b"status",
     b"strict-transport-security",
+    b"true-client-ip",
     b"vary",
     b"warning",
     b"www-authenticate",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
 ];
 
-const BANNED_FAMILIES: [&[u8]; 8] = [
+const BANNED_FAMILIES: [&[u8]; 14] = [
     b"accept-",
     b"access-control-",
     b"content-",
     b"if-",
     b"proxy-",
     b"sec-",
+    b"x-accel-",
+    b"x-evenkeel-",
     b"x-forwarded-",
+    b"x-http-method",
+    b"x-method-override",
+    b"x-original-",
     b"x-real-ip",
+    b"x-rewrite-",
 ];
 
 /// What the proxy knows is never a trailer, in no spelling that a gateway could take for it.
-const ANYWHERE: [&[u8]; 9] = [
+const ANYWHERE: [&[u8]; 17] = [
+    b"accept",
     b"connection",
+    b"date",
     b"expect",
     b"forwarded",
     b"host",
+    b"http2-settings",
+    b"keep-alive",
+    b"max-forwards",
+    b"referer",
     b"te",
     b"trailer",
     b"transfer-encoding",
     b"upgrade",
+    b"user-agent",
+    b"via",
     b"x-request-id",
 ];
 
@@ -95,6 +118,11 @@ mod tests {
             "Connection",
             "Via",
             "Date",
+            "max_forwards",
+            "User.Agent",
+            "X-HTTP-Method-Override",
+            "X-Original-URL",
+            "X_Client_IP",
         ] {
             assert!(!is_trailer_name(name.as_bytes()), "{name}");
         }

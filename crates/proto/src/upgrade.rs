@@ -111,8 +111,9 @@ fn is_websocket(protocol: &[u8]) -> bool {
 
 /// RFC 9110 §7.8: `token [ "/" token ]`, which is written into a field again.
 fn is_protocol(protocol: &[u8]) -> bool {
-    let allowed = |&byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~/".contains(&byte);
-    protocol.iter().all(allowed)
+    let allowed = |&byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_token = |token: &[u8]| !token.is_empty() && token.iter().all(allowed);
+    protocol.splitn(2, |&byte| byte == b'/').all(is_token)
 }
 
 /// RFC 6455 §4.2.1: GET, one key of 16 bytes, version 13.

@@ -9,6 +9,8 @@ pub struct BodyDecoder {
     /// Bytes of chunk extensions and trailers so far, which carry no payload and so need a bound of their own.
     overhead: usize,
     trailers: Vec<u8>,
+    /// How far a read may go beyond what is known to be of this body.
+    ahead_bytes_max: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +74,13 @@ impl BodyDecoder {
             Framing::Chunked => State::Size { size: 0, digits: 0 },
             Framing::UntilClose => State::UntilClose,
         };
-        Self { state, overhead: 0, trailers: Vec::new() }
+        Self { state, overhead: 0, trailers: Vec::new(), ahead_bytes_max: usize::MAX }
+    }
+
+    /// A decoder for the body of a request, behind which other requests may stand already (RFC 9112 §9.3.2). What is read of
+    /// them is copied again for each, so one read must not take in hundreds of kibibytes of them.
+    pub fn for_request(framing: Framing) -> Self {
+        Self { ahead_bytes_max: AHEAD_BYTES_MAX, ..Self::new(framing) }
     }
 
     /// Whether the body is complete.
@@ -91,12 +99,16 @@ impl BodyDecoder {
         if let State::Length(left) = self.state { Some(left) } else { None }
     }
 
-    /// How many bytes may be read without reading into the next message. Chunks do not say.
+    /// How many bytes one read should ask for. A body of known length is not read beyond; chunks do not say where they end, so
+    /// there it is what is left of the chunk, and as much more as does no harm.
     pub fn readable(&self) -> usize {
+        let whole = |left| usize::try_from(left).unwrap_or(usize::MAX);
         match self.state {
-            State::Length(left) => usize::try_from(left).unwrap_or(usize::MAX),
+            State::Length(left) => whole(left),
+            State::UntilClose => usize::MAX,
             State::Done => 0,
-            _ => usize::MAX,
+            State::Chunk(left) => whole(left).saturating_add(self.ahead_bytes_max),
+            _ => self.ahead_bytes_max,
         }
     }
 
@@ -108,6 +120,7 @@ impl BodyDecoder {
         let mut done = Decoded { payload: 0, consumed: 0 };
         while done.consumed < input.len() && !self.is_done() {
             let here = done.consumed;
+            // RFC 9112 §6.2 and §7.1: so many bytes are payload, whatever they look like.
             let payload = match self.state {
                 State::Length(left) | State::Chunk(left) => clamp(left, input.len() - here),
                 State::UntilClose => input.len() - here,
@@ -133,6 +146,7 @@ impl BodyDecoder {
     pub fn end_of_stream(&mut self) -> Result<(), BodyError> {
         match self.state {
             State::Done => Ok(()),
+            // RFC 9112 §6.3 rule 8: here, and only here, the end of the connection ends the message.
             State::UntilClose => {
                 self.state = State::Done;
                 Ok(())
@@ -188,12 +202,14 @@ impl BodyDecoder {
         Ok(())
     }
 
+    /// RFC 9112 §7.1.2: trailers are kept apart from the head; what of them may go on is [`crate::trailer`]'s business.
     fn keep_trailer(&mut self, byte: u8, next: State) -> Result<State, BodyError> {
         self.count_overhead()?;
         self.trailers.push(byte);
         Ok(next)
     }
 
+    /// RFC 9112 §7.1.1: "a recipient ought to limit the total length of chunk extensions".
     fn count_overhead(&mut self) -> Result<(), BodyError> {
         self.overhead += 1;
         if self.overhead > OVERHEAD_BYTES_MAX {
@@ -226,6 +242,9 @@ fn clamp(left: u64, available: usize) -> usize {
 }
 
 const CHUNK_SIZE_DIGITS_MAX: u8 = 16;
+
+/// A few of the chunks that clients send, in one read; and copied once for each request in it, at most 32 KiB each time.
+const AHEAD_BYTES_MAX: usize = 32 * 1024;
 
 /// As hyper has it: far beyond any use, far below what would hurt.
 const OVERHEAD_BYTES_MAX: usize = 16 * 1024;

@@ -1,6 +1,6 @@
 //! Where a body ends (RFC 9112 §6.3). A message whose end could be found in two ways is refused, never interpreted.
 
-use crate::field::{FieldName, Fields, list_elements};
+use crate::field::{FieldName, Fields};
 use crate::head::{RequestHead, ResponseHead, Version};
 use crate::method::Method;
 
@@ -78,15 +78,12 @@ fn is_chunked(fields: &Fields, version: Version) -> Result<bool, FramingError> {
 }
 
 /// RFC 9112 §6.3 rule 5: one number, or the same number again and again.
-fn content_length(fields: &Fields) -> Result<Option<u64>, FramingError> {
+pub(super) fn content_length(fields: &Fields) -> Result<Option<u64>, FramingError> {
     let mut length = None;
     for value in fields.all(FieldName::ContentLength) {
-        let mut elements = list_elements(value).peekable();
-        if elements.peek().is_none() {
-            return Err(FramingError::Ambiguous("an empty Content-Length"));
-        }
-        for element in elements {
-            let number = decimal(element)
+        // Not `list_elements`: `5,` and an empty value are read differently by different peers, so they are no number here.
+        for element in value.split(|&byte| byte == b',') {
+            let number = decimal(element.trim_ascii())
                 .ok_or(FramingError::Ambiguous("a Content-Length that is not a number"))?;
             if length.is_some_and(|length| length != number) {
                 return Err(FramingError::Ambiguous("two different Content-Lengths"));
@@ -99,6 +96,9 @@ fn content_length(fields: &Fields) -> Result<Option<u64>, FramingError> {
 
 /// RFC 9110 §8.6: `1*DIGIT`. No sign, no white space, no prefix, and no number that does not fit.
 fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
     digits.iter().try_fold(0_u64, |number, digit| {
         let digit = digit.checked_sub(b'0').filter(|&digit| digit <= 9)?;
         number.checked_mul(10)?.checked_add(u64::from(digit))

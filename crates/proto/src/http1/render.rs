@@ -4,9 +4,11 @@
 use std::io::Write;
 
 use super::Framing;
+use super::framing::content_length;
 use crate::field::{FieldName, Fields, is_value, list_elements};
 use crate::forward::{ClientFacts, PSEUDONYM, claims_client, end_to_end, max_forwards};
 use crate::head::{RequestHead, ResponseHead, Version};
+use crate::method::Method;
 use crate::trailer::{is_trailer, is_trailer_name, wants_trailers};
 use crate::upgrade::protocols;
 
@@ -47,7 +49,8 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead, onward: &Onward<'_>) 
     put(out, &[head.method_token(), b" ", head.path(), b" HTTP/1.1\r\nHost: ", authority, b"\r\n"]);
     let max_forwards = max_forwards(head);
     for field in end_to_end(&head.fields) {
-        let counted = field.id == FieldName::MaxForwards && max_forwards.is_some();
+        // RFC 9110 §7.6.2: rewritten for OPTIONS, where a value that is no number is as none; free to ignore elsewhere.
+        let counted = field.id == FieldName::MaxForwards && head.method == Method::Options;
         if !counted && (client.trusted || !claims_client(&field)) {
             put(out, &[field.name, b": ", field.value, b"\r\n"]);
         }
@@ -145,7 +148,12 @@ pub fn own_response(out: &mut Vec<u8>, response: &OwnResponse<'_>) {
     put(out, &[b"Date: ", response.date.as_bytes(), b"\r\n"]);
     put(out, &[b"X-Request-ID: ", response.request_id, b"\r\n"]);
     put_framing(out, Framing::Length(response.body.len() as u64));
-    out.extend_from_slice(response.connection.line());
+    out.extend_from_slice(match (response.status, response.connection) {
+        // RFC 9110 §15.5.22: 426 must say what to upgrade to, and §7.8: `Connection` must name that field.
+        (426, Connection::Close) => b"Connection: close, Upgrade\r\nUpgrade: websocket\r\n",
+        (426, _) => b"Connection: Upgrade\r\nUpgrade: websocket\r\n",
+        (_, connection) => connection.line(),
+    });
     out.extend_from_slice(b"\r\n");
     if !response.head_only {
         out.extend_from_slice(response.body);
@@ -250,8 +258,9 @@ fn put_list<'a>(out: &mut Vec<u8>, name: &[u8], elements: impl Iterator<Item = &
 }
 
 fn put_length_of_absent_body(out: &mut Vec<u8>, fields: &Fields) {
-    if let Some(length) = fields.first(FieldName::ContentLength) {
-        put(out, &[b"Content-Length: ", length, b"\r\n"]);
+    // RFC 9110 §8.6: `5, 5` goes on as one number, so that nobody takes it for two.
+    if let Ok(Some(length)) = content_length(fields) {
+        put_framing(out, Framing::Length(length));
     }
 }
 

@@ -66,14 +66,14 @@ impl Decoder<'_> {
     /// RFC 3629 §3 and §10: a character has one encoding, the shortest. Decoders that took a longer one for `.` or `/` served
     /// what nobody was meant to see.
     fn note_octet(&mut self, octet: u8) -> Result<(), PathError> {
-        let overlong = match (self.last, octet) {
+        let overlong = matches!(
+            (self.last, octet),
             (_, 0xc0 | 0xc1)
-            | (0xe0, 0x80..=0x9f)
-            | (0xf0, 0x80..=0x8f)
-            | (0xf8, 0x80..=0x87)
-            | (0xfc, 0x80..=0x83) => true,
-            _ => false,
-        };
+                | (0xe0, 0x80..=0x9f)
+                | (0xf0, 0x80..=0x8f)
+                | (0xf8, 0x80..=0x87)
+                | (0xfc, 0x80..=0x83)
+        );
         self.last = octet;
         if overlong { self.rules.overlong_utf8.check("overlong UTF-8") } else { Ok(()) }
     }

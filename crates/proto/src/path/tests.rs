@@ -272,6 +272,29 @@ fn path_of(normal: &[u8]) -> &[u8] {
     normal.split(|&byte| byte == b'?').next().unwrap_or_default()
 }
 
+#[test]
+fn whatever_stands_out_is_seen_wherever_it_stands() {
+    for length in 2..60 {
+        for position in 1..length {
+            let at = |piece: &str| {
+                let mut path = format!("/{}", "a".repeat(length));
+                path.insert_str(position, piece);
+                path.into_bytes()
+            };
+            assert!(normal(&at("%2f"), &strict()).is_err(), "{length} {position}");
+            assert!(normal(&at("\\"), &strict()).is_err(), "{length} {position}");
+            assert!(normal(&at("/..;"), &strict()).is_err(), "{length} {position}");
+            assert_eq!(normal(&at("%61"), &strict()), Ok(at("a")), "{length} {position}");
+            assert_eq!(normal(&at("/./"), &strict()), Ok(at("/")), "{length} {position}");
+            let merge = PathRules { empty_segments: EmptySegments::Merge, ..strict() };
+            assert_eq!(
+                normal(&at("//"), &merge).map(|path| path.len()),
+                Ok(length + 1 + usize::from(position > 1))
+            );
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 

@@ -36,7 +36,7 @@ fn passed_on(fields_text: &str) -> Vec<String> {
 
 #[test]
 fn an_offer_needs_both_fields_and_a_protocol_that_may_go_on() {
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 10] = [
         ("Connection: upgrade\r\nUpgrade: chat\r\n", &["chat"]),
         (
             "Connection: keep-alive, UPGRADE\r\nUpgrade: a/1, b\r\nUpgrade: c\r\n",
@@ -48,6 +48,7 @@ fn an_offer_needs_both_fields_and_a_protocol_that_may_go_on() {
         ("Connection: upgrade, http2-settings\r\nUpgrade: h2c\r\n", &[]),
         ("Connection: upgrade\r\nUpgrade: H2C, HTTP/2.0, TLS/1.3, chat\r\n", &["chat"]),
         ("Connection: upgrade\r\nUpgrade: no good\r\n", &[]),
+        ("Connection: upgrade\r\nUpgrade: /, a/, /b, a/b/c, h2, h3, h2c/1, tls\r\n", &[]),
         (WEBSOCKET, &["websocket"]),
     ];
     for (text, protocols) in cases {
@@ -87,6 +88,29 @@ fn a_handshake_that_no_endpoint_may_accept_is_refused() {
     for (text, error) in broken {
         assert_eq!(offered(&request(&text), Framing::Empty), Err(error), "{text}");
     }
+}
+
+#[test]
+fn a_websocket_begins_with_get_and_nothing_else() {
+    for method in ["POST", "HEAD", "get"] {
+        let text = format!("{method} / HTTP/1.1\r\nHost: a\r\n{WEBSOCKET}\r\n");
+        let parsed = parse_request(&mut fields(text.as_bytes()), text.len(), LIMITS);
+        let (head, _) = parsed.unwrap().unwrap();
+        assert!(
+            matches!(offered(&head, Framing::Empty), Err(UpgradeError::Malformed(_))),
+            "{method}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_of_http_1_0_switches_nothing() {
+    let head = request(WEBSOCKET);
+    let offer = offered(&head, Framing::Empty).unwrap().unwrap();
+    let good = answer(&format!("Connection: upgrade\r\nUpgrade: websocket\r\n{PROOF}"));
+    assert!(accepted(&offer, &head, &good).is_ok());
+    let old = ResponseHead { version: Version::Http10, ..good };
+    assert!(accepted(&offer, &head, &old).is_err());
 }
 
 #[test]

@@ -41,7 +41,15 @@ fn chunks_come_out_joined_whatever_the_segmentation() {
 
 #[test]
 fn chunks_that_neighbours_would_read_differently_are_refused() {
-    let refused: [&[u8]; 16] = [
+    let refused: [&[u8]; 24] = [
+        b"5\x0b\r\n",
+        b"5\0\r\n",
+        b"5;a\rb\r\n",
+        b"5;\0\r\n",
+        b"5\r\r\nhello",
+        b"5\r\nhello\r\n\r\n",
+        b"0\r\nX: 1\rY: 2\r\n",
+        b"g\r\n",
         b"5\nhello\r\n",
         b"5\r\nhello\n",
         b"5\r\nhelloX",
@@ -69,6 +77,20 @@ fn chunks_that_neighbours_would_read_differently_are_refused() {
             );
         }
     }
+}
+
+#[test]
+fn a_chunked_request_is_not_read_far_into_the_requests_behind_it() {
+    let mut request = BodyDecoder::for_request(Framing::Chunked);
+    assert_eq!(request.readable(), AHEAD_BYTES_MAX);
+    request.decode(&mut b"100000\r\nabc".to_vec()).unwrap();
+    assert_eq!(request.readable(), 0x10_0000 - 3 + AHEAD_BYTES_MAX);
+    let mut huge = BodyDecoder::for_request(Framing::Chunked);
+    huge.decode(&mut b"ffffffffffffffff\r\n".to_vec()).unwrap();
+    assert_eq!(huge.readable(), usize::MAX);
+    assert_eq!(BodyDecoder::for_request(Framing::Length(7)).readable(), 7);
+    // An answer has nothing behind it, and a large one is read at once.
+    assert_eq!(BodyDecoder::new(Framing::Chunked).readable(), usize::MAX);
 }
 
 #[test]

@@ -40,6 +40,16 @@ fn requests_whose_end_is_uncertain_are_refused() {
         "Content-Length: 5, 6\r\n",
         "Content-Length:\r\n",
         "Content-Length: ,\r\n",
+        "Content-Length: 5,\r\n",
+        "Content-Length: ,5\r\n",
+        "Content-Length: 5,,5\r\n",
+        "Content-Length: 5\r\nContent-Length:\r\n",
+        "Content-Length: 5.0\r\n",
+        "Content-Length: 5;a\r\n",
+        "Content-Length: \"5\"\r\n",
+        "Content-Length: 0b1\r\n",
+        "Content-Length: 1_0\r\n",
+        "Content-Length: 5\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
         "Content-Length: +5\r\n",
         "Content-Length: -5\r\n",
         "Content-Length: 0x5\r\n",
@@ -54,6 +64,24 @@ fn requests_whose_end_is_uncertain_are_refused() {
         of_request("1.0", "Transfer-Encoding: chunked\r\n"),
         Err(FramingError::Ambiguous(_))
     ));
+}
+
+#[test]
+fn codings_of_an_answer_that_hide_its_end_are_refused() {
+    for coding in ["gzip, chunked", "chunked, chunked", "xchunked", ",chunked", "\"chunked\""] {
+        let lines = format!("Transfer-Encoding: {coding}\r\n");
+        assert!(of_response(Method::Get, 200, &lines).is_err(), "{coding}");
+    }
+    for lines in [
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: 5,\r\n",
+        "Content-Length:\r\n",
+    ] {
+        assert!(of_response(Method::Get, 200, lines).is_err(), "{lines}");
+        // Also where there is no body: whoever stands behind us may believe the fields.
+        assert!(of_response(Method::Head, 200, lines).is_err(), "{lines}");
+    }
 }
 
 #[test]

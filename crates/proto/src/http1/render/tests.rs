@@ -1,7 +1,9 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::field::UnusualNames;
 use crate::forward::expects_continue;
-use crate::http1::{ParseLimits, parse_request, parse_response};
+use crate::http1::{ParseLimits, parse_request, parse_response, request_framing, response_framing};
 use crate::upgrade::offered;
 
 const LIMITS: ParseLimits = ParseLimits { fields: 20, target_bytes: 64, names: UnusualNames::Drop };
@@ -182,4 +184,139 @@ fn a_switch_names_its_protocol_and_has_no_framing() {
         "HTTP/1.1 101 Switching\r\nX-B: 2\r\nX-Request-ID: id\r\nVia: 1.1 evenkeel\r\n\
          Connection: Upgrade\r\nUpgrade: CHAT\r\n\r\n"
     );
+}
+
+#[test]
+fn max_forwards_that_is_no_number_is_as_none() {
+    for value in ["x", "+1", "-1", "", "1.0"] {
+        let text = format!("OPTIONS / HTTP/1.1\r\nHost: h\r\nMax-Forwards: {value}\r\n\r\n");
+        assert!(!forwarded(&text, false, Framing::Empty).contains("Max-Forwards"), "{value}");
+    }
+}
+
+#[test]
+fn an_answer_that_asks_for_an_upgrade_says_to_what() {
+    for (connection, line) in [
+        (Connection::Close, "Connection: close, Upgrade\r\nUpgrade: websocket\r\n"),
+        (Connection::Implied, "Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+    ] {
+        let mut out = Vec::new();
+        let fields = &[("Sec-WebSocket-Version", "13")];
+        let (media_type, body) = ("", &b""[..]);
+        let response = OwnResponse {
+            status: 426,
+            request_id: b"id",
+            date: DATE,
+            fields,
+            media_type,
+            body,
+            connection,
+            head_only: false,
+        };
+        own_response(&mut out, &response);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("Sec-WebSocket-Version: 13\r\n") && text.contains(line), "{text}");
+    }
+}
+
+#[test]
+fn equal_lengths_of_a_body_that_is_not_sent_go_on_as_one() {
+    let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\nContent-Length: 05\r\n\r\n";
+    let out = answered(ok, Framing::Empty, Connection::Implied);
+    assert_eq!(out.matches("Content-Length: 5\r\n").count(), 1, "{out}");
+    assert_eq!(out.matches("Content-Length").count(), 1, "{out}");
+}
+
+#[test]
+fn the_time_that_an_endpoint_tells_is_kept_and_cannot_be_taken_away() {
+    let theirs =
+        "HTTP/1.1 200 OK\r\nConnection: date\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
+    let out = answered(theirs, Framing::Length(0), Connection::Implied);
+    assert!(
+        out.contains("Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n") && !out.contains(DATE),
+        "{out}"
+    );
+}
+
+fn parsed(bytes: &[u8]) -> RequestHead {
+    let mut fields = Fields { buffer: bytes.to_vec(), ..Fields::default() };
+    parse_request(&mut fields, bytes.len(), LIMITS).unwrap().unwrap().0
+}
+
+fn parsed_response(bytes: &[u8]) -> ResponseHead {
+    let mut fields = Fields { buffer: bytes.to_vec(), ..Fields::default() };
+    parse_response(&mut fields, bytes.len(), LIMITS).unwrap().unwrap().0
+}
+
+fn end_to_end_of(fields: &Fields) -> Vec<(Vec<u8>, Vec<u8>)> {
+    end_to_end(fields).map(|field| (field.name.to_vec(), field.value.to_vec())).collect()
+}
+
+/// Lines of a head, hop-by-hop ones and those of a proxy among them.
+fn lines() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(vec![
+        "Connection: x-a, keep-alive\r\n",
+        "Connection: close\r\n",
+        "TE: trailers\r\n",
+        "Trailer: x-a\r\n",
+        "Keep-Alive: 5\r\n",
+        "Accept: */*\r\n",
+        "User-Agent: u\r\n",
+        "Cookie: c\r\n",
+        "Via: 1.0 a\r\n",
+        "X-Forwarded-For: 1.1.1.1\r\n",
+        "x-a: 1\r\n",
+        "Upgrade: chat\r\n",
+        "Connection: upgrade\r\n",
+        "Date: d\r\n",
+        "Referer: r\r\n",
+        "x-empty:\r\n",
+    ]);
+    let any = ("x-[a-z0-9-]{0,8}", "[!-~]([ -~]{0,10}[!-~])?")
+        .prop_map(|(name, value)| format!("{name}:{value}\r\n"));
+    prop::collection::vec(prop_oneof![known.prop_map(str::to_owned), any], 0..10)
+        .prop_map(|lines| lines.concat())
+}
+
+const BODIES: [&str; 3] = ["", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"];
+
+proptest! {
+    #[test]
+    fn a_request_that_goes_on_says_the_same_end_to_end(
+        lines in lines(), method in prop::sample::select(vec!["GET", "POST", "OPTIONS", "PURGE"]), body in 0..BODIES.len(),
+    ) {
+        let text = format!("{method} /a?b HTTP/1.1\r\nHost: h:1\r\n{lines}{}\r\n", BODIES[body]);
+        let before = parsed(text.as_bytes());
+        let framing = request_framing(&before).unwrap();
+        let out = forwarded(&text, true, framing);
+        let after = parsed(out.as_bytes());
+        prop_assert_eq!(after.method_token(), before.method_token());
+        prop_assert_eq!((after.path(), after.authority()), (before.path(), before.authority()));
+        prop_assert_eq!(request_framing(&after), Ok(framing));
+        prop_assert_eq!(after.fields.all(FieldName::Host).count(), 1);
+        let mut expected = end_to_end_of(&before.fields);
+        expected.push((b"Via".to_vec(), b"1.1 evenkeel".to_vec()));
+        prop_assert_eq!(end_to_end_of(&after.fields), expected);
+        prop_assert_eq!(offered(&after, framing), offered(&before, framing));
+    }
+
+    #[test]
+    fn an_answer_that_goes_on_says_the_same_end_to_end(lines in lines(), body in 0..BODIES.len()) {
+        let text = format!("HTTP/1.1 200 Fine\r\n{lines}{}\r\n", BODIES[body]);
+        let before = parsed_response(text.as_bytes());
+        let framing = match response_framing(&before, Method::Get).unwrap() {
+            Framing::UntilClose => Framing::Chunked,
+            known => known,
+        };
+        let out = answered(&text, framing, Connection::Implied);
+        let after = parsed_response(out.as_bytes());
+        prop_assert_eq!((after.status, after.reason()), (before.status, before.reason()));
+        prop_assert_eq!(response_framing(&after, Method::Get), Ok(framing));
+        let mut expected = end_to_end_of(&before.fields);
+        if !before.fields.contains(FieldName::Date) {
+            expected.push((b"Date".to_vec(), DATE.into()));
+        }
+        expected.push((b"Via".to_vec(), b"1.1 evenkeel".to_vec()));
+        prop_assert_eq!(end_to_end_of(&after.fields), expected);
+    }
 }
