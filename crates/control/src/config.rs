@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! file ─► toml ─► decode ─┐
-//!                         ├─► draft ─► check ─► Config ─► write ─► file
+//!                         ├─► draft ─► files ─► check ─► Config ─► write ─► file
 //! words ──► serve_line ───┘
 //! ```
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use toml::de::DeTable;
@@ -17,6 +17,7 @@ mod check;
 mod decode;
 mod diagnostic;
 mod draft;
+mod files;
 mod model;
 mod report;
 mod section;
@@ -24,17 +25,22 @@ pub mod serve_line;
 mod suggest;
 mod syntax;
 mod units;
+mod words;
 mod write;
 
 use diagnostic::Sink;
 use draft::Draft;
+use files::NoFiles;
 
 pub use diagnostic::{Code, Diagnostic, Severity, Span};
+pub use files::{Files, Folder};
 pub use model::{
-    AdminBind, ClusterConfig, Config, EndpointConfig, ListenerConfig, LogLevel, WorkerCount,
+    AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig,
+    ListenerConfig, LogLevel, PageConfig, WorkerCount,
 };
 pub use report::{Report, Source};
 pub use serve_line::ServeOptions;
+pub use words::ACCESS_FORMATS;
 pub use write::to_toml;
 
 /// A config that can be used, and what is odd about it.
@@ -47,7 +53,7 @@ pub struct Loaded {
 }
 
 impl Config {
-    /// Reads and checks a file.
+    /// Reads and checks a file, and the pages that it names.
     ///
     /// # Errors
     ///
@@ -62,18 +68,28 @@ impl Config {
             let valid = error.utf8_error().valid_up_to();
             unusable(not_text(&name, &error.as_bytes()[..valid]))
         })?;
-        Self::parse(&name, &text)
+        Self::parse_with(&name, &text, &Folder::of(path))
     }
 
-    /// Reads and checks `text`, which messages call `name`.
+    /// Reads and checks `text`, which messages call `name`. It looks at no file: pages that the text names are mistakes.
     ///
     /// # Errors
     ///
     /// Everything that is wrong with it.
     pub fn parse(name: &str, text: &str) -> Result<Loaded, Report> {
+        Self::parse_with(name, text, &NoFiles)
+    }
+
+    /// The same with `files` to look at: pages are read, and files to write must be possible.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, and with what it names.
+    pub fn parse_with(name: &str, text: &str, files: &dyn Files) -> Result<Loaded, Report> {
         let sink = Sink::default();
         let (file, syntax_errors) = DeTable::parse_recoverable(text);
-        let draft = decode::decode(&file, &sink);
+        let mut draft = decode::decode(&file, &sink);
+        files::look(&mut draft, files, &sink);
         let source = Source { name: name.to_owned(), text: text.to_owned() };
         if syntax_errors.is_empty() {
             return finish(draft, sink, source);
@@ -96,13 +112,8 @@ fn finish(draft: Draft, sink: Sink, source: Source) -> Result<Loaded, Report> {
 
 /// The bytes of a file, if they are not too many.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    // Not a look at its size and then a read: pipes such as `<(…)` may be configs too, and have none.
-    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
+    // Pipes such as `<(…)` may be configs too.
+    files::read_at_most(File::open(path)?, FILE_BYTES_MAX)
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Diagnostic {

@@ -8,10 +8,12 @@ use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::binder::{BindError, Binder};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_proto::field::UnusualNames;
+use evenkeel_proto::path::PathRules;
 
 use crate::conductor;
 use crate::config::{
-    AdminBind, ClusterConfig, Config, EndpointConfig, ListenerConfig, WorkerCount,
+    AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig, WorkerCount,
 };
 
 /// Listeners as (name, cluster), clusters as (name, endpoints); everything else is as plain as can be, without checks.
@@ -23,6 +25,9 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         trusted_proxies: Vec::new(),
         timeouts: DownstreamTimeouts::default(),
         limits: DownstreamLimits::default(),
+        paths: PathRules::default(),
+        header_names: UnusualNames::default(),
+        errors: ErrorsConfig::default(),
     });
     let clusters = clusters.iter().map(|(name, endpoints)| ClusterConfig {
         name: (*name).to_owned(),
@@ -39,6 +44,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         clusters: clusters.collect(),
         admin: AdminBind::Off,
         log_level: Default::default(),
+        access: None,
     }
 }
 

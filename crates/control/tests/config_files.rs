@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use evenkeel_control::config::Config;
+use evenkeel_control::config::{Config, Folder};
 
 #[test]
 fn every_mistake_is_explained_as_in_the_file_beside_it() {
@@ -27,7 +27,9 @@ fn every_mistake_is_explained_as_in_the_file_beside_it() {
 /// What a run over this file alone prints; names of files without folders, so that it is the same everywhere.
 fn said_about(case: &Path) -> String {
     let name = case.file_name().unwrap().to_string_lossy();
-    match Config::parse(&name, &fs::read_to_string(case).unwrap()) {
+    let text = fs::read_to_string(case).unwrap();
+    // Relative, so that messages have no folder of this machine.
+    match Config::parse_with(&name, &text, &Folder::new("tests/config")) {
         Ok(loaded) if loaded.warnings.is_empty() => "Nothing.\n".to_owned(),
         Ok(loaded) => loaded.warnings.to_string(),
         Err(report) => report.to_string(),

@@ -6,13 +6,11 @@ use std::sync::Arc;
 
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::Life;
+use evenkeel_plan::errors::ErrorAnswers;
 use evenkeel_plan::listener::TrustedProxies;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
-use evenkeel_proto::field::UnusualNames;
-use evenkeel_proto::path::PathRules;
-
-use crate::config::{ClusterConfig, Config, EndpointConfig, ListenerConfig};
+use crate::config::{ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig};
 
 /// A listener's `to` names no cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +52,7 @@ pub(crate) fn build(
         generation: 0,
         listeners: listeners.collect::<Result<_, _>>()?,
         clusters: clusters.collect(),
-        access: None,
+        access: config.access.as_ref().map(|access| access.log),
     })
 }
 
@@ -101,12 +99,17 @@ fn build_listener(
         trusted_proxies: TrustedProxies::new(listener.trusted_proxies.clone()),
         timeouts: listener.timeouts,
         limits: listener.limits,
-        paths: PathRules::default(),
-        header_names: UnusualNames::default(),
-        errors: Arc::default(),
+        paths: listener.paths,
+        header_names: listener.header_names,
+        errors: Arc::new(answers(&listener.errors)),
         counters: old
             .map_or_else(|| Arc::new(Sharded::new(workers)), |old| Arc::clone(&old.counters)),
     })
+}
+
+fn answers(errors: &ErrorsConfig) -> ErrorAnswers {
+    let pages = errors.pages.iter().map(|page| page.page.clone());
+    ErrorAnswers { reason_header: errors.reason_header, pages: pages.collect() }
 }
 
 /// Whether workers may go on with the old one, and so with what they remember for it between picks.
@@ -123,6 +126,8 @@ fn is_same_cluster(old: &Cluster, new: &Cluster) -> bool {
 fn is_same_listener(old: &Listener, new: &Listener) -> bool {
     (&old.binds, old.to, &old.trusted_proxies) == (&new.binds, new.to, &new.trusted_proxies)
         && (old.timeouts, old.limits) == (new.timeouts, new.limits)
+        && (old.paths, old.header_names) == (new.paths, new.header_names)
+        && old.errors == new.errors
 }
 
 #[cfg(test)]

@@ -5,17 +5,20 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::diagnostic::{Sink, Span};
-use super::draft::Draft;
+use super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
+use super::draft::{AccessDraft, Draft};
 use super::model::{AdminBind, LogLevel, WorkerCount};
 use super::section::Section;
 use super::{address, units};
 
+mod access;
 mod balance;
 mod cluster;
 mod endpoint;
+mod errors;
 mod health;
 mod listener;
+mod paths;
 
 pub(super) use health::{METHOD_DEFAULT, STATUS_DEFAULT, http_check};
 pub(super) use listener::{PROTOCOLS, PROTOCOLS_LATER};
@@ -24,6 +27,7 @@ pub(super) use listener::{PROTOCOLS, PROTOCOLS_LATER};
 pub(super) fn decode<'a>(file: &'a Spanned<DeTable<'a>>, sink: &'a Sink) -> Draft {
     let mut root = Section::file(file, sink);
     let (admin, admin_span) = root.table("admin", admin).unwrap_or((ADMIN_DEFAULT, None));
+    let (log_level, access) = root.table("log", log).unwrap_or_default();
     let draft = Draft {
         workers: workers(&mut root),
         drain: drain(&mut root),
@@ -31,7 +35,8 @@ pub(super) fn decode<'a>(file: &'a Spanned<DeTable<'a>>, sink: &'a Sink) -> Draf
         clusters: root.named("cluster", cluster::read),
         admin,
         admin_span,
-        log_level: root.table("log", log_level).unwrap_or_default(),
+        log_level,
+        access,
     };
     root.finish();
     draft
@@ -65,11 +70,28 @@ fn admin(section: &mut Section<'_>) -> (AdminBind, Option<Span>) {
     (bind.unwrap_or(ADMIN_DEFAULT), Some(field.span()))
 }
 
+fn log(section: &mut Section<'_>) -> (LogLevel, Option<AccessDraft>) {
+    (log_level(section), access::read(section.optional("access")))
+}
+
 fn log_level(section: &mut Section<'_>) -> LogLevel {
     let word = section
         .optional("level")
         .and_then(|field| field.word(&LogLevel::ALL.map(LogLevel::name), &[]));
     LogLevel::ALL.into_iter().find(|level| Some(level.name()) == word).unwrap_or_default()
+}
+
+/// The path of a file; whether there is one is not asked here.
+fn file_path(text: &str) -> Result<String, Diagnostic> {
+    let problem = match text {
+        "" => "is empty",
+        _ if text.contains('\0') => "has a zero byte",
+        _ if text.ends_with('/') => "names a directory",
+        _ => return Ok(text.to_owned()),
+    };
+    Err(Diagnostic::new(Code::BadFilePath, format!("{} cannot be a file", quoted(text)))
+        .label(problem)
+        .help("write the path of a file"))
 }
 
 /// How long running exchanges may take to finish at a stop, unless the config says otherwise: as long as the usual

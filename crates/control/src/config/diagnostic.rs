@@ -81,6 +81,10 @@ pub enum Code {
     BadRequestPart = 205,
     /// Not a status, nor a range of them.
     BadStatus = 206,
+    /// A page whose file name does not say what kind it is.
+    UnknownExtension = 207,
+    /// A path that cannot be one of a file.
+    BadFilePath = 208,
     /// Nothing to listen on.
     NoListener = 301,
     /// A cluster of nothing.
@@ -95,6 +99,16 @@ pub enum Code {
     DuplicateBind = 306,
     /// A cluster and a listener with endpoints of its own share a name.
     NameCollision = 307,
+    /// A page of errors that does not exist.
+    PageAbsent = 401,
+    /// A page of errors that cannot be read.
+    PageUnreadable = 402,
+    /// A page of errors that is too large.
+    PageTooLarge = 403,
+    /// A page of errors that is not text in UTF-8.
+    PageNotText = 404,
+    /// A file for a log where none can be.
+    LogPlace = 405,
     /// Checks overlap.
     IntervalBelowTimeout = 901,
     /// A cluster that nothing uses.
@@ -132,6 +146,15 @@ impl Diagnostic {
     pub(super) fn help(mut self, help: impl Into<Box<str>>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// Says that the value can also be switched off.
+    pub(super) fn or_off(self) -> Self {
+        let help = match &self.help {
+            Some(help) => format!("{help}; \"off\" for no bound"),
+            None => "\"off\" for no bound".to_owned(),
+        };
+        self.help(help)
     }
 
     /// Points to another place as well.

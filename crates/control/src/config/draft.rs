@@ -1,18 +1,23 @@
 //! A config that is decoded but not yet checked as a whole. It keeps the places of what the checks may have to point to.
 //! `decode` makes it from a file, `serve_line` from a command line, `check` judges it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_proto::field::UnusualNames;
+use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
 use toml::Spanned;
 
 use super::diagnostic::Span;
 use super::model::{
-    AdminBind, ClusterConfig, Config, EndpointConfig, ListenerConfig, LogLevel, WorkerCount,
+    AccessConfig, AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig,
+    LogLevel, PageConfig, WorkerCount,
 };
 
 /// See [`Config`].
@@ -26,6 +31,15 @@ pub(super) struct Draft {
     /// Where `admin` is written, if it is.
     pub(super) admin_span: Option<Span>,
     pub(super) log_level: LogLevel,
+    pub(super) access: Option<AccessDraft>,
+}
+
+/// See [`AccessConfig`].
+#[derive(Debug, Default)]
+pub(super) struct AccessDraft {
+    pub(super) config: AccessConfig,
+    /// Where its path is written, if it is.
+    pub(super) path_span: Option<Span>,
 }
 
 /// See [`ListenerConfig`].
@@ -37,6 +51,26 @@ pub(super) struct ListenerDraft {
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) timeouts: DownstreamTimeouts,
     pub(super) limits: DownstreamLimits,
+    pub(super) paths: PathRules,
+    pub(super) header_names: UnusualNames,
+    pub(super) errors: ErrorsDraft,
+}
+
+/// See [`ErrorsConfig`].
+#[derive(Debug, Default)]
+pub(super) struct ErrorsDraft {
+    pub(super) reason_header: bool,
+    pub(super) pages: Vec<PageDraft>,
+}
+
+/// See [`PageConfig`].
+#[derive(Debug)]
+pub(super) struct PageDraft {
+    pub(super) statuses: RangeInclusive<u16>,
+    pub(super) file: Spanned<String>,
+    pub(super) media_type: &'static str,
+    /// Empty until `files` has read it.
+    pub(super) template: String,
 }
 
 /// Where a listener sends to.
@@ -89,6 +123,7 @@ impl Draft {
             clusters,
             admin: self.admin,
             log_level: self.log_level,
+            access: self.access.map(|access| access.config),
         }
     }
 }
@@ -107,8 +142,26 @@ impl ListenerDraft {
             trusted_proxies: self.trusted_proxies,
             timeouts: self.timeouts,
             limits: self.limits,
+            paths: self.paths,
+            header_names: self.header_names,
+            errors: self.errors.finish(),
         };
         (listener, own)
+    }
+}
+
+impl ErrorsDraft {
+    fn finish(self) -> ErrorsConfig {
+        let finish = |page: PageDraft| PageConfig {
+            file: page.file.into_inner(),
+            page: ErrorPage {
+                statuses: page.statuses,
+                media_type: page.media_type.into(),
+                template: page.template.into(),
+            },
+        };
+        let pages = self.pages.into_iter().map(finish).collect();
+        ErrorsConfig { reason_header: self.reason_header, pages }
     }
 }
 

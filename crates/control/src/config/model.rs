@@ -3,12 +3,17 @@
 //! Names are still names here: nothing is resolved, bound or opened.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_proto::field::UnusualNames;
+use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
 
 /// A checked config: every reference leads somewhere, every value is in its bounds.
@@ -26,6 +31,8 @@ pub struct Config {
     pub admin: AdminBind,
     /// How much is logged.
     pub log_level: LogLevel,
+    /// What is written down about each exchange, and where; `None` for nothing.
+    pub access: Option<AccessConfig>,
 }
 
 /// How many workers to run.
@@ -87,6 +94,33 @@ impl LogLevel {
     }
 }
 
+/// The access log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessConfig {
+    /// Its form, and what is in it.
+    pub log: AccessLog,
+    /// Where it goes.
+    pub path: AccessPath,
+}
+
+impl Default for AccessConfig {
+    /// What `access = true` means.
+    fn default() -> Self {
+        let log = AccessLog { format: AccessFormat::default(), keep: Kept::default() };
+        Self { log, path: AccessPath::default() }
+    }
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AccessPath {
+    /// `-`
+    #[default]
+    Stdout,
+    /// Is appended to; a relative path starts at the working directory.
+    File(PathBuf),
+}
+
 /// An address to accept on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerConfig {
@@ -102,6 +136,30 @@ pub struct ListenerConfig {
     pub timeouts: DownstreamTimeouts,
     /// How much a client may send.
     pub limits: DownstreamLimits,
+    /// What may stand in a request's path.
+    pub paths: PathRules,
+    /// What becomes of fields with unusual names.
+    pub header_names: UnusualNames,
+    /// How the errors that we make ourselves are answered.
+    pub errors: ErrorsConfig,
+}
+
+/// How errors are answered: what [`evenkeel_plan::errors::ErrorAnswers`] is made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ErrorsConfig {
+    /// Whether the reason's name is told in a field.
+    pub reason_header: bool,
+    /// The most specific first.
+    pub pages: Vec<PageConfig>,
+}
+
+/// A page for some statuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageConfig {
+    /// The file as it is written; a relative path starts at the folder of the config.
+    pub file: String,
+    /// What was read from it when the config was loaded.
+    pub page: ErrorPage,
 }
 
 /// A named set of endpoints.

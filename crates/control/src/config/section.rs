@@ -81,14 +81,22 @@ impl<'a> Section<'a> {
         default: Duration,
     ) -> Option<Duration> {
         let Some(field) = self.optional(key) else { return Some(default) };
-        let not_zero = |text: &str| match units::parse_duration(text)? {
-            Duration::ZERO => {
-                Err(Diagnostic::new(Code::OutOfBounds, format!("{} is too short", quoted(text)))
-                    .label("wants at least 1ms"))
-            }
-            duration => Ok(duration),
-        };
-        field.parsed("a duration in quotes", not_zero)
+        field.parsed("a duration in quotes", parse_wait)
+    }
+
+    /// What `parse` makes of the value, which messages call `noun`; `None` where it is switched off, as it is by default.
+    pub(super) fn unless_off<T>(
+        &mut self,
+        key: &'static str,
+        noun: &str,
+        parse: impl FnOnce(&str) -> Result<T, Diagnostic>,
+    ) -> Option<T> {
+        let field = self.optional(key)?;
+        let value = field.parsed(&format!("{noun}, or \"off\""), |text| match text {
+            "off" => Ok(None),
+            _ => parse(text).map(Some).map_err(Diagnostic::or_off),
+        });
+        value.flatten()
     }
 
     /// A whole number within `bounds`.
@@ -162,6 +170,17 @@ impl<'a> Section<'a> {
             (None, Some(_)) => problem,
             (None, None) => problem.help(format!("known here: {}", self.asked.join(", "))),
         }
+    }
+}
+
+/// A duration; more than nothing.
+pub(super) fn parse_wait(text: &str) -> Result<Duration, Diagnostic> {
+    match units::parse_duration(text)? {
+        Duration::ZERO => {
+            Err(Diagnostic::new(Code::OutOfBounds, format!("{} is too short", quoted(text)))
+                .label("wants at least 1ms"))
+        }
+        duration => Ok(duration),
     }
 }
 

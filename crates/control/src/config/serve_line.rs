@@ -2,17 +2,22 @@
 //!
 //! Mistakes are shown as in a file: the line again, and a caret under each.
 
+use evenkeel_plan::access::{AccessFormat, AccessLog};
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::limits::WEIGHT_MAX;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_proto::field::UnusualNames;
+use evenkeel_proto::path::PathRules;
 use toml::Spanned;
 
 use super::decode::{DRAIN_DEFAULT, PROTOCOLS, PROTOCOLS_LATER, WORKERS_MAX, http_check};
 use super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
-use super::draft::{ClusterDraft, Draft, EndpointsDraft, ListenerDraft, Target};
-use super::model::{AdminBind, EndpointConfig, LogLevel, WorkerCount};
+use super::draft::{
+    AccessDraft, ClusterDraft, Draft, EndpointsDraft, ErrorsDraft, ListenerDraft, Target,
+};
+use super::model::{AccessConfig, AccessPath, AdminBind, EndpointConfig, LogLevel, WorkerCount};
 use super::report::{Report, Source};
 use super::{Loaded, address, finish};
 
@@ -27,6 +32,8 @@ pub struct ServeOptions {
     pub admin: Option<String>,
     /// How many workers to run.
     pub workers: WorkerCount,
+    /// `--access-log`: the form in which each exchange is written to the standard output; without it none is.
+    pub access_log: Option<AccessFormat>,
 }
 
 /// Makes a config of LISTEN (`8080`, `127.0.0.1:8080`, `http:8080`) and ENDPOINTs (`9001`, `app:80`, `9002*3`, `!9003`).
@@ -57,13 +64,22 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
             trusted_proxies: Vec::new(),
             timeouts: DownstreamTimeouts::default(),
             limits: DownstreamLimits::default(),
+            paths: PathRules::default(),
+            header_names: UnusualNames::default(),
+            errors: ErrorsDraft::default(),
         }],
         clusters: Vec::new(),
         admin: line.admin(options, &sink),
         admin_span: Some(line.span.clone()),
         log_level: LogLevel::default(),
+        access: options.access_log.map(access_log),
     };
     finish(draft, sink, Source { name: "the command line".to_owned(), text: line.text })
+}
+
+fn access_log(format: AccessFormat) -> AccessDraft {
+    let log = AccessLog { format, keep: Default::default() };
+    AccessDraft { config: AccessConfig { log, path: AccessPath::Stdout }, path_span: None }
 }
 
 /// The command line as it was typed, word by word.

@@ -43,22 +43,47 @@ const FOREIGN: &[(&[&str], &[&str])] = &[
     (&["algo", "algorithm", "policy", "lb_policy", "strategy"], &["balance"]),
     (&["check", "health_check", "health_checks", "healthcheck", "option_httpchk"], &["health"]),
     (&["uri", "url"], &["path"]),
+    (&["error_page", "error_pages", "errorfile", "errorfiles"], &["pages", "errors"]),
+    (&["access_log", "log_requests"], &["access", "log"]),
+    (&["client_max_body_size", "max_body_size", "body_bytes", "max_body"], &["body", "limits"]),
+    (&["merge_slashes"], &["empty_segments", "paths"]),
+    (&["normalize_path", "path_normalization"], &["paths"]),
+    (&["underscores_in_headers", "headers_with_underscores_action"], &["header_names"]),
+    (&["proxy_timeout", "timeout_tunnel"], &["tunnel"]),
     (&["threads", "worker_processes", "nbthread"], &["workers"]),
 ];
 
 /// Keys that people put one table too deep, or into the wrong one.
 const HOMES: &[(&[&str], &str)] = &[
     (&["workers", "drain"], "at the top of the file, before the first `[…]`"),
-    (&["bind", "to", "protocol", "trusted_proxies"], "in a `[listener.NAME]`"),
+    (
+        &["bind", "to", "protocol", "trusted_proxies", "paths", "header_names", "errors"],
+        "in a `[listener.NAME]`",
+    ),
     (&["endpoints", "pool"], "in a `[cluster.NAME]`"),
     (&["balance", "health"], "in a `[cluster.NAME]`, or in a listener that lists endpoints"),
-    (&["header", "body", "keep_alive", "write"], "in the `timeouts` of a listener"),
-    (&["connect", "first_byte"], "in the `timeouts` of a cluster"),
+    (&["header", "keep_alive", "write", "tunnel"], "in the `timeouts` of a listener"),
+    (&["body"], "in the `limits` of a listener (how large), or in its `timeouts` (how slow)"),
+    (&["connect", "first_byte", "exchange"], "in the `timeouts` of a cluster"),
     (&["idle", "max_idle"], "in the `pool` of a cluster"),
     (&["header_bytes", "header_count", "target_bytes"], "in the `limits` of a listener"),
+    (
+        &[
+            "encoded_slash",
+            "encoded_nul",
+            "backslash",
+            "overlong_utf8",
+            "bad_escape",
+            "dot_segments",
+            "empty_segments",
+        ],
+        "in the `paths` of a listener",
+    ),
+    (&["reason_header", "pages"], "in the `errors` of a listener"),
     (&["interval", "timeout", "jitter", "fall", "rise", "status"], "in the `health` of a cluster"),
     (&["weight", "backup"], "in an endpoint: `{ address = \"10.0.0.1:80\", weight = 3 }`"),
-    (&["level"], "in `[log]`"),
+    (&["level", "access"], "in `[log]`"),
+    (&["format", "keep"], "in the `access` of `[log]`"),
 ];
 
 #[cfg(test)]

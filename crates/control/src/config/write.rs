@@ -3,19 +3,23 @@
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
+use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::health::{CheckKind, HealthCheck};
-use evenkeel_plan::listener::{DownstreamLimits, DownstreamTimeouts};
 
 use super::decode::{DRAIN_DEFAULT, METHOD_DEFAULT, STATUS_DEFAULT};
 use super::model::{
-    AdminBind, ClusterConfig, Config, EndpointConfig, ListenerConfig, LogLevel, WorkerCount,
+    AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EndpointConfig, LogLevel,
+    WorkerCount,
 };
-use super::units::{format_share, format_size};
+use super::units::{format_duration, format_share};
+use super::words::{ACCESS_FORMATS, KEPT, word_for};
 
+mod listener;
 mod table;
 
+use listener::listener_table;
 use table::{Table, list, name, string};
 
 /// Writes `config` so that reading it gives the same config, but for two things that a file cannot say: a preferred admin
@@ -42,13 +46,7 @@ pub fn to_toml(config: &Config) -> String {
         push(&mut text, &format!("[cluster.{}]", name(&cluster.name)), &cluster_table(cluster));
     }
     push(&mut text, "[admin]", &admin_table(config.admin));
-    let mut log = Table::default();
-    log.add_unless(
-        "level",
-        string(config.log_level.name()),
-        config.log_level == LogLevel::default(),
-    );
-    push(&mut text, "[log]", &log);
+    push(&mut text, "[log]", &log_table(config));
     text
 }
 
@@ -75,24 +73,6 @@ fn is_own(config: &Config, cluster: &ClusterConfig) -> bool {
     let plain =
         cluster.timeouts == UpstreamTimeouts::default() && cluster.pool == PoolLimits::default();
     plain && users.next().is_some_and(|user| user.name == cluster.name) && users.next().is_none()
-}
-
-fn listener_table(listener: &ListenerConfig, own: Option<&ClusterConfig>) -> Table {
-    let mut table = Table::default();
-    table.add("bind", list(listener.binds.iter().map(|bind| string(&bind.to_string())).collect()));
-    match own {
-        Some(cluster) => add_use(&mut table, "to", cluster),
-        None => table.add("to", string(&listener.to)),
-    }
-    let trusted = listener.trusted_proxies.iter().map(|network| string(&network.to_string()));
-    table.add_unless(
-        "trusted_proxies",
-        list(trusted.collect()),
-        listener.trusted_proxies.is_empty(),
-    );
-    table.add_table("timeouts", &downstream_timeouts(&listener.timeouts));
-    table.add_table("limits", &head_limits(&listener.limits));
-    table
 }
 
 fn cluster_table(cluster: &ClusterConfig) -> Table {
@@ -164,44 +144,15 @@ fn health_bounds(check: &HealthCheck) -> Table {
     table
 }
 
-fn downstream_timeouts(timeouts: &DownstreamTimeouts) -> Table {
-    let default = DownstreamTimeouts::default();
-    let mut table = Table::default();
-    table.add_duration("header", timeouts.header, default.header);
-    table.add_duration("body", timeouts.body, default.body);
-    table.add_duration("keep_alive", timeouts.keep_alive, default.keep_alive);
-    table.add_duration("write", timeouts.write, default.write);
-    table
-}
-
-fn head_limits(limits: &DownstreamLimits) -> Table {
-    let default = DownstreamLimits::default();
-    let size = |bytes: usize| string(&format_size(bytes as u64));
-    let mut table = Table::default();
-    table.add_unless(
-        "header_bytes",
-        size(limits.header_bytes),
-        limits.header_bytes == default.header_bytes,
-    );
-    table.add_unless(
-        "header_count",
-        limits.header_count,
-        limits.header_count == default.header_count,
-    );
-    table.add_unless(
-        "target_bytes",
-        size(limits.target_bytes),
-        limits.target_bytes == default.target_bytes,
-    );
-    table
-}
-
 fn upstream_timeouts(timeouts: &UpstreamTimeouts) -> Table {
     let default = UpstreamTimeouts::default();
     let mut table = Table::default();
     table.add_duration("connect", timeouts.connect, default.connect);
     table.add_duration("first_byte", timeouts.first_byte, default.first_byte);
     table.add_duration("idle", timeouts.idle, default.idle);
+    if let Some(exchange) = timeouts.exchange {
+        table.add("exchange", string(&format_duration(exchange)));
+    }
     table
 }
 
@@ -223,6 +174,35 @@ fn admin_table(admin: AdminBind) -> Table {
         }
     }
     table
+}
+
+fn log_table(config: &Config) -> Table {
+    let mut table = Table::default();
+    let level = config.log_level;
+    table.add_unless("level", string(level.name()), level == LogLevel::default());
+    if let Some(access) = &config.access {
+        add_access(&mut table, access);
+    }
+    table
+}
+
+/// In the shortest form: a format alone needs no table, and the default one not even a name.
+fn add_access(table: &mut Table, access: &AccessConfig) {
+    let log = access.log;
+    let mut keys = Table::default();
+    let format = string(word_for(&ACCESS_FORMATS, &log.format));
+    keys.add_unless("format", &format, log.format == AccessFormat::default());
+    if let AccessPath::File(path) = &access.path {
+        keys.add("path", string(&path.to_string_lossy()));
+    }
+    keys.add_unless("keep", string(word_for(&KEPT, &log.keep)), log.keep == Kept::default());
+    let only_format =
+        AccessConfig { log: AccessLog { keep: Kept::default(), ..log }, ..AccessConfig::default() };
+    match keys.len() {
+        0 => table.add("access", true),
+        1 if *access == only_format => table.add("access", format),
+        _ => table.add_table("access", &keys),
+    }
 }
 
 const HEADER: &str = "\

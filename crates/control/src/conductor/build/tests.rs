@@ -1,7 +1,13 @@
+use std::time::Duration;
+
 use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
+use evenkeel_proto::field::UnusualNames;
+use evenkeel_proto::path::Ambiguity;
 
 use super::*;
+use crate::config::{AccessConfig, PageConfig};
 use crate::fixture::{config, endpoint};
 
 #[test]
@@ -38,10 +44,11 @@ fn what_is_the_same_is_taken_over_as_it_is() {
 #[test]
 fn every_change_of_a_cluster_makes_a_new_one_that_keeps_the_lives() {
     type Change = fn(&mut ClusterConfig);
-    let changes: [Change; 6] = [
+    let changes: [Change; 7] = [
         |cluster| cluster.balance = Algorithm::Random,
         |cluster| cluster.health = Some(HealthCheck::default()),
         |cluster| cluster.timeouts.connect *= 2,
+        |cluster| cluster.timeouts.exchange = Some(Duration::from_secs(1)),
         |cluster| cluster.pool.max_idle += 1,
         |cluster| cluster.endpoints[0].weight += 1,
         |cluster| cluster.endpoints[0].backup = true,
@@ -72,6 +79,50 @@ fn lives_go_by_cluster_and_name_and_not_by_position_or_address() {
     assert!(Arc::ptr_eq(&life(&before, 0, 0), &life(&after, 0, 1)));
     assert!(!Arc::ptr_eq(&life(&before, 0, 0), &life(&after, 0, 0)));
     assert!(!Arc::ptr_eq(&life(&after, 0, 1), &life(&after, 1, 0)), "one address, two lives");
+}
+
+#[test]
+fn every_change_of_a_listener_makes_a_new_one() {
+    type Change = fn(&mut ListenerConfig);
+    let changes: [Change; 7] = [
+        |listener| listener.timeouts.tunnel *= 2,
+        |listener| listener.limits.body = Some(1),
+        |listener| listener.paths.backslash = Ambiguity::Keep,
+        |listener| listener.header_names = UnusualNames::Refuse,
+        |listener| listener.errors.reason_header = true,
+        |listener| listener.errors.pages[0].page.template = "new".into(),
+        |listener| listener.errors.pages.clear(),
+    ];
+    let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    config.listeners[0].errors.pages.push(page());
+    let before = build(&config, &Plan::default(), 1, literal).unwrap();
+    assert_eq!(before.listeners[0].errors.page(503), Some(&page().page));
+    let same = build(&config, &before, 1, literal).unwrap();
+    assert!(Arc::ptr_eq(&before.listeners[0], &same.listeners[0]));
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut changed = config.clone();
+        change(&mut changed.listeners[0]);
+        let after = build(&changed, &before, 1, literal).unwrap();
+        assert!(!Arc::ptr_eq(&before.listeners[0], &after.listeners[0]), "change {number}");
+    }
+}
+
+#[test]
+fn the_access_log_is_in_the_plan() {
+    let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    assert_eq!(build(&config, &Plan::default(), 1, literal).unwrap().access, None);
+    config.access = Some(AccessConfig::default());
+    let access = build(&config, &Plan::default(), 1, literal).unwrap().access;
+    assert_eq!(access, Some(AccessConfig::default().log));
+}
+
+fn page() -> PageConfig {
+    let page = ErrorPage {
+        statuses: 503..=503,
+        media_type: "text/plain; charset=utf-8".into(),
+        template: "sorry".into(),
+    };
+    PageConfig { file: "sorry.txt".to_owned(), page }
 }
 
 #[test]

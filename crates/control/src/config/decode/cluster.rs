@@ -6,7 +6,7 @@ use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use toml::Spanned;
 
 use super::super::draft::{ClusterDraft, EndpointsDraft};
-use super::super::section::Section;
+use super::super::section::{Section, parse_wait};
 use super::{balance, endpoint, health};
 
 /// Reads one cluster.
@@ -36,7 +36,7 @@ fn timeouts(section: &mut Section<'_>) -> UpstreamTimeouts {
         connect: section.duration("connect", default.connect),
         first_byte: section.duration("first_byte", default.first_byte),
         idle: section.duration("idle", default.idle),
-        exchange: default.exchange,
+        exchange: section.unless_off("exchange", "a duration in quotes", parse_wait),
     }
 }
 

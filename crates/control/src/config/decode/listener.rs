@@ -12,8 +12,9 @@ use toml::Spanned;
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::{ClusterDraft, ListenerDraft, Target};
 use super::super::section::{Field, Section};
+use super::super::words::UNUSUAL_NAMES;
 use super::super::{address, units};
-use super::{balance, endpoint, health};
+use super::{balance, endpoint, errors, health, paths};
 
 /// Reads one listener.
 pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ListenerDraft {
@@ -26,6 +27,12 @@ pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> Listener
         trusted_proxies: trusted_proxies(section),
         timeouts: section.table("timeouts", timeouts).unwrap_or_default(),
         limits: section.table("limits", limits).unwrap_or_default(),
+        paths: section.table("paths", paths::read).unwrap_or_default(),
+        header_names: section
+            .optional("header_names")
+            .and_then(|field| field.choice(&UNUSUAL_NAMES))
+            .unwrap_or_default(),
+        errors: section.table("errors", errors::read).unwrap_or_default(),
         name,
     }
 }
@@ -101,7 +108,7 @@ fn timeouts(section: &mut Section<'_>) -> DownstreamTimeouts {
         body: section.duration("body", default.body),
         keep_alive: section.duration("keep_alive", default.keep_alive),
         write: section.duration("write", default.write),
-        tunnel: default.tunnel,
+        tunnel: section.duration("tunnel", default.tunnel),
     }
 }
 
@@ -111,7 +118,7 @@ fn limits(section: &mut Section<'_>) -> DownstreamLimits {
         header_bytes: size(section, "header_bytes", default.header_bytes),
         header_count: section.integer("header_count", HEADER_COUNT, default.header_count),
         target_bytes: size(section, "target_bytes", default.target_bytes),
-        body: default.body,
+        body: section.unless_off("body", "a size in quotes", parse_body),
     }
 }
 
@@ -131,6 +138,15 @@ fn size(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
     };
     let field = section.optional(key);
     field.and_then(|field| field.parsed("a size in quotes", bounded)).unwrap_or(default)
+}
+
+/// No bodies at all is not a size: methods without one would still be answered, and a client learns it from the endpoint.
+fn parse_body(text: &str) -> Result<u64, Diagnostic> {
+    match units::parse_size(text)? {
+        0 => Err(Diagnostic::new(Code::OutOfBounds, "`body` is out of bounds")
+            .label("wants at least 1 byte")),
+        bytes => Ok(bytes),
+    }
 }
 
 const TO_HELP: &str =

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeString, DeValue};
 
 use super::super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
 use super::super::suggest;
@@ -61,6 +61,13 @@ impl<'a> Field<'a> {
         })
     }
 
+    /// What the word stands for that it is, or a mistake.
+    pub(in super::super) fn choice<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
+        let names: Vec<&'static str> = words.iter().map(|(word, _)| *word).collect();
+        let word = self.word(&names, &[])?;
+        words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value)
+    }
+
     /// A whole number within `bounds`.
     pub(in super::super) fn integer<N: TryFrom<u64>>(
         &self,
@@ -91,6 +98,25 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The entries of the table that it is, whose keys may be anything, in the order of the file. Messages call one `noun`.
+    pub(in super::super) fn entries(
+        &self,
+        noun: &str,
+        expected: &str,
+    ) -> Vec<(&'a str, Field<'a>)> {
+        let DeValue::Table(table) = self.value() else {
+            return self.wrong_type(expected).unwrap_or_default();
+        };
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        let entry = |(key, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
+            let key_text: &'a str = key.get_ref();
+            let name = format!("{noun} {}{}", quoted(key_text), self.of);
+            (key_text, Field { name, key_span: key.span(), value, ..self.clone() })
+        };
+        entries.into_iter().map(entry).collect()
+    }
+
     /// What `read` makes of the table that it is. Keys that `read` does not ask for are mistakes.
     pub(in super::super) fn table<T>(self, read: impl FnOnce(&mut Section<'a>) -> T) -> Option<T> {
         let DeValue::Table(table) = self.value() else { return self.wrong_type("a table") };
@@ -117,6 +143,11 @@ impl<'a> Field<'a> {
     /// Notes a mistake in the value.
     pub(in super::super) fn report(&self, diagnostic: Diagnostic) {
         self.sink.report(diagnostic.at(self.span()));
+    }
+
+    /// Notes a mistake in the key.
+    pub(in super::super) fn report_key(&self, diagnostic: Diagnostic) {
+        self.sink.report(diagnostic.at(self.key_span()));
     }
 
     /// Notes that the key has no business here.

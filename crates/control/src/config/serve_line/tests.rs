@@ -56,12 +56,16 @@ fn options_are_taken_over() {
         health: Some("/up".to_owned()),
         admin: Some("off".to_owned()),
         workers: WorkerCount::Fixed(3),
+        access_log: Some(AccessFormat::Combined),
     };
     let config = parse("8080", &words(&["9001"]), &options).unwrap().config;
     assert_eq!(config.clusters[0].balance, Algorithm::Random);
     let kind = config.clusters[0].health.clone().unwrap().kind;
     assert!(matches!(kind, CheckKind::Http { path, .. } if &*path == "/up"));
     assert_eq!((config.admin, config.workers), (AdminBind::Off, WorkerCount::Fixed(3)));
+
+    let access = config.access.unwrap();
+    assert_eq!((access.log.format, access.path), (AccessFormat::Combined, AccessPath::Stdout));
 
     let options = ServeOptions { admin: Some("127.0.0.1:0".to_owned()), ..options };
     let config = parse("8080", &words(&["9001"]), &options).unwrap().config;

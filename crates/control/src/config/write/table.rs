@@ -1,5 +1,6 @@
 //! A TOML table that is being written: keys with their values already in TOML.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -7,12 +8,12 @@ use super::super::units::format_duration;
 
 /// Keys and values, in the order in which they will stand.
 #[derive(Debug, Default)]
-pub(super) struct Table(Vec<(&'static str, String)>);
+pub(super) struct Table(Vec<(Cow<'static, str>, String)>);
 
 impl Table {
     /// Adds a key.
-    pub(super) fn add(&mut self, key: &'static str, value: impl Display) {
-        self.0.push((key, value.to_string()));
+    pub(super) fn add(&mut self, key: impl Into<Cow<'static, str>>, value: impl Display) {
+        self.0.push((key.into(), value.to_string()));
     }
 
     /// Adds a key, unless its value is the default anyhow.

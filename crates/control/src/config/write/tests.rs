@@ -1,14 +1,21 @@
+use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
-use evenkeel_plan::listener::Bind;
+use evenkeel_plan::errors::ErrorPage;
+use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::super::files::Files;
+use super::super::model::{ErrorsConfig, ListenerConfig, PageConfig};
+use super::super::words::{AMBIGUITY, EMPTY_SEGMENTS, UNUSUAL_NAMES};
 use super::*;
 
 proptest! {
@@ -17,7 +24,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read_as_the_same_config(config in configs()) {
         let text = to_toml(&config);
-        let read = Config::parse("written.toml", &text);
+        let read = Config::parse_with("written.toml", &text, &Echo);
         let read = read.map_err(|report| TestCaseError::fail(format!("{report}\n{text}")))?;
         prop_assert_eq!(read.config, config, "{}", text);
     }
@@ -28,6 +35,7 @@ fn a_serve_line_is_saved_in_a_few_lines() {
     let options = super::super::ServeOptions {
         balance: Algorithm::Random,
         health: Some("/up".to_owned()),
+        access_log: Some(AccessFormat::Json),
         ..Default::default()
     };
     let endpoints = ["9001", "!9002*3"].map(str::to_owned);
@@ -38,11 +46,43 @@ bind = \":8080\"
 to = [\"127.0.0.1:9001\", { address = \"127.0.0.1:9002\", weight = 3, backup = true }]
 balance = \"random\"
 health = \"/up\"
+
+[log]
+access = true
 ";
     assert_eq!(to_toml(&config), format!("{HEADER}{expected}"));
 }
 
+#[test]
+fn an_access_log_is_written_in_its_shortest_form() {
+    let written = |format, path: Option<&str>, keep| {
+        let path = path.map_or(AccessPath::Stdout, |path| AccessPath::File(path.into()));
+        let mut table = Table::default();
+        add_access(&mut table, &AccessConfig { log: AccessLog { format, keep }, path });
+        table.lines()
+    };
+    let (json, combined) = (AccessFormat::Json, AccessFormat::Combined);
+    assert_eq!(written(json, None, Kept::All), "access = true\n");
+    assert_eq!(written(combined, None, Kept::All), "access = \"combined\"\n");
+    assert_eq!(written(json, Some("a"), Kept::All), "access = { path = \"a\" }\n");
+    let all = "access = { format = \"combined\", path = \"a\", keep = \"errors\" }\n";
+    assert_eq!(written(combined, Some("a"), Kept::Errors), all);
+}
+
 // === Configs ===
+
+/// Every file says what it is called.
+struct Echo;
+
+impl Files for Echo {
+    fn read(&self, path: &Path, _bytes_max: u64) -> io::Result<Vec<u8>> {
+        Ok(format!("this is {}", path.display()).into_bytes())
+    }
+
+    fn is_directory(&self, _path: &Path) -> Option<bool> {
+        None
+    }
+}
 
 /// Configs that a file can say. Listeners and clusters share some names, so that both forms are written.
 fn configs() -> impl Strategy<Value = Config> {
@@ -55,13 +95,14 @@ fn configs() -> impl Strategy<Value = Config> {
     ];
     let names = Just(["web", "api", "a.b", "x-1", "_y"].map(str::to_owned).to_vec()).prop_shuffle();
     let parts = (names.clone(), vec(clusters(), 1..5), names, vec(listeners(), 1..5));
-    (workers, durations(0), parts, admin, select(&LogLevel::ALL[..])).prop_map(
+    let log = (select(&LogLevel::ALL[..]), option::of(accesses()));
+    (workers, durations(0), parts, admin, log).prop_map(
         |(
             workers,
             drain,
             (cluster_names, mut clusters, names, mut listeners),
             admin,
-            log_level,
+            (log_level, access),
         )| {
             for (cluster, name) in clusters.iter_mut().zip(cluster_names) {
                 cluster.name = name;
@@ -74,7 +115,7 @@ fn configs() -> impl Strategy<Value = Config> {
                 listener.name = name;
                 move_ports(&mut listener.binds, position);
             }
-            Config { workers, drain, listeners, clusters, admin, log_level }
+            Config { workers, drain, listeners, clusters, admin, log_level, access }
         },
     )
 }
@@ -107,39 +148,104 @@ fn listeners() -> impl Strategy<Value = ListenerConfig> {
         )
         .unwrap()),
     ];
-    let limits = (256..=1_048_576_usize, 8..=256_usize, 256..=1_048_576_usize);
-    let timeouts = [durations(1), durations(1), durations(1), durations(1)];
-    (vec(bind, 1..3), vec(network, 0..3), default_or(timeouts), default_or(limits)).prop_map(
-        |(binds, trusted_proxies, timeouts, limits)| ListenerConfig {
-            name: String::new(),
-            binds,
-            to: String::new(),
-            trusted_proxies,
-            timeouts: timeouts.map_or_else(
-                Default::default,
-                |[header, body, keep_alive, write]| DownstreamTimeouts {
-                    header,
-                    body,
-                    keep_alive,
-                    write,
-                    ..Default::default()
-                },
-            ),
-            limits: limits.map_or_else(
-                Default::default,
-                |(header_bytes, header_count, target_bytes)| DownstreamLimits {
-                    header_bytes,
-                    header_count,
-                    target_bytes,
-                    ..Default::default()
-                },
-            ),
+    let sizes = (256..=1_048_576_usize, 8..=256_usize, 256..=1_048_576_usize);
+    let limits = (sizes, option::of(1..=u64::MAX));
+    let timeouts = [durations(1), durations(1), durations(1), durations(1), durations(1)];
+    let bounds = (default_or(timeouts), default_or(limits));
+    let names = select(UNUSUAL_NAMES.map(|(_, names)| names).to_vec());
+    let rules = (path_rules(), names, errors());
+    (vec(bind, 1..3), vec(network, 0..3), bounds, rules).prop_map(
+        |(binds, trusted_proxies, (timeouts, limits), (paths, header_names, errors))| {
+            ListenerConfig {
+                name: String::new(),
+                binds,
+                to: String::new(),
+                trusted_proxies,
+                timeouts: timeouts.map_or_else(
+                    Default::default,
+                    |[header, body, keep_alive, write, tunnel]| DownstreamTimeouts {
+                        header,
+                        body,
+                        keep_alive,
+                        write,
+                        tunnel,
+                    },
+                ),
+                limits: limits.map_or_else(
+                    Default::default,
+                    |((header_bytes, header_count, target_bytes), body)| DownstreamLimits {
+                        header_bytes,
+                        header_count,
+                        target_bytes,
+                        body,
+                    },
+                ),
+                paths,
+                header_names,
+                errors,
+            }
         },
     )
 }
 
+fn path_rules() -> impl Strategy<Value = PathRules> {
+    let rule = || select(AMBIGUITY.map(|(_, rule)| rule).to_vec());
+    let empty = select(EMPTY_SEGMENTS.map(|(_, rule)| rule).to_vec());
+    ([rule(), rule(), rule(), rule(), rule(), rule()], empty).prop_map(|(rules, empty_segments)| {
+        let [encoded_slash, encoded_nul, backslash, overlong_utf8, bad_escape, dot_segments] =
+            rules;
+        PathRules {
+            encoded_slash,
+            encoded_nul,
+            backslash,
+            overlong_utf8,
+            bad_escape,
+            dot_segments,
+            empty_segments,
+        }
+    })
+}
+
+fn errors() -> impl Strategy<Value = ErrorsConfig> {
+    let kinds = [
+        ("html", "text/html; charset=utf-8"),
+        ("json", "application/json"),
+        ("txt", "text/plain; charset=utf-8"),
+    ];
+    let files = ("[^\0]{0,8}[a-z]", select(kinds.to_vec()));
+    let pages = vec((prop_oneof![400..=599_u16, Just(4), Just(5)], files), 0..4);
+    (any::<bool>(), pages).prop_map(|(reason_header, pages)| {
+        let page = |(status, (name, (extension, media_type))): (u16, (String, (&str, &str)))| {
+            let file = format!("{name}.{extension}");
+            let statuses =
+                if status < 10 { status * 100..=status * 100 + 99 } else { status..=status };
+            let template = format!("this is {file}").into();
+            PageConfig {
+                file,
+                page: ErrorPage { statuses, media_type: media_type.into(), template },
+            }
+        };
+        let mut pages: Vec<PageConfig> = pages.into_iter().map(page).collect();
+        let order = |page: &PageConfig| (page.page.statuses.len(), *page.page.statuses.start());
+        pages.sort_by_key(order);
+        pages.dedup_by_key(|page| order(page));
+        ErrorsConfig { reason_header, pages }
+    })
+}
+
+fn accesses() -> impl Strategy<Value = AccessConfig> {
+    let format = select(ACCESS_FORMATS.map(|(_, format)| format).to_vec());
+    let keep = select(KEPT.map(|(_, keep)| keep).to_vec());
+    let path = prop_oneof![
+        Just(AccessPath::Stdout),
+        "[^\0]{0,12}[a-z]".prop_map(|path| AccessPath::File(path.into()))
+    ];
+    (format, keep, path)
+        .prop_map(|(format, keep, path)| AccessConfig { log: AccessLog { format, keep }, path })
+}
+
 fn clusters() -> impl Strategy<Value = ClusterConfig> {
-    let timeouts = [durations(1), durations(1), durations(1)];
+    let timeouts = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
     let pools = (durations(1), 0..=65_535_usize);
     let use_of_it = (select(&Algorithm::ALL[..]), option::of(checks()));
     (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), default_or(pools)).prop_map(
@@ -153,9 +259,15 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                 endpoints,
                 balance,
                 health,
-                timeouts: timeouts.map_or_else(Default::default, |[connect, first_byte, idle]| {
-                    UpstreamTimeouts { connect, first_byte, idle, ..Default::default() }
-                }),
+                timeouts: timeouts.map_or_else(
+                    Default::default,
+                    |([connect, first_byte, idle], exchange)| UpstreamTimeouts {
+                        connect,
+                        first_byte,
+                        idle,
+                        exchange,
+                    },
+                ),
                 pool: pool.map_or_else(Default::default, |(idle, max_idle)| PoolLimits {
                     idle,
                     max_idle,

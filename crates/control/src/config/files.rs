@@ -1,0 +1,178 @@
+//! The files that a config names: pages are read, places for logs are looked at. `Config::parse_with` calls [`look`], and is
+//! told by its caller what there is to see; only [`Folder`] touches the disk.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::diagnostic::{Code, Diagnostic, Sink, quoted};
+use super::draft::{AccessDraft, Draft, PageDraft};
+use super::model::AccessPath;
+
+/// What a config can see of the disk.
+pub trait Files {
+    /// The bytes of the file that a config calls `path`.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read; [`io::ErrorKind::FileTooLarge`] if it has more than `bytes_max`.
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>>;
+
+    /// Whether `path`, which starts at the working directory if it is relative, is a directory; `None` if nobody can tell.
+    fn is_directory(&self, path: &Path) -> Option<bool>;
+}
+
+/// The disk, seen from the folder of a config.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+/// No disk at all: for configs that do not come from a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoFiles;
+
+/// Reads the pages that the draft names, and looks at where it wants to write.
+pub(super) fn look(draft: &mut Draft, files: &dyn Files, sink: &Sink) {
+    let pages = draft.listeners.iter_mut().flat_map(|listener| &mut listener.errors.pages);
+    for page in pages {
+        match read_page(page, files) {
+            Ok(template) => page.template = template,
+            Err(problem) => sink.report(problem.at(page.file.span())),
+        }
+    }
+    if let Some(problem) = draft.access.as_ref().and_then(|access| log_problem(access, files)) {
+        sink.report(problem);
+    }
+}
+
+/// The bytes of an open file, if they are not too many.
+pub(super) fn read_at_most(file: File, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // Not a look at its size and then a read: it may have none, or another one by then.
+    file.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}
+
+// === impl Folder ===
+
+impl Folder {
+    /// Where paths of pages start.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self(folder.into())
+    }
+
+    /// The folder of a config.
+    pub(super) fn of(config: &Path) -> Self {
+        Self::new(config.parent().unwrap_or_else(|| Path::new("")))
+    }
+}
+
+impl Files for Folder {
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        let path = self.0.join(path);
+        let kind = fs::metadata(&path)?.file_type();
+        if kind.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !kind.is_file() {
+            // Opening a pipe waits for whoever writes into it: a check of a config would hang.
+            return Err(io::Error::other("it is a device or a pipe, not a file"));
+        }
+        read_at_most(File::open(path)?, bytes_max)
+    }
+
+    fn is_directory(&self, path: &Path) -> Option<bool> {
+        Some(path.is_dir())
+    }
+}
+
+// === impl NoFiles ===
+
+impl Files for NoFiles {
+    fn read(&self, _path: &Path, _bytes_max: u64) -> io::Result<Vec<u8>> {
+        Err(io::Error::other("only a config in a file has pages"))
+    }
+
+    fn is_directory(&self, _path: &Path) -> Option<bool> {
+        None
+    }
+}
+
+// === Pages ===
+
+fn read_page(page: &PageDraft, files: &dyn Files) -> Result<String, Diagnostic> {
+    let file = page.file.get_ref();
+    let bytes = files
+        .read(Path::new(file), PAGE_BYTES_MAX)
+        .map_err(|error| unreadable(&quoted(file), &error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let message = format!("line {line} of page {} is not text", quoted(file));
+        Diagnostic::new(Code::PageNotText, message).label("not UTF-8").help("save it in UTF-8")
+    })
+}
+
+fn unreadable(file: &str, error: &io::Error) -> Diagnostic {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            Diagnostic::new(Code::PageAbsent, format!("there is no page {file}"))
+                .label("no such file")
+                .help("a path starts at the folder of this config, unless it starts with a slash")
+        }
+        io::ErrorKind::FileTooLarge => Diagnostic::new(
+            Code::PageTooLarge,
+            format!("page {file} has more than 256 KiB"),
+        )
+        .label("too large")
+        .help(
+            "it is kept in memory, and sent for every error; load images and styles from elsewhere",
+        ),
+        kind => {
+            let message = format!("cannot read page {file}: {error}");
+            let problem = Diagnostic::new(Code::PageUnreadable, message).label("cannot be read");
+            match kind {
+                io::ErrorKind::IsADirectory => problem.help("name the file in it"),
+                io::ErrorKind::PermissionDenied => {
+                    problem.help("the user that runs evenkeel needs the right to read it")
+                }
+                _ => problem,
+            }
+        }
+    }
+}
+
+// === Logs ===
+
+fn log_problem(access: &AccessDraft, files: &dyn Files) -> Option<Diagnostic> {
+    let (AccessPath::File(path), Some(span)) = (&access.config.path, &access.path_span) else {
+        return None;
+    };
+    let folder = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => path,
+    };
+    let file = quoted(&path.to_string_lossy());
+    let problem = if files.is_directory(path) == Some(true) {
+        Diagnostic::new(Code::LogPlace, format!("the access log cannot be {file}"))
+            .label("is a directory")
+            .help("name the file in it")
+    } else if files.is_directory(folder) == Some(false) {
+        let folder = quoted(&folder.to_string_lossy());
+        Diagnostic::new(Code::LogPlace, format!("the access log cannot be written to {file}"))
+            .label(format!("there is no directory {folder}"))
+            .help("create the directory; a path without a slash in front starts at the working directory")
+    } else {
+        return None;
+    };
+    Some(problem.at(span.clone()))
+}
+
+/// Every page is kept in memory for each listener that has it.
+const PAGE_BYTES_MAX: u64 = 256 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! The words of a config that stand for values of the plan and of `proto`. `decode` reads them, `write` writes them.
+
+use evenkeel_plan::access::{AccessFormat, Kept};
+use evenkeel_proto::field::UnusualNames;
+use evenkeel_proto::path::{Ambiguity, EmptySegments};
+
+/// Words, and what each stands for.
+pub(super) type Words<T, const N: usize> = [(&'static str, T); N];
+
+/// The word for `value`.
+pub(super) fn word_for<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
+    words.iter().find(|(_, known)| known == value).map_or("", |(word, _)| word)
+}
+
+/// What may become of an ambiguous path.
+pub(super) const AMBIGUITY: Words<Ambiguity, 2> =
+    [("refuse", Ambiguity::Refuse), ("keep", Ambiguity::Keep)];
+
+/// What may become of `//`.
+pub(super) const EMPTY_SEGMENTS: Words<EmptySegments, 3> = [
+    ("keep", EmptySegments::Keep),
+    ("merge", EmptySegments::Merge),
+    ("refuse", EmptySegments::Refuse),
+];
+
+/// What may become of fields with unusual names.
+pub(super) const UNUSUAL_NAMES: Words<UnusualNames, 3> =
+    [("drop", UnusualNames::Drop), ("refuse", UnusualNames::Refuse), ("keep", UnusualNames::Keep)];
+
+/// The forms of the access log; the command line has them, too.
+pub const ACCESS_FORMATS: [(&str, AccessFormat); 2] =
+    [("json", AccessFormat::Json), ("combined", AccessFormat::Combined)];
+
+/// Which exchanges are logged.
+pub(super) const KEPT: Words<Kept, 2> = [("all", Kept::All), ("errors", Kept::Errors)];
