@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use evenkeel_control::config::{Loaded, ServeOptions, WorkerCount, serve_line};
+use evenkeel_control::config::{ACCESS_FORMATS, Loaded, ServeOptions, WorkerCount, serve_line};
+use evenkeel_plan::access::AccessFormat;
 use evenkeel_plan::balance::Algorithm;
 
 use crate::failure::{Failure, exit_code};
@@ -45,6 +46,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<String>,
 
+    /// Write a line for each exchange to the standard output
+    #[arg(long, value_name = "FORMAT", value_parser = access_parser())]
+    access_log: Option<AccessFormat>,
+
     #[command(flatten)]
     workers: WorkersArg,
 
@@ -68,6 +73,7 @@ fn prepare(args: &Args) -> Result<Service, Failure> {
         health: args.health.clone(),
         admin: args.admin.clone(),
         workers: args.workers.over(WorkerCount::Auto),
+        access_log: args.access_log,
     };
     let loaded = serve_line::parse(&args.listen, &args.endpoints, &options);
     let Loaded { config, warnings } = loaded.map_err(Failure::Config)?;
@@ -81,6 +87,13 @@ fn prepare(args: &Args) -> Result<Service, Failure> {
 fn algorithm_parser() -> impl clap::builder::TypedValueParser<Value = Algorithm> {
     PossibleValuesParser::new(Algorithm::ALL.map(Algorithm::name))
         .map(|name| Algorithm::from_name(&name).unwrap_or_default())
+}
+
+fn access_parser() -> impl clap::builder::TypedValueParser<Value = AccessFormat> {
+    PossibleValuesParser::new(ACCESS_FORMATS.map(|(name, _)| name)).map(|name| {
+        let format = ACCESS_FORMATS.iter().find(|(known, _)| *known == name);
+        format.map(|(_, format)| *format).unwrap_or_default()
+    })
 }
 
 const EXAMPLES: &str = "\

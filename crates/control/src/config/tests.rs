@@ -4,13 +4,16 @@ use proptest::sample::{Index, select};
 use super::*;
 
 /// Samples that together use every key, right and wrong.
-const SAMPLES: [&str; 6] = [
+const SAMPLES: [&str; 9] = [
     include_str!("../../../../examples/full.toml"),
     include_str!("../../../../examples/health-checks.toml"),
     include_str!("../../../../examples/several-listeners.toml"),
     include_str!("../../tests/config/addresses.toml"),
     include_str!("../../tests/config/wrong-types.toml"),
     include_str!("../../tests/config/references.toml"),
+    include_str!("../../tests/config/switched-off.toml"),
+    include_str!("../../tests/config/paths-and-names.toml"),
+    include_str!("../../tests/config/error-pages.toml"),
 ];
 
 /// A change of a text: how many characters go at a place, and what comes there.

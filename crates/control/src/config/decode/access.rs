@@ -27,7 +27,9 @@ fn format(field: &Field<'_>) -> Option<AccessDraft> {
     if let Some(path) = path {
         let message = format!("{} is not a format of the access log", quoted(path));
         let problem = Diagnostic::new(Code::UnknownWord, message).label("looks like a path");
-        field.report(problem.help(format!("write `{{ path = \"{}\" }}`", path.escape_debug())));
+        field.report(
+            problem.help(format!("write `access = {{ path = \"{}\" }}`", path.escape_debug())),
+        );
         return None;
     }
     let log = AccessLog { format: field.choice(&ACCESS_FORMATS)?, keep: Default::default() };

@@ -32,8 +32,7 @@ fn read_pages(field: &Field<'_>) -> Vec<PageDraft> {
 
 fn page(key: &str, field: &Field<'_>) -> Option<PageDraft> {
     let statuses = parse_statuses(key).map_err(|problem| field.report_key(problem)).ok();
-    let file = field
-        .parsed("the path of a file in a string", |text| Ok((file_path(text)?, media_type(text)?)));
+    let file = field.parsed("the path of a file", |text| Ok((file_path(text)?, media_type(text)?)));
     let (file, media_type) = file?;
     let file = Spanned::new(field.span(), file);
     Some(PageDraft { statuses: statuses?, file, media_type, template: String::new() })

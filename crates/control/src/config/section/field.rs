@@ -64,6 +64,9 @@ impl<'a> Field<'a> {
     /// What the word stands for that it is, or a mistake.
     pub(in super::super) fn choice<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
         let names: Vec<&'static str> = words.iter().map(|(word, _)| *word).collect();
+        if self.value().as_str().is_none() {
+            return self.wrong_type(&format!("\"{}\"", names.join("\" or \"")));
+        }
         let word = self.word(&names, &[])?;
         words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value)
     }
