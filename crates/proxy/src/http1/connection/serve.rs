@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use evenkeel_plan::reason::Reason;
-use evenkeel_proto::forward::wants_keep_alive;
+use evenkeel_proto::forward::{max_forwards, wants_keep_alive};
 use evenkeel_proto::head::RequestHead;
-use evenkeel_proto::http1::BodyDecoder;
+use evenkeel_proto::http1::{BodyDecoder, Framing};
 
 use super::account::Past;
 use super::read::NoHead;
@@ -15,7 +15,7 @@ use crate::deadline::Deadline;
 use crate::exchange::{Answer, Ended, Exchange, Messages, flush};
 use crate::http1::judge::{Judged, judge};
 use crate::http1::receive::Receive;
-use crate::http1::respond::{KeepAlive, Respond};
+use crate::http1::respond::{KeepAlive, METHODS_ALLOWED, Page, Respond};
 use crate::http1::send::Send;
 use crate::worker::RequestId;
 
@@ -27,14 +27,20 @@ impl Connection {
             Err(NoHead::Nothing) => return Next::Wait,
             Err(NoHead::Gone) => return Next::Close,
             Err(NoHead::Refused(reason)) => {
-                return self.refuse(busy, deadline, Refused { head: None, reason, started }).await;
+                let own = Own { head: None, failure: Some(reason), started };
+                return self.answer(busy, deadline, own, false).await;
             }
         };
         let next = match judge(&mut head, &self.listener) {
+            Ok(judged) if max_forwards(&head) == Some(0) => {
+                let kept = judged.framing == Framing::Empty;
+                let own = Own { head: Some(&head), failure: None, started };
+                self.answer(busy, deadline, own, kept).await
+            }
             Ok(judged) => self.exchange(busy, deadline, (&head, judged), started).await,
             Err(reason) => {
-                let refused = Refused { head: Some(&head), reason, started };
-                self.refuse(busy, deadline, refused).await
+                let own = Own { head: Some(&head), failure: Some(reason), started };
+                self.answer(busy, deadline, own, false).await
             }
         };
         self.worker.buffers.give_head(head.fields);
@@ -51,7 +57,7 @@ impl Connection {
         let world = self.worker.world();
         // Gone from the plan: it drains.
         let Some(listener) = world.listener(&self.listener) else { return Next::CloseUnread };
-        let mut decoder = BodyDecoder::new(judged.framing);
+        let mut decoder = BodyDecoder::for_request(judged.framing);
         let request_id = self.worker.request_id(started);
         let mut keep_alive = KeepAlive::new(wants_keep_alive(&head.fields, head.version));
         let exchange = Exchange {
@@ -105,33 +111,43 @@ impl Connection {
         }
     }
 
-    /// Answers what is not passed on. Where its body ends, if it has one, nobody asks any more: the connection closes.
-    async fn refuse(&self, busy: &mut Busy, deadline: &Deadline, refused: Refused<'_>) -> Next {
-        let Refused { head, reason, started } = refused;
+    /// Answers what is not passed on. Unless it is `kept` the connection closes, for nobody asks any more where a body would end.
+    async fn answer(&self, busy: &mut Busy, deadline: &Deadline, own: Own<'_>, kept: bool) -> Next {
+        let Own { head, failure, started } = own;
         let request_id: RequestId = self.worker.request_id(started);
         let request_id = request_id.as_str().as_bytes();
+        let wanted = head.is_some_and(|head| wants_keep_alive(&head.fields, head.version));
+        let mut keep_alive = KeepAlive::new(kept && wanted);
         let mut respond = Respond {
             send: Send { io: &self.io, outbox: &mut busy.outbox },
             worker: &self.worker,
             errors: &self.listener.errors,
             head,
             request_id,
-            keep_alive: &mut KeepAlive::new(false),
+            keep_alive: &mut keep_alive,
         };
-        respond.refuse(reason, false);
-        let flushed = flush(&mut respond, deadline, &self.listener).await;
-        let ended =
-            Ended { status: Some(reason.status()), failure: Some(reason), ..Ended::default() };
+        match failure {
+            Some(reason) => respond.refuse(reason, kept),
+            None => respond.own(200, &[("Allow", METHODS_ALLOWED)], Page::default()),
+        }
+        let broken = flush(&mut respond, deadline, &self.listener).await.is_err();
+        let status = Some(failure.map_or(200, Reason::status));
+        let ended = Ended { status, failure, broken, ..Ended::default() };
         self.account(&self.listener, &Past { head, request_id, started, ended });
-        if flushed.is_ok() { Next::CloseUnread } else { Next::Reset }
+        match (broken, keep_alive.is_kept()) {
+            (true, _) => Next::Reset,
+            (false, true) => Next::Request,
+            (false, false) => Next::CloseUnread,
+        }
     }
 }
 
-/// A request that is not passed on.
+/// A request whose answer is our own.
 #[derive(Clone, Copy, Debug)]
-struct Refused<'a> {
+struct Own<'a> {
     /// Its head, if one could be read.
     head: Option<&'a RequestHead>,
-    reason: Reason,
+    /// Why it is not passed on; `None` if it was to come no further than this (RFC 9110 §7.6.2).
+    failure: Option<Reason>,
     started: Instant,
 }
