@@ -122,7 +122,8 @@ pub struct OwnResponse<'a> {
     pub request_id: &'a [u8],
     /// The time, as RFC 9110 §5.6.7 writes it.
     pub date: &'a str,
-    /// Further fields. A value that could end its line is left out with its field.
+    /// Further fields; with 426, what to upgrade to must be among them (RFC 9110 §15.5.22). A value that could end its line is
+    /// left out with its field.
     pub fields: &'a [(&'static str, &'a str)],
     /// What `body` is; empty if there is none.
     pub media_type: &'a str,
@@ -148,11 +149,12 @@ pub fn own_response(out: &mut Vec<u8>, response: &OwnResponse<'_>) {
     put(out, &[b"Date: ", response.date.as_bytes(), b"\r\n"]);
     put(out, &[b"X-Request-ID: ", response.request_id, b"\r\n"]);
     put_framing(out, Framing::Length(response.body.len() as u64));
-    out.extend_from_slice(match (response.status, response.connection) {
-        // RFC 9110 §15.5.22: 426 must say what to upgrade to, and §7.8: `Connection` must name that field.
-        (426, Connection::Close) => b"Connection: close, Upgrade\r\nUpgrade: websocket\r\n",
-        (426, _) => b"Connection: Upgrade\r\nUpgrade: websocket\r\n",
-        (_, connection) => connection.line(),
+    let upgrades = response.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
+    out.extend_from_slice(match (upgrades, response.connection) {
+        // RFC 9110 §7.8: whoever sends `Upgrade` names it in `Connection`, so that it goes no further.
+        (true, Connection::Close) => b"Connection: close, Upgrade\r\n",
+        (true, _) => b"Connection: Upgrade\r\n",
+        (false, connection) => connection.line(),
     });
     out.extend_from_slice(b"\r\n");
     if !response.head_only {

@@ -195,13 +195,13 @@ fn max_forwards_that_is_no_number_is_as_none() {
 }
 
 #[test]
-fn an_answer_that_asks_for_an_upgrade_says_to_what() {
+fn an_answer_that_asks_for_an_upgrade_names_the_field_in_connection() {
     for (connection, line) in [
-        (Connection::Close, "Connection: close, Upgrade\r\nUpgrade: websocket\r\n"),
-        (Connection::Implied, "Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+        (Connection::Close, "\r\nConnection: close, Upgrade\r\n\r\n"),
+        (Connection::Implied, "\r\nConnection: Upgrade\r\n\r\n"),
     ] {
         let mut out = Vec::new();
-        let fields = &[("Sec-WebSocket-Version", "13")];
+        let fields = &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")];
         let (media_type, body) = ("", &b""[..]);
         let response = OwnResponse {
             status: 426,
@@ -215,7 +215,8 @@ fn an_answer_that_asks_for_an_upgrade_says_to_what() {
         };
         own_response(&mut out, &response);
         let text = String::from_utf8(out).unwrap();
-        assert!(text.contains("Sec-WebSocket-Version: 13\r\n") && text.contains(line), "{text}");
+        assert!(text.contains("Sec-WebSocket-Version: 13\r\n") && text.ends_with(line), "{text}");
+        assert_eq!(text.matches("Upgrade: websocket\r\n").count(), 1, "{text}");
     }
 }
 
