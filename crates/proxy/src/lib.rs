@@ -6,6 +6,8 @@ mod body;
 mod buffers;
 mod deadline;
 mod exchange;
+#[cfg(test)]
+mod fixture;
 mod http1;
 mod io;
 mod parked;

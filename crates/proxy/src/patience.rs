@@ -122,3 +122,48 @@ fn reason(wait: Wait) -> Reason {
         Wait::Tunnel => Reason::TunnelIdle,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+    use std::task::Waker;
+
+    use super::*;
+    use crate::deadline::{Deadlines, TICK};
+
+    fn patient(exchange: Option<Duration>, check: impl FnOnce(&Rc<Deadlines>, &mut Patience<'_>)) {
+        let deadlines = Rc::new(Deadlines::default());
+        let deadline = deadlines.register(Waker::noop().clone());
+        let upstream = UpstreamTimeouts { idle: TICK, exchange, ..UpstreamTimeouts::default() };
+        let mut patience =
+            Patience::new(&deadline, DownstreamTimeouts::default(), upstream, Instant::now());
+        check(&deadlines, &mut patience);
+    }
+
+    #[test]
+    fn progress_and_a_change_of_sides_start_the_wait_anew() {
+        patient(None, |deadlines, patience| {
+            for moved in 0..5 {
+                assert_eq!(patience.wait(Wait::AnswerBody, moved), Ok(()));
+                deadlines.advance(1);
+            }
+            assert_eq!(patience.wait(Wait::ClientReads, 4), Ok(()));
+            deadlines.advance(2);
+            assert_eq!(patience.wait(Wait::AnswerBody, 4), Ok(()));
+            deadlines.advance(2);
+            assert_eq!(patience.wait(Wait::AnswerBody, 4), Err(Reason::UpstreamIdle));
+        });
+    }
+
+    #[test]
+    fn progress_does_not_put_off_the_end_of_the_exchange() {
+        patient(Some(Duration::ZERO), |deadlines, patience| {
+            assert_eq!(patience.wait(Wait::ClientReads, 0), Ok(()));
+            deadlines.advance(2);
+            assert_eq!(patience.wait(Wait::ClientReads, 0), Err(Reason::ExchangeTimeout));
+            assert_eq!(patience.wait(Wait::Tunnel, 0), Ok(()), "a tunnel is not meant to end");
+            deadlines.advance(10);
+            assert_eq!(patience.wait(Wait::Tunnel, 0), Ok(()));
+        });
+    }
+}

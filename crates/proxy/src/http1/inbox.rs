@@ -241,3 +241,6 @@ impl Head for ResponseHead {
         &self.fields
     }
 }
+
+#[cfg(test)]
+mod tests;

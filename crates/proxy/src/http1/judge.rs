@@ -52,3 +52,6 @@ fn check_method(method: Method, framing: Framing) -> Result<(), Reason> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,32 +1,19 @@
 use std::time::Instant;
 
-use evenkeel_plan::counters::Sharded;
-use evenkeel_plan::listener::{Bind, TrustedProxies};
 use evenkeel_plan::publish::Publisher;
 
 use super::*;
+use crate::fixture::listener;
 use crate::worker::{Crew, Supplies};
 
 fn connection() -> Connection {
-    let listener = Listener {
-        name: "web".into(),
-        binds: vec![Bind::Any(80)],
-        to: 0,
-        trusted_proxies: TrustedProxies::default(),
-        timeouts: Default::default(),
-        limits: Default::default(),
-        paths: Default::default(),
-        header_names: Default::default(),
-        errors: Default::default(),
-        counters: Arc::new(Sharded::new(1)),
-    };
     let lines = evenkeel_plan::lines::lines(1).0.remove(0);
     let supplies = Supplies { reader: Publisher::default().reader(), lines };
     let worker = Worker::new(0, supplies, Instant::now());
     let crew = Crew::new(vec![tokio::sync::mpsc::channel(1).0]);
     let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
     let client = ([127, 0, 0, 1], 5000).into();
-    Connection::new(worker, socket.into(), client, Arc::new(listener), crew.join(0))
+    Connection::new(worker, socket.into(), client, Arc::new(listener()), crew.join(0))
 }
 
 /// There may be very many connections that do nothing: what a request needs must not be part of them.

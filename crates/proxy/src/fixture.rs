@@ -1,0 +1,23 @@
+//! What the tests of several modules stand on.
+
+use std::sync::Arc;
+
+use evenkeel_plan::Listener;
+use evenkeel_plan::counters::Sharded;
+use evenkeel_plan::listener::{Bind, TrustedProxies};
+
+/// A listener with nothing but defaults.
+pub(crate) fn listener() -> Listener {
+    Listener {
+        name: "web".into(),
+        binds: vec![Bind::Any(80)],
+        to: 0,
+        trusted_proxies: TrustedProxies::default(),
+        timeouts: Default::default(),
+        limits: Default::default(),
+        paths: Default::default(),
+        header_names: Default::default(),
+        errors: Default::default(),
+        counters: Arc::new(Sharded::new(1)),
+    }
+}

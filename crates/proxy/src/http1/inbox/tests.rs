@@ -1,0 +1,79 @@
+use std::future::poll_fn;
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+
+use evenkeel_proto::field::UnusualNames;
+
+use super::*;
+
+const LIMITS: HeadLimits = HeadLimits {
+    bytes: 1024,
+    parse: ParseLimits { fields: 20, target_bytes: 64, names: UnusualNames::Drop },
+};
+
+/// A socket to read from, and the one whose bytes come out there.
+fn pair() -> (Io, UnixStream) {
+    let (near, far) = UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    (Io::new(near.into()), far)
+}
+
+fn poll(
+    inbox: &mut Inbox,
+    cx: &mut Context<'_>,
+    io: &Io,
+    buffers: &Buffers,
+) -> Poll<Result<RequestHead, HeadError>> {
+    inbox.poll_head(cx, io, buffers, &LIMITS)
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_head_that_comes_slowly_holds_no_whole_buffer() {
+    let (io, mut far) = pair();
+    let (mut inbox, buffers) = (Inbox::default(), Buffers::default());
+    let text = b"\r\nGET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET /next";
+    for byte in &text[..text.len() - 11] {
+        far.write_all(&[*byte]).unwrap();
+        let pending = poll_fn(|cx| Poll::Ready(poll(&mut inbox, cx, &io, &buffers).is_pending()));
+        assert!(pending.await);
+        assert!(inbox.fields.buffer.len() <= text.len(), "{}", inbox.fields.buffer.len());
+    }
+    far.write_all(&text[text.len() - 11..]).unwrap();
+    let head = poll_fn(|cx| poll(&mut inbox, cx, &io, &buffers)).await.unwrap();
+    assert_eq!(head.path(), b"/slow");
+    let mut rest = [0; 20];
+    let count = inbox.take(&mut rest);
+    assert_eq!(&rest[..count], b"GET /next");
+}
+
+#[tokio::test(flavor = "local")]
+async fn whoever_waits_for_an_answer_holds_no_buffer() {
+    let (io, _far) = pair();
+    let (mut inbox, buffers) = (Inbox::default(), Buffers::default());
+    let pending = poll_fn(|cx| Poll::Ready(poll(&mut inbox, cx, &io, &buffers).is_pending()));
+    assert!(pending.await);
+    assert_eq!(inbox.fields.buffer.capacity(), 0);
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_head_that_does_not_end_within_its_limit_is_refused_for_what_is_too_long() {
+    let cases = [
+        (format!("GET /{}", "a".repeat(2000)), HeadError::TargetTooLong),
+        (format!("GET / HTTP/1.1\r\nHost: {}", "a".repeat(2000)), HeadError::TooLong),
+        (
+            format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(64)),
+            HeadError::Refused(ParseError::TargetTooLong),
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "a: b\r\n".repeat(20)),
+            HeadError::Refused(ParseError::TooManyFields),
+        ),
+    ];
+    for (text, error) in cases {
+        let (io, mut far) = pair();
+        far.write_all(text.as_bytes()).unwrap();
+        let (mut inbox, buffers) = (Inbox::default(), Buffers::default());
+        let refused = poll_fn(|cx| poll(&mut inbox, cx, &io, &buffers)).await.unwrap_err();
+        assert_eq!(refused, error, "{text}");
+    }
+}
