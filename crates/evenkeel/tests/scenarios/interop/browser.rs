@@ -5,13 +5,13 @@ use std::process::Command;
 use evenkeel_testkit::Process;
 use tempfile::TempDir;
 
-use super::programs::{VERY_LONG, program, succeed};
+use super::programs::{VERY_LONG, both, program, succeed};
 use super::servers::Server;
 
 #[test]
 fn chromium_shows_a_page_of_nginx() {
     let name = "chromium_shows_a_page_of_nginx";
-    let (Some((mut chromium, _profile)), Some(server)) = (chromium(name), Server::nginx(name))
+    let Some(((mut chromium, _profile), server)) = both(chromium(name), || Server::nginx(name))
     else {
         return;
     };
@@ -25,7 +25,7 @@ fn chromium_shows_a_page_of_nginx() {
 #[test]
 fn chromium_finds_all_well_on_the_page_of_node() {
     let name = "chromium_finds_all_well_on_the_page_of_node";
-    let (Some((mut chromium, _profile)), Some(server)) = (chromium(name), Server::node(name))
+    let Some(((mut chromium, _profile), server)) = both(chromium(name), || Server::node(name))
     else {
         return;
     };
@@ -37,7 +37,7 @@ fn chromium_finds_all_well_on_the_page_of_node() {
 }
 
 /// Chromium with a new profile, which goes with the test, and that asks nobody but us.
-fn chromium(test: &str) -> Option<(Command, TempDir)> {
+pub(super) fn chromium(test: &str) -> Option<(Command, TempDir)> {
     let mut command = Command::new(program(test, "chromium")?);
     let profile = TempDir::new().unwrap();
     command.args(FLAGS).arg(format!("--user-data-dir={}", profile.path().display()));

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use evenkeel_testkit::{Origin, Process, Request, Script};
 
-use super::programs::{VERY_LONG, program, succeed};
+use super::programs::{VERY_LONG, both, program, succeed};
 use super::servers::{Server, noise};
 use crate::running::{Ended, Running, in_new_directory};
 
@@ -78,14 +78,14 @@ fn curl_gets_posts_and_heads_through_us() {
 #[test]
 fn curl_and_nginx() {
     let name = "curl_and_nginx";
-    let (Some(curl), Some(server)) = (Curl::find(name), Server::nginx(name)) else { return };
+    let Some((curl, server)) = both(Curl::find(name), || Server::nginx(name)) else { return };
     files(&curl, &server);
 }
 
 #[test]
 fn curl_and_apache() {
     let name = "curl_and_apache";
-    let (Some(curl), Some(server)) = (Curl::find(name), Server::apache(name)) else { return };
+    let Some((curl, server)) = both(Curl::find(name), || Server::apache(name)) else { return };
     files(&curl, &server);
 }
 
@@ -167,14 +167,14 @@ fn a_refused_upload_is_not_sent(curl: &Curl, base: &str) {
 #[test]
 fn curl_and_uvicorn() {
     let name = "curl_and_uvicorn";
-    let (Some(curl), Some(server)) = (Curl::find(name), Server::uvicorn(name)) else { return };
+    let Some((curl, server)) = both(Curl::find(name), || Server::uvicorn(name)) else { return };
     site(&curl, &server);
 }
 
 #[test]
 fn curl_and_gunicorn() {
     let name = "curl_and_gunicorn";
-    let (Some(curl), Some(server)) = (Curl::find(name), Server::gunicorn(name)) else { return };
+    let Some((curl, server)) = both(Curl::find(name), || Server::gunicorn(name)) else { return };
     site(&curl, &server);
 }
 

@@ -4,13 +4,13 @@
 use std::fs;
 use std::process::Command;
 
-use super::programs::{program, script, succeed};
+use super::programs::{both, program, script, succeed};
 use super::servers::Server;
 
 #[test]
 fn wrk_pipelines_to_nginx() {
     let name = "wrk_pipelines_to_nginx";
-    let (Some(wrk), Some(server)) = (program(name, "wrk"), Server::nginx(name)) else { return };
+    let Some((wrk, server)) = both(program(name, "wrk"), || Server::nginx(name)) else { return };
     let running = server.behind_us();
     let url = format!("http://{}/style.css", running.address);
     let mut command = Command::new(wrk);
@@ -28,7 +28,7 @@ fn wrk_pipelines_to_nginx() {
 #[test]
 fn ab_speaks_http_1_0_to_apache_kept_and_not() {
     let name = "ab_speaks_http_1_0_to_apache_kept_and_not";
-    let (Some(ab), Some(server)) = (program(name, "ab"), Server::apache(name)) else { return };
+    let Some((ab, server)) = both(program(name, "ab"), || Server::apache(name)) else { return };
     let running = server.behind_us();
     let url = format!("http://{}/style.css", running.address);
     let body = server.path("body");

@@ -46,6 +46,11 @@ pub(super) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name)
 }
 
+/// `first` and then `second`, unless `first` is missing: a test may say only once that it is skipped.
+pub(super) fn both<A, B>(first: Option<A>, second: impl FnOnce() -> Option<B>) -> Option<(A, B)> {
+    first.and_then(|first| Some((first, second()?)))
+}
+
 /// Runs `command` to its end, which must be a success; returns what it printed.
 #[track_caller]
 pub(super) fn succeed(command: &mut Command) -> Ended {

@@ -3,35 +3,35 @@
 
 use std::process::Command;
 
-use super::programs::{node, python, script, succeed};
+use super::programs::{both, node, python, script, succeed};
 use super::servers::Server;
 use crate::running::Running;
 
 #[test]
 fn http_client_and_gunicorn() {
     let name = "http_client_and_gunicorn";
-    let (Some(client), Some(server)) = (http_client(name), Server::gunicorn(name)) else { return };
+    let Some((client, server)) = both(http_client(name), || Server::gunicorn(name)) else { return };
     run(client, &server, &[SITE, &["events", "expect", "pipelined"]]);
 }
 
 #[test]
 fn http_client_and_node() {
     let name = "http_client_and_node";
-    let (Some(client), Some(server)) = (http_client(name), Server::node(name)) else { return };
+    let Some((client, server)) = both(http_client(name), || Server::node(name)) else { return };
     run(client, &server, &[SITE, &["events", "expect", "pipelined"]]);
 }
 
 #[test]
 fn http_client_and_nginx() {
     let name = "http_client_and_nginx";
-    let (Some(client), Some(server)) = (http_client(name), Server::nginx(name)) else { return };
+    let Some((client, server)) = both(http_client(name), || Server::nginx(name)) else { return };
     run(client, &server, &[FILES, &["ranges", "zipped", "stored"]]);
 }
 
 #[test]
 fn http_client_and_the_http_1_0_of_http_server() {
     let name = "http_client_and_the_http_1_0_of_http_server";
-    let (Some(client), Some(server)) = (http_client(name), Server::http_server(name)) else {
+    let Some((client, server)) = both(http_client(name), || Server::http_server(name)) else {
         return;
     };
     run(client, &server, &[FILES]);
@@ -40,35 +40,35 @@ fn http_client_and_the_http_1_0_of_http_server() {
 #[test]
 fn requests_and_uvicorn() {
     let name = "requests_and_uvicorn";
-    let (Some(client), Some(server)) = (requests(name), Server::uvicorn(name)) else { return };
+    let Some((client, server)) = both(requests(name), || Server::uvicorn(name)) else { return };
     run(client, &server, &[SITE, &["events"]]);
 }
 
 #[test]
 fn requests_and_apache() {
     let name = "requests_and_apache";
-    let (Some(client), Some(server)) = (requests(name), Server::apache(name)) else { return };
+    let Some((client, server)) = both(requests(name), || Server::apache(name)) else { return };
     run(client, &server, &[&["file", "unchanged", "ranges", "zipped", "stored"]]);
 }
 
 #[test]
 fn node_and_uvicorn() {
     let name = "node_and_uvicorn";
-    let (Some(client), Some(server)) = (node_client(name), Server::uvicorn(name)) else { return };
+    let Some((client, server)) = both(node_client(name), || Server::uvicorn(name)) else { return };
     run(client, &server, &[SITE, &["events", "expect"]]);
 }
 
 #[test]
 fn node_and_node() {
     let name = "node_and_node";
-    let (Some(client), Some(server)) = (node_client(name), Server::node(name)) else { return };
+    let Some((client, server)) = both(node_client(name), || Server::node(name)) else { return };
     run(client, &server, &[SITE, &["events", "expect"]]);
 }
 
 #[test]
 fn node_and_apache() {
     let name = "node_and_apache";
-    let (Some(client), Some(server)) = (node_client(name), Server::apache(name)) else { return };
+    let Some((client, server)) = both(node_client(name), || Server::apache(name)) else { return };
     run(client, &server, &[FILES, &["ranges"]]);
 }
 
