@@ -156,6 +156,26 @@ const checks = {
     sending.destroy();
   },
 
+  // A tunnel: what is sent comes back, whichever side ends first ends it for both.
+  async upgrade() {
+    const headers = {
+      Connection: "Upgrade",
+      Upgrade: "websocket",
+      "Sec-WebSocket-Key": Buffer.alloc(16, "k").toString("base64"),
+      "Sec-WebSocket-Version": "13",
+    };
+    const sending = start("GET", "/socket", headers, { agent: new Agent() }).end();
+    const [response, socket, head] = await once(sending, "upgrade");
+    assert.equal(response.statusCode, 101);
+    const wanted = Buffer.concat([Buffer.from("ready"), ...noise(9)]);
+    let received = head;
+    socket.on("data", (block) => (received = Buffer.concat([received, block])));
+    for (const block of noise(9)) if (!socket.write(block)) await once(socket, "drain");
+    socket.end();
+    await once(socket, "end");
+    assert(received.equals(wanted), `${received.length} bytes came back of ${wanted.length}`);
+  },
+
   async closing() {
     for (let n = 0; n < 5; n++) {
       assert.equal(String((await ask("GET", "/close")).body), "the last on this connection");

@@ -114,4 +114,16 @@ server.on("clientError", (error, socket) => {
   console.error(`client error: ${error.message}`);
   socket.destroy();
 });
+// After the handshake of a WebSocket the bytes come back as they are; its frames are the business of other tests.
+server.on("upgrade", (request, socket, head) => {
+  const key = request.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  const accept = createHash("sha1").update(key).digest("base64");
+  socket.write(
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+      `Sec-WebSocket-Accept: ${accept}\r\n\r\nready`,
+  );
+  socket.write(head);
+  socket.on("error", () => socket.destroy());
+  socket.pipe(socket);
+});
 server.listen(Number(process.argv[2]), "127.0.0.1");

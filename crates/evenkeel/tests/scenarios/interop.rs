@@ -6,3 +6,4 @@ mod load;
 pub(crate) mod programs;
 mod scripts;
 mod servers;
+mod websocket;

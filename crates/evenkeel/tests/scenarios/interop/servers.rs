@@ -76,6 +76,14 @@ impl Server {
         Some(Self::start(&mut command, address, TempDir::new().unwrap()))
     }
 
+    /// The library `websockets`, saying everything back.
+    pub(super) fn websockets(test: &str) -> Option<Self> {
+        let (mut command, address) = (python(test)?, address());
+        let (_, port) = address.rsplit_once(':').unwrap();
+        command.arg(script("ws_server.py")).arg(port);
+        Some(Self::start(&mut command, address, TempDir::new().unwrap()))
+    }
+
     /// A balancer in front of it.
     pub(super) fn behind_us(&self) -> Running {
         Running::serve(&[&self.address])
