@@ -12,5 +12,5 @@ pub use parse::{
 };
 pub use render::{
     Connection, LAST_CHUNK, Onward, Outward, OwnResponse, chunk_prefix, interim_head, own_response,
-    request_head, response_head, switch_head, trailer_section,
+    reason_phrase, request_head, response_head, switch_head, trailer_section,
 };

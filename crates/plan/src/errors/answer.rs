@@ -1,5 +1,6 @@
 //! Our own answers, where a listener has no page of its own: a line of text, a problem in JSON, or a page.
 
+use evenkeel_proto::http1::reason_phrase;
 use evenkeel_proto::negotiate::Form;
 
 use super::ErrorFacts;
@@ -12,7 +13,7 @@ pub fn default_answer(form: Form, facts: &ErrorFacts<'_>, out: &mut Vec<u8>) {
         Form::Text => fill("{message} ({reason})\n", form, facts, out),
         Form::Json => {
             // RFC 9457 §3.1: without a `type`, the title is the status's phrase (§4.2.1).
-            let title = title(facts.reason.status());
+            let title = reason_phrase(facts.reason.status());
             out.extend_from_slice(format!("{{\"title\":\"{title}\",").as_bytes());
             fill(JSON, form, facts, out);
             fill(if has_id { JSON_END_WITH_ID } else { JSON_END }, form, facts, out);
@@ -30,26 +31,6 @@ pub const fn default_media_type(form: Form) -> &'static str {
         Form::Text => "text/plain; charset=utf-8",
         Form::Json => "application/problem+json",
         Form::Html => "text/html; charset=utf-8",
-    }
-}
-
-/// The phrase of a status that some reason has (RFC 9110 §15, RFC 6585 §5).
-const fn title(status: u16) -> &'static str {
-    match status {
-        400 => "Bad Request",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        417 => "Expectation Failed",
-        426 => "Upgrade Required",
-        431 => "Request Header Fields Too Large",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
-        _ => "Error",
     }
 }
 

@@ -137,7 +137,7 @@ pub struct OwnResponse<'a> {
 
 /// Appends a whole answer of our own.
 pub fn own_response(out: &mut Vec<u8>, response: &OwnResponse<'_>) {
-    put_status_line(out, response.status, standard_reason(response.status).as_bytes());
+    put_status_line(out, response.status, reason_phrase(response.status).as_bytes());
     let content_type = [("Content-Type", response.media_type)];
     let described = usize::from(!response.media_type.is_empty());
     for (name, value) in content_type[..described].iter().chain(response.fields) {
@@ -290,8 +290,8 @@ fn put_via(out: &mut Vec<u8>, received: Version) {
     put(out, &[b"Via: ", received.via().as_bytes(), b" ", PSEUDONYM.as_bytes(), b"\r\n"]);
 }
 
-/// The reason phrases of the statuses that we send ourselves.
-fn standard_reason(status: u16) -> &'static str {
+/// The reason phrase of a status that we send ourselves (RFC 9110 §15, RFC 6585 §5); empty for others.
+pub const fn reason_phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
         400 => "Bad Request",
