@@ -2,6 +2,7 @@
 //!
 //! The binary starts it on a thread and a runtime of its own, so that nothing here can slow the data path.
 
+mod access_log;
 pub mod admin;
 pub mod conductor;
 pub mod config;
@@ -15,4 +16,5 @@ mod resolve;
 mod start;
 mod task;
 
+pub use access_log::{AccessLines, AccessPath};
 pub use start::{Control, StartError, View, start};

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use evenkeel_plan::Plan;
+use evenkeel_plan::lines::LineCounters;
 use evenkeel_plan::publish::Reader;
 use tokio::sync::watch;
 
@@ -19,6 +20,8 @@ pub(crate) struct Overview {
     draining: AtomicBool,
     pub(crate) started: Instant,
     pub(crate) workers: usize,
+    /// What became of the access log's lines.
+    pub(crate) lines: Arc<LineCounters>,
 }
 
 /// Whether new work is welcome.
@@ -37,9 +40,10 @@ impl Overview {
         journal: Arc<Journal>,
         first_round: watch::Receiver<bool>,
         workers: usize,
+        lines: Arc<LineCounters>,
     ) -> Self {
         let (draining, started) = (AtomicBool::new(false), Instant::now());
-        Self { reader, journal, first_round, draining, started, workers }
+        Self { reader, journal, first_round, draining, started, workers, lines }
     }
 
     /// The plan in force.

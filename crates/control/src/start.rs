@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::access_log::{AccessLines, AccessLog, OpenError, Remote};
 use crate::admin::{self, Status};
 use crate::conductor::{ApplyError, BindProblem, Conductor, Parts};
 use crate::config::Config;
@@ -21,14 +22,22 @@ use crate::task::Task;
 /// of names block threads of that runtime: shut it down with a timeout, or a dead DNS server holds up the exit.
 ///
 /// # Errors
-/// An address that cannot be bound. Then nothing was started.
-pub async fn start(config: Config, parts: Parts) -> Result<Control, StartError> {
+/// An address that cannot be bound, an access log that cannot be opened. Then nothing was started.
+pub async fn start(
+    config: Config,
+    parts: Parts,
+    access: AccessLines,
+) -> Result<Control, StartError> {
     // The admin API first: its address can be given back, an accepting listener has made promises.
     let admin = admin::bind(config.admin).await.map_err(StartError::Admin)?;
+    let counters = Arc::clone(access.lines.counters());
+    let access_log = access.path.map(|path| AccessLog::start(access.lines, path));
+    let access_log = access_log.transpose().map_err(StartError::AccessLog)?;
     let journal = Arc::new(Journal::default());
     let (checks, first_round) = Checks::new(NetworkProbe, Arc::clone(&journal));
     let reader = parts.publisher.reader();
-    let overview = Overview::new(reader, Arc::clone(&journal), first_round, parts.workers);
+    let overview =
+        Overview::new(reader, Arc::clone(&journal), first_round, parts.workers, counters);
     let overview = Arc::new(overview);
     let mut conductor = Conductor::new(parts, SystemLookup, journal);
     let plans = conductor.plans();
@@ -39,14 +48,18 @@ pub async fn start(config: Config, parts: Parts) -> Result<Control, StartError> 
         admin_address = Some(address);
         tasks.push(Task::spawn(admin::serve(listener, address, Arc::clone(&overview))));
     }
-    Ok(Control { view: View { overview, admin_address }, _tasks: tasks })
+    let remote = access_log.as_ref().map(AccessLog::remote);
+    let view = View { overview, admin_address, access_log: remote };
+    Ok(Control { view, _tasks: tasks, _access_log: access_log })
 }
 
-/// Control while it runs: dropping it stops the checks, the lookups and the admin API. The last plan stays in force.
+/// Control while it runs: dropping it stops the checks, the lookups and the admin API, and writes what is left of the access
+/// log, which takes a second if nobody reads it. The last plan stays in force.
 #[derive(Debug)]
 pub struct Control {
     view: View,
     _tasks: Vec<Task>,
+    _access_log: Option<AccessLog>,
 }
 
 /// A look at the running balancer, for any thread.
@@ -54,6 +67,7 @@ pub struct Control {
 pub struct View {
     overview: Arc<Overview>,
     admin_address: Option<SocketAddr>,
+    access_log: Option<Remote>,
 }
 
 /// Why control did not start.
@@ -61,6 +75,8 @@ pub struct View {
 pub enum StartError {
     /// The admin API's address could not be bound.
     Admin(BindProblem),
+    /// The access log could not be opened.
+    AccessLog(OpenError),
     /// The config could not be put in force.
     Apply(ApplyError),
 }
@@ -96,6 +112,14 @@ impl View {
     pub fn drain(&self) {
         self.overview.drain();
     }
+
+    /// The access log's path is opened anew, because somebody has moved the file away. Returns at once; does nothing without
+    /// an access log.
+    pub fn reopen_access_log(&self) {
+        if let Some(log) = &self.access_log {
+            log.reopen();
+        }
+    }
 }
 
 // === impl StartError ===
@@ -104,6 +128,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Admin(problem) => problem.fmt(f),
+            Self::AccessLog(error) => error.fmt(f),
             Self::Apply(error) => error.fmt(f),
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use evenkeel_control::conductor::Parts;
 use evenkeel_control::config::{Config, WorkerCount};
-use evenkeel_control::{StartError as ControlError, View};
+use evenkeel_control::{AccessLines, StartError as ControlError, View};
 use evenkeel_plan::lines::lines;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_proxy::Proxy;
@@ -38,10 +38,11 @@ impl Balancer {
     pub(crate) fn start(config: Config) -> Result<Self, StartError> {
         let workers = worker_count(config.workers);
         let publisher = Publisher::default();
-        let (senders, _receiver) = lines(workers);
+        let (senders, lines) = lines(workers);
         let proxy = Proxy::start(senders, &publisher.reader()).map_err(StartError::System)?;
         let parts = Parts { publisher, binder: proxy.binder(), workers };
-        match ControlThread::start(config, parts) {
+        let access = AccessLines { lines, path: None };
+        match ControlThread::start(config, parts, access) {
             Ok(control) => Ok(Self { proxy, control, workers }),
             Err(error) => {
                 proxy.stop();
@@ -95,12 +96,12 @@ struct ControlThread {
 }
 
 impl ControlThread {
-    fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
+    fn start(config: Config, parts: Parts, access: AccessLines) -> Result<Self, StartError> {
         let (alive, ended) = oneshot::channel();
         let (report, started) = mpsc::sync_channel(1);
         let thread = thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || run_control(config, parts, &report, ended))
+            .spawn(move || run_control((config, parts, access), &report, ended))
             .map_err(StartError::System)?;
         // The thread goes without a report only if it panicked.
         let died = || StartError::System(io::Error::other("control ended while it started"));
@@ -117,8 +118,7 @@ impl ControlThread {
 
 /// What control's thread does: reports how the start went, then runs until its owner is gone.
 fn run_control(
-    config: Config,
-    parts: Parts,
+    (config, parts, access): (Config, Parts, AccessLines),
     report: &mpsc::SyncSender<Result<View, StartError>>,
     ended: oneshot::Receiver<()>,
 ) {
@@ -130,7 +130,7 @@ fn run_control(
         }
     };
     runtime.block_on(async {
-        match evenkeel_control::start(config, parts).await {
+        match evenkeel_control::start(config, parts, access).await {
             Ok(control) => {
                 drop(report.send(Ok(control.view())));
                 // It never sends: an error means that the balancer is stopped or dropped.

@@ -58,6 +58,7 @@ impl Service {
         // Before anybody can know that we run.
         let mut signals = StopSignals::new()?;
         let balancer = Balancer::start(self.config.clone())?;
+        signals.reopen_with(balancer.view().clone());
         tracing::debug!(workers = balancer.workers(), "listening");
         if let Err(failure) = self.keep() {
             balancer.stop();

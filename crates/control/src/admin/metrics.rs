@@ -10,6 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+mod access_log;
 mod listeners;
 mod process;
 mod upstreams;
@@ -53,6 +54,7 @@ impl Collector for Balancer {
         families.family(MetricType::Gauge, "plan_generation", help, |family| {
             family.0.encode_gauge(&plan.generation)
         })?;
+        access_log::encode(&mut families, &self.0.lines)?;
         listeners::encode(&mut families, &plan)?;
         upstreams::encode(&mut families, &plan, &self.0.journal)
     }

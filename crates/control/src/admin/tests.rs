@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use evenkeel_plan::lines::LineCounters;
 use evenkeel_plan::publish::Publisher;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -124,7 +125,13 @@ impl Api {
         let mut publisher = Publisher::default();
         publisher.publish(plan(&[("web", "api")], &[("api", &["10.0.0.1:80", "db:81"])]));
         let (first_round, done) = watch::channel(false);
-        let overview = Arc::new(Overview::new(publisher.reader(), Arc::default(), done, 2));
+        let overview = Arc::new(Overview::new(
+            publisher.reader(),
+            Arc::default(),
+            done,
+            2,
+            Arc::new(LineCounters::new(2)),
+        ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let _task = Task::spawn(serve(listener, address, Arc::clone(&overview)));

@@ -2,11 +2,13 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use evenkeel_plan::health::HealthCheck;
+use evenkeel_plan::lines::lines;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::vitals::Standing;
 use tokio::time::timeout;
 
 use super::*;
+use crate::access_log::AccessPath;
 use crate::admin::EndpointState;
 use crate::config::AdminBind;
 use crate::fixture::{IdleBinder, config};
@@ -22,7 +24,7 @@ async fn a_start_checks_the_endpoints_and_says_what_it_found() {
 
     let parts = parts();
     let mut reader = parts.publisher.reader();
-    let control = start(config, parts).await.unwrap();
+    let control = start(config, parts, no_log()).await.unwrap();
     let view = control.view();
     timeout(Duration::from_secs(30), view.first_round()).await.unwrap();
 
@@ -51,8 +53,9 @@ async fn a_start_checks_the_endpoints_and_says_what_it_found() {
 
 #[tokio::test]
 async fn without_checks_the_first_round_is_over_at_once() {
-    let control =
-        start(config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]), parts()).await.unwrap();
+    let control = start(config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]), parts(), no_log())
+        .await
+        .unwrap();
     let view = control.view();
     timeout(Duration::from_secs(30), view.first_round()).await.unwrap();
     let endpoint = &view.status().clusters[0].endpoints[0];
@@ -64,9 +67,24 @@ async fn an_admin_address_in_use_stops_the_start_and_says_so() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     config.admin = AdminBind::Fixed(taken.local_addr().unwrap());
-    let error = start(config, parts()).await.unwrap_err();
+    let error = start(config, parts(), no_log()).await.unwrap_err();
     assert!(matches!(error, StartError::Admin(_)));
     assert!(error.to_string().starts_with("the admin API cannot listen on 127.0.0.1:"), "{error}");
+}
+
+#[tokio::test]
+async fn an_access_log_that_cannot_be_opened_stops_the_start_and_says_what_to_do() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("missing").join("access.log");
+    let mut access = no_log();
+    access.path = Some(AccessPath::File(path.clone()));
+    let config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    let parts = parts();
+    let mut reader = parts.publisher.reader();
+    let error = start(config, parts, access).await.unwrap_err().to_string();
+    let expected = format!("the access log cannot be opened: {}: ", path.display());
+    assert!(error.starts_with(&expected) && error.contains("make the directory"), "{error}");
+    assert_eq!(reader.load().generation, 0, "nothing was published");
 }
 
 #[tokio::test]
@@ -75,7 +93,7 @@ async fn a_stopped_control_leaves_the_plan_in_force_and_gives_its_address_back()
     let mut reader = parts.publisher.reader();
     let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     config.admin = AdminBind::Fixed((Ipv4Addr::LOCALHOST, 0).into());
-    let control = start(config, parts).await.unwrap();
+    let control = start(config, parts, no_log()).await.unwrap();
     let view = control.view();
     drop(control);
     let address = view.admin_address().unwrap();
@@ -91,4 +109,8 @@ async fn a_stopped_control_leaves_the_plan_in_force_and_gives_its_address_back()
 
 fn parts() -> Parts {
     Parts { publisher: Publisher::default(), binder: Box::new(IdleBinder), workers: 2 }
+}
+
+fn no_log() -> AccessLines {
+    AccessLines { lines: lines(2).1, path: None }
 }

@@ -1,7 +1,8 @@
-//! The signals that stop a balancer, and the one that must not. Waited for by the service.
+//! The signals that stop a balancer, and those that must not. Waited for by the service.
 
 use std::io;
 
+use evenkeel_control::View;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// TERM (systemd, Kubernetes), INT (Ctrl-C) and QUIT (what nginx images are sent) all mean the same.
@@ -10,6 +11,9 @@ pub(super) struct StopSignals {
     interrupt: Signal,
     quit: Signal,
     hangup: Signal,
+    user1: Signal,
+    /// Whose access log USR1 opens anew; `None` until something runs.
+    view: Option<View>,
     /// Whether somebody was told that a hangup does nothing.
     hangup_told: bool,
 }
@@ -22,8 +26,15 @@ impl StopSignals {
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             hangup: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
+            view: None,
             hangup_told: false,
         })
+    }
+
+    /// From now on USR1, which logrotate sends when it has moved a file away, opens the access log of `view` anew.
+    pub(super) fn reopen_with(&mut self, view: View) {
+        self.view = Some(view);
     }
 
     /// Waits for the next one that stops.
@@ -34,7 +45,14 @@ impl StopSignals {
                 _ = self.interrupt.recv() => return,
                 _ = self.quit.recv() => return,
                 Some(()) = self.hangup.recv() => self.tell_of_hangup(),
+                Some(()) = self.user1.recv() => self.reopen_access_log(),
             }
+        }
+    }
+
+    fn reopen_access_log(&self) {
+        if let Some(view) = &self.view {
+            view.reopen_access_log();
         }
     }
 

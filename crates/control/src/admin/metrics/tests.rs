@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use evenkeel_plan::lines::LineCounters;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::vitals::Standing;
@@ -66,6 +67,9 @@ fn what_was_counted_is_what_is_shown() {
     for expected in [
         format!(r#"evenkeel_build_info{{version="{version}"}} 1"#),
         "evenkeel_plan_generation 1".to_owned(),
+        "evenkeel_access_log_lines_total 9".to_owned(),
+        r#"evenkeel_access_log_lost_lines_total{cause="ring_full"} 3"#.to_owned(),
+        r#"evenkeel_access_log_lost_lines_total{cause="write_failed"} 4"#.to_owned(),
         r#"evenkeel_listener_connections_total{listener="web"} 7"#.to_owned(),
         r#"evenkeel_listener_connections_active{listener="web"} 3"#.to_owned(),
         r#"evenkeel_requests_total{listener="web",cluster="api",code_class="2xx",method="GET"} 12"#
@@ -109,6 +113,12 @@ fn scrape() -> String {
     let mut publisher = Publisher::default();
     publisher.publish(plan);
     let (_, first_round) = watch::channel(true);
-    let overview = Overview::new(publisher.reader(), Arc::default(), first_round, 2);
+    let lines = LineCounters::new(2);
+    lines.written.add(9);
+    lines.ring_full.shard(0).add(1);
+    lines.ring_full.shard(1).add(2);
+    lines.write_failed.add(4);
+    let lines = Arc::new(lines);
+    let overview = Overview::new(publisher.reader(), Arc::default(), first_round, 2, lines);
     Metrics::new(Arc::new(overview)).render().unwrap()
 }

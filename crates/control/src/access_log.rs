@@ -1,0 +1,157 @@
+//! The access log's writer: a thread that takes the workers' lines and writes them. Started by [`crate::start`].
+//!
+//! A thread, because writing to a file blocks; of its own, because a stalled pipe may block it for ever.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use evenkeel_plan::lines::LineReceiver;
+
+mod destination;
+mod trouble;
+mod writer;
+
+use destination::Place;
+use writer::Writer;
+
+/// What the access log is made of.
+#[derive(Debug)]
+pub struct AccessLines {
+    /// Where the workers' lines come from.
+    pub lines: LineReceiver,
+    /// Where they go; `None` for nowhere, because none are sent.
+    pub path: Option<AccessPath>,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessPath {
+    /// Standard output.
+    Stdout,
+    /// This file, pipe or device.
+    File(PathBuf),
+}
+
+/// The writer while it runs. Dropping it writes what is left, for at most [`LAST_WORDS`].
+#[derive(Debug)]
+pub(crate) struct AccessLog {
+    remote: Remote,
+    ended: mpsc::Receiver<()>,
+}
+
+/// Tells the writer what to do, from any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Remote {
+    wishes: Arc<Wishes>,
+    thread: Thread,
+}
+
+/// What the writer is to do besides writing.
+#[derive(Debug, Default)]
+struct Wishes {
+    reopen: AtomicBool,
+    stop: AtomicBool,
+}
+
+/// Why there is no access log.
+#[derive(Debug)]
+pub struct OpenError {
+    path: AccessPath,
+    source: io::Error,
+}
+
+// === impl AccessLog ===
+
+impl AccessLog {
+    /// Opens `path` and starts the thread that writes there what comes by `lines`.
+    pub(crate) fn start(lines: LineReceiver, path: AccessPath) -> Result<Self, OpenError> {
+        let wishes = Arc::new(Wishes::default());
+        let (over, ended) = mpsc::channel();
+        let wrong = |path, source| OpenError { path, source };
+        let place = Place::open(path.clone()).map_err(|error| wrong(path.clone(), error))?;
+        let writer = Writer::new(lines, place, Arc::clone(&wishes));
+        let body = move || {
+            writer.run();
+            // Nobody waits for it if the time for the last words is over.
+            drop(over);
+        };
+        let thread = thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(body)
+            .map_err(|error| wrong(path, error))?;
+        Ok(Self { remote: Remote { wishes, thread: thread.thread().clone() }, ended })
+    }
+
+    /// What may be kept by those who ask for a new file.
+    pub(crate) fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+}
+
+impl Drop for AccessLog {
+    fn drop(&mut self) {
+        self.remote.wish(|wishes| &wishes.stop);
+        if self.ended.recv_timeout(LAST_WORDS) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the access log's last lines are lost: nobody takes them");
+        }
+    }
+}
+
+// === impl Remote ===
+
+impl Remote {
+    /// The path is opened anew before the next line is written. Returns at once.
+    pub(crate) fn reopen(&self) {
+        self.wish(|wishes| &wishes.reopen);
+    }
+
+    fn wish(&self, which: impl Fn(&Wishes) -> &AtomicBool) {
+        which(&self.wishes).store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+// === impl OpenError ===
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, source } = self;
+        write!(f, "the access log cannot be opened: {path}: {source}; ")?;
+        f.write_str(match source.kind() {
+            io::ErrorKind::NotFound => "make the directory, or change `path` in [log] access",
+            io::ErrorKind::PermissionDenied => {
+                "let the user we run as write there, or change `path` in [log] access"
+            }
+            _ => "change `path` in [log] access, or leave the access log out",
+        })
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+// === impl AccessPath ===
+
+impl fmt::Display for AccessPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("standard output"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// How long the last lines may hold up the exit: a disk takes them in far less, and a stalled pipe never.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! Where lines are written to, and how it is opened. Used by the writer.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use super::AccessPath;
+
+/// What can be written to and opened again. The tests have others.
+pub(super) trait Destination: Write {
+    /// Opens it anew. If that fails, what was open before stays so.
+    fn reopen(&mut self) -> io::Result<()>;
+
+    /// What it is called, for people.
+    fn name(&self) -> String;
+}
+
+/// A path in the system.
+#[derive(Debug)]
+pub(super) struct Place {
+    path: AccessPath,
+    file: File,
+}
+
+impl Place {
+    pub(super) fn open(path: AccessPath) -> io::Result<Self> {
+        let file = open(&path)?;
+        Ok(Self { path, file })
+    }
+}
+
+impl Destination for Place {
+    fn reopen(&mut self) -> io::Result<()> {
+        self.file = open(&self.path)?;
+        Ok(())
+    }
+
+    fn name(&self) -> String {
+        self.path.to_string()
+    }
+}
+
+impl Write for Place {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn open(path: &AccessPath) -> io::Result<File> {
+    match path {
+        // A handle of its own: whoever blocks in std's would hold a lock that others wait for.
+        AccessPath::Stdout => Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
+        AccessPath::File(path) => open_file(path),
+    }
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    let is_pipe = path.metadata().is_ok_and(|about| about.file_type().is_fifo());
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        // To open a named pipe for writing alone waits until somebody reads it, which may be never. Linux lets us be a reader
+        // too (fifo(7)); then the pipe also keeps its content while its reader is started again.
+        .read(is_pipe)
+        // Whoever may read the log may see what people looked at: the owner, and a group for the collectors.
+        .mode(0o640)
+        .open(path)
+}
