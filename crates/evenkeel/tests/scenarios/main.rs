@@ -8,6 +8,7 @@
 
 mod running;
 
+mod access_log;
 mod bad_input;
 mod balancing;
 mod counting;
