@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -13,30 +12,14 @@ use std::time::Duration;
 
 use evenkeel_plan::lines::LineReceiver;
 
+use crate::config::AccessPath;
+
 mod destination;
 mod trouble;
 mod writer;
 
 use destination::Place;
 use writer::Writer;
-
-/// What the access log is made of.
-#[derive(Debug)]
-pub struct AccessLines {
-    /// Where the workers' lines come from.
-    pub lines: LineReceiver,
-    /// Where they go; `None` for nowhere, because none are sent.
-    pub path: Option<AccessPath>,
-}
-
-/// Where the access log goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessPath {
-    /// Standard output.
-    Stdout,
-    /// This file, pipe or device.
-    File(PathBuf),
-}
 
 /// The writer while it runs. Dropping it writes what is left, for at most [`LAST_WORDS`].
 #[derive(Debug)]
@@ -136,17 +119,6 @@ impl fmt::Display for OpenError {
 impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
-    }
-}
-
-// === impl AccessPath ===
-
-impl fmt::Display for AccessPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stdout => f.write_str("standard output"),
-            Self::File(path) => path.display().fmt(f),
-        }
     }
 }
 

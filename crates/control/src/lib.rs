@@ -16,5 +16,4 @@ mod resolve;
 mod start;
 mod task;
 
-pub use access_log::{AccessLines, AccessPath};
 pub use start::{Control, StartError, View, start};

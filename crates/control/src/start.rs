@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::access_log::{AccessLines, AccessLog, OpenError, Remote};
+use evenkeel_plan::lines::LineReceiver;
+
+use crate::access_log::{AccessLog, OpenError, Remote};
 use crate::admin::{self, Status};
 use crate::conductor::{ApplyError, BindProblem, Conductor, Parts};
 use crate::config::Config;
@@ -26,12 +28,13 @@ use crate::task::Task;
 pub async fn start(
     config: Config,
     parts: Parts,
-    access: AccessLines,
+    lines: LineReceiver,
 ) -> Result<Control, StartError> {
     // The admin API first: its address can be given back, an accepting listener has made promises.
     let admin = admin::bind(config.admin).await.map_err(StartError::Admin)?;
-    let counters = Arc::clone(access.lines.counters());
-    let access_log = access.path.map(|path| AccessLog::start(access.lines, path));
+    let counters = Arc::clone(lines.counters());
+    let path = config.access.as_ref().map(|access| access.path.clone());
+    let access_log = path.map(|path| AccessLog::start(lines, path));
     let access_log = access_log.transpose().map_err(StartError::AccessLog)?;
     let journal = Arc::new(Journal::default());
     let (checks, first_round) = Checks::new(NetworkProbe, Arc::clone(&journal));

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use evenkeel_control::conductor::Parts;
 use evenkeel_control::config::{Config, WorkerCount};
-use evenkeel_control::{AccessLines, StartError as ControlError, View};
-use evenkeel_plan::lines::lines;
+use evenkeel_control::{StartError as ControlError, View};
+use evenkeel_plan::lines::{LineReceiver, lines};
 use evenkeel_plan::publish::Publisher;
 use evenkeel_proxy::Proxy;
 use tokio::runtime;
@@ -41,8 +41,7 @@ impl Balancer {
         let (senders, lines) = lines(workers);
         let proxy = Proxy::start(senders, &publisher.reader()).map_err(StartError::System)?;
         let parts = Parts { publisher, binder: proxy.binder(), workers };
-        let access = AccessLines { lines, path: None };
-        match ControlThread::start(config, parts, access) {
+        match ControlThread::start(config, parts, lines) {
             Ok(control) => Ok(Self { proxy, control, workers }),
             Err(error) => {
                 proxy.stop();
@@ -96,12 +95,12 @@ struct ControlThread {
 }
 
 impl ControlThread {
-    fn start(config: Config, parts: Parts, access: AccessLines) -> Result<Self, StartError> {
+    fn start(config: Config, parts: Parts, lines: LineReceiver) -> Result<Self, StartError> {
         let (alive, ended) = oneshot::channel();
         let (report, started) = mpsc::sync_channel(1);
         let thread = thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || run_control((config, parts, access), &report, ended))
+            .spawn(move || run_control((config, parts, lines), &report, ended))
             .map_err(StartError::System)?;
         // The thread goes without a report only if it panicked.
         let died = || StartError::System(io::Error::other("control ended while it started"));
@@ -118,7 +117,7 @@ impl ControlThread {
 
 /// What control's thread does: reports how the start went, then runs until its owner is gone.
 fn run_control(
-    (config, parts, access): (Config, Parts, AccessLines),
+    (config, parts, lines): (Config, Parts, LineReceiver),
     report: &mpsc::SyncSender<Result<View, StartError>>,
     ended: oneshot::Receiver<()>,
 ) {
@@ -130,7 +129,7 @@ fn run_control(
         }
     };
     runtime.block_on(async {
-        match evenkeel_control::start(config, parts, access).await {
+        match evenkeel_control::start(config, parts, lines).await {
             Ok(control) => {
                 drop(report.send(Ok(control.view())));
                 // It never sends: an error means that the balancer is stopped or dropped.

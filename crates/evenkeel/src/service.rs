@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use evenkeel_control::View;
-use evenkeel_control::config::{Config, Report};
+use evenkeel_control::config::{AccessPath, Config, Report};
 use tokio::runtime;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -79,16 +79,27 @@ impl Service {
         }
     }
 
+    /// Whether stdout is for the access log alone, which programs read.
+    fn logs_to_stdout(&self) -> bool {
+        self.config.access.as_ref().is_some_and(|access| access.path == AccessPath::Stdout)
+    }
+
     /// Shows what runs, as the first checks found it.
     async fn show(&self, view: &View) {
         // A check that takes longer must not keep people waiting; then the picture says that it is still running.
         let _ = timeout(FIRST_ROUND, view.first_round()).await;
         let status = view.status();
-        let paint = Paint { colour: wants_colour(&io::stdout()) };
-        let picture =
-            Picture { service: self, status: &status, admin: view.admin_address(), paint };
+        let picture = |paint| {
+            Picture { service: self, status: &status, admin: view.admin_address(), paint }
+        };
         // Whoever closed our stdout wants to be served all the same.
-        let _ = write!(io::stdout(), "{picture}");
+        let _ = if self.logs_to_stdout() {
+            let colour = wants_colour(&io::stderr());
+            write!(io::stderr(), "{}", picture(Paint { colour }))
+        } else {
+            let colour = wants_colour(&io::stdout());
+            write!(io::stdout(), "{}", picture(Paint { colour }))
+        };
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use super::AccessPath;
+use crate::config::AccessPath;
 
 /// What can be written to and opened again. The tests have others.
 pub(super) trait Destination: Write {

@@ -2,6 +2,7 @@
 //!
 //! Names are still names here: nothing is resolved, bound or opened.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -119,6 +120,15 @@ pub enum AccessPath {
     Stdout,
     /// Is appended to; a relative path starts at the working directory.
     File(PathBuf),
+}
+
+impl fmt::Display for AccessPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("standard output"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// An address to accept on.

@@ -8,9 +8,9 @@ use evenkeel_plan::vitals::Standing;
 use tokio::time::timeout;
 
 use super::*;
-use crate::access_log::AccessPath;
 use crate::admin::EndpointState;
 use crate::config::AdminBind;
+use crate::config::{AccessConfig, AccessPath};
 use crate::fixture::{IdleBinder, config};
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn a_start_checks_the_endpoints_and_says_what_it_found() {
 
     let parts = parts();
     let mut reader = parts.publisher.reader();
-    let control = start(config, parts, no_log()).await.unwrap();
+    let control = start(config, parts, lines(2).1).await.unwrap();
     let view = control.view();
     timeout(Duration::from_secs(30), view.first_round()).await.unwrap();
 
@@ -53,9 +53,10 @@ async fn a_start_checks_the_endpoints_and_says_what_it_found() {
 
 #[tokio::test]
 async fn without_checks_the_first_round_is_over_at_once() {
-    let control = start(config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]), parts(), no_log())
-        .await
-        .unwrap();
+    let control =
+        start(config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]), parts(), lines(2).1)
+            .await
+            .unwrap();
     let view = control.view();
     timeout(Duration::from_secs(30), view.first_round()).await.unwrap();
     let endpoint = &view.status().clusters[0].endpoints[0];
@@ -67,7 +68,7 @@ async fn an_admin_address_in_use_stops_the_start_and_says_so() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     config.admin = AdminBind::Fixed(taken.local_addr().unwrap());
-    let error = start(config, parts(), no_log()).await.unwrap_err();
+    let error = start(config, parts(), lines(2).1).await.unwrap_err();
     assert!(matches!(error, StartError::Admin(_)));
     assert!(error.to_string().starts_with("the admin API cannot listen on 127.0.0.1:"), "{error}");
 }
@@ -76,12 +77,12 @@ async fn an_admin_address_in_use_stops_the_start_and_says_so() {
 async fn an_access_log_that_cannot_be_opened_stops_the_start_and_says_what_to_do() {
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("missing").join("access.log");
-    let mut access = no_log();
-    access.path = Some(AccessPath::File(path.clone()));
-    let config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    let to_file = AccessConfig { path: AccessPath::File(path.clone()), ..AccessConfig::default() };
+    config.access = Some(to_file);
     let parts = parts();
     let mut reader = parts.publisher.reader();
-    let error = start(config, parts, access).await.unwrap_err().to_string();
+    let error = start(config, parts, lines(2).1).await.unwrap_err().to_string();
     let expected = format!("the access log cannot be opened: {}: ", path.display());
     assert!(error.starts_with(&expected) && error.contains("make the directory"), "{error}");
     assert_eq!(reader.load().generation, 0, "nothing was published");
@@ -93,7 +94,7 @@ async fn a_stopped_control_leaves_the_plan_in_force_and_gives_its_address_back()
     let mut reader = parts.publisher.reader();
     let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     config.admin = AdminBind::Fixed((Ipv4Addr::LOCALHOST, 0).into());
-    let control = start(config, parts, no_log()).await.unwrap();
+    let control = start(config, parts, lines(2).1).await.unwrap();
     let view = control.view();
     drop(control);
     let address = view.admin_address().unwrap();
@@ -109,8 +110,4 @@ async fn a_stopped_control_leaves_the_plan_in_force_and_gives_its_address_back()
 
 fn parts() -> Parts {
     Parts { publisher: Publisher::default(), binder: Box::new(IdleBinder), workers: 2 }
-}
-
-fn no_log() -> AccessLines {
-    AccessLines { lines: lines(2).1, path: None }
 }
