@@ -89,9 +89,8 @@ impl Service {
         // A check that takes longer must not keep people waiting; then the picture says that it is still running.
         let _ = timeout(FIRST_ROUND, view.first_round()).await;
         let status = view.status();
-        let picture = |paint| {
-            Picture { service: self, status: &status, admin: view.admin_address(), paint }
-        };
+        let picture =
+            |paint| Picture { service: self, status: &status, admin: view.admin_address(), paint };
         // Whoever closed our stdout wants to be served all the same.
         let _ = if self.logs_to_stdout() {
             let colour = wants_colour(&io::stderr());
