@@ -33,3 +33,7 @@ pub const PARKED_BYTES_WATERMARK: usize = 32 * 1024 * 1024;
 
 /// How much is read at once above the watermark: so much may a slow reader still make us keep.
 pub const READ_BYTES_HIGH: usize = 16 * 1024;
+
+/// How much a client must send or take for it to count as progress, in bytes. A byte now and then would keep a connection, and
+/// what it holds, for ever (slow body and slow read attacks); a person on the worst of lines is faster.
+pub const PROGRESS_BYTES_MIN: u64 = 1024;

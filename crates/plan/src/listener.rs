@@ -78,11 +78,11 @@ impl TrustedProxies {
 pub struct DownstreamTimeouts {
     /// For a whole head, from its first byte.
     pub header: Duration,
-    /// Without progress of a request body.
+    /// Without progress of a request body, which is [`crate::limits::PROGRESS_BYTES_MIN`].
     pub body: Duration,
     /// Between two requests on one connection.
     pub keep_alive: Duration,
-    /// Without taking a byte of the answer.
+    /// Without taking as much of the answer.
     pub write: Duration,
     /// Without a byte in either direction, once the connection has become a tunnel (RFC 9110 §7.8).
     pub tunnel: Duration,

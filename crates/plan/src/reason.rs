@@ -27,7 +27,9 @@ pub enum Reason {
     HeaderTimeout,
     /// The request's body stopped arriving.
     BodyTimeout,
-    /// The client went away, or stopped reading.
+    /// The client stopped taking the answer.
+    WriteTimeout,
+    /// The client went away.
     ClientGone,
     /// No endpoint of the cluster may be used.
     NoEndpoint,
@@ -58,7 +60,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -71,6 +73,7 @@ impl Reason {
         Self::VersionNotSupported,
         Self::HeaderTimeout,
         Self::BodyTimeout,
+        Self::WriteTimeout,
         Self::ClientGone,
         Self::NoEndpoint,
         Self::OutOfDescriptors,
@@ -100,6 +103,7 @@ impl Reason {
             Self::VersionNotSupported => "version_not_supported",
             Self::HeaderTimeout => "header_timeout",
             Self::BodyTimeout => "body_timeout",
+            Self::WriteTimeout => "write_timeout",
             Self::ClientGone => "client_gone",
             Self::NoEndpoint => "no_endpoint_up",
             Self::OutOfDescriptors => "out_of_descriptors",
@@ -120,7 +124,7 @@ impl Reason {
         match self {
             Self::RequestMalformed | Self::PathRefused | Self::ClientGone => 400,
             Self::MethodNotAllowed => 405,
-            Self::HeaderTimeout | Self::BodyTimeout => 408,
+            Self::HeaderTimeout | Self::BodyTimeout | Self::WriteTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::TargetTooLong => 414,
             Self::ExpectationFailed => 417,
@@ -170,6 +174,7 @@ impl Reason {
             Self::VersionNotSupported => "This version of HTTP is not supported.",
             Self::HeaderTimeout => "The request's header did not arrive in time.",
             Self::BodyTimeout => "The request's body stopped arriving.",
+            Self::WriteTimeout => "The client stopped taking the answer.",
             Self::ClientGone => "The client went away.",
             Self::NoEndpoint => "No endpoint is up.",
             Self::OutOfDescriptors => "The balancer is out of file descriptors.",

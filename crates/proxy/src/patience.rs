@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::cluster::UpstreamTimeouts;
+use evenkeel_plan::limits::PROGRESS_BYTES_MIN;
 use evenkeel_plan::listener::DownstreamTimeouts;
 use evenkeel_plan::reason::Reason;
 
@@ -84,9 +85,8 @@ impl<'a> Patience<'a> {
     /// # Errors
     /// The reason to give up, if nothing has changed for too long.
     pub(crate) fn wait(&mut self, wait: Wait, moved: u64) -> Result<(), Reason> {
-        let now = Some((wait, moved));
-        if self.set_for != now {
-            self.set_for = now;
+        if self.is_progress(wait, moved) {
+            self.set_for = Some((wait, moved));
             self.deadline.set(self.timeout(wait).min(self.left(wait)));
         } else if self.deadline.is_expired() {
             let over = self.left(wait).is_zero();
@@ -94,6 +94,15 @@ impl<'a> Patience<'a> {
         }
         self.since = self.timed.then(Instant::now);
         Ok(())
+    }
+
+    /// Whether the wait begins anew. What a client does counts only if it is more than a pretence.
+    fn is_progress(&self, wait: Wait, moved: u64) -> bool {
+        let least = match wait {
+            Wait::RequestBody | Wait::ClientReads => PROGRESS_BYTES_MIN,
+            _ => 1,
+        };
+        self.set_for.is_none_or(|(before, since)| before != wait || moved - since >= least)
     }
 
     /// How much is left of the time for the whole exchange. A tunnel is not meant to end.
@@ -118,7 +127,7 @@ fn reason(wait: Wait) -> Reason {
         Wait::RequestBody => Reason::BodyTimeout,
         Wait::EndpointReads | Wait::AnswerBody => Reason::UpstreamIdle,
         Wait::FirstByte => Reason::FirstByteTimeout,
-        Wait::ClientReads => Reason::ClientGone,
+        Wait::ClientReads => Reason::WriteTimeout,
         Wait::Tunnel => Reason::TunnelIdle,
     }
 }
@@ -153,6 +162,23 @@ mod tests {
             deadlines.advance(2);
             assert_eq!(patience.wait(Wait::AnswerBody, 4), Err(Reason::UpstreamIdle));
         });
+    }
+
+    #[test]
+    fn a_byte_now_and_then_is_no_progress_of_a_client() {
+        for (wait, reason) in
+            [(Wait::RequestBody, Reason::BodyTimeout), (Wait::ClientReads, Reason::WriteTimeout)]
+        {
+            patient(None, |deadlines, patience| {
+                for moved in 0..PROGRESS_BYTES_MIN {
+                    assert_eq!(patience.wait(wait, moved), Ok(()));
+                }
+                deadlines.advance(1);
+                assert_eq!(patience.wait(wait, PROGRESS_BYTES_MIN), Ok(()));
+                (0..40).for_each(|_| deadlines.advance(10));
+                assert_eq!(patience.wait(wait, PROGRESS_BYTES_MIN + 9), Err(reason));
+            });
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! HTTP/1 messages of every framing go through intact, and what is malformed goes no further.
 
+use std::time::Duration;
+
 use evenkeel_testkit::message::Framing;
 use evenkeel_testkit::{Behaviour, Client, Origin, Request, Response, Script};
 
@@ -311,6 +313,27 @@ fn a_client_that_waits_for_100_gets_it_before_it_sends() {
     assert_eq!(client.exchange(head.as_bytes(), LONG).unwrap().status, 100);
     assert_eq!(client.exchange(b"body", LONG).unwrap().text(), "body");
     assert_usable(&mut client);
+}
+
+#[test]
+fn a_body_that_drips_is_given_up_although_bytes_keep_coming() {
+    let origin = named("never");
+    let running = Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = [\"{}\"]\ntimeouts = {{ body = \"500ms\" }}\n",
+        origin.address()
+    ));
+    let mut client = running.connect();
+    client.send(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\n").unwrap();
+    client.stream().set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let mut sent = 0;
+    evenkeel_testkit::wait_until(LONG, || {
+        sent += u32::from(client.send(b"x").is_ok());
+        client.stream().peek(&mut [0]).is_ok()
+    })
+    .unwrap();
+    assert!(sent > 1, "{sent}");
+    assert_eq!(client.read_response(LONG).unwrap().status, 408);
+    running.wait_for_metric("evenkeel_failures_total", "reason=\"body_timeout\"", 1);
 }
 
 #[test]

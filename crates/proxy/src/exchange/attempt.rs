@@ -65,6 +65,7 @@ impl<'a> Exchange<'a> {
         }
         if let Some(io) = target.pool.check_out() {
             target.counters.reuses.add(1);
+            course.connect = None;
             let attempt = Attempt::new(io, true);
             match self.ask(target, attempt, messages, course).await {
                 // RFC 9110 §9.2.2: only what may be done twice is sent twice, as the endpoint may have seen it.
