@@ -196,7 +196,37 @@ pub struct Field<'a> {
 pub struct Fields {
     /// The bytes that the ranges refer to.
     pub buffer: Vec<u8>,
-    pub(crate) list: Vec<FieldSpan>,
+    pub(crate) list: FieldList,
+}
+
+/// The fields as ranges, and which of the known ones are among them: most questions about a head are answered by 'none'.
+#[derive(Debug, Default)]
+pub(crate) struct FieldList {
+    spans: Vec<FieldSpan>,
+    /// One bit for each [`FieldName`].
+    present: u64,
+}
+
+impl FieldList {
+    pub(crate) fn clear(&mut self) {
+        self.spans.clear();
+        self.present = 0;
+    }
+
+    pub(crate) fn push(&mut self, field: FieldSpan) {
+        self.present |= 1 << field.id as u32;
+        self.spans.push(field);
+    }
+
+    fn contains(&self, id: FieldName) -> bool {
+        self.present & 1 << id as u32 != 0
+    }
+
+    /// Those called `id`, in order.
+    fn all(&self, id: FieldName) -> impl Iterator<Item = &FieldSpan> {
+        let spans = if self.contains(id) { &self.spans[..] } else { &[] };
+        spans.iter().filter(move |field| field.id == id)
+    }
 }
 
 impl Fields {
@@ -222,7 +252,7 @@ impl Fields {
 
     /// The fields in order.
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
-        self.list.iter().map(|field| Field {
+        self.list.spans.iter().map(|field| Field {
             id: field.id,
             name: field.name.of(&self.buffer),
             value: field.value.of(&self.buffer),
@@ -231,10 +261,7 @@ impl Fields {
 
     /// The values of every field called `id`, in order.
     pub fn all(&self, id: FieldName) -> impl Iterator<Item = &[u8]> {
-        self.list
-            .iter()
-            .filter(move |field| field.id == id)
-            .map(|field| field.value.of(&self.buffer))
+        self.list.all(id).map(|field| field.value.of(&self.buffer))
     }
 
     /// The value of the first field called `id`.
@@ -244,12 +271,12 @@ impl Fields {
 
     /// Whether there is a field called `id`.
     pub fn contains(&self, id: FieldName) -> bool {
-        self.list.iter().any(|field| field.id == id)
+        self.list.contains(id)
     }
 
     /// How many fields there are.
     pub fn count(&self) -> usize {
-        self.list.len()
+        self.list.spans.len()
     }
 }
 

@@ -4,7 +4,7 @@ use std::mem::{MaybeUninit, take};
 
 use httparse::{Header, ParserConfig, Request, Response, Status};
 
-use crate::field::{FieldName, FieldSpan, Fields, Span, UnusualNames, is_usual_name};
+use crate::field::{FieldList, FieldName, FieldSpan, Fields, Span, UnusualNames, is_usual_name};
 use crate::head::{RequestHead, ResponseHead, Version};
 use crate::method::Method;
 
@@ -152,9 +152,9 @@ impl Locator {
     }
 }
 
-fn note_fields(list: &mut Vec<FieldSpan>, headers: &[Header<'_>], locator: &Locator) {
+fn note_fields(list: &mut FieldList, headers: &[Header<'_>], locator: &Locator) {
     list.clear();
-    list.extend(headers.iter().map(|header| noted(header, locator)));
+    headers.iter().for_each(|header| list.push(noted(header, locator)));
 }
 
 fn noted(header: &Header<'_>, locator: &Locator) -> FieldSpan {
@@ -168,7 +168,7 @@ fn noted(header: &Header<'_>, locator: &Locator) -> FieldSpan {
 /// The names that we know are usual, so only the others are looked at. A field that is dropped is as if it had never been
 /// sent: `Connection` may go on naming it.
 fn note_request_fields(
-    list: &mut Vec<FieldSpan>,
+    list: &mut FieldList,
     headers: &[Header<'_>],
     locator: &Locator,
     names: UnusualNames,
