@@ -66,12 +66,10 @@ pub(crate) trait Sink {
     fn end(&mut self, trailers: Option<Fields>);
 
     /// Tells the other side of the connection that nothing more comes. Everything must have been flushed.
-    fn close(&mut self) {}
+    fn close(&mut self);
 
     /// How many bytes of what was taken were handed to the system later than when they were taken.
-    fn flushed(&self) -> u64 {
-        0
-    }
+    fn flushed(&self) -> u64;
 
     /// Ready when everything that was taken, the head included, has been handed to the system.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;

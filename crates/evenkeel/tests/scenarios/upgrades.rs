@@ -145,6 +145,17 @@ fn megabytes_go_through_a_tunnel_in_both_directions_at_once() {
 }
 
 #[test]
+fn the_end_of_the_endpoint_reaches_a_client_that_waits_for_it() {
+    let bare = Bare::new();
+    let running = bare.running("");
+    let (client, endpoint) = bare.open(&running, HANDSHAKE, SWITCHED);
+    endpoint.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&client), b"");
+    (&client).write_all(b"more").unwrap();
+    expect(&endpoint, b"more");
+}
+
+#[test]
 fn a_reset_of_one_side_reaches_the_other_as_one() {
     let bare = Bare::new();
     let running = bare.running("");

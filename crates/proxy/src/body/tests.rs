@@ -62,6 +62,12 @@ struct Slow {
 }
 
 impl Sink for Slow {
+    fn close(&mut self) {}
+
+    fn flushed(&self) -> u64 {
+        0
+    }
+
     fn poll_write(
         &mut self,
         _cx: &mut Context<'_>,

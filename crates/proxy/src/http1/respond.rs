@@ -186,6 +186,10 @@ impl Sink for Respond<'_> {
         self.send.end(trailers);
     }
 
+    fn close(&mut self) {
+        self.send.close();
+    }
+
     fn flushed(&self) -> u64 {
         self.send.flushed()
     }

@@ -8,6 +8,12 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use super::*;
 
 impl Sink for SendStream<Bytes> {
+    fn close(&mut self) {}
+
+    fn flushed(&self) -> u64 {
+        0
+    }
+
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,

@@ -86,6 +86,10 @@ impl<S: Sink> Sink for Tap<'_, S> {
         self.sink.end(trailers);
     }
 
+    fn close(&mut self) {
+        self.sink.close();
+    }
+
     fn flushed(&self) -> u64 {
         self.sink.flushed()
     }
