@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+mod drip;
 mod response;
 
+pub use drip::Drip;
 pub use response::Response;
 
 use crate::message::Framing;
@@ -38,6 +40,22 @@ impl Client {
     /// What `send` says; a timeout when the other side takes nothing for 10 s.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.wire.stream().write_all(bytes)
+    }
+
+    /// Sends `bytes` in pieces of `size`, each a segment of its own if the other side is quick enough to read it so.
+    ///
+    /// # Errors
+    /// As [`Client::send`]: also when the other side has had enough before the end.
+    pub fn send_in_pieces(&mut self, bytes: &[u8], size: usize) -> io::Result<()> {
+        bytes.chunks(size.max(1)).try_for_each(|piece| self.send(piece))
+    }
+
+    /// Begins to send `byte` again and again, with a `pause` after each, until the other side or the drip is gone.
+    ///
+    /// # Errors
+    /// When the socket cannot be shared with a thread.
+    pub fn drip(&self, byte: u8, pause: Duration) -> io::Result<Drip> {
+        Drip::begin(self.wire.stream().try_clone()?, byte, pause)
     }
 
     /// Reads one answer to anything but a HEAD. An interim answer (1xx) is one too.
@@ -78,6 +96,15 @@ impl Client {
     pub fn read_to_end(&mut self, within: Duration) -> io::Result<Vec<u8>> {
         self.wire.set_deadline(Deadline::after(within));
         self.wire.take_to_end()
+    }
+
+    /// Reads until the other side ends the connection, in order or by a reset; returns what came.
+    ///
+    /// # Errors
+    /// When there is no end by the deadline.
+    pub fn read_until_gone(&mut self, within: Duration) -> io::Result<Vec<u8>> {
+        self.wire.set_deadline(Deadline::after(within));
+        self.wire.take_until_gone()
     }
 
     /// Ends our sending side; the answer can still be read.

@@ -16,10 +16,10 @@ pub mod usage;
 pub mod wait;
 mod wire;
 
-pub use client::{Client, Response, get};
+pub use client::{Client, Drip, Response, get};
 pub use fast_origin::FastOrigin;
 pub use gate::Gate;
-pub use origin::{Behaviour, Origin, Request, Script};
+pub use origin::{Behaviour, Origin, Reading, Request, Script};
 pub use process::Process;
 pub use skip::skipped;
 pub use wait::wait_until;

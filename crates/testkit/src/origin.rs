@@ -9,10 +9,12 @@ use std::time::Duration;
 use socket2::Socket;
 
 mod conversation;
+mod reading;
 mod request;
 mod script;
 mod state;
 
+pub use reading::Reading;
 pub use request::Request;
 pub use script::Script;
 
@@ -137,6 +139,16 @@ impl Origin {
     #[must_use]
     pub fn received(&self, number: usize) -> Vec<u8> {
         self.state.received(number)
+    }
+
+    /// What came on each connection that carried anything, read once more and strictly, in the order of acceptance.
+    ///
+    /// # Errors
+    /// When one of them is not a sequence of requests in canonical form.
+    pub fn readings(&self) -> io::Result<Vec<Reading>> {
+        let connections = 0..self.connection_count();
+        let received = connections.map(|number| self.received(number));
+        received.filter(|bytes| !bytes.is_empty()).map(Reading::of).collect()
     }
 
     /// Waits until there were `count` complete requests.

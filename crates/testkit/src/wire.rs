@@ -1,33 +1,53 @@
 //! Takes whole things (heads, bodies, chunks) off a socket. Called by the client and the origin.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::gate::lock;
 use crate::message::{Fields, malformed};
 use crate::wait::Deadline;
 
-/// A blocking socket and what was read from it but not yet taken.
+/// Where bytes come from: a socket, or a record of one.
+pub(crate) trait Supply: io::Read {
+    /// How long one read may take; `None` for ever.
+    fn limit_read(&self, within: Option<Duration>) -> io::Result<()>;
+}
+
+impl Supply for TcpStream {
+    fn limit_read(&self, within: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(within)
+    }
+}
+
+/// What was recorded is all there.
+impl Supply for &[u8] {
+    fn limit_read(&self, _: Option<Duration>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A blocking socket, or a record, and what was read from it but not yet taken.
 #[derive(Debug)]
-pub(crate) struct Wire {
-    stream: TcpStream,
+pub(crate) struct Wire<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
     deadline: Option<Deadline>,
     record: Option<Arc<Mutex<Vec<u8>>>>,
 }
 
-impl Wire {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+impl<S: Supply> Wire<S> {
+    pub(crate) fn new(stream: S) -> Self {
         Self { stream, buffer: Vec::new(), deadline: None, record: None }
     }
 
     /// Also appends every received byte to `record`, taken or not.
-    pub(crate) fn recording(stream: TcpStream, record: Arc<Mutex<Vec<u8>>>) -> Self {
+    pub(crate) fn recording(stream: S, record: Arc<Mutex<Vec<u8>>>) -> Self {
         Self { record: Some(record), ..Self::new(stream) }
     }
 
-    pub(crate) fn stream(&self) -> &TcpStream {
+    pub(crate) fn stream(&self) -> &S {
         &self.stream
     }
 
@@ -70,6 +90,19 @@ impl Wire {
     /// Takes everything up to the peer's orderly end; a reset is an error.
     pub(crate) fn take_to_end(&mut self) -> io::Result<Vec<u8>> {
         while self.fill()? > 0 {}
+        Ok(std::mem::take(&mut self.buffer))
+    }
+
+    /// Takes everything up to the peer's end, orderly or not.
+    pub(crate) fn take_until_gone(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            match self.fill() {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
+                Err(error) => return Err(error),
+            }
+        }
         Ok(std::mem::take(&mut self.buffer))
     }
 
@@ -118,7 +151,7 @@ impl Wire {
     /// Reads once; 0 is the end.
     fn fill(&mut self) -> io::Result<usize> {
         let left = self.deadline.map(|deadline| deadline.remaining()).transpose()?;
-        self.stream.set_read_timeout(left)?;
+        self.stream.limit_read(left)?;
         let mut block = [0; 16 * 1024];
         match self.stream.read(&mut block) {
             Ok(length) => {

@@ -91,3 +91,21 @@ fn silence_is_a_timeout_that_shows_what_came() {
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     assert!(error.to_string().contains("HTTP/1.1 2"), "{error}");
 }
+
+#[test]
+fn a_drip_goes_on_until_the_other_side_has_had_enough() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = Client::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    client.send_in_pieces(b"GET /", 2).unwrap();
+    let drip = client.drip(b'a', Duration::from_millis(1)).unwrap();
+    let mut bytes = [0; 10];
+    io::Read::read_exact(&mut stream, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"GET /aaaaa");
+    stream.write_all(b"enough").unwrap();
+    drop(stream);
+    // Unread bytes make a reset of the close; either is an end.
+    let rest = client.read_until_gone(SOON).unwrap();
+    assert!(b"enough".starts_with(&rest), "{rest:?}");
+    drop(drip);
+}

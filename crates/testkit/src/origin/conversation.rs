@@ -53,6 +53,7 @@ fn play(stream: &TcpStream, script: Script, stopping: &Gate) -> io::Result<Contr
             Step::Send(bytes) => stream.write_all(&bytes)?,
             Step::Pause(pause) => _ = stopping.wait(pause),
             Step::WaitFor(gate) => while !gate.wait(STOP_CHECK) && !stopping.is_open() {},
+            Step::Open(gate) => gate.open(),
             Step::FinishSending => stream.shutdown(Shutdown::Write)?,
             Step::Close => {
                 // The records hold a second handle, so dropping ours would not close.

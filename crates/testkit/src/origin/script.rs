@@ -15,6 +15,7 @@ pub(super) enum Step {
     Send(Vec<u8>),
     Pause(Duration),
     WaitFor(Gate),
+    Open(Gate),
     FinishSending,
     Close,
     Reset,
@@ -65,6 +66,12 @@ impl Script {
     #[must_use]
     pub fn wait_for(self, gate: &Gate) -> Self {
         self.then(Step::WaitFor(gate.clone()))
+    }
+
+    /// Opens `gate`, which tells the test that the steps before are done.
+    #[must_use]
+    pub fn open(self, gate: &Gate) -> Self {
+        self.then(Step::Open(gate.clone()))
     }
 
     /// Ends the sending side, and goes on reading.
