@@ -289,6 +289,14 @@ fn limits_have_errors_of_their_own() {
 }
 
 #[test]
+fn an_answer_begins_with_its_status_line() {
+    for text in ["\r\nHTTP/1.1 200 OK\r\n\r\n", "\nHTTP/1.1 200 OK\r\n\r\n", "\r", " ", "<"] {
+        assert!(matches!(response(text), Err(ParseError::Malformed(_))), "{text:?}");
+    }
+    assert!(response("").unwrap().is_none());
+}
+
+#[test]
 fn an_answer_is_taken_apart() {
     let (head, length) = response("HTTP/1.0 404 Not Found\r\nA: b\r\n\r\nrest").unwrap().unwrap();
     assert_eq!(
