@@ -24,6 +24,7 @@ mod hostile_pipelining;
 mod hostile_retries;
 mod hostile_targets;
 mod hostile_upgrade;
+mod http1_page;
 mod interop;
 mod kept_config;
 mod messages;
