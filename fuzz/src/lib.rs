@@ -1,0 +1,6 @@
+//! What the fuzz targets share: heads as the proxy makes them, and judges that have nothing in common with its parsers.
+
+pub mod heads;
+pub mod hyper_client;
+pub mod hyper_server;
+pub mod pieces;
