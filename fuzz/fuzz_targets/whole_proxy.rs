@@ -1,2 +1,90 @@
+//! A script of a client and an endpoint, played through the real data path. Whatever both of them say, the endpoint gets whole
+//! requests that the client sent, the client gets answers that are complete or visibly broken, and it comes to an end.
 #![no_main]
-libfuzzer_sys::fuzz_target!(|_bytes: &[u8]| {});
+
+use std::cell::RefCell;
+
+use evenkeel_fuzz::heads::{self, ALL_NAMES};
+use evenkeel_fuzz::proxy::{Brought, Stage};
+use evenkeel_fuzz::script::{Script, Step, script};
+use evenkeel_fuzz::stream;
+use evenkeel_proto::http1::{BodyDecoder, request_framing};
+use evenkeel_proto::path::PathRules;
+use libfuzzer_sys::fuzz_target;
+
+thread_local! {
+    static STAGE: RefCell<Stage> = RefCell::new(Stage::start().expect("loopback"));
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let script = script(bytes);
+    let sent = sent(&script);
+    let shown = format!("{script:#?}");
+    let played = STAGE.with(|stage| stage.borrow_mut().play(script)).expect("sockets");
+    let played = played.unwrap_or_else(|| panic!("it does not end: {shown}"));
+    for brought in &played.endpoint {
+        assert_whole_requests(brought, &sent);
+    }
+    assert_whole_answers(&played.client, &sent);
+});
+
+/// The requests that the client has sent, as far as anybody can tell.
+fn sent(script: &Script) -> Vec<[String; 2]> {
+    let send = |step: &Step| if let Step::Send(bytes) = step { bytes.clone() } else { Vec::new() };
+    let open = script.client.iter().take_while(|step| !matches!(step, Step::Close));
+    let stream: Vec<u8> = open.flat_map(send).collect();
+    let names = ALL_NAMES[usize::from(script.settings & 3) % ALL_NAMES.len()];
+    let (mut found, mut rest) = (Vec::new(), &stream[..]);
+    while let Ok(Some((mut head, length))) = heads::request(rest, names) {
+        let Ok(framing) = request_framing(&head) else { break };
+        if head.normalise_path(&PathRules::default()).is_err() {
+            break;
+        }
+        let word = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        found.push([word(head.method_token()), word(head.path())]);
+        let mut decoder = BodyDecoder::new(framing);
+        let Ok(decoded) = decoder.decode(&mut rest[length..].to_vec()) else { break };
+        if !decoder.is_done() {
+            break;
+        }
+        rest = &rest[length + decoded.consumed..];
+    }
+    found
+}
+
+fn assert_whole_requests(brought: &Brought, sent: &[[String; 2]]) {
+    let bytes = &brought.bytes[..brought.switched.unwrap_or(brought.bytes.len())];
+    let show = || bytes.escape_ascii();
+    let requests = stream::requests(bytes).unwrap_or_else(|error| panic!("{error}: {}", show()));
+    for request in requests {
+        assert!(sent.contains(&request.start), "nobody sent {:?}: {}", request.start, show());
+        assert_eq!(stream::values(&request.fields, "x-request-id").count(), 1, "{}", show());
+    }
+}
+
+/// One final answer for each request at most, and one more to what was none.
+fn assert_whole_answers(bytes: &[u8], sent: &[[String; 2]]) {
+    let (mut rest, mut finals) = (bytes, 0);
+    while !rest.is_empty() {
+        let show =
+            || format!("{}\nat {}\n{sent:?}", bytes.escape_ascii(), bytes.len() - rest.len());
+        let method = sent.get(finals).map_or("GET", |[method, _]| method);
+        let answer = stream::answer(rest, method);
+        let answer = answer.unwrap_or_else(|error| panic!("{error}: {}", show()));
+        // Cut off in its head, which nobody takes for an answer.
+        let Some(answer) = answer else { return };
+        let status = &answer.start[0];
+        if status == "101" {
+            return;
+        }
+        if !status.starts_with('1') {
+            finals += 1;
+            assert!(finals <= sent.len() + 1, "an answer to nothing: {}", show());
+            assert!(finals <= sent.len() || status.starts_with(['4', '5']), "{}", show());
+            let ids = stream::values(&answer.fields, "x-request-id").count();
+            assert_eq!(ids, 1, "{}", show());
+        }
+        rest = &rest[answer.end..];
+        assert!(answer.complete || rest.is_empty(), "{}", show());
+    }
+}

@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use crate::heads::Pairs;
 use crate::hyper_server::RUNTIME;
@@ -36,16 +36,11 @@ async fn ask(method: &[u8], first: &[u8], second: &[u8]) -> Result<[Seen; 2], St
     let asking = async {
         let method = Method::from_bytes(method).map_err(|error| error.to_string())?;
         let sent = sender.send_request(request(method));
-        let written = async { far.write_all(first).await.map_err(|error| error.to_string()) };
-        let (answer, written) = tokio::join!(sent, written);
-        written?;
+        let (answer, ()) = tokio::join!(sent, reply(&mut far, first));
         let one = note(answer).await.map_err(|error| format!("the first: {error}"))?;
         sender.ready().await.map_err(|error| format!("after the first: {error}"))?;
         let sent = sender.send_request(request(Method::GET));
-        let (answer, _) = tokio::join!(sent, async {
-            let _ = far.write_all(second).await;
-            let _ = far.shutdown().await;
-        });
+        let (answer, ()) = tokio::join!(sent, reply(&mut far, second));
         let two = note(answer).await.map_err(|error| format!("the second: {error}"))?;
         Ok([one, two])
     };
@@ -55,6 +50,16 @@ async fn ask(method: &[u8], first: &[u8], second: &[u8]) -> Result<[Seen; 2], St
         Err(error) = connection => Err(format!("the connection: {error}")),
         else => Err("the connection ended".into()),
     }
+}
+
+/// Says `bytes` when it has been asked.
+async fn reply(far: &mut DuplexStream, bytes: &[u8]) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n")
+        && far.read_buf(&mut request).await.is_ok_and(|count| count > 0)
+    {}
+    // Who has had enough closes.
+    let _ = far.write_all(bytes).await;
 }
 
 fn request(method: Method) -> Request<Empty<Bytes>> {

@@ -50,7 +50,8 @@ async fn serve(stream: &[u8]) -> Vec<Seen> {
         }
     });
     let mut builder = http1::Builder::new();
-    builder.max_headers(512);
+    // A stream that has ended may still hold requests.
+    builder.max_headers(512).half_close(true);
     let serving = builder.serve_connection(TokioIo::new(far), service);
     let feeding = async {
         let (mut answers, mut requests) = tokio::io::split(near);

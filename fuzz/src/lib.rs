@@ -4,3 +4,6 @@ pub mod heads;
 pub mod hyper_client;
 pub mod hyper_server;
 pub mod pieces;
+pub mod proxy;
+pub mod script;
+pub mod stream;
