@@ -14,6 +14,7 @@ use evenkeel_proto::http1::{
 use evenkeel_proto::method::Method;
 use evenkeel_proto::path::{Ambiguity, EmptySegments, PathRules};
 use evenkeel_proto::upgrade;
+use hyper::http::uri::PathAndQuery;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -115,11 +116,9 @@ fn put_body(wire: &mut Vec<u8>, framing: Framing) -> Option<Vec<u8>> {
     Some(body)
 }
 
-/// Its type for targets takes fewer characters than ours. To refuse the whole is no misunderstanding.
+/// hyper's type for targets takes fewer characters than we do. To refuse the whole is no misunderstanding.
 fn is_refused_by_hyper(head: &RequestHead) -> bool {
-    let path = head.path().split(|&byte| byte == b'?').next().unwrap_or_default();
-    path.iter().any(|byte| b"<>`".contains(byte))
-        || head.path().iter().any(|byte| b"<>".contains(byte))
+    PathAndQuery::try_from(head.path()).is_err()
 }
 
 const LOOSE: PathRules = PathRules {

@@ -35,7 +35,6 @@ pub struct Stage {
     _proxy: Proxy,
     _lines: LineReceiver,
     proxy_at: SocketAddr,
-    endpoint: TcpListener,
 }
 
 /// What the two ends saw.
@@ -63,15 +62,13 @@ impl Stage {
         let mut publisher = Publisher::default();
         let (senders, lines) = lines(1);
         let proxy = Proxy::start(senders, &publisher.reader())?;
-        let endpoint = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        endpoint.set_nonblocking(true)?;
         let proxy_at = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let mut binder = proxy.binder();
-        let plan = plan(0, proxy_at, endpoint.local_addr()?);
+        let plan = plan(0, proxy_at, proxy_at);
         binder.prepare(&plan).map_err(|error| error.source)?;
         binder.commit(&publisher.publish(plan));
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { publisher, runtime, _proxy: proxy, _lines: lines, proxy_at, endpoint })
+        Ok(Self { publisher, runtime, _proxy: proxy, _lines: lines, proxy_at })
     }
 
     /// Plays a script; `None` if it does not come to an end.
@@ -79,17 +76,17 @@ impl Stage {
     /// # Errors
     /// When the system refuses a socket.
     pub fn play(&mut self, script: Script) -> io::Result<Option<Played>> {
-        let endpoint_at = self.endpoint.local_addr()?;
-        // New lives, so that no pooled connection of the last script is left.
-        self.publisher.publish(plan(script.settings, self.proxy_at, endpoint_at));
-        let listener = self.endpoint.try_clone()?;
+        // A new endpoint, so that no connection of the last script is left, neither pooled nor on its way.
+        let endpoint = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        endpoint.set_nonblocking(true)?;
+        self.publisher.publish(plan(script.settings, self.proxy_at, endpoint.local_addr()?));
         let answering = Rc::new(Answering {
             whole: script.settings & 0x40 != 0,
             answers: RefCell::new(script.answers.into_iter().rev().collect()),
             brought: RefCell::default(),
         });
         let playing = async {
-            let listener = Async::from_std(listener)?;
+            let listener = Async::from_std(endpoint)?;
             tokio::task::spawn_local(accept(listener, Rc::clone(&answering)));
             converse(self.proxy_at, &script.client).await
         };

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
+mod fuzz;
 mod report;
 mod results;
 
@@ -16,7 +17,7 @@ use report::{Report, Tally, Verdict};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Also what is slow: the release build, long property tests, the examples
+    /// Also what is slow: the release build, long property tests, the examples, the fuzz targets
     #[arg(long)]
     full: bool,
     /// Leave missing tools missing; what needs them is skipped
@@ -41,7 +42,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     report.step("licences and bans", || deny(options));
     report.step("tests", || tests(&["--workspace"], &[]));
     if options.full {
-        run_slow(&mut report);
+        run_slow(&mut report, options);
     }
     Ok(report.close())
 }
@@ -57,7 +58,7 @@ fn install() {
     }
 }
 
-fn run_slow(report: &mut Report) {
+fn run_slow(report: &mut Report, options: &Options) {
     report.step("release build", || passed(cargo().args(["build", "--release", "--workspace"])));
     report.step("long property tests", || {
         // The pure crates have them, and nothing there waits.
@@ -65,6 +66,7 @@ fn run_slow(report: &mut Report) {
         tests(&pure, &[("PROPTEST_CASES", "4096")])
     });
     report.step("examples", examples);
+    report.step("fuzz", || fuzz::run(!options.no_install));
 }
 
 /// Every test of `packages`, doc tests included.
