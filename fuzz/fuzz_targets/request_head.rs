@@ -2,9 +2,10 @@
 //! without which requests can be smuggled.
 #![no_main]
 
-use evenkeel_fuzz::heads::{self, ALL_NAMES, CLIENT, ENDPOINT};
+use evenkeel_fuzz::heads::{self, ALL_NAMES, ENDPOINT};
 use evenkeel_fuzz::hyper_server::{self, Seen};
 use evenkeel_fuzz::pieces::cut;
+use evenkeel_fuzz::stream;
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::forward::expects_continue;
 use evenkeel_proto::head::RequestHead;
@@ -21,32 +22,32 @@ fuzz_target!(|bytes: &[u8]| {
     for names in ALL_NAMES {
         let whole = heads::request(bytes, names);
         heads::assert_same_when_cut(&heads::request(&bytes[..cut(bytes)], names), &whole);
-        for rules in [PathRules::default(), LOOSE] {
+        for listener in [STRICT, LOOSE] {
             if let Ok(Some((head, _))) = heads::request(bytes, names) {
-                pass_on(head, &rules);
+                pass_on(head, &listener);
             }
         }
     }
 });
 
 /// As the proxy does it: refused, or rendered and judged.
-fn pass_on(mut head: RequestHead, rules: &PathRules) {
+fn pass_on(mut head: RequestHead, listener: &Listener) {
     let Ok(framing) = request_framing(&head) else { return };
     // Never passed on.
     if matches!(head.method, Method::Connect | Method::Trace) {
         return;
     }
-    if head.normalise_path(rules).is_err() {
+    if head.normalise_path(&listener.paths).is_err() {
         return;
     }
     let Ok(expects_continue) = expects_continue(&head, framing) else { return };
     let Ok(offer) = upgrade::offered(&head, framing) else { return };
     let offers_upgrade = offer.is_some();
-    let onward =
-        Onward { client: CLIENT, framing, expects_continue, offers_upgrade, endpoint: ENDPOINT };
+    let client = heads::client(listener.trusts);
+    let onward = Onward { client, framing, expects_continue, offers_upgrade, endpoint: ENDPOINT };
     let mut wire = Vec::new();
     request_head(&mut wire, &head, &onward);
-    let again = assert_ours_agrees(&head, framing, &wire, rules);
+    let again = assert_ours_agrees(&head, framing, &wire, listener);
     assert_hyper_agrees(&again, framing, wire);
 }
 
@@ -54,7 +55,7 @@ fn assert_ours_agrees(
     head: &RequestHead,
     framing: Framing,
     wire: &[u8],
-    rules: &PathRules,
+    listener: &Listener,
 ) -> RequestHead {
     let parsed = heads::request(wire, UnusualNames::Keep).expect("what we write we can read");
     let (mut again, length) = parsed.expect("what we write is whole");
@@ -63,10 +64,10 @@ fn assert_ours_agrees(
     assert_eq!(again.path(), head.path());
     assert_eq!(again.authority(), head.authority().or(Some(ENDPOINT.as_bytes())));
     assert_eq!(request_framing(&again), Ok(framing));
-    let mut expected = heads::unchanged(&head.fields, true);
+    let mut expected = heads::unchanged_request(&head.fields, listener.trusts);
     expected.push((b"Via".to_vec(), format!("{} evenkeel", head.version.via()).into_bytes()));
-    assert_eq!(heads::unchanged(&again.fields, true), expected);
-    again.normalise_path(rules).expect("a path in normal form");
+    assert_eq!(heads::unchanged_request(&again.fields, listener.trusts), expected);
+    again.normalise_path(&listener.paths).expect("a path in normal form");
     assert_eq!(again.path(), head.path(), "a path in normal form stays");
     again
 }
@@ -74,6 +75,9 @@ fn assert_ours_agrees(
 /// One request with its body, then another: hyper must see these two.
 fn assert_hyper_agrees(head: &RequestHead, framing: Framing, mut wire: Vec<u8>) {
     let Some(body) = put_body(&mut wire, framing) else { return };
+    let strict = stream::requests(&wire);
+    let strict = strict.unwrap_or_else(|error| panic!("{error}: {}", wire.escape_ascii()));
+    assert!(strict.len() == 1 && strict[0].complete, "{strict:?}");
     wire.extend_from_slice(b"GET /sentinel HTTP/1.1\r\nHost: sentinel\r\n\r\n");
     let seen = hyper_server::requests(&wire);
     if is_refused_by_hyper(head) && seen.is_empty() {
@@ -121,12 +125,34 @@ fn is_refused_by_hyper(head: &RequestHead) -> bool {
     PathAndQuery::try_from(head.path()).is_err()
 }
 
-const LOOSE: PathRules = PathRules {
-    encoded_slash: Ambiguity::Keep,
-    encoded_nul: Ambiguity::Keep,
-    backslash: Ambiguity::Keep,
-    overlong_utf8: Ambiguity::Keep,
-    bad_escape: Ambiguity::Keep,
-    dot_segments: Ambiguity::Keep,
-    empty_segments: EmptySegments::Merge,
+/// What decides how a request goes on.
+struct Listener {
+    trusts: bool,
+    paths: PathRules,
+}
+
+const STRICT: Listener = Listener {
+    trusts: false,
+    paths: PathRules {
+        encoded_slash: Ambiguity::Refuse,
+        encoded_nul: Ambiguity::Refuse,
+        backslash: Ambiguity::Refuse,
+        overlong_utf8: Ambiguity::Refuse,
+        bad_escape: Ambiguity::Refuse,
+        dot_segments: Ambiguity::Refuse,
+        empty_segments: EmptySegments::Keep,
+    },
+};
+
+const LOOSE: Listener = Listener {
+    trusts: true,
+    paths: PathRules {
+        encoded_slash: Ambiguity::Keep,
+        encoded_nul: Ambiguity::Keep,
+        backslash: Ambiguity::Keep,
+        overlong_utf8: Ambiguity::Keep,
+        bad_escape: Ambiguity::Keep,
+        dot_segments: Ambiguity::Keep,
+        empty_segments: EmptySegments::Merge,
+    },
 };

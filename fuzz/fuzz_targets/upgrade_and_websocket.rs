@@ -2,7 +2,7 @@
 //! on the other side of the proxy, and frames end where they end however they are cut.
 #![no_main]
 
-use evenkeel_fuzz::heads::{self, CLIENT, ENDPOINT};
+use evenkeel_fuzz::heads::{self, ENDPOINT};
 use evenkeel_fuzz::pieces::pieces;
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn assert_offer_goes_on(request: &RequestHead, framing: Framing, offer: &Offer) {
     let onward = Onward {
-        client: CLIENT,
+        client: heads::client(false),
         framing,
         expects_continue: false,
         offers_upgrade: true,

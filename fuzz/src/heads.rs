@@ -1,7 +1,8 @@
 //! Heads parsed and rendered as the proxy does it. Called by the targets.
 
-use evenkeel_proto::field::FieldName;
-use evenkeel_proto::field::{Fields, UnusualNames};
+use std::net::{IpAddr, Ipv4Addr};
+
+use evenkeel_proto::field::{Field, FieldName, Fields, UnusualNames};
 use evenkeel_proto::forward::{ClientFacts, claims_client, end_to_end};
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::{ParseError, ParseLimits, parse_request, parse_response};
@@ -12,12 +13,10 @@ pub const ALL_NAMES: [UnusualNames; 3] =
     [UnusualNames::Drop, UnusualNames::Refuse, UnusualNames::Keep];
 
 /// What a rendered head says about the client.
-pub const CLIENT: ClientFacts<'_> = ClientFacts {
-    address: std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
-    scheme: "http",
-    trusted: false,
-    request_id: "0123456789abcdef",
-};
+pub const fn client(trusted: bool) -> ClientFacts<'static> {
+    let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    ClientFacts { address, scheme: "http", trusted, request_id: "0123456789abcdef" }
+}
 
 pub const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
@@ -62,14 +61,24 @@ pub fn assert_same_when_cut<H>(part: &Parsed<H>, whole: &Parsed<H>) {
 
 pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// The fields that go on unchanged to the other side.
-pub fn unchanged(fields: &Fields, from_client: bool) -> Pairs {
-    end_to_end(fields)
-        .filter(|field| !from_client || field.id != FieldName::MaxForwards && !claims_client(field))
-        .map(|field| (field.name.to_vec(), field.value.to_vec()))
-        .collect()
+/// The fields of an answer that go on unchanged to the client.
+pub fn unchanged(fields: &Fields) -> Pairs {
+    pairs(end_to_end(fields))
 }
 
+/// The fields of a request that go on unchanged to the endpoint.
+pub fn unchanged_request(fields: &Fields, trusted: bool) -> Pairs {
+    let stays = |field: &Field<'_>| {
+        field.id != FieldName::MaxForwards && (trusted || !claims_client(field))
+    };
+    pairs(end_to_end(fields).filter(stays))
+}
+
+/// All fields.
 pub fn all(fields: &Fields) -> Pairs {
-    fields.iter().map(|field| (field.name.to_vec(), field.value.to_vec())).collect()
+    pairs(fields.iter())
+}
+
+fn pairs<'a>(fields: impl Iterator<Item = Field<'a>>) -> Pairs {
+    fields.map(|field| (field.name.to_vec(), field.value.to_vec())).collect()
 }

@@ -82,6 +82,7 @@ impl Stage {
         self.publisher.publish(plan(script.settings, self.proxy_at, endpoint.local_addr()?));
         let answering = Rc::new(Answering {
             whole: script.settings & 0x40 != 0,
+            poisons: script.settings & 0x80 != 0,
             answers: RefCell::new(script.answers.into_iter().rev().collect()),
             brought: RefCell::default(),
         });
@@ -102,6 +103,8 @@ impl Stage {
 struct Answering {
     /// Whether the endpoint waits for the whole request before it answers.
     whole: bool,
+    /// Whether it says more than it was asked, so that another client could get an answer that is not its own.
+    poisons: bool,
     /// The next one last.
     answers: RefCell<Vec<Vec<Step>>>,
     brought: RefCell<Vec<Brought>>,
@@ -125,8 +128,7 @@ async fn answer(mut socket: TcpStream, answering: Rc<Answering>, number: usize) 
         answering.brought.borrow_mut()[number].bytes.extend_from_slice(&room[..count]);
         while answered < answering.due(number) {
             answered += 1;
-            let steps = answering.answers.borrow_mut().pop();
-            let steps = steps.unwrap_or_else(|| vec![Step::Send(DEFAULT_ANSWER.to_vec())]);
+            let steps = answering.next(number, answered - 1);
             answering.note_switch(number, &steps);
             if play(&mut socket, &steps).await.is_err() {
                 return;
@@ -143,6 +145,26 @@ impl Answering {
             stream::requests(&brought.bytes[..brought.switched.unwrap_or(brought.bytes.len())]);
         let requests = requests.unwrap_or_default();
         requests.iter().filter(|request| request.complete || !self.whole).count()
+    }
+
+    /// What is said to a request. Without a script, what it was, so that the client can see whose answer it got.
+    fn next(&self, number: usize, position: usize) -> Vec<Step> {
+        let brought = self.brought.borrow();
+        let requests = stream::requests(&brought[number].bytes).unwrap_or_default();
+        let Some([method, target]) = requests.get(position).map(|request| &request.start) else {
+            return Vec::new();
+        };
+        let mut steps = self.answers.borrow_mut().pop().unwrap_or_else(|| {
+            let echo = format!("HTTP/1.1 200 OK\r\nX-Echo: {method} {target}\r\n");
+            vec![Step::Send([echo.as_bytes(), b"Content-Length: 2\r\n\r\nok"].concat())]
+        });
+        if let [Step::Send(bytes)] = &mut steps[..]
+            && self.poisons
+            && is_whole_answer(bytes, method)
+        {
+            bytes.extend_from_slice(POISON);
+        }
+        steps
     }
 
     fn note_switch(&self, number: usize, steps: &[Step]) {
@@ -250,10 +272,23 @@ fn plan(settings: u8, proxy: SocketAddr, endpoint: SocketAddr) -> Plan {
     }
 }
 
-const DEFAULT_ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+/// Whether nobody could take what follows for a part of it.
+fn is_whole_answer(bytes: &[u8], method: &str) -> bool {
+    let answer = stream::answer(bytes, method).ok().flatten();
+    answer.is_some_and(|answer| {
+        answer.complete
+            && answer.end == bytes.len()
+            && !answer.start[0].starts_with('1')
+            // Up to the end of the connection it could be all of what follows.
+            && stream::is_delimited(&answer, method)
+    })
+}
+
+/// An answer to nothing, which no client may ever see.
+const POISON: &[u8] = b"HTTP/1.1 299 Poison\r\nContent-Length: 2\r\n\r\nno";
 
 /// The proxy's patience with whoever says nothing.
-const SHORT: Duration = Duration::from_millis(100);
+const SHORT: Duration = Duration::from_millis(40);
 
 const PAUSE: Duration = Duration::from_millis(1);
 

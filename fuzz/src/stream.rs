@@ -103,6 +103,13 @@ pub fn values<'a>(fields: &'a Pairs, name: &'a str) -> impl Iterator<Item = &'a 
     fields.iter().filter(named).map(|field| field.1.as_slice())
 }
 
+/// Whether an answer to `method` ends before the connection does.
+pub fn is_delimited(answer: &Message, method: &str) -> bool {
+    method == "HEAD"
+        || matches!(answer.start[0].as_str(), "204" | "304")
+        || matches!(framing(&answer.fields), Ok(Some(_)))
+}
+
 fn framing(fields: &Pairs) -> Result<Option<Framing>, String> {
     let lengths: Vec<_> = values(fields, "content-length").collect();
     let codings: Vec<_> = values(fields, "transfer-encoding").collect();

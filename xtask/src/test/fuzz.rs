@@ -71,11 +71,12 @@ fn cargo_fuzz(may_install: bool) -> Outcome<PathBuf> {
 }
 
 /// For each target: long enough to notice what a change has broken, and a bound for each input.
-const LIMITS: [&str; 5] = [
+const LIMITS: [&str; 6] = [
     "-max_total_time=20",
     "-max_len=4096",
     "-timeout=20",
     "-dict=fuzz/http1.dict",
+    "-len_control=20",
     "-print_final_stats=1",
 ];
 
