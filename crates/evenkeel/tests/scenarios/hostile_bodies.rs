@@ -326,7 +326,7 @@ fn a_client_that_does_not_read_holds_an_exchange_for_a_bounded_time() {
     let arena = Arena::before(behaviour, timeouts, "");
     let mut client = arena.connect();
     client.send(b"GET /large HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
-    arena.running.wait_for_metric("evenkeel_failures_total", "reason=\"client_gone\"", 1);
+    arena.running.wait_for_metric("evenkeel_failures_total", "reason=\"write_timeout\"", 1);
     arena.running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
     arena.serves();
     arena.judge(Records::AreWhole);

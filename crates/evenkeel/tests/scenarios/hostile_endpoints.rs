@@ -281,7 +281,7 @@ fn an_answer_that_breaks_off_is_never_a_success() {
     for number in 0..count {
         match ask(&arena, "GET", number) {
             Err(error) => {
-                assert_ne!(error.kind(), std::io::ErrorKind::TimedOut, "{number}: {error}")
+                assert_ne!(error.kind(), std::io::ErrorKind::TimedOut, "{number}: {error}");
             }
             Ok(response) => assert_eq!(response.status, 502, "{number}: {response:?}"),
         }
@@ -312,7 +312,7 @@ fn an_answer_with_a_malformed_chunk_is_never_a_success() {
     for (number, body) in chunks.into_iter().enumerate() {
         match ask(&arena, "GET", number) {
             Err(error) => {
-                assert_ne!(error.kind(), std::io::ErrorKind::TimedOut, "{body:?}: {error}")
+                assert_ne!(error.kind(), std::io::ErrorKind::TimedOut, "{body:?}: {error}");
             }
             Ok(response) => assert_eq!(response.status, 502, "{body:?}: {response:?}"),
         }

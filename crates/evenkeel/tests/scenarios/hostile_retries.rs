@@ -54,7 +54,7 @@ fn what_may_not_be_done_twice_is_never_sent_twice() {
             match client.read_response(LONG) {
                 Ok(response) => assert!([200, 502].contains(&response.status), "{response:?}"),
                 Err(error) => {
-                    assert_ne!(error.kind(), std::io::ErrorKind::TimedOut, "{method} {number}")
+                    assert_ne!(error.kind(), std::io::ErrorKind::TimedOut, "{method} {number}");
                 }
             }
         }
