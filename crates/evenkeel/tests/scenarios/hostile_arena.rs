@@ -60,6 +60,7 @@ impl Arena {
         }
         self.judge(Records::MayBeCut);
         assert_eq!(self.running.get("/").text(), "well");
+        assert_eq!(self.origin.request_count(), before + 1);
     }
 
     /// `request` is answered with 200, and reaches the origin as one request, which is returned.

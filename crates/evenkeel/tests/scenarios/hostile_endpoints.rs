@@ -35,10 +35,17 @@ fn ask(arena: &Arena, method: &str, number: usize) -> std::io::Result<Response> 
 fn assert_left(arena: &Arena, shown: &str) {
     let left = wait_until(LONG, || arena.origin.open_connection_count() == 0);
     left.unwrap_or_else(|error| panic!("{shown}: still connected: {error}"));
-    assert_eq!(arena.serves().text(), "well", "{shown}");
+    let mut client = arena.connect();
+    // On a busy machine even a good endpoint may be too slow for the timeouts of some tests.
+    let served = wait_until(LONG, || {
+        let response = client.exchange(&get(""), LONG).unwrap();
+        assert!([200, 504].contains(&response.status), "{shown}: {response:?}");
+        response.text() == "well"
+    });
+    served.unwrap_or_else(|error| panic!("{shown}: {error}"));
     // That connection is kept, and carries the next exchange.
-    assert_eq!(arena.origin.open_connection_count(), 1, "{shown}");
-    assert_eq!(arena.serves().text(), "well", "{shown}");
+    let kept = wait_until(LONG, || arena.origin.open_connection_count() == 1);
+    kept.unwrap_or_else(|error| panic!("{shown}: not kept: {error}"));
 }
 
 /// Every one of `answers` becomes a 502, and its connection is closed.
@@ -409,9 +416,10 @@ fn an_answer_that_stops_in_its_middle_is_broken_off() {
     for number in 0..answers.len() {
         let error = ask(&arena, "GET", number).unwrap_err();
         assert_ne!(error.kind(), std::io::ErrorKind::TimedOut, "{number}: {error}");
+        let reason = "reason=\"upstream_idle\"";
+        arena.running.wait_for_metric("evenkeel_failures_total", reason, number as u64 + 1);
         assert_left(&arena, "stops");
     }
-    arena.running.wait_for_metric("evenkeel_failures_total", "reason=\"upstream_idle\"", 3);
     arena.judge(Records::AreWhole);
 }
 

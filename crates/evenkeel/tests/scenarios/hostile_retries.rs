@@ -1,12 +1,13 @@
 //! What is sent twice, and what never is.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use evenkeel_testkit::{Origin, Request, Script};
+use socket2::{Domain, Socket, Type};
 
 use crate::hostile_arena::{Arena, Records, post};
-use crate::running::{GET, LONG, Running, refusing};
+use crate::running::{GET, LONG, Running};
 
 fn identified(method: &str, number: usize) -> String {
     format!("{method} /{number} HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody")
@@ -19,6 +20,21 @@ fn counts(origin: &Origin) -> HashMap<(String, String), usize> {
         *counts.entry((request.method, request.target)).or_default() += 1;
     }
     counts
+}
+
+/// A port that is taken, so that no test beside this one gets it, and refuses connections all the same.
+struct Refusing(Socket);
+
+impl Refusing {
+    fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        Self(socket)
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap().as_socket().unwrap()
+    }
 }
 
 /// Whatever an endpoint does to it, and however its pooled connections die.
@@ -85,10 +101,11 @@ fn a_request_that_was_answered_in_part_goes_nowhere_else() {
 #[test]
 fn a_request_whose_connection_was_refused_goes_elsewhere_whatever_its_method() {
     let origin = Origin::start(|request: &Request| Script::ok(&request.body)).unwrap();
+    let refusing = [Refusing::new(), Refusing::new()];
     let listener = format!(
         "[listener.web]\nbind = \"{{bind}}\"\nto = [\"{}\", \"{}\", \"{}\"]\nhealth = false\n",
-        refusing(),
-        refusing(),
+        refusing[0].address(),
+        refusing[1].address(),
         origin.address()
     );
     for round in 1..=5 {
@@ -103,10 +120,11 @@ fn a_request_whose_connection_was_refused_goes_elsewhere_whatever_its_method() {
 
 #[test]
 fn when_everybody_refuses_the_client_hears_of_it_once() {
+    let refusing = [Refusing::new(), Refusing::new()];
     let running = Running::from_toml(&format!(
         "[listener.web]\nbind = \"{{bind}}\"\nto = [\"{}\", \"{}\"]\nhealth = false\n",
-        refusing(),
-        refusing()
+        refusing[0].address(),
+        refusing[1].address()
     ));
     let mut client = running.connect();
     for _ in 0..3 {
@@ -116,7 +134,7 @@ fn when_everybody_refuses_the_client_hears_of_it_once() {
     }
 }
 
-/// The listener takes connections from the kernel's queue never; what is sent there is not known to be lost.
+/// The kernel takes connections in the name of a listener that accepts none; nobody knows what becomes of what is sent there.
 #[test]
 fn a_request_that_was_sent_and_not_answered_goes_nowhere_else() {
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
