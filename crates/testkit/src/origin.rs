@@ -18,6 +18,7 @@ pub use reading::Reading;
 pub use request::Request;
 pub use script::Script;
 
+use crate::ports::free_port;
 use crate::wait::wait_until;
 use state::State;
 
@@ -65,7 +66,15 @@ impl Origin {
     /// # Errors
     /// What `bind` says.
     pub fn start(behaviour: impl Behaviour) -> io::Result<Self> {
-        Self::start_on(0, behaviour)
+        let behaviour = Arc::new(behaviour);
+        // Not a port that the kernel would give to a client while the origin is stopped.
+        for _ in 0..TRIES {
+            match Self::started(free_port()?, Arc::clone(&behaviour)) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                outcome => return outcome,
+            }
+        }
+        Self::started(0, behaviour)
     }
 
     /// Starts on a port of 127.0.0.1.
@@ -73,9 +82,13 @@ impl Origin {
     /// # Errors
     /// What `bind` says.
     pub fn start_on(port: u16, behaviour: impl Behaviour) -> io::Result<Self> {
+        Self::started(port, Arc::new(behaviour))
+    }
+
+    fn started<B: Behaviour>(port: u16, behaviour: Arc<B>) -> io::Result<Self> {
         let mut origin = Self {
             address: (Ipv4Addr::LOCALHOST, port).into(),
-            behaviour: Arc::new(behaviour),
+            behaviour,
             state: Arc::default(),
             acceptor: None,
         };
@@ -177,6 +190,9 @@ impl Drop for Origin {
         drop(self.stop());
     }
 }
+
+/// How often another port is tried when somebody was quicker.
+const TRIES: usize = 16;
 
 /// Accepts until the state says stop; then waits for the connections' threads.
 fn accept_all(listener: &TcpListener, behaviour: &Arc<dyn Behaviour>, state: &Arc<State>) {

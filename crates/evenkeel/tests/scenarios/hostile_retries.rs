@@ -1,13 +1,12 @@
 //! What is sent twice, and what never is.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 
 use evenkeel_testkit::{Origin, Request, Script};
-use socket2::{Domain, Socket, Type};
 
 use crate::hostile_arena::{Arena, Records, post};
-use crate::running::{GET, LONG, Running};
+use crate::running::{GET, LONG, Running, refusing};
 
 fn identified(method: &str, number: usize) -> String {
     format!("{method} /{number} HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody")
@@ -20,21 +19,6 @@ fn counts(origin: &Origin) -> HashMap<(String, String), usize> {
         *counts.entry((request.method, request.target)).or_default() += 1;
     }
     counts
-}
-
-/// A port that is taken, so that no test beside this one gets it, and refuses connections all the same.
-struct Refusing(Socket);
-
-impl Refusing {
-    fn new() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-        Self(socket)
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.0.local_addr().unwrap().as_socket().unwrap()
-    }
 }
 
 /// Whatever an endpoint does to it, and however its pooled connections die.
@@ -101,11 +85,11 @@ fn a_request_that_was_answered_in_part_goes_nowhere_else() {
 #[test]
 fn a_request_whose_connection_was_refused_goes_elsewhere_whatever_its_method() {
     let origin = Origin::start(|request: &Request| Script::ok(&request.body)).unwrap();
-    let refusing = [Refusing::new(), Refusing::new()];
+    let refusing = [refusing(), refusing()];
     let listener = format!(
         "[listener.web]\nbind = \"{{bind}}\"\nto = [\"{}\", \"{}\", \"{}\"]\nhealth = false\n",
-        refusing[0].address(),
-        refusing[1].address(),
+        refusing[0],
+        refusing[1],
         origin.address()
     );
     for round in 1..=5 {
@@ -120,11 +104,10 @@ fn a_request_whose_connection_was_refused_goes_elsewhere_whatever_its_method() {
 
 #[test]
 fn when_everybody_refuses_the_client_hears_of_it_once() {
-    let refusing = [Refusing::new(), Refusing::new()];
+    let refusing = [refusing(), refusing()];
     let running = Running::from_toml(&format!(
         "[listener.web]\nbind = \"{{bind}}\"\nto = [\"{}\", \"{}\"]\nhealth = false\n",
-        refusing[0].address(),
-        refusing[1].address()
+        refusing[0], refusing[1]
     ));
     let mut client = running.connect();
     for _ in 0..3 {

@@ -112,3 +112,15 @@ fn a_behaviour_can_speak_at_accept_and_before_the_body() {
     let response = client.exchange(b"body", SOON).unwrap();
     assert_eq!((response.status, response.text().as_str()), (201, "body"));
 }
+
+#[test]
+fn a_script_tells_when_it_has_come_to_a_place() {
+    let sent = Gate::new();
+    let script = Script::ok("a").open(&sent).close();
+    let origin = Origin::start(move |_: &Request| script.clone()).unwrap();
+    assert!(!sent.is_open());
+    assert_eq!(get(origin.address(), "/").unwrap().text(), "a");
+    assert!(sent.wait(Duration::from_secs(10)));
+    let readings = origin.readings().unwrap();
+    assert_eq!((readings.len(), readings[0].requests.len(), readings[0].is_cut), (1, 1, false));
+}
