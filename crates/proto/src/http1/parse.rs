@@ -88,8 +88,12 @@ pub fn parse_response(
     let Fields { buffer, list } = fields;
     let bytes = buffer.get(..filled).unwrap_or_default();
     // The parser would skip empty lines, as a server may (RFC 9112 §2.2). Before an answer they are what is left of another one.
-    if bytes.first().is_some_and(|&first| first != b'H') {
-        return Err(ParseError::Malformed("the status line is malformed"));
+    match bytes.first() {
+        Some(b'\r' | b'\n') => {
+            return Err(ParseError::Malformed("an empty line before the status line"));
+        }
+        Some(b'H') | None => {}
+        Some(_) => return Err(ParseError::UnsupportedVersion),
     }
     let mut slots = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
     let slots = &mut slots[..limits.fields.min(FIELDS_MAX)];

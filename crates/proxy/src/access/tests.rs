@@ -1,6 +1,3 @@
-use std::hint::black_box;
-use std::time::Instant;
-
 use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
 use evenkeel_plan::lines::lines;
 use evenkeel_proto::field::{Fields, UnusualNames};
@@ -268,37 +265,4 @@ fn the_log_keeps_what_it_shall_in_the_form_it_shall() {
     assert_eq!((all.lines().count(), all.matches("{\"timestamp\"").count()), (3, 3));
     let errors = written(AccessFormat::Combined, Kept::Errors);
     assert_eq!((errors.lines().count(), errors.matches(" 404 1234 ").count()), (2, 1));
-}
-
-#[test]
-#[ignore = "measures, and says so; run it with --release --nocapture"]
-fn a_line_is_made_in_less_than_a_microsecond() {
-    let head = head(
-        b"GET /api/v1/things/4711?page=2&sort=name HTTP/1.1\r\nHost: www.example.com\r\n\
-          User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
-          Chrome/126.0.0.0 Safari/537.36\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n\
-          Referer: https://www.example.com/things\r\nCookie: a=b\r\n\r\n",
-    );
-    let course = Course {
-        cluster: Some("api"),
-        endpoint: Some("10.0.0.1:8080"),
-        attempts: 1,
-        queue: Some(Duration::from_micros(3)),
-        first_byte: Some(Duration::from_micros(811)),
-        waited: Duration::ZERO,
-        own: Some(Duration::from_micros(25)),
-        ..Course::default()
-    };
-    let record = Record { course, request_id: &[b'7'; 36], ..record(Some(&head)) };
-    for (name, form) in
-        [("json", super::json as fn(&mut Vec<u8>, &Record<'_>)), ("combined", combined)]
-    {
-        let mut line = Vec::new();
-        let started = Instant::now();
-        for _ in 0..1_000_000 {
-            line.clear();
-            form(black_box(&mut line), black_box(&record));
-        }
-        println!("{name}: {} bytes, {:?}", line.len(), started.elapsed() / 1_000_000);
-    }
 }

