@@ -8,7 +8,7 @@ use crate::body::Room;
 use crate::parked::Parked;
 use crate::pipes::Pipes;
 
-/// How large a buffer for a head is at first. Nearly all heads fit; a larger one makes its buffer grow.
+/// How large a buffer to read heads into is at first. Nearly all heads fit; a larger one makes its buffer grow.
 pub(crate) const HEAD_BYTES: usize = 16 * 1024;
 
 /// How much is read at once where bodies flow. Measured per MiB: 16 KiB cost three to four times as much CPU, 64 KiB half as
@@ -20,7 +20,11 @@ const SPARE_MAX: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Buffers {
+    /// To read into.
+    wholes: RefCell<Vec<Vec<u8>>>,
+    /// For heads that were read.
     heads: RefCell<Vec<Fields>>,
+    /// To render into.
     outgoing: RefCell<Vec<Vec<u8>>>,
     pub(crate) pipes: Pipes,
     /// What lies here for slow peers.
@@ -33,6 +37,7 @@ impl Default for Buffers {
     fn default() -> Self {
         let scratch = RefCell::new(vec![0; SCRATCH_BYTES]);
         Self {
+            wholes: RefCell::default(),
             heads: RefCell::default(),
             outgoing: RefCell::default(),
             pipes: Pipes::default(),
@@ -49,20 +54,30 @@ impl Buffers {
         work(&mut Room { scratch, pipes: &self.pipes, parked: &self.parked })
     }
 
-    /// A buffer to read a head into, at least [`HEAD_BYTES`] long; what stands in it means nothing.
+    /// A buffer of [`HEAD_BYTES`] to read into; what stands in it means nothing.
+    pub(crate) fn whole(&self) -> Vec<u8> {
+        self.wholes.borrow_mut().pop().unwrap_or_else(|| vec![0; HEAD_BYTES])
+    }
+
+    /// Takes back what [`Buffers::whole`] gave, unless it has grown.
+    pub(crate) fn give_whole(&self, bytes: Vec<u8>) {
+        let mut spare = self.wholes.borrow_mut();
+        if spare.len() < SPARE_MAX && bytes.len() == HEAD_BYTES {
+            spare.push(bytes);
+        }
+    }
+
+    /// Room for the fields of a head, empty.
     pub(crate) fn head(&self) -> Fields {
-        self.heads.borrow_mut().pop().unwrap_or_else(|| {
-            let mut fields = Fields::default();
-            fields.buffer.resize(HEAD_BYTES, 0);
-            fields
-        })
+        self.heads.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Takes back what [`Buffers::head`] gave.
     pub(crate) fn give_head(&self, mut fields: Fields) {
         let mut spare = self.heads.borrow_mut();
-        if spare.len() < SPARE_MAX && fields.buffer.len() == HEAD_BYTES {
+        if spare.len() < SPARE_MAX && fields.buffer.capacity() <= HEAD_BYTES {
             fields.clear();
+            fields.buffer.clear();
             spare.push(fields);
         }
     }

@@ -13,7 +13,7 @@ use crate::io::Io;
 /// Bytes `start..filled` of the buffer are unread. The buffer is there only while that is not empty.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    fields: Fields,
+    buffer: Vec<u8>,
     start: usize,
     filled: usize,
     /// Up to here the bytes are known not to complete a head.
@@ -42,7 +42,7 @@ impl Inbox {
     pub(crate) fn take(&mut self, to: &mut [u8]) -> usize {
         self.searched = 0;
         let count = to.len().min(self.filled - self.start);
-        to[..count].copy_from_slice(&self.fields.buffer[self.start..self.start + count]);
+        to[..count].copy_from_slice(&self.buffer[self.start..self.start + count]);
         self.start += count;
         count
     }
@@ -55,20 +55,20 @@ impl Inbox {
         if bytes.len() > self.start {
             debug_assert!(self.is_empty(), "only what was taken can be put before what is unread");
             self.borrow(buffers);
-            let size = self.fields.buffer.len().max(bytes.len());
-            self.fields.buffer.resize(size, 0);
+            let size = self.buffer.len().max(bytes.len());
+            self.buffer.resize(size, 0);
             (self.start, self.filled) = (bytes.len(), bytes.len());
         }
         let end = self.start;
         self.start -= bytes.len();
         self.searched = 0;
-        self.fields.buffer[self.start..end].copy_from_slice(bytes);
+        self.buffer[self.start..end].copy_from_slice(bytes);
     }
 
     /// Gives an empty buffer back.
     pub(crate) fn release(&mut self, buffers: &Buffers) {
-        if self.is_empty() && !self.fields.buffer.is_empty() {
-            buffers.give_head(take(&mut self.fields));
+        if self.is_empty() && !self.buffer.is_empty() {
+            buffers.give_whole(take(&mut self.buffer));
             self.rewind();
         }
     }
@@ -88,12 +88,7 @@ impl Inbox {
             if self.has_new_line() {
                 self.move_to_front();
                 self.searched = self.filled;
-                let parsed = H::parse(&mut self.fields, self.filled, limits.parse);
-                if let Some((head, length)) = parsed.map_err(HeadError::Refused)? {
-                    if length > limits.bytes {
-                        return Poll::Ready(Err(HeadError::TooLong));
-                    }
-                    self.keep_rest(&head, length, buffers);
+                if let Some(head) = self.parse(buffers, limits)? {
                     return Poll::Ready(Ok(head));
                 }
             }
@@ -102,7 +97,7 @@ impl Inbox {
             }
             self.move_to_front();
             self.make_room(buffers, limits.bytes)?;
-            let free = &mut self.fields.buffer[self.filled..];
+            let free = &mut self.buffer[self.filled..];
             match io.poll_recv(cx, free) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(HeadError::Closed)),
                 Poll::Ready(Ok(count)) => self.filled += count,
@@ -114,17 +109,33 @@ impl Inbox {
         }
     }
 
-    /// The head took the buffer with it; what lies behind it in there is ours. Mostly nothing, or a short body.
-    fn keep_rest(&mut self, head: &impl Head, length: usize, buffers: &Buffers) {
-        let filled = self.filled;
-        self.rewind();
-        self.put_back(&head.fields().buffer[length..filled], buffers);
+    /// Parses what is there. A head leaves with a buffer of its own size: it lives as long as its exchange, and the whole buffer
+    /// is for whoever reads next.
+    fn parse<H: Head>(
+        &mut self,
+        buffers: &Buffers,
+        limits: &HeadLimits,
+    ) -> Result<Option<H>, HeadError> {
+        let mut fields = buffers.head();
+        let mut own = replace(&mut fields.buffer, take(&mut self.buffer));
+        let parsed = H::parse(&mut fields, self.filled, limits.parse);
+        let Ok(Some((mut head, length))) = parsed else {
+            self.buffer = replace(&mut fields.buffer, own);
+            buffers.give_head(fields);
+            return parsed.map(|_| None).map_err(HeadError::Refused);
+        };
+        let whole = &mut head.fields().buffer;
+        own.extend_from_slice(&whole[..length]);
+        self.buffer = replace(whole, own);
+        (self.start, self.searched) = (length, 0);
+        self.release(buffers);
+        if length > limits.bytes { Err(HeadError::TooLong) } else { Ok(Some(head)) }
     }
 
     /// RFC 9112 §2.2: a client may send an empty line after a body, and somebody who waits for a request must not take it for
     /// the beginning of one.
     fn skip_empty_lines(&mut self) {
-        while self.fields.buffer[self.start..self.filled].starts_with(b"\r\n") {
+        while self.buffer[self.start..self.filled].starts_with(b"\r\n") {
             self.start += 2;
         }
     }
@@ -135,12 +146,12 @@ impl Inbox {
 
     /// Whether a line has ended since the last look. A head that comes byte by byte is not parsed byte by byte.
     fn has_new_line(&self) -> bool {
-        self.fields.buffer[self.searched.max(self.start)..self.filled].contains(&b'\n')
+        self.buffer[self.searched.max(self.start)..self.filled].contains(&b'\n')
     }
 
     fn move_to_front(&mut self) {
         if self.start > 0 {
-            self.fields.buffer.copy_within(self.start..self.filled, 0);
+            self.buffer.copy_within(self.start..self.filled, 0);
             self.searched = self.searched.saturating_sub(self.start);
             (self.start, self.filled) = (0, self.filled - self.start);
         }
@@ -151,12 +162,11 @@ impl Inbox {
     fn shrink(&mut self, buffers: &Buffers) {
         if self.is_empty() {
             self.release(buffers);
-        } else if self.filled <= HEAD_BYTES / 4 && self.fields.buffer.len() == HEAD_BYTES {
-            let mut small = Fields::default();
-            small.buffer.extend_from_slice(&self.fields.buffer[self.start..self.filled]);
+        } else if self.filled <= HEAD_BYTES / 4 && self.buffer.len() == HEAD_BYTES {
+            let small = self.buffer[self.start..self.filled].to_vec();
             self.searched = self.searched.saturating_sub(self.start);
-            (self.start, self.filled) = (0, small.buffer.len());
-            buffers.give_head(replace(&mut self.fields, small));
+            (self.start, self.filled) = (0, small.len());
+            buffers.give_whole(replace(&mut self.buffer, small));
         }
     }
 
@@ -166,26 +176,26 @@ impl Inbox {
         if self.filled >= bytes_max {
             return Err(self.too_long());
         }
-        if self.filled == self.fields.buffer.len() {
+        if self.filled == self.buffer.len() {
             let doubled = (self.filled * 2).clamp(HEAD_BYTES, bytes_max.max(HEAD_BYTES));
-            self.fields.buffer.resize(doubled, 0);
+            self.buffer.resize(doubled, 0);
         }
         Ok(())
     }
 
     /// Which limit a head breaks that does not end within its limit: without a line's end it is all target (RFC 9112 §3).
     fn too_long(&self) -> HeadError {
-        let is_one_line = !self.fields.buffer[self.start..self.filled].contains(&b'\n');
+        let is_one_line = !self.buffer[self.start..self.filled].contains(&b'\n');
         if is_one_line { HeadError::TargetTooLong } else { HeadError::TooLong }
     }
 
     /// Has a buffer of full size, with what is unread in it.
     fn borrow(&mut self, buffers: &Buffers) {
-        if self.fields.buffer.len() >= HEAD_BYTES {
+        if self.buffer.len() >= HEAD_BYTES {
             return;
         }
-        let small = replace(&mut self.fields, buffers.head());
-        self.fields.buffer[..self.filled].copy_from_slice(&small.buffer[..self.filled]);
+        let small = replace(&mut self.buffer, buffers.whole());
+        self.buffer[..self.filled].copy_from_slice(&small[..self.filled]);
     }
 }
 
@@ -207,7 +217,7 @@ pub(crate) trait Head: Sized {
         limits: ParseLimits,
     ) -> Result<Option<(Self, usize)>, ParseError>;
 
-    fn fields(&self) -> &Fields;
+    fn fields(&mut self) -> &mut Fields;
 }
 
 impl Head for RequestHead {
@@ -221,8 +231,8 @@ impl Head for RequestHead {
         parse_request(fields, filled, limits)
     }
 
-    fn fields(&self) -> &Fields {
-        &self.fields
+    fn fields(&mut self) -> &mut Fields {
+        &mut self.fields
     }
 }
 
@@ -237,8 +247,8 @@ impl Head for ResponseHead {
         parse_response(fields, filled, limits)
     }
 
-    fn fields(&self) -> &Fields {
-        &self.fields
+    fn fields(&mut self) -> &mut Fields {
+        &mut self.fields
     }
 }
 

@@ -82,6 +82,7 @@ impl Receive<'_> {
             let count = count.map_err(|_| SourceError::Truncated)?;
             return Poll::Ready(Ok((count > 0).then_some(count)));
         }
+        self.inbox.release(self.buffers);
         Poll::Ready(Ok(Some(kept)))
     }
 

@@ -36,7 +36,7 @@ async fn a_head_that_comes_slowly_holds_no_whole_buffer() {
         far.write_all(&[*byte]).unwrap();
         let pending = poll_fn(|cx| Poll::Ready(poll(&mut inbox, cx, &io, &buffers).is_pending()));
         assert!(pending.await);
-        assert!(inbox.fields.buffer.len() <= text.len(), "{}", inbox.fields.buffer.len());
+        assert!(inbox.buffer.len() <= text.len(), "{}", inbox.buffer.len());
     }
     far.write_all(&text[text.len() - 11..]).unwrap();
     let head = poll_fn(|cx| poll(&mut inbox, cx, &io, &buffers)).await.unwrap();
@@ -52,7 +52,7 @@ async fn whoever_waits_for_an_answer_holds_no_buffer() {
     let (mut inbox, buffers) = (Inbox::default(), Buffers::default());
     let pending = poll_fn(|cx| Poll::Ready(poll(&mut inbox, cx, &io, &buffers).is_pending()));
     assert!(pending.await);
-    assert_eq!(inbox.fields.buffer.capacity(), 0);
+    assert_eq!(inbox.buffer.capacity(), 0);
 }
 
 #[tokio::test(flavor = "local")]
