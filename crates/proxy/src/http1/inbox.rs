@@ -27,7 +27,7 @@ pub(crate) enum HeadError {
     Refused(ParseError),
     /// It is longer than allowed.
     TooLong,
-    /// It is longer than allowed, and its first line has not ended yet.
+    /// It is longer than allowed, and so is its target.
     TargetTooLong,
     /// The connection ended, or broke.
     Closed,
@@ -96,7 +96,7 @@ impl Inbox {
                 self.rewind();
             }
             self.move_to_front();
-            self.make_room(buffers, limits.bytes)?;
+            self.make_room(buffers, limits)?;
             let free = &mut self.buffer[self.filled..];
             match io.poll_recv(cx, free) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(HeadError::Closed)),
@@ -170,11 +170,12 @@ impl Inbox {
         }
     }
 
-    /// Makes sure that there is a byte free to read into, up to `bytes_max` in all.
-    fn make_room(&mut self, buffers: &Buffers, bytes_max: usize) -> Result<(), HeadError> {
+    /// Makes sure that there is a byte free to read into, up to the limit.
+    fn make_room(&mut self, buffers: &Buffers, limits: &HeadLimits) -> Result<(), HeadError> {
+        let bytes_max = limits.bytes;
         self.borrow(buffers);
         if self.filled >= bytes_max {
-            return Err(self.too_long());
+            return Err(self.too_long(limits.parse.target_bytes));
         }
         if self.filled == self.buffer.len() {
             let doubled = (self.filled * 2).clamp(HEAD_BYTES, bytes_max.max(HEAD_BYTES));
@@ -183,10 +184,13 @@ impl Inbox {
         Ok(())
     }
 
-    /// Which limit a head breaks that does not end within its limit: without a line's end it is all target (RFC 9112 §3).
-    fn too_long(&self) -> HeadError {
-        let is_one_line = !self.buffer[self.start..self.filled].contains(&b'\n');
-        if is_one_line { HeadError::TargetTooLong } else { HeadError::TooLong }
+    /// Which limit a head breaks that does not end within its limit. The target is the second word of its first line, however
+    /// much of that there is (RFC 9112 §3).
+    fn too_long(&self, target_bytes: usize) -> HeadError {
+        let unread = &self.buffer[self.start..self.filled];
+        let line = unread.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let target = line.split(|&byte| byte == b' ').nth(1).unwrap_or(line);
+        if target.len() > target_bytes { HeadError::TargetTooLong } else { HeadError::TooLong }
     }
 
     /// Has a buffer of full size, with what is unread in it.

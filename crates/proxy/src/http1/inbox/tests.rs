@@ -60,6 +60,7 @@ async fn a_head_that_does_not_end_within_its_limit_is_refused_for_what_is_too_lo
     let cases = [
         (format!("GET /{}", "a".repeat(2000)), HeadError::TargetTooLong),
         (format!("GET / HTTP/1.1\r\nHost: {}", "a".repeat(2000)), HeadError::TooLong),
+        (format!("GET /{} HTTP/1.1\r\nHost", "a".repeat(1200)), HeadError::TargetTooLong),
         (
             format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(64)),
             HeadError::Refused(ParseError::TargetTooLong),
