@@ -293,6 +293,19 @@ fn a_body_that_stops_is_given_up_and_never_completed() {
 }
 
 #[test]
+fn a_body_that_drips_has_no_more_time_than_one_that_stops() {
+    let arena = impatient();
+    let mut client = arena.connect();
+    client.send(&post("Content-Length: 100000\r\n", "")).unwrap();
+    let drip = client.drip(b'a', Duration::from_millis(20)).unwrap();
+    assert_timed_out(client);
+    drop(drip);
+    assert_eq!(arena.origin.request_count(), 0);
+    arena.serves();
+    arena.judge(Records::MayBeCut);
+}
+
+#[test]
 fn a_client_that_leaves_within_its_body_completes_nothing() {
     let arena = Arena::new();
     for (fields, beginning) in
