@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use evenkeel_control::config::{Config, Folder};
+use evenkeel_plan::reason::Reason;
 
 #[test]
 fn every_mistake_is_explained_as_in_the_file_beside_it() {
@@ -33,6 +34,19 @@ fn said_about(case: &Path) -> String {
         Ok(loaded) if loaded.warnings.is_empty() => "Nothing.\n".to_owned(),
         Ok(loaded) => loaded.warnings.to_string(),
         Err(report) => report.to_string(),
+    }
+}
+
+#[test]
+fn a_page_is_said_to_be_never_sent_exactly_where_no_error_of_ours_has_its_status() {
+    for status in 400..=599 {
+        let text = format!(
+            "[listener.web]\nbind = ':8080'\nto = '9001'\nerrors.pages.{status} = 'pages/sorry.html'\n"
+        );
+        let loaded = Config::parse_with("text", &text, &Folder::new("tests/config")).unwrap();
+        let warned = loaded.warnings.to_string().contains("EK0906");
+        let is_ours = Reason::ALL.iter().any(|reason| reason.status() == status);
+        assert_eq!(warned, !is_ours, "{status}");
     }
 }
 

@@ -25,9 +25,9 @@ pub enum Reason {
     VersionNotSupported,
     /// The request's head did not arrive in time.
     HeaderTimeout,
-    /// The request's body stopped arriving.
+    /// Too little of the request's body arrived in time: less than [`crate::limits::PROGRESS_BYTES_MIN`].
     BodyTimeout,
-    /// The client stopped taking the answer.
+    /// The client took too little of the answer in time: less than [`crate::limits::PROGRESS_BYTES_MIN`].
     WriteTimeout,
     /// The client went away.
     ClientGone,
@@ -173,8 +173,8 @@ impl Reason {
             Self::NotImplemented => "The request asks for something that is not supported.",
             Self::VersionNotSupported => "This version of HTTP is not supported.",
             Self::HeaderTimeout => "The request's header did not arrive in time.",
-            Self::BodyTimeout => "The request's body stopped arriving.",
-            Self::WriteTimeout => "The client stopped taking the answer.",
+            Self::BodyTimeout => "Too little of the request's body arrived in time.",
+            Self::WriteTimeout => "The client took too little of the answer in time.",
             Self::ClientGone => "The client went away.",
             Self::NoEndpoint => "No endpoint is up.",
             Self::OutOfDescriptors => "The balancer is out of file descriptors.",

@@ -119,6 +119,8 @@ pub enum Code {
     SendsToItself = 904,
     /// Only backups, so none is one.
     OnlyBackups = 905,
+    /// A page for a status that none of our errors has.
+    PageNeverSent = 906,
 }
 
 // === impl Diagnostic ===

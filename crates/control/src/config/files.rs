@@ -84,7 +84,14 @@ impl Files for Folder {
     }
 
     fn is_directory(&self, path: &Path) -> Option<bool> {
-        Some(path.is_dir())
+        match fs::metadata(path) {
+            Ok(about) => Some(about.is_dir()),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Some(false),
+                // We may not look, or the disk does not answer: whoever runs with other rights may find it.
+                _ => None,
+            },
+        }
     }
 }
 

@@ -115,7 +115,7 @@ impl Default for AccessConfig {
 /// Where the access log goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AccessPath {
-    /// `-`
+    /// `-`, or a name that Linux has for it
     #[default]
     Stdout,
     /// Is appended to; a relative path starts at the working directory.

@@ -80,3 +80,16 @@ fn read(text: &str) -> Result<(), TestCaseError> {
     }
     Ok(())
 }
+
+#[test]
+fn standard_output_is_the_same_under_each_of_its_names() {
+    let place = |path: &str| {
+        let text =
+            format!("[listener.web]\nbind = ':8080'\nto = '9001'\n[log]\naccess.path = '{path}'\n");
+        Config::parse("text", &text).unwrap().config.access.unwrap().path
+    };
+    for name in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+        assert_eq!(place(name), AccessPath::Stdout, "{name}");
+    }
+    assert_eq!(place("/dev/stderr"), AccessPath::File("/dev/stderr".into()));
+}

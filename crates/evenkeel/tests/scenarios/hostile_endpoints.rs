@@ -392,7 +392,7 @@ fn an_endpoint_that_never_begins_to_answer_is_a_504() {
         let arena = Arena::before(
             Playlist::of(&[beginning.as_bytes()]),
             "",
-            "timeouts = { first_byte = \"300ms\" }",
+            "timeouts = { first_byte = \"2s\" }",
         );
         assert_eq!(ask(&arena, "GET", 0).unwrap().status, 504, "{beginning:?}");
         arena.running.wait_for_metric(
@@ -412,7 +412,7 @@ fn an_answer_that_stops_in_its_middle_is_broken_off() {
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
         b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end",
     ];
-    let arena = Arena::before(Playlist::of(&answers), "", "timeouts = { idle = \"300ms\" }");
+    let arena = Arena::before(Playlist::of(&answers), "", "timeouts = { idle = \"1s\" }");
     for number in 0..answers.len() {
         let error = ask(&arena, "GET", number).unwrap_err();
         assert_ne!(error.kind(), std::io::ErrorKind::TimedOut, "{number}: {error}");

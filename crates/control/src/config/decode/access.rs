@@ -48,7 +48,11 @@ fn table(section: &mut Section<'_>) -> AccessDraft {
 
 fn parse_path(text: &str) -> Result<AccessPath, Diagnostic> {
     match text {
-        "-" => Ok(AccessPath::Stdout),
+        _ if STDOUT.contains(&text) => Ok(AccessPath::Stdout),
         _ => file_path(text).map(|path| AccessPath::File(path.into())),
     }
 }
+
+/// Standard output, and what Linux calls it. To open it under such a name is something else than to have it: a socket cannot be
+/// opened, and of a pipe we would be a reader ourselves and not see that the other one has gone away.
+const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];

@@ -1,8 +1,10 @@
 //! `errors` of a listener: what its clients are told, and with which pages. The pages themselves are read by `files`.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use evenkeel_plan::reason::Reason;
 use toml::Spanned;
 
 use super::super::diagnostic::{Code, Diagnostic, quoted};
@@ -32,6 +34,9 @@ fn read_pages(field: &Field<'_>) -> Vec<PageDraft> {
 
 fn page(key: &str, field: &Field<'_>) -> Option<PageDraft> {
     let statuses = parse_statuses(key).map_err(|problem| field.report_key(problem)).ok();
+    if let Some(problem) = statuses.as_ref().and_then(never_sent) {
+        field.report_key(problem);
+    }
     let file = field.parsed("the path of a file", |text| Ok((file_path(text)?, media_type(text)?)));
     let (file, media_type) = file?;
     let file = Spanned::new(field.span(), file);
@@ -53,6 +58,20 @@ fn parse_statuses(key: &str) -> Result<RangeInclusive<u16>, Diagnostic> {
         }
         .help("a status from 400 to 599, or `4xx` or `5xx` for all that have no page of their own")
     })
+}
+
+/// What is to be said about a page for one status that none of our errors has: most likely it is meant for the endpoints' own.
+fn never_sent(statuses: &RangeInclusive<u16>) -> Option<Diagnostic> {
+    let status = *statuses.start();
+    let ours: BTreeSet<u16> = Reason::ALL.iter().map(|reason| reason.status()).collect();
+    if status != *statuses.end() || ours.contains(&status) {
+        return None;
+    }
+    let message =
+        format!("no error of ours has status {status}; an endpoint's own {status} passes as it is");
+    let ours: Vec<String> = ours.iter().map(u16::to_string).collect();
+    let help = format!("our errors have {}; docs/errors.md says when", ours.join(", "));
+    Some(Diagnostic::new(Code::PageNeverSent, message).label("is never sent").help(help))
 }
 
 fn media_type(file: &str) -> Result<&'static str, Diagnostic> {

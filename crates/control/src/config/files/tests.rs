@@ -82,3 +82,21 @@ fn a_log_needs_a_directory_to_be_in() {
     assert_eq!(said("/dev/null/access.log"), Err(Code::LogPlace));
     assert_eq!(said(""), Err(Code::BadFilePath));
 }
+
+/// As root nothing is forbidden, so that the refusal to look is a loop of links.
+#[test]
+fn a_directory_that_cannot_be_looked_at_is_not_said_to_be_absent() {
+    let folder = tempfile::tempdir().unwrap();
+    let looped = folder.path().join("loop");
+    std::os::unix::fs::symlink(&looped, &looped).unwrap();
+    let files = Folder::new("");
+    assert_eq!(files.is_directory(&looped), None);
+    assert_eq!(files.is_directory(folder.path()), Some(true));
+    assert_eq!(files.is_directory(&folder.path().join("absent")), Some(false));
+    assert_eq!(files.is_directory(Path::new("/dev/null/below")), Some(false));
+    let text = format!(
+        "[listener.web]\nbind = ':8080'\nto = '9001'\n[log]\naccess.path = '{}'\n",
+        looped.join("access.log").display()
+    );
+    assert!(Config::parse_with("text", &text, &files).is_ok());
+}
