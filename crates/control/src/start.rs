@@ -24,7 +24,7 @@ use crate::task::Task;
 /// of names block threads of that runtime: shut it down with a timeout, or a dead DNS server holds up the exit.
 ///
 /// # Errors
-/// An address that cannot be bound, an access log that cannot be opened. Then nothing was started.
+/// An address that cannot be bound, an access log that cannot be opened. Then nothing runs, but the log's file may have been made.
 pub async fn start(
     config: Config,
     parts: Parts,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use evenkeel_control::config::Report;
 
 use crate::balancer::StartError;
+use crate::stderr;
 use crate::terminal::wants_colour;
 
 /// Why a command failed, and so its exit code.
@@ -26,8 +27,8 @@ pub(crate) fn exit_code(done: Result<(), Failure>) -> ExitCode {
             ExitCode::from(WRONG_CONFIG)
         }
         Err(Failure::Running(sentence)) => {
-            // Nothing is left to do if even the complaint cannot be written.
-            let _ = writeln!(io::stderr(), "error: {sentence}");
+            stderr::say(&format!("error: {sentence}"));
+            stderr::finish();
             ExitCode::FAILURE
         }
     }

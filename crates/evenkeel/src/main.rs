@@ -15,6 +15,7 @@ mod payload;
 mod run;
 mod serve;
 mod service;
+mod stderr;
 mod terminal;
 mod units;
 mod workers;

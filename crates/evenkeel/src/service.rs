@@ -17,6 +17,7 @@ mod signals;
 use crate::balancer::Balancer;
 use crate::failure::{Failure, print_report};
 use crate::serve::Save;
+use crate::stderr::{self, Stderr, say};
 use crate::terminal::wants_colour;
 use crate::units::show_count;
 
@@ -51,7 +52,9 @@ impl Service {
         descriptors::raise_limit();
         // For signals and waiting alone: workers and control have runtimes of their own.
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.serve())
+        let outcome = runtime.block_on(self.serve());
+        stderr::finish();
+        outcome
     }
 
     async fn serve(self) -> Result<(), Failure> {
@@ -94,7 +97,7 @@ impl Service {
         // Whoever closed our stdout wants to be served all the same.
         let _ = if self.logs_to_stdout() {
             let colour = wants_colour(&io::stderr());
-            write!(io::stderr(), "{}", picture(Paint { colour }))
+            Stderr.write_all(picture(Paint { colour }).to_string().as_bytes())
         } else {
             let colour = wants_colour(&io::stdout());
             write!(io::stdout(), "{}", picture(Paint { colour }))
@@ -144,11 +147,6 @@ fn exchanges(view: &View) -> String {
         1 => "1 exchange".to_owned(),
         count => format!("{} exchanges", show_count(count)),
     }
-}
-
-fn say(sentence: &str) {
-    // A closed stderr is no reason to stop in another way.
-    let _ = writeln!(io::stderr(), "{sentence}");
 }
 
 /// How long the first round of checks may hold up the picture: more than a connect timeout of 1 s.

@@ -101,7 +101,7 @@ impl LineReceiver {
     /// Sleeps until a line waits, somebody unparks this thread, or `at_most` has passed; now and then for no reason.
     pub fn wait(&self, at_most: Duration) {
         self.bell.sleeper.get_or_init(thread::current);
-        self.bell.asleep.store(true, Ordering::Relaxed);
+        self.bell.asleep.store(true, Ordering::Release);
         // With the fence in `Bell::ring`: either we see the line here, or its sender sees that we sleep.
         fence(Ordering::SeqCst);
         if self.is_empty() {
@@ -165,7 +165,7 @@ impl Bell {
         // With the fence in `LineReceiver::wait`.
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed)
-            && self.asleep.swap(false, Ordering::Relaxed)
+            && self.asleep.swap(false, Ordering::Acquire)
             && let Some(sleeper) = self.sleeper.get()
         {
             sleeper.unpark();

@@ -3,8 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use crate::config::AccessPath;
 
@@ -12,6 +14,9 @@ use crate::config::AccessPath;
 pub(super) trait Destination: Write {
     /// Opens it anew. If that fails, what was open before stays so.
     fn reopen(&mut self) -> io::Result<()>;
+
+    /// Whether it ends in the middle of a line, which somebody left there.
+    fn is_torn(&self) -> bool;
 
     /// What it is called, for people.
     fn name(&self) -> String;
@@ -37,6 +42,13 @@ impl Destination for Place {
         Ok(())
     }
 
+    fn is_torn(&self) -> bool {
+        match &self.path {
+            AccessPath::Stdout => false,
+            AccessPath::File(path) => ends_within_a_line(path).unwrap_or(false),
+        }
+    }
+
     fn name(&self) -> String {
         self.path.to_string()
     }
@@ -60,9 +72,23 @@ fn open(path: &AccessPath) -> io::Result<File> {
     }
 }
 
+/// Whether the last byte of a file is no line feed: a disk was full, or a process killed, in the middle of a line.
+fn ends_within_a_line(path: &Path) -> io::Result<bool> {
+    let about = path.metadata()?;
+    if !about.is_file() || about.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    File::open(path)?.read_exact_at(&mut last, about.len() - 1)?;
+    Ok(last != *b"\n")
+}
+
 fn open_file(path: &Path) -> io::Result<File> {
     let is_pipe = path.metadata().is_ok_and(|about| about.file_type().is_fifo());
+    // A pipe whose reader stands still must not hold the thread, which could then neither say so nor open another one.
+    let no_waiting = if is_pipe { OFlags::NONBLOCK } else { OFlags::empty() };
     OpenOptions::new()
+        .custom_flags(no_waiting.bits().cast_signed())
         .append(true)
         .create(true)
         // To open a named pipe for writing alone waits until somebody reads it, which may be never. Linux lets us be a reader

@@ -58,6 +58,10 @@ impl Destination for Paper {
         Ok(())
     }
 
+    fn is_torn(&self) -> bool {
+        false
+    }
+
     fn name(&self) -> String {
         "paper".to_owned()
     }
@@ -185,6 +189,43 @@ fn what_was_in_a_file_stays_there() {
 }
 
 #[test]
+fn a_line_that_was_torn_by_a_full_disk_or_a_kill_is_not_glued_to_the_next() {
+    let (mut senders, receiver) = lines(1);
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("access.log");
+    fs::write(&path, "whole\nto").unwrap();
+    let log = AccessLog::start(receiver, AccessPath::File(path.clone())).unwrap();
+    senders[0].send(b"after\n");
+    drop(log);
+    assert_eq!(fs::read_to_string(path).unwrap(), "whole\nto\nafter\n");
+}
+
+#[test]
+fn a_pipe_that_stands_still_can_be_left_for_a_file() {
+    let (mut senders, receiver) = lines(1);
+    let counters = Arc::clone(receiver.counters());
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("log");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let log = AccessLog::start(receiver, AccessPath::File(path.clone())).unwrap();
+    let line = [vec![b'x'; 999], vec![b'\n']].concat();
+    wait_until(LONG, || {
+        (0..1000).for_each(|_| senders[0].send(&line));
+        counters.write_failed.count() > 0
+    })
+    .unwrap();
+    fs::rename(&path, directory.path().join("pipe")).unwrap();
+    log.remote().reopen();
+    wait_until(LONG, || {
+        senders[0].send(b"at last\n");
+        fs::read_to_string(&path).is_ok_and(|text| text.ends_with("at last\n"))
+    })
+    .unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(!text.starts_with('\n'), "a new file begins with a line");
+}
+
+#[test]
 fn a_pipe_that_nobody_reads_holds_up_neither_the_start_nor_the_end() {
     let (mut senders, receiver) = lines(1);
     let counters = Arc::clone(receiver.counters());
@@ -195,7 +236,7 @@ fn a_pipe_that_nobody_reads_holds_up_neither_the_start_nor_the_end() {
     let line = [vec![b'x'; 999], vec![b'\n']].concat();
     wait_until(LONG, || {
         (0..1000).for_each(|_| senders[0].send(&line));
-        counters.lost_to_full_rings() > 0
+        counters.lost_to_full_rings() + counters.write_failed.count() > 0
     })
     .unwrap();
     drop(log);

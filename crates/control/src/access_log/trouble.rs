@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Trouble {
     /// When the last complaint was made.
     said: Option<Instant>,
-    /// Whether a write has failed and none has succeeded since.
+    /// Whether it was said that a write failed, and none has succeeded since.
     failing: bool,
     /// How many lines were known to be lost to full rings.
     lost_before: u64,
@@ -17,8 +17,8 @@ pub(super) struct Trouble {
 impl Trouble {
     /// A write failed. `lost` counts all lines that writing has ever lost.
     pub(super) fn failed(&mut self, name: &str, error: &io::Error, lost: u64) {
-        self.failing = true;
         if self.may_say() {
+            self.failing = true;
             let help = help(error);
             tracing::warn!(lost, "cannot write the access log to {name}: {error}; {help}");
         }
@@ -34,7 +34,10 @@ impl Trouble {
     /// So many lines have found no room.
     pub(super) fn overrun(&mut self, name: &str, lost: u64) {
         if lost > self.lost_before && self.may_say() {
-            tracing::warn!(lost, "{name} takes the access log too slowly, so lines are lost");
+            tracing::warn!(
+                lost,
+                "{name} takes the access log too slowly, so lines are lost; a faster disk or reader helps, or `keep = \"errors\"`"
+            );
             self.lost_before = lost;
         }
     }
@@ -59,7 +62,9 @@ impl Trouble {
 fn help(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
-        io::ErrorKind::BrokenPipe => "start its reader again",
+        io::ErrorKind::BrokenPipe => {
+            "nobody reads it any more; a file or a named pipe can be opened again"
+        }
         io::ErrorKind::WouldBlock => "its reader is too slow, or stands still",
         _ => "mend it, then send USR1 to open it again",
     }

@@ -26,7 +26,8 @@ pub(super) struct Writer<D> {
 impl<D: Destination> Writer<D> {
     pub(super) fn new(lines: LineReceiver, destination: D, wishes: Arc<Wishes>) -> Self {
         let (trouble, batch) = (Trouble::default(), Vec::new());
-        Self { lines, destination, wishes, trouble, torn: false, batch }
+        let torn = destination.is_torn();
+        Self { lines, destination, wishes, trouble, torn, batch }
     }
 
     /// Writes until told to stop, and then what is left.
@@ -91,9 +92,9 @@ impl<D: Destination> Writer<D> {
     }
 
     fn reopen(&mut self) {
-        // It may be the same file as before, so a torn line stays torn; in a new one an empty line is the price.
-        if let Err(error) = self.destination.reopen() {
-            self.trouble.not_reopened(&self.destination.name(), &error);
+        match self.destination.reopen() {
+            Ok(()) => self.torn = self.destination.is_torn(),
+            Err(error) => self.trouble.not_reopened(&self.destination.name(), &error),
         }
     }
 }

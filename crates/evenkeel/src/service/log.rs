@@ -5,6 +5,7 @@ use std::io;
 use evenkeel_control::config::LogLevel;
 use tracing::Level;
 
+use crate::stderr::Stderr;
 use crate::terminal::wants_colour;
 
 /// From now on, events of `level` and above are written.
@@ -14,7 +15,7 @@ pub(super) fn start(level: LogLevel) {
         .with_target(false)
         .with_max_level(max_level(level))
         .with_ansi(wants_colour(&io::stderr()))
-        .with_writer(io::stderr)
+        .with_writer(|| Stderr)
         .finish();
     // It fails only if there is one already, which then does the same.
     let _ = tracing::subscriber::set_global_default(subscriber);

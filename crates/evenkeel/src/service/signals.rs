@@ -3,6 +3,7 @@
 use std::io;
 
 use evenkeel_control::View;
+use rustix::process::Signal as kernel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// TERM (systemd, Kubernetes), INT (Ctrl-C) and QUIT (what nginx images are sent) all mean the same.
@@ -12,6 +13,8 @@ pub(super) struct StopSignals {
     quit: Signal,
     hangup: Signal,
     user1: Signal,
+    /// Only held, so that a log that may not grow is an error of its writer and not the end of the process.
+    _file_size: Signal,
     /// Whose access log USR1 opens anew; `None` until something runs.
     view: Option<View>,
     /// Whether somebody was told that a hangup does nothing.
@@ -27,6 +30,7 @@ impl StopSignals {
             quit: signal(SignalKind::quit())?,
             hangup: signal(SignalKind::hangup())?,
             user1: signal(SignalKind::user_defined1())?,
+            _file_size: signal(SignalKind::from_raw(kernel::XFSZ.as_raw()))?,
             view: None,
             hangup_told: false,
         })
