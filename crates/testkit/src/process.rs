@@ -126,12 +126,12 @@ impl Process {
         usage::cpu_time(self.pid())
     }
 
-    /// Its proportional set size in bytes.
+    /// Its anonymous memory in bytes.
     ///
     /// # Errors
     /// When it is gone.
-    pub fn pss_bytes(&self) -> io::Result<u64> {
-        usage::pss_bytes(self.pid())
+    pub fn anonymous_bytes(&self) -> io::Result<u64> {
+        usage::anonymous_bytes(self.pid())
     }
 
     /// How many descriptors it has open.

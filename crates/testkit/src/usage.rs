@@ -43,6 +43,15 @@ impl Sub for CpuTime {
     }
 }
 
+/// The anonymous memory of `pid` in bytes: unlike the whole it does not change when a neighbour that runs the same program ends.
+///
+/// # Errors
+/// When the process is gone.
+pub fn anonymous_bytes(pid: u32) -> io::Result<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    parse(&rollup, "Pss_Anon:").ok_or_else(|| malformed(pid))
+}
+
 /// The CPU time of `pid`, without its children.
 ///
 /// # Errors
@@ -64,7 +73,7 @@ pub fn cpu_time(pid: u32) -> io::Result<CpuTime> {
 /// When the process is gone or belongs to someone else.
 pub fn pss_bytes(pid: u32) -> io::Result<u64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    parse_pss(&rollup).ok_or_else(|| malformed(pid))
+    parse(&rollup, "Pss:").ok_or_else(|| malformed(pid))
 }
 
 /// How many descriptors `pid` has open.
@@ -112,8 +121,8 @@ fn read_stat(pid: u32) -> io::Result<Vec<String>> {
     Ok(fields.split_whitespace().map(str::to_owned).collect())
 }
 
-fn parse_pss(rollup: &str) -> Option<u64> {
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+fn parse(rollup: &str, name: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -163,7 +172,7 @@ mod tests {
     #[test]
     fn pss_is_read_from_its_own_line() {
         let rollup = "55 [rollup]\nRss:   900 kB\nPss:   123 kB\nPss_Dirty:  7 kB\n";
-        assert_eq!(parse_pss(rollup), Some(123 * 1024));
-        assert_eq!(parse_pss("Rss: 900 kB\n"), None);
+        assert_eq!(parse(rollup, "Pss:"), Some(123 * 1024));
+        assert_eq!(parse("Rss: 900 kB\n", "Pss:"), None);
     }
 }

@@ -95,8 +95,8 @@ fn a_client_that_stops_within_a_head_or_a_body_costs_little_memory() {
     let body = memory_per_client(body);
     println!("memory per connection: {idle} bytes idle, {head} in a head, {body} in a body");
     assert!(idle < 4 << 10, "{idle} bytes for each idle connection");
-    assert!(head < 32 << 10, "{head} bytes for each connection that stops in a head");
-    assert!(body < 96 << 10, "{body} bytes for each connection that stops in a body");
+    assert!(head < 16 << 10, "{head} bytes for each connection that stops in a head");
+    assert!(body < 32 << 10, "{body} bytes for each connection that stops in a body");
 }
 
 /// What a new balancer grows by for each client that sends `beginning` and then nothing.
@@ -112,9 +112,9 @@ fn memory_per_client(beginning: &[u8]) -> u64 {
     let running = Running::start(&mut command, address);
     // The first few also pay for what is there once.
     let _first = stopped(&running, beginning, 0);
-    let before = running.process.pss_bytes().unwrap();
+    let before = running.process.anonymous_bytes().unwrap();
     let _others = stopped(&running, beginning, SLOW);
-    let after = running.process.pss_bytes().unwrap();
+    let after = running.process.anonymous_bytes().unwrap();
     after.saturating_sub(before) / SLOW
 }
 
