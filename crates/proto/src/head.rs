@@ -68,7 +68,7 @@ impl RequestHead {
     /// Brings the path into its normal form, which is then what [`Self::path`] gives: what is matched is what goes on.
     ///
     /// # Errors
-    /// [`PathError`]: answer 400. The path is of no use then.
+    /// [`PathError`]: answer 400. The path is as it was.
     pub fn normalise_path(&mut self, rules: &PathRules) -> Result<(), PathError> {
         let (Target::Origin(span) | Target::Absolute { path: span, .. }) = &mut self.target;
         let length = path::normalise(span.of_mut(&mut self.fields.buffer), rules)?;

@@ -55,14 +55,26 @@ pub struct PathError(pub &'static str);
 /// §6.2.2.2), and dot segments resolved (§6.2.2.3). The query stays as it is, and so does what is no path, such as `*`.
 ///
 /// # Errors
-/// [`PathError`]: answer 400. What `path` then holds is of no use.
+/// [`PathError`]: answer 400. `path` is as it was.
 pub fn normalise(path: &mut [u8], rules: &PathRules) -> Result<usize, PathError> {
     let Some(end) = end_if_not_normal(path, rules) else { return Ok(path.len()) };
-    let (before_query, query_bytes) = (end, path.len() - end);
-    let end = escapes::decode(&mut path[..before_query], rules)?;
-    let end = segments::resolve(&mut path[..end], rules)?;
-    path.copy_within(before_query.., end);
-    Ok(end + query_bytes)
+    // Who attacks with it shall be able to read it in the log.
+    let original = path[..end].to_vec();
+    match rewrite(&mut path[..end], rules) {
+        Ok(length) => {
+            path.copy_within(end.., length);
+            Ok(length + path.len() - end)
+        }
+        Err(error) => {
+            path[..end].copy_from_slice(&original);
+            Err(error)
+        }
+    }
+}
+
+fn rewrite(path: &mut [u8], rules: &PathRules) -> Result<usize, PathError> {
+    let end = escapes::decode(path, rules)?;
+    segments::resolve(&mut path[..end], rules)
 }
 
 /// Where the path ends, if it may have something that is not in normal form.

@@ -105,7 +105,8 @@ fn names_upgrade(fields: &Fields) -> bool {
     options.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
 }
 
-fn is_websocket(protocol: &[u8]) -> bool {
+/// Whether `protocol` is a WebSocket.
+pub fn is_websocket(protocol: &[u8]) -> bool {
     protocol.eq_ignore_ascii_case(b"websocket")
 }
 

@@ -125,6 +125,8 @@ pub(crate) struct Pump {
     slow: bool,
     /// Whether it is the sink that everybody waits for.
     waits_for_sink: bool,
+    /// Whether the source had nothing when it was asked last, and the sink has all that there was.
+    waits_for_source: bool,
     state: State,
     /// Bytes that are on their way without us.
     bypass: Option<Bypass>,
@@ -152,6 +154,7 @@ impl Default for Pump {
             read_bytes: READ_BYTES_FIRST,
             slow: false,
             waits_for_sink: false,
+            waits_for_source: false,
             state: State::Moving,
             bypass: None,
             touched: false,
@@ -169,6 +172,7 @@ impl Pump {
         sink: &mut impl Sink,
         room: &mut Room<'_>,
     ) -> Poll<Result<(), PumpError>> {
+        self.waits_for_source = false;
         for _ in 0..ROUNDS_MAX {
             match self.state {
                 State::Done => return Poll::Ready(Ok(())),
@@ -195,6 +199,11 @@ impl Pump {
     /// Whether it is the sink that everybody waits for.
     pub(crate) fn waits_for_sink(&self) -> bool {
         self.waits_for_sink
+    }
+
+    /// Whether the source has nothing more for now, and the sink has handed all that there was to the system.
+    pub(crate) fn waits_for_source(&self) -> bool {
+        self.waits_for_source || self.is_done()
     }
 
     /// Whether nothing of the body was read yet, so that it could still go elsewhere.
@@ -226,6 +235,7 @@ impl Pump {
         let Poll::Ready(piece) = source.poll_read(cx, &mut room.scratch[..size]) else {
             // Nothing to add to it, so what is there goes out: a head must not wait for its body.
             ready!(self.poll_flush(cx, sink))?;
+            self.waits_for_source = true;
             return Poll::Pending;
         };
         let Piece { bytes, last } = piece.map_err(PumpError::Source)?;
@@ -298,8 +308,7 @@ impl Pump {
         self.read_bytes.min(most)
     }
 
-    /// Whether something waits that was read already.
-    pub(crate) fn is_blocked(&self) -> bool {
+    fn is_blocked(&self) -> bool {
         self.unparked < self.parked.len()
     }
 

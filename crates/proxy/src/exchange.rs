@@ -3,7 +3,6 @@
 //! route → balance → attempt → relay. It is written once; codecs differ, this does not.
 
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ use crate::access::Course;
 use crate::body::{Pump, Sink, Source};
 use crate::deadline::Deadline;
 use crate::patience::Patience;
-use crate::worker::{RequestId, Worker};
+use crate::worker::Worker;
 use crate::world::World;
 
 mod ask;
@@ -42,8 +41,8 @@ pub(crate) trait Answer: Sink {
     /// Answers that the protocol is switched to `protocol`: what is written from now on goes out as it is.
     fn switch(&mut self, head: &ResponseHead, protocol: &[u8]);
 
-    /// Answers in our own name, and says why.
-    fn refuse(&mut self, reason: Reason, request_done: bool);
+    /// Answers in our own name, and says why. Returns how long the answer's body is.
+    fn refuse(&mut self, reason: Reason, request_done: bool) -> u64;
 }
 
 /// What an exchange is about, apart from its messages.
@@ -53,8 +52,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) world: &'a World,
     pub(crate) listener: &'a Listener,
     pub(crate) deadline: &'a Deadline,
-    pub(crate) client: IpAddr,
-    pub(crate) request_id: &'a RequestId,
+    /// What the endpoint is told about the client.
+    pub(crate) client: ClientFacts<'a>,
     /// When the first byte of the request was there.
     pub(crate) started: Instant,
     /// When its head was; known only if somebody wants to read how long things took.
@@ -140,20 +139,11 @@ impl<'a> Exchange<'a> {
             return ended;
         }
         let request_done = messages.upload.is_done() || messages.framing == Framing::Empty;
-        messages.answer.refuse(reason, request_done);
-        ended.status = Some(reason.status());
+        ended.bytes_out = messages.answer.refuse(reason, request_done);
         ended.broken = flush(&mut messages.answer, self.deadline, self.listener).await.is_err();
+        // A client that is gone has seen no status.
+        ended.status = Some(reason.status()).filter(|_| !ended.broken);
         ended
-    }
-
-    /// What the endpoint is told about the client.
-    pub(crate) fn facts(&self) -> ClientFacts<'_> {
-        ClientFacts {
-            address: self.client,
-            scheme: "http",
-            trusted: self.listener.trusted_proxies.contains(self.client),
-            request_id: self.request_id.as_str(),
-        }
     }
 
     /// Whether somebody wants to read how long things took: reading the clock costs more than what is written down about it.

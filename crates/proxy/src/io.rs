@@ -148,10 +148,11 @@ impl Io {
         let _ = self.with_socket(|socket| shutdown(socket, Shutdown::Write));
     }
 
-    /// Makes the close that follows a reset, so that the other side cannot take what it has for all there is.
-    pub(crate) fn reset_on_close(&self) {
+    /// Makes the close that follows a reset or not; after one the other side cannot take what it has for all there is.
+    pub(crate) fn reset_on_close(&self, reset: bool) {
+        let linger = reset.then_some(Duration::ZERO);
         // If this fails the close is an ordinary one: the best that is left.
-        let _ = self.with_socket(|socket| set_socket_linger(socket, Some(Duration::ZERO)));
+        let _ = self.with_socket(|socket| set_socket_linger(socket, linger));
     }
 
     /// Tries `operation` whenever the socket takes bytes, until it does not have to wait.

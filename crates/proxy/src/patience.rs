@@ -24,6 +24,8 @@ pub(crate) enum Wait {
     ClientReads,
     /// Either side of a tunnel, to say anything.
     Tunnel,
+    /// The other side of a tunnel, to end too.
+    TunnelEnd,
 }
 
 /// Keeps a deadline that moves with progress.
@@ -92,8 +94,13 @@ impl<'a> Patience<'a> {
             let over = self.left(wait).is_zero();
             return Err(if over { Reason::ExchangeTimeout } else { reason(wait) });
         }
-        self.since = self.timed.then(Instant::now);
+        self.pause();
         Ok(())
+    }
+
+    /// Waiting, whatever for.
+    pub(crate) fn pause(&mut self) {
+        self.since = self.timed.then(Instant::now);
     }
 
     /// Whether the wait begins anew. What a client does counts only if it is more than a pretence.
@@ -107,7 +114,7 @@ impl<'a> Patience<'a> {
 
     /// How much is left of the time for the whole exchange. A tunnel is not meant to end.
     fn left(&self, wait: Wait) -> Duration {
-        let due = self.due.filter(|_| wait != Wait::Tunnel);
+        let due = self.due.filter(|_| !matches!(wait, Wait::Tunnel | Wait::TunnelEnd));
         due.map_or(Duration::MAX, |due| due.saturating_duration_since(Instant::now()))
     }
 
@@ -118,6 +125,7 @@ impl<'a> Patience<'a> {
             Wait::FirstByte => self.upstream.first_byte,
             Wait::ClientReads => self.downstream.write,
             Wait::Tunnel => self.downstream.tunnel,
+            Wait::TunnelEnd => self.upstream.idle,
         }
     }
 }
@@ -128,7 +136,7 @@ fn reason(wait: Wait) -> Reason {
         Wait::EndpointReads | Wait::AnswerBody => Reason::UpstreamIdle,
         Wait::FirstByte => Reason::FirstByteTimeout,
         Wait::ClientReads => Reason::WriteTimeout,
-        Wait::Tunnel => Reason::TunnelIdle,
+        Wait::Tunnel | Wait::TunnelEnd => Reason::TunnelIdle,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use evenkeel_testkit::{Origin, Request, Script};
+use evenkeel_testkit::{Behaviour, Gate, Origin, Request, Script};
 
 use crate::running::{GET, LONG, Running, scripted};
 
@@ -69,5 +69,65 @@ fn bytes_behind_an_answer_are_not_taken_for_the_next_answer() {
     let mut client = running.connect();
     for number in 0..50 {
         assert_eq!(client.exchange(GET, LONG).unwrap().text(), number.to_string());
+    }
+}
+
+/// Answers before it has read the request's body, and reads that while its answer goes out.
+struct Hasty(Gate);
+
+impl Behaviour for Hasty {
+    fn head_arrived(&self, request: &Request) -> Script {
+        match request.method.as_str() {
+            "POST" => Script::new()
+                .send("HTTP/1.1 401 \r\nContent-Length: 10\r\n\r\nhello")
+                .wait_for(&self.0)
+                .send("world"),
+            _ => Script::new(),
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Script {
+        if request.method == "POST" { Script::new() } else { Script::ok("well") }
+    }
+}
+
+/// It may never read the rest, and take it for the next request.
+#[test]
+fn a_connection_whose_endpoint_answered_before_the_request_was_complete_is_not_used_again() {
+    let gate = Gate::new();
+    let origin = Origin::start(Hasty(gate.clone())).unwrap();
+    let running = Running::serve(&[&origin.address().to_string()]);
+    let mut client = running.connect();
+    client.send(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbo").unwrap();
+    // The answer has begun; the request is completed before it ends.
+    let beginning = client.stream();
+    beginning.set_read_timeout(Some(LONG)).unwrap();
+    assert_eq!(beginning.peek(&mut [0]).unwrap(), 1);
+    client.send(b"dy").unwrap();
+    gate.open();
+    let response = client.read_response(LONG).unwrap();
+    assert_eq!((response.status, response.text().as_str()), (401, "helloworld"));
+    assert_eq!(running.get("/").text(), "well");
+    let last = origin.requests().into_iter().find(|request| request.method == "GET").unwrap();
+    assert_ne!(last.connection, 0);
+}
+
+#[test]
+fn a_body_that_follows_the_answer_to_head_a_moment_later_is_nobodys_answer() {
+    let origin = Origin::start(|request: &Request| match request.method.as_str() {
+        "HEAD" => Script::new()
+            .send("HTTP/1.1 200 \r\nContent-Length: 40\r\n\r\n")
+            .send("HTTP/1.1 200 \r\nContent-Length: 4\r\n\r\nEVIL"),
+        _ => Script::ok("well"),
+    })
+    .unwrap();
+    let running = Running::serve(&[&origin.address().to_string()]);
+    let mut client = running.connect();
+    for _ in 0..50 {
+        client
+            .send(b"HEAD / HTTP/1.1\r\nHost: test\r\n\r\nGET / HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
+        assert_eq!(client.read_response_to("HEAD", LONG).unwrap().status, 200);
+        assert_eq!(client.read_response(LONG).unwrap().text(), "well");
     }
 }

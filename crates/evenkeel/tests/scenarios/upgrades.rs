@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
 use evenkeel_testkit::process::Signal;
-use evenkeel_testkit::{Client, Origin, Request, Script};
+use evenkeel_testkit::{Client, Gate, Origin, Request, Script};
 
 use crate::running::{GET, LONG, Running, end, scripted};
 
@@ -233,16 +233,77 @@ fn an_endpoint_that_switches_unasked_or_to_something_else_is_a_502() {
 
 #[test]
 fn an_offer_that_is_declined_is_an_ordinary_request() {
-    let (origin, _running, mut client, status) = offered("chat", Script::ok("no"));
+    let (origin, running, mut client, status) = offered("chat", Script::ok("no"));
     assert_eq!(status, 200);
     assert_eq!(origin.requests()[0].header("upgrade"), Some("chat"));
-    assert_eq!(client.exchange(GET, LONG).unwrap().status, 200);
+    assert_eq!(client.read_to_end(LONG).unwrap(), b"", "what would come now is no request");
     // What a client sends in the belief that it will be understood is no request (RFC 9931).
+    let mut client = running.connect();
     let hopeful = [HANDSHAKE, b"GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n"].concat();
     assert_eq!(client.exchange(&hopeful, LONG).unwrap().status, 200);
     assert_eq!(client.read_to_end(LONG).unwrap(), b"");
-    assert_eq!(origin.request_count(), 3);
+    assert_eq!(origin.request_count(), 2);
     assert!(origin.requests().iter().all(|request| request.target != "/smuggled"));
+}
+
+#[test]
+fn what_follows_an_offer_late_is_no_request_either() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let origin = Origin::start(move |_: &Request| {
+        Script::new().wait_for(&held).followed_by(Script::ok("declined"))
+    })
+    .unwrap();
+    let running = Running::serve(&[&origin.address().to_string()]);
+    let mut client = running.connect();
+    client.send(HANDSHAKE).unwrap();
+    origin.wait_for_requests(1, LONG).unwrap();
+    client.send(b"GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    gate.open();
+    assert_eq!(client.read_response(LONG).unwrap().header("connection"), Some("close"));
+    assert_eq!(client.read_to_end(LONG).unwrap(), b"");
+    assert_eq!(origin.request_count(), 1);
+}
+
+#[test]
+fn a_protocol_that_is_no_websocket_is_not_sent_frames_at_a_drain() {
+    let bare = Bare::new();
+    let running = bare.running("");
+    let both = String::from_utf8_lossy(HANDSHAKE).replace("websocket", "websocket, chat");
+    let answer = b"HTTP/1.1 101 \r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n";
+    let (client, endpoint) = bare.open(&running, both.as_bytes(), answer);
+    running.process.signal(Signal::TERM).unwrap();
+    assert_eq!((read_to_end(&client), read_to_end(&endpoint)), (vec![], vec![]));
+}
+
+#[test]
+fn a_drain_that_has_to_cut_a_tunnel_lets_both_sides_see_the_cut() {
+    let bare = Bare::new();
+    let running = bare.running("");
+    let (client, mut endpoint) = bare.open(&running, HANDSHAKE, SWITCHED);
+    // Half a frame, of which the rest never comes.
+    endpoint.write_all(b"\x81\x05he").unwrap();
+    expect(&client, b"\x81\x05he");
+    running.process.signal(Signal::TERM).unwrap();
+    let reset = |mut stream: &TcpStream| stream.read(&mut [0]).unwrap_err().kind();
+    assert_eq!(reset(&client), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(reset(&endpoint), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_tunnel_whose_one_side_has_ended_is_not_measured_by_the_time_for_an_exchange() {
+    let bare = Bare::new();
+    let address = bare.0.local_addr().unwrap();
+    let running = Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"app\"\n[cluster.app]\nendpoints = [\"{address}\"]\n\
+         health = false\ntimeouts = {{ exchange = \"200ms\", idle = \"400ms\" }}\n"
+    ));
+    let (client, endpoint) = bare.open(&running, HANDSHAKE, SWITCHED);
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&endpoint), b"");
+    running.wait_for_metric("evenkeel_failures_total", "reason=\"tunnel_idle\"", 1);
+    assert_eq!(running.metric("evenkeel_failures_total", "reason=\"exchange_timeout\""), 0);
+    assert_eq!(running.metric("evenkeel_upstream_failures_total", ""), 0);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a log says about a request's head: the fields that it names, and the parts of its target. Used by both forms.
 
+use evenkeel_proto::field::FieldName;
 use evenkeel_proto::head::RequestHead;
 
 /// The fields that a log line repeats.
@@ -18,28 +19,22 @@ pub(super) struct Trace<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// Finds them in one pass; of fields that are there twice, the first counts.
+    /// Of fields that are there twice, the first counts.
     pub(super) fn by(head: &'a RequestHead) -> Self {
-        let mut told = Self::default();
-        let mut traces = 0;
-        for field in head.fields.iter() {
-            match field.name.len() {
-                10 if field.name.eq_ignore_ascii_case(b"user-agent") => {
-                    told.user_agent = told.user_agent.or(Some(field.value));
-                }
-                7 if field.name.eq_ignore_ascii_case(b"referer") => {
-                    told.referer = told.referer.or(Some(field.value));
-                }
-                11 if field.name.eq_ignore_ascii_case(b"traceparent") => {
-                    traces += 1;
-                    told.trace = Trace::parse(field.value);
-                }
-                _ => {}
-            }
+        let fields = &head.fields;
+        let mut traces = fields.iter().filter(|field| is_traceparent(field.name));
+        let trace = traces.next().and_then(|field| Trace::parse(field.value));
+        Self {
+            user_agent: fields.first(FieldName::UserAgent),
+            referer: fields.first(FieldName::Referer),
+            // W3C Trace Context §3.2: more than one is as good as none.
+            trace: trace.filter(|_| traces.next().is_none()),
         }
-        // W3C Trace Context §3.2: more than one is as good as none.
-        Self { trace: told.trace.filter(|_| traces == 1), ..told }
     }
+}
+
+fn is_traceparent(name: &[u8]) -> bool {
+    name.len() == 11 && name.eq_ignore_ascii_case(b"traceparent")
 }
 
 impl<'a> Trace<'a> {

@@ -27,7 +27,7 @@ impl Exchange<'_> {
     ) -> Result<(Attempt, ResponseHead), AttemptError> {
         let out = attempt.begin(messages.framing, &self.worker.buffers);
         let onward = Onward {
-            client: self.facts(),
+            client: self.client,
             framing: messages.framing,
             expects_continue: messages.expects_continue,
             offers_upgrade: messages.offer.is_some(),

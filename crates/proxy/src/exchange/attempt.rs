@@ -63,7 +63,7 @@ impl<'a> Exchange<'a> {
         if course.queue.is_none() {
             course.queue = self.arrived.map(|arrived| arrived.elapsed());
         }
-        if let Some(io) = target.pool.check_out() {
+        if let Some(io) = target.pool.check_out(self.started) {
             target.counters.reuses.add(1);
             course.connect = None;
             let attempt = Attempt::new(io, true);

@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::head::ResponseHead;
+use evenkeel_proto::http1::Framing;
 
 use super::attempt::Target;
 use super::{Answer, Ended, Exchange, Messages, count_status, flush};
@@ -12,6 +13,7 @@ use crate::access::Course;
 use crate::body::{Pump, PumpError, Source, SourceError};
 use crate::patience::Wait;
 use crate::upstream::attempt::{Attempt, AttemptError};
+use crate::upstream::pool::Idle;
 
 impl<'a> Exchange<'a> {
     /// Passes the answer to the client, while the rest of the request may still be on its way.
@@ -22,12 +24,14 @@ impl<'a> Exchange<'a> {
         messages: &mut Messages<'_, B, A>,
         course: &mut Course<'a>,
     ) -> Ended<'a> {
-        let Ok(framing) = attempt.expect_body(&head, messages.head.method) else {
+        let request_done = messages.upload.is_done();
+        let method = messages.head.method;
+        let Ok(framing) = attempt.expect_body(&head, method, request_done) else {
             target.counters.failures.add(1);
             return self.refuse(Reason::UpstreamMalformed, messages).await;
         };
         count_status(&target.counters.responses, head.status);
-        messages.answer.begin(&head, framing, messages.upload.is_done());
+        messages.answer.begin(&head, framing, request_done);
         let status = Some(head.status);
         self.worker.buffers.give_head(head.fields);
         let mut download = Pump::default();
@@ -57,7 +61,8 @@ impl<'a> Exchange<'a> {
         .await;
         course.waited += patience.waited();
         if let Some(io) = attempt.finish(&self.worker.buffers) {
-            target.pool.check_in(io, target.cluster.plan.pool, self.worker.now());
+            let idle = Idle::new(io, self.worker.now(), framing == Framing::Empty);
+            target.pool.check_in(idle, target.cluster.plan.pool);
         }
         self.note(target, outcome);
         if outcome.is_err_and(Reason::is_endpoints_fault) {

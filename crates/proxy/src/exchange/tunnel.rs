@@ -33,8 +33,10 @@ struct Tunnel {
 enum Over {
     /// Both sides have said all.
     Said,
-    /// The worker drains.
+    /// The worker drains, and neither side is in the middle of anything.
     Draining,
+    /// The worker drains, and somebody is.
+    Cut,
 }
 
 impl<'a> Exchange<'a> {
@@ -56,6 +58,8 @@ impl<'a> Exchange<'a> {
         attempt.switch(&self.worker.buffers);
         let mut patience = self.patience(target);
         let mut leaving = None;
+        // Whatever ends it early, a panic or a forced stop, must not look like an end to the endpoint.
+        attempt.break_on_close(true);
         let outcome = poll_fn(|cx| {
             patience.resume();
             self.poll_both(cx, &mut attempt, messages, &mut tunnel)?;
@@ -63,6 +67,7 @@ impl<'a> Exchange<'a> {
                 return Poll::Ready(Ok(Over::Said));
             }
             if self.worker.draining.get() {
+                patience.pause();
                 return self.poll_leave(*leaving.get_or_insert_with(|| self.leave_at()), &tunnel);
             }
             patience.wait(tunnel.wait(), tunnel.moved())?;
@@ -70,18 +75,18 @@ impl<'a> Exchange<'a> {
         })
         .await;
         course.waited += patience.waited();
-        match outcome {
-            Ok(Over::Said) => {}
+        let whole = match outcome {
+            Ok(Over::Said) => true,
             Ok(Over::Draining) => self.part(&mut attempt, messages, &tunnel).await,
-            // What broke for one side must not look like an end to the other.
-            Err(_) => attempt.reset(),
-        }
+            Ok(Over::Cut) | Err(_) => false,
+        };
+        attempt.break_on_close(!whole);
         let failure = outcome.err();
         self.note(target, failure.map_or(Ok(()), Err));
         Ended {
             status: Some(101),
             failure,
-            broken: failure.is_some(),
+            broken: !whole,
             bytes_in: tunnel.up.moved(),
             bytes_out: tunnel.down.moved(),
             ..Ended::default()
@@ -112,11 +117,14 @@ impl<'a> Exchange<'a> {
         Instant::now() + spread.mul_f64(share)
     }
 
-    /// Leaves at a moment at which nothing is cut in two, or a little later in any case.
+    /// Leaves at a moment at which nothing is cut in two. If there is none for a while, both sides are made to see the cut.
     fn poll_leave(&self, at: Instant, tunnel: &Tunnel) -> Poll<Result<Over, Reason>> {
         let left = at.saturating_duration_since(Instant::now());
-        if left.is_zero() && (tunnel.down.is_at_rest() || at.elapsed() > LEAVE_LATE) {
+        if left.is_zero() && tunnel.up.is_at_rest() && tunnel.down.is_at_rest() {
             return Poll::Ready(Ok(Over::Draining));
+        }
+        if at.elapsed() > LEAVE_LATE {
+            return Poll::Ready(Ok(Over::Cut));
         }
         self.deadline.set(left);
         Poll::Pending
@@ -133,7 +141,7 @@ fn switch<B: Source, A: Answer>(
     let protocol = upgrade::accepted(offer, messages.head, head).ok()?;
     messages.answer.switch(head, protocol);
     messages.body.switch();
-    let framed = offer.is_websocket();
+    let framed = upgrade::is_websocket(protocol);
     Some(Tunnel { up: Direction::new(framed), down: Direction::new(framed) })
 }
 
@@ -148,7 +156,7 @@ impl Tunnel {
 
     /// Once a side has ended there is no more talk, only a rest that the other may still have to say.
     fn wait(&self) -> Wait {
-        if self.up.has_ended() || self.down.has_ended() { Wait::AnswerBody } else { Wait::Tunnel }
+        if self.up.has_ended() || self.down.has_ended() { Wait::TunnelEnd } else { Wait::Tunnel }
     }
 }
 
@@ -162,5 +170,5 @@ fn blame(error: PumpError, source: Reason, sink: Reason) -> Reason {
 /// The longest time over which the tunnels of a draining worker are spread; half the time for draining, if that is less.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long it is waited for the end of a frame.
+/// How long it is waited for a moment of rest.
 const LEAVE_LATE: Duration = Duration::from_secs(1);

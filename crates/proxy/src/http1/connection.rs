@@ -1,5 +1,6 @@
 //! A client's HTTP/1 connection: requests one after the other, each an exchange, and nothing held in between.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -28,6 +29,8 @@ pub(crate) struct Connection {
     client: SocketAddr,
     /// The listener that it came in by, as it was then.
     listener: Arc<Listener>,
+    /// Whether an answer may be on its way.
+    is_answering: Cell<bool>,
     _membership: Membership,
 }
 
@@ -67,19 +70,26 @@ impl Connection {
         counters.connections.add(1);
         counters.connections_active.add(1);
         let client = SocketAddr::new(client.ip().to_canonical(), client.port());
-        Self { worker, io: Io::new(socket), client, listener, _membership: membership }
+        Self {
+            worker,
+            io: Io::new(socket),
+            client,
+            listener,
+            is_answering: Cell::new(false),
+            _membership: membership,
+        }
     }
 
     /// Serves requests until either side has had enough.
     pub(crate) async fn serve(self) {
         let register = |waker: &std::task::Waker| self.worker.deadlines.register(waker.clone());
         let deadline = poll_fn(|cx| Poll::Ready(register(cx.waker()))).await;
-        let mut fresh = true;
-        while self.request_arrives(&deadline, fresh).await {
+        let (mut fresh, mut blanks) = (true, 0);
+        while blanks < BLANKS_MAX && self.request_arrives(&deadline, fresh).await {
             // Boxed, so that the room which a request needs is there only while there is one.
             match Box::pin(self.serve_requests(&deadline)).await {
-                Next::Wait => {}
-                Next::Request => fresh = false,
+                Next::Wait => blanks += 1,
+                Next::Request => (fresh, blanks) = (false, 0),
                 _ => break,
             }
         }
@@ -124,10 +134,11 @@ impl Connection {
         }
         busy.inbox.release(&self.worker.buffers);
         busy.outbox.release(&self.worker.buffers);
+        self.is_answering.set(false);
         match next {
             Next::Wait | Next::Request | Next::Close => {}
             Next::CloseUnread => self.linger(deadline).await,
-            Next::Reset => self.io.reset_on_close(),
+            Next::Reset => self.io.reset_on_close(true),
         }
         next
     }
@@ -157,8 +168,16 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.listener.counters.shard(self.worker.index).connections_active.add(-1);
+        if self.is_answering.get() {
+            // A forced stop, or a panic: the end must not look like that of an answer.
+            self.io.reset_on_close(true);
+        }
     }
 }
+
+/// How often something may arrive that is no request: empty lines (RFC 9112 §2.2), or nothing after all. Each begins the wait
+/// anew, and would keep the connection for ever.
+const BLANKS_MAX: u32 = 16;
 
 /// How long somebody who had connected, or begun a request, when we began to drain has to complete it.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);

@@ -120,8 +120,12 @@ impl Inbox {
         let mut own = replace(&mut fields.buffer, take(&mut self.buffer));
         let parsed = H::parse(&mut fields, self.filled, limits.parse);
         let Ok(Some((mut head, length))) = parsed else {
+            // A head that is refused may have gone with the buffer.
             self.buffer = replace(&mut fields.buffer, own);
             buffers.give_head(fields);
+            if self.buffer.is_empty() {
+                self.rewind();
+            }
             return parsed.map(|_| None).map_err(HeadError::Refused);
         };
         let whole = &mut head.fields().buffer;

@@ -48,8 +48,13 @@ impl KeepAlive {
 }
 
 impl Respond<'_> {
-    /// Answers in our own name.
-    pub(crate) fn own(&mut self, status: u16, fields: &[(&'static str, &str)], page: Page<'_>) {
+    /// Answers in our own name. Returns how many bytes of body that are.
+    pub(crate) fn own(
+        &mut self,
+        status: u16,
+        fields: &[(&'static str, &str)],
+        page: Page<'_>,
+    ) -> u64 {
         let response = OwnResponse {
             status,
             request_id: self.request_id,
@@ -63,6 +68,7 @@ impl Respond<'_> {
         let out = self.send.outbox.begin(Framing::Empty, &self.worker.buffers);
         own_response(out, &response);
         self.send.end(None);
+        if response.head_only { 0 } else { page.body.len() as u64 }
     }
 
     fn version(&self) -> Version {
@@ -130,7 +136,7 @@ impl Answer for Respond<'_> {
         switch_head(out, head, protocol, self.request_id);
     }
 
-    fn refuse(&mut self, reason: Reason, request_done: bool) {
+    fn refuse(&mut self, reason: Reason, request_done: bool) -> u64 {
         self.keep_alive.0 &= request_done && !self.worker.draining.get();
         let facts = ErrorFacts { reason, request_id: self.request_id };
         let mut body = Vec::new();
@@ -150,7 +156,7 @@ impl Answer for Respond<'_> {
         let named = [("X-Evenkeel-Reason", reason.name())];
         let named = if self.errors.reason_header { &named[..] } else { &[] };
         let fields = [named, required_fields(reason)].concat();
-        self.own(reason.status(), &fields, Page { media_type, body: &body });
+        self.own(reason.status(), &fields, Page { media_type, body: &body })
     }
 }
 

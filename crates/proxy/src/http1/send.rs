@@ -87,6 +87,15 @@ impl Outbox {
         self.flushed += count as u64;
         if self.sent >= self.pending.len() {
             self.pending.clear();
+            self.pending.shrink_to(PENDING_BYTES_MAX);
+            self.sent = 0;
+        }
+    }
+
+    /// A reader that is always a little behind would make us keep all that it ever took.
+    fn forget_sent(&mut self) {
+        if self.sent > self.pending.len() / 2 {
+            self.pending.drain(..self.sent);
             self.sent = 0;
         }
     }
@@ -183,6 +192,7 @@ impl Send<'_> {
         if self.outbox.unsent().len() > PENDING_BYTES_MAX {
             ready!(self.poll_flush(cx))?;
         }
+        self.outbox.forget_sent();
         self.outbox.pending.extend_from_slice(bytes);
         self.took(bytes.len(), bytes.len(), last);
         Poll::Ready(Ok(bytes.len()))

@@ -124,15 +124,19 @@ impl Attempt {
         }))
     }
 
-    /// Makes ready for the body of the final answer; returns how it is framed.
+    /// Makes ready for the body of the final answer; returns how it is framed. An endpoint that answers before the request is
+    /// complete may never read the rest, and take it for the next one (RFC 9112 §9.3): such a connection is used no more.
     pub(crate) fn expect_body(
         &mut self,
         head: &ResponseHead,
         method: Method,
+        request_done: bool,
     ) -> Result<Framing, FramingError> {
         let framing = response_framing(head, method)?;
         self.decoder = BodyDecoder::new(framing);
-        self.keep = framing != Framing::UntilClose && wants_keep_alive(&head.fields, head.version);
+        self.keep = request_done
+            && framing != Framing::UntilClose
+            && wants_keep_alive(&head.fields, head.version);
         Ok(framing)
     }
 
@@ -148,9 +152,9 @@ impl Attempt {
         self.outbox.begin(Framing::UntilClose, buffers);
     }
 
-    /// Makes the end of the attempt one that the endpoint cannot take for an orderly one.
-    pub(crate) fn reset(&self) {
-        self.io.reset_on_close();
+    /// Whether the end of the attempt shall be one that the endpoint cannot take for an orderly one.
+    pub(crate) fn break_on_close(&self, broken: bool) {
+        self.io.reset_on_close(broken);
     }
 
     /// Ends the attempt. Returns the connection if the next exchange may use it: both messages are complete, and the endpoint

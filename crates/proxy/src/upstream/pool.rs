@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use evenkeel_plan::cluster::PoolLimits;
 
@@ -14,17 +14,32 @@ pub(crate) struct Pool {
     idle: RefCell<VecDeque<Idle>>,
 }
 
+/// A connection on which nothing is outstanding.
 #[derive(Debug)]
-struct Idle {
+pub(crate) struct Idle {
     io: Io,
     since: Instant,
+    /// Whether its last answer had no body because it may have none. An endpoint that sends one all the same does so a moment
+    /// later, and the next client would get it for an answer (RFC 9112 §9.3.2).
+    on_parole: bool,
+}
+
+impl Idle {
+    pub(crate) fn new(io: Io, since: Instant, on_parole: bool) -> Self {
+        Self { io, since, on_parole }
+    }
+
+    fn is_fit(&self, now: Instant) -> bool {
+        !self.on_parole || now.saturating_duration_since(self.since) >= PAROLE
+    }
 }
 
 impl Pool {
     /// The connection that was used last, if it is fit for use: the others get a chance to grow old.
-    pub(crate) fn check_out(&self) -> Option<Io> {
+    pub(crate) fn check_out(&self, now: Instant) -> Option<Io> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(candidate) = idle.pop_back() {
+        while let Some(position) = idle.iter().rposition(|idle| idle.is_fit(now)) {
+            let candidate = idle.remove(position)?;
             if candidate.io.is_quiet() {
                 return Some(candidate.io);
             }
@@ -32,11 +47,11 @@ impl Pool {
         None
     }
 
-    /// Keeps a connection on which nothing is outstanding, unless there are enough.
-    pub(crate) fn check_in(&self, io: Io, limits: PoolLimits, now: Instant) {
+    /// Keeps a connection, unless there are enough.
+    pub(crate) fn check_in(&self, connection: Idle, limits: PoolLimits) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < limits.max_idle {
-            idle.push_back(Idle { io, since: now });
+            idle.push_back(connection);
         }
     }
 
@@ -53,3 +68,6 @@ impl Pool {
         self.idle.borrow_mut().clear();
     }
 }
+
+/// Longer than a worker takes to look at all its sockets again, and than an endpoint between two writes.
+const PAROLE: Duration = Duration::from_millis(10);

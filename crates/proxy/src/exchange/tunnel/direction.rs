@@ -52,7 +52,7 @@ impl Direction {
 
     /// Whether nothing would be cut in two if it ended here.
     pub(super) fn is_at_rest(&self) -> bool {
-        !self.pump.is_blocked() && self.frames.as_ref().is_none_or(Frames::is_between_frames)
+        self.pump.waits_for_source() && self.frames.as_ref().is_none_or(Frames::is_between_frames)
     }
 
     /// Whether a frame that says good-bye has a place here.

@@ -14,19 +14,22 @@ use crate::upstream::attempt::Attempt;
 
 impl Exchange<'_> {
     /// Says good-bye, to WebSockets with the frame for it (RFC 6455 §7.4.1), to all others with the end of the stream; then
-    /// waits until they have ended too.
+    /// waits until they have ended too. False if one of them does not listen.
     pub(super) async fn part<B: Source, A: Answer>(
         &self,
         attempt: &mut Attempt,
         messages: &mut Messages<'_, B, A>,
         tunnel: &Tunnel,
-    ) {
+    ) -> bool {
         self.deadline.set(PARTING);
         let mask = (self.worker.random() as u32).to_ne_bytes();
         let to_client = farewell(&tunnel.down, close_frame(GOING_AWAY).as_ref());
         let to_endpoint = farewell(&tunnel.up, masked_close_frame(GOING_AWAY, mask).as_ref());
-        self.say(&mut messages.answer, &to_client).await;
-        self.say(&mut attempt.request(), &to_endpoint).await;
+        let told = self.say(&mut messages.answer, &to_client).await
+            && self.say(&mut attempt.request(), &to_endpoint).await;
+        if !told {
+            return false;
+        }
         let buffers = &self.worker.buffers;
         poll_fn(|cx| {
             let client = buffers.lend(|room| poll_discard(cx, &mut messages.body, room.scratch));
@@ -39,10 +42,11 @@ impl Exchange<'_> {
             endpoint
         })
         .await;
+        true
     }
 
-    /// Sends `bytes` and the end of the stream, as far as the other side takes them in time.
-    async fn say(&self, sink: &mut impl Sink, bytes: &[u8]) {
+    /// Sends `bytes` and the end of the stream; false if the other side does not take them in time.
+    async fn say(&self, sink: &mut impl Sink, bytes: &[u8]) -> bool {
         let mut left = bytes;
         let said = poll_fn(|cx| match poll_say(cx, sink, &mut left) {
             Poll::Pending if self.deadline.is_expired() => {
@@ -50,9 +54,11 @@ impl Exchange<'_> {
             }
             outcome => outcome,
         });
-        if said.await.is_ok() {
+        let told = said.await.is_ok();
+        if told {
             sink.close();
         }
+        told
     }
 }
 

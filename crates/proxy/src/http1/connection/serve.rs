@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use evenkeel_plan::Listener;
 use evenkeel_plan::reason::Reason;
-use evenkeel_proto::forward::{max_forwards, wants_keep_alive};
+use evenkeel_proto::forward::{ClientFacts, max_forwards, wants_keep_alive};
 use evenkeel_proto::head::RequestHead;
 use evenkeel_proto::http1::{BodyDecoder, Framing};
 
@@ -25,15 +26,17 @@ impl Connection {
         let mut head = match self.read_head(busy, deadline).await {
             Ok(head) => head,
             Err(NoHead::Nothing) => return Next::Wait,
-            Err(NoHead::Gone) => return Next::Close,
+            Err(NoHead::Gone) => return self.gone(busy, started),
             Err(NoHead::Refused(reason)) => {
                 let own = Own { head: None, failure: Some(reason), started };
                 return self.answer(busy, deadline, own, false).await;
             }
         };
-        let next = match judge(&mut head, &self.listener) {
+        let world = self.worker.world();
+        let listener = world.listener(&self.listener).unwrap_or(&self.listener);
+        let next = match judge(&mut head, listener) {
             Ok(judged) if max_forwards(&head) == Some(0) => {
-                let kept = judged.framing == Framing::Empty;
+                let kept = judged.framing == Framing::Empty && judged.offer.is_none();
                 let own = Own { head: Some(&head), failure: None, started };
                 self.answer(busy, deadline, own, kept).await
             }
@@ -45,6 +48,18 @@ impl Connection {
         };
         self.worker.buffers.give_head(head.fields);
         next
+    }
+
+    /// The client has left. If that was in the middle of a head, it is one more request that came to nothing.
+    fn gone(&self, busy: &Busy, started: Instant) -> Next {
+        if !busy.inbox.is_empty() {
+            let failure = Some(Reason::ClientGone);
+            let ended = Ended { failure, broken: true, ..Ended::default() };
+            let request_id = self.worker.request_id(started);
+            let request_id = request_id.as_str().as_bytes();
+            self.account(&self.listener, &Past { head: None, request_id, started, ended });
+        }
+        Next::Close
     }
 
     async fn exchange(
@@ -59,22 +74,22 @@ impl Connection {
         let Some(listener) = world.listener(&self.listener) else { return Next::CloseUnread };
         let mut decoder = BodyDecoder::for_request(judged.framing);
         let request_id = self.worker.request_id(started);
-        let mut keep_alive = KeepAlive::new(wants_keep_alive(&head.fields, head.version));
+        // RFC 9931 §4: what a client sends in the belief that the protocol will be switched is no request, whenever it comes.
+        let offered = judged.offer.is_some();
+        let kept = !offered && wants_keep_alive(&head.fields, head.version);
+        let mut keep_alive = KeepAlive::new(kept);
         let exchange = Exchange {
             worker: &self.worker,
             world: &world,
             listener,
             deadline,
-            client: self.client.ip(),
-            request_id: &request_id,
+            client: self.facts(listener, &request_id),
             started,
             arrived: world.plan.access.map(|_| Instant::now()),
         };
-        let facts = exchange.facts();
-        let request_id = facts.request_id(head);
+        let request_id = exchange.client.request_id(head);
         let Busy { inbox, outbox } = busy;
         let (io, buffers) = (&self.io, &self.worker.buffers);
-        let offered = judged.offer.is_some();
         let mut messages = Messages {
             head,
             framing: judged.framing,
@@ -97,12 +112,12 @@ impl Connection {
                 keep_alive: &mut keep_alive,
             },
         };
+        self.is_answering.set(true);
         let ended = exchange.run(&mut messages).await;
         self.account(listener, &Past { head: Some(head), request_id, started, ended });
         if ended.broken {
             Next::Reset
-        } else if !decoder.is_done() || offered && !busy.inbox.is_empty() {
-            // RFC 9931 §4: what was sent in the belief that the protocol would be switched is no request.
+        } else if !decoder.is_done() || offered {
             Next::CloseUnread
         } else if keep_alive.is_kept() {
             Next::Request
@@ -111,11 +126,21 @@ impl Connection {
         }
     }
 
+    fn facts<'a>(&self, listener: &Listener, request_id: &'a RequestId) -> ClientFacts<'a> {
+        ClientFacts {
+            address: self.client.ip(),
+            scheme: "http",
+            trusted: listener.trusted_proxies.contains(self.client.ip()),
+            request_id: request_id.as_str(),
+        }
+    }
+
     /// Answers what is not passed on. Unless it is `kept` the connection closes, for nobody asks any more where a body would end.
     async fn answer(&self, busy: &mut Busy, deadline: &Deadline, own: Own<'_>, kept: bool) -> Next {
         let Own { head, failure, started } = own;
-        let request_id: RequestId = self.worker.request_id(started);
-        let request_id = request_id.as_str().as_bytes();
+        let own_id: RequestId = self.worker.request_id(started);
+        let facts = self.facts(&self.listener, &own_id);
+        let request_id = head.map_or(own_id.as_str().as_bytes(), |head| facts.request_id(head));
         let wanted = head.is_some_and(|head| wants_keep_alive(&head.fields, head.version));
         let mut keep_alive = KeepAlive::new(kept && wanted);
         let mut respond = Respond {
@@ -126,13 +151,13 @@ impl Connection {
             request_id,
             keep_alive: &mut keep_alive,
         };
-        match failure {
+        let bytes_out = match failure {
             Some(reason) => respond.refuse(reason, kept),
             None => respond.own(200, &[("Allow", METHODS_ALLOWED)], Page::default()),
-        }
+        };
         let broken = flush(&mut respond, deadline, &self.listener).await.is_err();
-        let status = Some(failure.map_or(200, Reason::status));
-        let ended = Ended { status, failure, broken, ..Ended::default() };
+        let status = Some(failure.map_or(200, Reason::status)).filter(|_| !broken);
+        let ended = Ended { status, failure, broken, bytes_out, ..Ended::default() };
         self.account(&self.listener, &Past { head, request_id, started, ended });
         match (broken, keep_alive.is_kept()) {
             (true, _) => Next::Reset,
