@@ -1,6 +1,10 @@
 //! Where hostile peers meet the balancer: one origin that records every byte, one balancer before it, and a judge of both.
 
+use std::fs;
+use std::path::PathBuf;
+
 use evenkeel_testkit::{Behaviour, Client, Origin, Request, Response, Script, wait_until};
+use tempfile::TempDir;
 
 use crate::hostile_judge::assert_readers_agree;
 use crate::running::{GET, LONG, Running};
@@ -9,6 +13,7 @@ use crate::running::{GET, LONG, Running};
 pub(crate) struct Arena {
     pub(crate) origin: Origin,
     pub(crate) running: Running,
+    directory: TempDir,
 }
 
 impl Arena {
@@ -20,12 +25,15 @@ impl Arena {
     /// Before an origin with this behaviour; `listener` and `cluster` are more lines of their sections.
     pub(crate) fn before(behaviour: impl Behaviour, listener: &str, cluster: &str) -> Self {
         let origin = Origin::start(behaviour).unwrap();
+        let directory = TempDir::new().unwrap();
         let running = Running::from_toml(&format!(
             "[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\n{listener}\n\
-             [cluster.origin]\nendpoints = [\"{}\"]\nhealth = false\n{cluster}\n",
-            origin.address()
+             [cluster.origin]\nendpoints = [\"{}\"]\nhealth = false\n{cluster}\n\
+             [log]\naccess = {{ path = \"{}\" }}\n",
+            origin.address(),
+            log_in(&directory).display()
         ));
-        Self { origin, running }
+        Self { origin, running, directory }
     }
 
     /// Before an origin that always plays the same.
@@ -86,14 +94,19 @@ impl Arena {
         response
     }
 
-    /// As many requests reached the origin as the balancer says that it has forwarded; two readers of every recorded byte
+    /// As many requests reached the origin as the balancer says that it has forwarded, in its metrics and in its log; two readers of every recorded byte
     /// find the same requests there, and nothing left over.
     #[track_caller]
     pub(crate) fn judge(&self, records: Records) {
-        if records == Records::AreWhole {
+        if records != Records::MayBeCut {
             let counts = || (self.origin.request_count() as u64, self.forwarded());
             let agreed = wait_until(LONG, || counts().0 == counts().1);
             agreed.unwrap_or_else(|_| panic!("(origin, balancer) count {:?}", counts()));
+        }
+        if records == Records::AreWhole {
+            let count = self.origin.request_count() as u64;
+            let logged = wait_until(LONG, || self.logged() == count);
+            logged.unwrap_or_else(|_| panic!("{} logged of {count}", self.logged()));
         }
         let readings = self.origin.readings().unwrap();
         for reading in &readings {
@@ -112,13 +125,25 @@ impl Arena {
         metric("evenkeel_upstream_connects_total", "result=\"ok\"")
             + metric("evenkeel_upstream_reuses_total", "")
     }
+
+    /// How many requests the access log says were passed on.
+    fn logged(&self) -> u64 {
+        let log = fs::read_to_string(log_in(&self.directory)).unwrap();
+        log.lines().filter(|line| line.contains("\"evenkeel.endpoint\":")).count() as u64
+    }
+}
+
+fn log_in(directory: &TempDir) -> PathBuf {
+    directory.path().join("access.log")
 }
 
 /// What the origin's records may end in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Records {
-    /// Nothing but complete requests.
+    /// Nothing but complete requests, each of an exchange of its own.
     AreWhole,
+    /// The same, but some were sent once more because an idle connection had been closed.
+    MayRepeat,
     /// A request that breaks off, because one of the two sides did.
     MayBeCut,
 }
