@@ -4,9 +4,9 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ mod destination;
 mod trouble;
 mod writer;
 
-use destination::Place;
+pub(crate) use destination::Place;
 use writer::Writer;
 
 /// The writer while it runs. Dropping it writes what is left, for at most [`LAST_WORDS`].
@@ -40,9 +40,11 @@ pub(crate) struct Remote {
 struct Wishes {
     reopen: AtomicBool,
     stop: AtomicBool,
+    /// Where to write from now on.
+    place: Mutex<Option<Place>>,
 }
 
-/// Why there is no access log.
+/// Why the access log cannot be where it is wanted.
 #[derive(Debug)]
 pub struct OpenError {
     path: AccessPath,
@@ -52,22 +54,21 @@ pub struct OpenError {
 // === impl AccessLog ===
 
 impl AccessLog {
-    /// Opens `path` and starts the thread that writes there what comes by `lines`.
-    pub(crate) fn start(lines: LineReceiver, path: AccessPath) -> Result<Self, OpenError> {
+    /// Starts the thread that writes what comes by `lines`: nowhere, until it is told where.
+    ///
+    /// # Errors
+    ///
+    /// When there is no thread to be had.
+    pub(crate) fn start(lines: LineReceiver) -> io::Result<Self> {
         let wishes = Arc::new(Wishes::default());
         let (over, ended) = mpsc::channel();
-        let wrong = |path, source| OpenError { path, source };
-        let place = Place::open(path.clone()).map_err(|error| wrong(path.clone(), error))?;
-        let writer = Writer::new(lines, place, Arc::clone(&wishes));
+        let writer = Writer::new(lines, Place::nowhere(), Arc::clone(&wishes));
         let body = move || {
             writer.run();
             // Nobody waits for it if the time for the last words is over.
             drop(over);
         };
-        let thread = thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(body)
-            .map_err(|error| wrong(path, error))?;
+        let thread = thread::Builder::new().name("access-log".to_owned()).spawn(body)?;
         Ok(Self { remote: Remote { wishes, thread: thread.thread().clone() }, ended })
     }
 
@@ -92,6 +93,12 @@ impl Remote {
     /// The path is opened anew before the next line is written. Returns at once.
     pub(crate) fn reopen(&self) {
         self.wish(|wishes| &wishes.reopen);
+    }
+
+    /// From now on lines are written to `place`. Returns at once.
+    pub(crate) fn redirect(&self, place: Place) {
+        *self.wishes.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+        self.thread.unpark();
     }
 
     fn wish(&self, which: impl Fn(&Wishes) -> &AtomicBool) {

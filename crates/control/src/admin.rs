@@ -1,37 +1,81 @@
-//! The admin API: what runs, how it is, and whether it is ready. Reading only. Started by [`crate::start`].
+//! The admin API: what runs, how it is, whether it is ready, and what may be changed about it. Started by the fittings.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post, put};
 use axum::{Json, Router, middleware};
+use serde::{Deserialize, Serialize};
 
-mod bind;
+mod changes;
+mod guard;
 mod latency;
 mod metrics;
-mod origin_check;
+mod problem;
 mod serve;
 mod snapshot;
+mod socket;
 mod status;
 
-pub(crate) use bind::bind;
-pub(crate) use serve::serve;
+pub use changes::{NewEndpoint, NewState, NewWeight, ReloadRequest, WantedState};
+pub use problem::Explanation;
+pub(crate) use serve::Server;
 pub(crate) use snapshot::status;
+pub use socket::Address;
+pub(crate) use socket::Socket;
 pub use status::{
-    ClusterStatus, EndpointState, EndpointStatus, LastCheck, Latency, ListenerStatus,
-    RequestsByClass, Status,
+    ClusterStatus, ConfigStatus, EndpointState, EndpointStatus, ForcedState, LastCheck, LastReload,
+    Latency, LeavingStatus, ListenerStatus, OverrideStatus, ReloadResult, RequestsByClass, Status,
+    Trigger,
 };
 
-use crate::overview::{Overview, Readiness};
+use changes::etag;
+use guard::Guard;
 use metrics::Metrics;
+use problem::Problem;
 
-/// What the paths answer with. Every path is for GET and HEAD; axum answers 405 to the rest.
-fn router(bound: SocketAddr, overview: Arc<Overview>) -> Router {
+use crate::config::to_toml;
+use crate::events::Event;
+use crate::overview::{Overview, Readiness};
+
+/// What all paths share.
+#[derive(Clone, Debug)]
+struct Shared {
+    overview: Arc<Overview>,
+}
+
+/// The latest events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventList {
+    /// The oldest first.
+    pub events: Vec<Event>,
+    /// The number of the last one, for the next question.
+    pub last: u64,
+}
+
+/// Which events somebody wants to see.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Since {
+    since: u64,
+}
+
+/// The config in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigText {
+    /// See [`ConfigStatus::revision`].
+    pub revision: String,
+    /// The file with the overrides on top, as TOML in its shortest form; secrets are masked.
+    pub toml: String,
+}
+
+/// What the paths answer with. axum answers 405 to other methods.
+fn router(bound: Address, overview: Arc<Overview>) -> Router {
     let metrics = Arc::new(Metrics::new(Arc::clone(&overview)));
     let scrape = move || async move { expose(&metrics) };
+    let guard = Guard { bound, overview: Arc::clone(&overview) };
     Router::new()
         .route("/", get(|| async { INDEX }))
         .route("/livez", get(|| async { "live\n" }))
@@ -39,20 +83,93 @@ fn router(bound: SocketAddr, overview: Arc<Overview>) -> Router {
         .route("/healthz", get(readiness))
         .route("/metrics", get(scrape))
         .route("/api/v1/status", get(show_status))
+        .route("/api/v1/events", get(show_events))
+        .route("/api/v1/config", get(show_config))
+        .route("/api/v1/overrides", get(show_overrides))
+        .route("/api/v1/reload", post(changes::reload))
+        .route("/api/v1/clusters/{cluster}", get(show_cluster))
+        .route("/api/v1/clusters/{cluster}/endpoints", get(show_endpoints).post(changes::add))
+        .route(
+            "/api/v1/clusters/{cluster}/endpoints/{endpoint}",
+            get(show_endpoint).delete(changes::remove),
+        )
+        .route(
+            "/api/v1/clusters/{cluster}/endpoints/{endpoint}/weight",
+            put(changes::set_weight).delete(changes::reset_weight),
+        )
+        .route("/api/v1/clusters/{cluster}/endpoints/{endpoint}/state", put(changes::set_state))
         .fallback(|| async { (StatusCode::NOT_FOUND, INDEX) })
-        .method_not_allowed_fallback(|| async {
-            (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "Only GET and HEAD.\n")
-        })
-        .layer(middleware::from_fn_with_state(bound, origin_check::check))
-        .with_state(overview)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(guard, guard::check))
+        .with_state(Shared { overview })
 }
 
-async fn show_status(State(overview): State<Arc<Overview>>) -> Json<Status> {
-    Json(status(&overview))
+async fn show_status(State(shared): State<Shared>) -> Response {
+    let status = status(&shared.overview);
+    let tag = etag(&status.config.revision);
+    ([(header::ETAG, tag)], Json(status)).into_response()
 }
 
-async fn readiness(State(overview): State<Arc<Overview>>) -> (StatusCode, &'static str) {
-    match overview.readiness() {
+async fn show_events(
+    State(shared): State<Shared>,
+    Query(Since { since }): Query<Since>,
+) -> Json<EventList> {
+    let events = shared.overview.events.since(since);
+    let last = *shared.overview.events.last().borrow();
+    Json(EventList { events, last })
+}
+
+async fn show_config(State(shared): State<Shared>) -> Response {
+    let revision = shared.overview.in_force.revision();
+    let config = shared.overview.in_force.config();
+    let toml = config.as_deref().map(to_toml).unwrap_or_default();
+    ([(header::ETAG, etag(&revision))], Json(ConfigText { revision, toml })).into_response()
+}
+
+async fn show_overrides(State(shared): State<Shared>) -> Response {
+    let (config, overrides, _) = shared.overview.in_force.status();
+    ([(header::ETAG, etag(&config.revision))], Json(overrides)).into_response()
+}
+
+async fn show_cluster(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    tagged(&shared, find_cluster(&shared, &name)?)
+}
+
+async fn show_endpoints(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    tagged(&shared, find_cluster(&shared, &name)?.endpoints)
+}
+
+async fn show_endpoint(
+    State(shared): State<Shared>,
+    Path((cluster, name)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let endpoints = find_cluster(&shared, &cluster)?.endpoints;
+    let found = endpoints.into_iter().find(|endpoint| endpoint.name == name);
+    let absent = || format!("cluster {cluster:?} has no endpoint {name:?}");
+    tagged(&shared, found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, absent()))?)
+}
+
+fn find_cluster(shared: &Shared, name: &str) -> Result<ClusterStatus, Problem> {
+    let found = snapshot::cluster_status(&shared.overview, name);
+    found.ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, format!("there is no cluster {name:?}"))
+            .help("GET /api/v1/status lists them")
+    })
+}
+
+fn tagged(shared: &Shared, body: impl Serialize) -> Result<Response, Problem> {
+    let revision = shared.overview.in_force.revision();
+    Ok(([(header::ETAG, etag(&revision))], Json(body)).into_response())
+}
+
+async fn readiness(State(shared): State<Shared>) -> (StatusCode, &'static str) {
+    match shared.overview.readiness() {
         Readiness::Ready => (StatusCode::OK, "ready\n"),
         Readiness::Checking => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -72,10 +189,14 @@ fn expose(metrics: &Metrics) -> Response {
 /// What there is to see.
 const INDEX: &str = "evenkeel admin\n\n\
     /api/v1/status  listeners, clusters and endpoints, and why they stand where they stand (JSON)\n\
+    /api/v1/        events, config, overrides; POST, PUT and DELETE change things: see /api/v1/openapi.json\n\
     /metrics        the same in numbers, for Prometheus (OpenMetrics)\n\
     /livez          200 while the process lives\n\
     /readyz         200 once every endpoint has been checked, 503 while shutting down\n\
     /healthz        the same as /readyz\n";
+
+/// The longest body of a change, in bytes; all of them are a line.
+const BODY_BYTES_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests;

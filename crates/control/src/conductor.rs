@@ -1,6 +1,7 @@
 //! Puts configs in force: the only owner of the publisher, started by the binary through [`crate::start`].
 //!
-//! A plan is bound first, then published, then accepted on; whatever fails before the publish changes nothing.
+//! What is in force is what the file says with the overrides on top. Addresses are bound first, then the plan is published, then
+//! accepted on; whatever fails before the publish changes nothing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,29 +10,65 @@ use std::time::Duration;
 use evenkeel_plan::Plan;
 use evenkeel_plan::binder::Binder;
 use evenkeel_plan::publish::Publisher;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 mod bind_problem;
 mod build;
+mod order;
 mod port_owner;
+mod reload;
 
 pub use bind_problem::BindProblem;
 pub use build::UnknownCluster;
 pub(crate) use build::build;
+pub use order::{Applied, Refused};
+pub(crate) use order::{Desk, Order, ReloadWish, Wish};
 
-use crate::config::Config;
+use crate::access_log::OpenError;
+use crate::config::{Config, ConfigFile, Seen};
+use crate::events::Events;
+use crate::fittings::{FittingError, Fittings};
+use crate::in_force::InForce;
 use crate::journal::Journal;
+use crate::overrides::Overrides;
 use crate::resolve::{Known, Lookup, Resolver};
 
 /// Turns configs and resolved names into plans, and puts them in force.
 #[derive(Debug)]
 pub(crate) struct Conductor<L> {
     parts: Parts,
+    fittings: Fittings,
     resolver: Resolver<L>,
-    journal: Arc<Journal>,
+    knowledge: Knowledge,
     plans: watch::Sender<Arc<Plan>>,
-    /// The config in force; `None` before the first.
-    config: Option<Config>,
+    /// What the file says; `None` before the first.
+    base: Option<Config>,
+    overrides: Overrides,
+    /// Where the config can be read again; `None` if it was on the command line.
+    file: Option<ConfigFile>,
+}
+
+/// What the conductor writes down for others to read.
+#[derive(Clone, Debug)]
+pub(crate) struct Knowledge {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) in_force: Arc<InForce>,
+    /// What the file was when it was last read.
+    pub(crate) seen: watch::Sender<Seen>,
+}
+
+impl Knowledge {
+    /// Nothing is known yet; the config will come from `file`, if there is one.
+    pub(crate) fn new(file: Option<&ConfigFile>) -> Self {
+        let seen = file.map(|file| file.read().1).unwrap_or_default();
+        Self {
+            journal: Arc::default(),
+            events: Arc::default(),
+            in_force: Arc::new(InForce::new(file.map(|file| file.path.display().to_string()))),
+            seen: watch::Sender::new(seen),
+        }
+    }
 }
 
 /// What the conductor needs from the side of the proxy.
@@ -55,15 +92,31 @@ impl fmt::Debug for Parts {
 pub enum ApplyError {
     /// An address could not be bound.
     Bind(BindProblem),
+    /// The access log could not be opened.
+    AccessLog(OpenError),
     /// A listener leads nowhere: the config was not checked.
     UnknownCluster(UnknownCluster),
 }
 
 impl<L: Lookup> Conductor<L> {
     /// A conductor with nothing in force yet.
-    pub(crate) fn new(parts: Parts, lookup: L, journal: Arc<Journal>) -> Self {
-        let (plans, _) = watch::channel(Arc::default());
-        Self { parts, resolver: Resolver::new(lookup), journal, plans, config: None }
+    pub(crate) fn new(
+        parts: Parts,
+        fittings: Fittings,
+        lookup: L,
+        knowledge: Knowledge,
+        file: Option<ConfigFile>,
+    ) -> Self {
+        Self {
+            parts,
+            fittings,
+            resolver: Resolver::new(lookup),
+            knowledge,
+            plans: watch::Sender::new(Arc::default()),
+            base: None,
+            overrides: Overrides::default(),
+            file,
+        }
     }
 
     /// The plans in force, one after the other; the first is the empty one.
@@ -71,34 +124,60 @@ impl<L: Lookup> Conductor<L> {
         self.plans.subscribe()
     }
 
-    /// Puts `config` in force. Endpoints and listeners that stay keep what is known and counted about them.
+    /// Puts `base`, which is what a file says, in force, with the overrides on top. Endpoints and listeners that stay keep what
+    /// is known and counted about them.
     ///
     /// # Errors
     /// Then the config before stays in force, untouched.
-    pub(crate) async fn apply(&mut self, config: Config) -> Result<(), ApplyError> {
+    pub(crate) async fn apply(&mut self, base: Config) -> Result<(), ApplyError> {
+        self.put_in_force(base, self.overrides.clone()).await
+    }
+
+    /// Follows the names' addresses and does what is ordered, until nobody can order any more.
+    pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        loop {
+            tokio::select! {
+                () = self.resolver.changed() => self.follow_names(),
+                order = orders.recv() => match order {
+                    Some(Order { wish, reply }) => {
+                        let outcome = self.follow(wish).await;
+                        // Whoever asked may be gone; it is done all the same.
+                        let _ = reply.send(outcome);
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn follow_names(&mut self) {
+        let Some(config) = self.knowledge.in_force.config() else { return };
+        if let Err(error) = self.publish(&config) {
+            tracing::error!(%error, "a changed address could not be put in force");
+        }
+    }
+
+    async fn put_in_force(&mut self, base: Config, overrides: Overrides) -> Result<(), ApplyError> {
+        let config = Arc::new(overrides.over(&base));
         self.resolver.add(hosts(&config));
         self.resolver.settle(SETTLE_WITHIN).await;
-        let applied = self.put_in_force(&config);
+        let fitted = self.fittings.prepare(&config).await;
+        let applied = fitted.map_err(ApplyError::from).and_then(|fitted| {
+            self.publish(&config)?;
+            self.fittings.commit(fitted);
+            Ok(())
+        });
         if applied.is_ok() {
-            self.config = Some(config);
+            self.knowledge.in_force.replace(Arc::clone(&config), overrides.status(&base));
+            (self.base, self.overrides) = (Some(base), overrides);
         }
-        self.resolver.retain(self.config.iter().flat_map(hosts));
+        let in_force = self.knowledge.in_force.config();
+        self.resolver.retain(in_force.iter().flat_map(|config| hosts(config)));
         applied
     }
 
-    /// Follows the names' addresses for ever. Call it when a config is in force.
-    pub(crate) async fn run(mut self) {
-        loop {
-            self.resolver.changed().await;
-            let Some(config) = self.config.take() else { continue };
-            if let Err(error) = self.put_in_force(&config) {
-                tracing::error!(%error, "a changed address could not be put in force");
-            }
-            self.config = Some(config);
-        }
-    }
-
-    fn put_in_force(&mut self, config: &Config) -> Result<(), ApplyError> {
+    /// Builds the plan of `config`, binds, publishes and accepts.
+    fn publish(&mut self, config: &Config) -> Result<(), ApplyError> {
         let before = Arc::clone(&self.plans.borrow());
         let address = |host: &str| match self.resolver.known(host) {
             Known::At(address) => Some(address),
@@ -108,28 +187,33 @@ impl<L: Lookup> Conductor<L> {
         let plan = plan.map_err(ApplyError::UnknownCluster)?;
         let prepared = self.parts.binder.prepare(&plan);
         prepared.map_err(|error| ApplyError::Bind(BindProblem::of_listener(&error)))?;
-        self.journal
-            .follow(&plan, |cluster, endpoint| self.why_unresolved(config, cluster, endpoint));
+        self.knowledge
+            .journal
+            .follow(&plan, |endpoint| why_unresolved(self.resolver.known(host_of(endpoint))));
         if is_same(&before, &plan) {
             // A name that fails in other words than before is news for the journal, not for the workers.
             return Ok(());
         }
         let plan = self.parts.publisher.publish(plan);
         self.parts.binder.commit(&plan);
+        self.knowledge.in_force.follow(&before, &plan);
         tracing::debug!(generation = plan.generation, "plan published");
         self.plans.send_replace(plan);
         Ok(())
     }
+}
 
-    fn why_unresolved(&self, config: &Config, cluster: &str, endpoint: &str) -> Option<String> {
-        let cluster = config.clusters.iter().find(|each| each.name == cluster)?;
-        let endpoint = cluster.endpoints.iter().find(|each| each.name == endpoint)?;
-        match self.resolver.known(&endpoint.host) {
-            Known::Not => Some("name is being looked up".to_owned()),
-            Known::Never(why) => Some(format!("name does not resolve: {why}")),
-            Known::At(_) => None,
-        }
+fn why_unresolved(known: Known) -> Option<String> {
+    match known {
+        Known::Not => Some("name is being looked up".to_owned()),
+        Known::Never(why) => Some(format!("name does not resolve: {why}")),
+        Known::At(_) => None,
     }
+}
+
+/// The host part of an endpoint's name. A literal IPv6 address keeps its brackets, but that is never looked up.
+fn host_of(endpoint: &str) -> &str {
+    endpoint.rsplit_once(':').map_or(endpoint, |(host, _)| host)
 }
 
 fn hosts(config: &Config) -> impl Iterator<Item = &str> {
@@ -139,7 +223,8 @@ fn hosts(config: &Config) -> impl Iterator<Item = &str> {
 
 /// Whether `build` took everything over from the plan before.
 fn is_same(before: &Plan, plan: &Plan) -> bool {
-    before.listeners.len() == plan.listeners.len()
+    before.access == plan.access
+        && before.listeners.len() == plan.listeners.len()
         && before.clusters.len() == plan.clusters.len()
         && before.listeners.iter().zip(&plan.listeners).all(|(old, new)| Arc::ptr_eq(old, new))
         && before.clusters.iter().zip(&plan.clusters).all(|(old, new)| Arc::ptr_eq(old, new))
@@ -151,10 +236,20 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 
 // === impl ApplyError ===
 
+impl From<FittingError> for ApplyError {
+    fn from(error: FittingError) -> Self {
+        match error {
+            FittingError::Admin(problem) => Self::Bind(problem),
+            FittingError::AccessLog(error) => Self::AccessLog(error),
+        }
+    }
+}
+
 impl fmt::Display for ApplyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bind(problem) => problem.fmt(f),
+            Self::AccessLog(error) => error.fmt(f),
             Self::UnknownCluster(problem) => problem.fmt(f),
         }
     }

@@ -14,8 +14,10 @@ use toml::de::DeTable;
 
 mod address;
 mod check;
+mod config_file;
 mod decode;
 mod diagnostic;
+mod diff;
 mod draft;
 mod files;
 mod model;
@@ -32,14 +34,19 @@ use diagnostic::Sink;
 use draft::Draft;
 use files::NoFiles;
 
+pub(crate) use address::parse_endpoint;
+pub use config_file::ConfigFile;
+pub(crate) use config_file::Seen;
 pub use diagnostic::{Code, Diagnostic, Severity, Span};
+pub(crate) use diff::diff;
 pub use files::{Files, Folder};
 pub use model::{
     AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig,
-    ListenerConfig, LogLevel, PageConfig, WorkerCount,
+    ListenerConfig, LogLevel, PageConfig, Secret, WorkerCount,
 };
 pub use report::{Report, Source};
 pub use serve_line::ServeOptions;
+pub(crate) use suggest::closest;
 pub use words::ACCESS_FORMATS;
 pub use write::to_toml;
 
@@ -59,6 +66,11 @@ impl Config {
     ///
     /// Everything that is wrong with it, or why it could not be read.
     pub fn load(path: &Path) -> Result<Loaded, Report> {
+        Self::load_with(path, &Folder::of(path))
+    }
+
+    /// The same with `files` to look at what it names.
+    pub(crate) fn load_with(path: &Path, files: &dyn Files) -> Result<Loaded, Report> {
         let name = path.display().to_string();
         let unusable = |problem: Diagnostic| {
             Report::new(Source { name: name.clone(), text: String::new() }, vec![problem])
@@ -68,7 +80,7 @@ impl Config {
             let valid = error.utf8_error().valid_up_to();
             unusable(not_text(&name, &error.as_bytes()[..valid]))
         })?;
-        Self::parse_with(&name, &text, &Folder::of(path))
+        Self::parse_with(&name, &text, files)
     }
 
     /// Reads and checks `text`, which messages call `name`. It looks at no file: pages that the text names are mistakes.

@@ -7,14 +7,21 @@ use evenkeel_plan::Plan;
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::binder::{BindError, Binder};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::lines::{LineCounters, lines};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::publish::{Publisher, Reader};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::PathRules;
 
-use crate::conductor;
+use tokio::sync::watch;
+
+use crate::access_log::AccessLog;
+use crate::conductor::{self, Desk, Knowledge};
 use crate::config::{
     AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig, WorkerCount,
 };
+use crate::fittings::Fittings;
+use crate::overview::{Machinery, Overview};
 
 /// Listeners as (name, cluster), clusters as (name, endpoints); everything else is as plain as can be, without checks.
 pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -> Config {
@@ -43,6 +50,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         listeners: listeners.collect(),
         clusters: clusters.collect(),
         admin: AdminBind::Off,
+        admin_token: None,
         log_level: Default::default(),
         access: None,
     }
@@ -57,6 +65,7 @@ pub(crate) fn endpoint(name: &str) -> EndpointConfig {
         port: port.parse().unwrap(),
         weight: 1,
         backup: false,
+        forced: None,
     }
 }
 
@@ -75,4 +84,21 @@ impl Binder for IdleBinder {
     }
 
     fn commit(&mut self, _plan: &Arc<Plan>) {}
+}
+
+/// Everything that can be seen of a balancer that does nothing.
+pub(crate) fn overview(
+    reader: Reader,
+    knowledge: &Knowledge,
+    ready: watch::Receiver<bool>,
+) -> Overview {
+    let machinery = Machinery { workers: 2, lines: Arc::new(LineCounters::new(2)) };
+    Overview::new(reader, knowledge, Desk::new().0, ready, machinery)
+}
+
+/// Fittings that write nowhere.
+pub(crate) fn fittings(knowledge: &Knowledge) -> Fittings {
+    let overview = overview(Publisher::default().reader(), knowledge, watch::channel(true).1);
+    let log = AccessLog::start(lines(1).1).unwrap();
+    Fittings::new(Arc::new(overview), log.remote(), Box::new(|_| {}))
 }

@@ -18,6 +18,8 @@ mod schedule;
 
 use checker::Checker;
 
+use crate::conductor::Knowledge;
+use crate::events::Events;
 use crate::journal::{EndpointKey, Journal};
 use crate::probe::{Probe, Target};
 use crate::task::Task;
@@ -27,6 +29,7 @@ use crate::task::Task;
 pub(crate) struct Checks<P> {
     probe: Arc<P>,
     journal: Arc<Journal>,
+    events: Arc<Events>,
     permits: Arc<Semaphore>,
     running: HashMap<EndpointKey, Running>,
     /// Taken by the first plan.
@@ -44,12 +47,13 @@ struct Running {
 
 impl<P: Probe> Checks<P> {
     /// No checks yet. The receiver turns true when every endpoint of the first plan has been checked once.
-    pub(crate) fn new(probe: P, journal: Arc<Journal>) -> (Self, watch::Receiver<bool>) {
+    pub(crate) fn new(probe: P, knowledge: &Knowledge) -> (Self, watch::Receiver<bool>) {
         let (first_round, done) = watch::channel(false);
         let permits = Arc::new(Semaphore::new(PROBES_AT_ONCE_MAX));
         let checks = Self {
             probe: Arc::new(probe),
-            journal,
+            journal: Arc::clone(&knowledge.journal),
+            events: Arc::clone(&knowledge.events),
             permits,
             running: HashMap::new(),
             first_round: Some(first_round),
@@ -108,6 +112,7 @@ impl<P: Probe> Checks<P> {
             probe: Arc::clone(&self.probe),
             permits: Arc::clone(&self.permits),
             journal: Arc::clone(&self.journal),
+            events: Arc::clone(&self.events),
             targets,
         };
         let task = Task::spawn(checker.run(first.clone()));

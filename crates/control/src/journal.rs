@@ -91,8 +91,8 @@ impl Journal {
         }
     }
 
-    /// Writes down which endpoints of `plan` have no address, and forgets the endpoints that it does not have.
-    pub(crate) fn follow(&self, plan: &Plan, why: impl Fn(&str, &str) -> Option<String>) {
+    /// Writes down which endpoints of `plan` have no address and `why`, which is asked by the endpoint's name, and forgets the endpoints that it does not have.
+    pub(crate) fn follow(&self, plan: &Plan, why: impl Fn(&str) -> Option<String>) {
         let mut entries = self.lock();
         let mut before = std::mem::take(&mut *entries);
         for cluster in &plan.clusters {
@@ -101,7 +101,7 @@ impl Journal {
                 let mut entry = before.remove(&key).unwrap_or_default();
                 entry.unresolved = match endpoint.address {
                     Some(_) => None,
-                    None => why(&cluster.name, &endpoint.name),
+                    None => why(&endpoint.name),
                 };
                 entries.insert(key, entry);
             }

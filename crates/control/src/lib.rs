@@ -6,14 +6,21 @@ mod access_log;
 pub mod admin;
 pub mod conductor;
 pub mod config;
+pub mod events;
+mod fittings;
 #[cfg(test)]
 mod fixture;
 mod health;
+mod in_force;
 mod journal;
+mod overrides;
 mod overview;
+mod persist;
 mod probe;
 mod resolve;
 mod start;
 mod task;
+mod watch;
 
-pub use start::{Control, StartError, View, start};
+pub use fittings::SetLevel;
+pub use start::{Control, Setup, StartError, View, start};

@@ -1,7 +1,7 @@
 //! All that can be seen of the running balancer, gathered for the admin API, the metrics and the binary.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use evenkeel_plan::Plan;
@@ -9,6 +9,10 @@ use evenkeel_plan::lines::LineCounters;
 use evenkeel_plan::publish::Reader;
 use tokio::sync::watch;
 
+use crate::admin::Address;
+use crate::conductor::{Desk, Knowledge};
+use crate::events::{EventKind, EventLevel, Events};
+use crate::in_force::InForce;
 use crate::journal::Journal;
 
 /// Where to look; shared by everyone who looks.
@@ -16,9 +20,23 @@ use crate::journal::Journal;
 pub(crate) struct Overview {
     reader: Reader,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) in_force: Arc<InForce>,
+    /// Where changes are ordered.
+    pub(crate) desk: Desk,
+    admin_address: Mutex<Option<Address>>,
     first_round: watch::Receiver<bool>,
     draining: AtomicBool,
     pub(crate) started: Instant,
+    pub(crate) workers: usize,
+    /// What became of the access log's lines.
+    pub(crate) lines: Arc<LineCounters>,
+}
+
+/// What does the work.
+#[derive(Debug)]
+pub(crate) struct Machinery {
+    /// How many workers there are.
     pub(crate) workers: usize,
     /// What became of the access log's lines.
     pub(crate) lines: Arc<LineCounters>,
@@ -37,13 +55,35 @@ pub(crate) enum Readiness {
 impl Overview {
     pub(crate) fn new(
         reader: Reader,
-        journal: Arc<Journal>,
+        knowledge: &Knowledge,
+        desk: Desk,
         first_round: watch::Receiver<bool>,
-        workers: usize,
-        lines: Arc<LineCounters>,
+        machinery: Machinery,
     ) -> Self {
+        let Machinery { workers, lines } = machinery;
         let (draining, started) = (AtomicBool::new(false), Instant::now());
-        Self { reader, journal, first_round, draining, started, workers, lines }
+        Self {
+            reader,
+            journal: Arc::clone(&knowledge.journal),
+            events: Arc::clone(&knowledge.events),
+            in_force: Arc::clone(&knowledge.in_force),
+            desk,
+            admin_address: Mutex::default(),
+            first_round,
+            draining,
+            started,
+            workers,
+            lines,
+        }
+    }
+
+    /// Where the admin API really listens; `None` when it is switched off.
+    pub(crate) fn admin_address(&self) -> Option<Address> {
+        self.admin_address.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_admin_address(&self, address: Option<Address>) {
+        *self.admin_address.lock().unwrap_or_else(PoisonError::into_inner) = address;
     }
 
     /// The plan in force.
@@ -52,7 +92,13 @@ impl Overview {
     }
 
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        if !self.draining.swap(true, Ordering::Relaxed) {
+            self.events.note(
+                EventLevel::Info,
+                EventKind::Process,
+                "draining: nothing new is accepted",
+            );
+        }
     }
 
     pub(crate) fn readiness(&self) -> Readiness {

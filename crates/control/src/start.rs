@@ -1,59 +1,69 @@
 //! Starts everything in this crate; the binary calls [`start`] on control's own thread, once the workers have their readers.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::io;
 use std::sync::Arc;
 
 use evenkeel_plan::lines::LineReceiver;
 
-use crate::access_log::{AccessLog, OpenError, Remote};
-use crate::admin::{self, Status};
-use crate::conductor::{ApplyError, BindProblem, Conductor, Parts};
-use crate::config::Config;
+use crate::access_log::{AccessLog, Remote};
+use crate::admin::{self, Address, Status, Trigger};
+use crate::conductor::{
+    Applied, ApplyError, Conductor, Desk, Knowledge, Parts, Refused, ReloadWish, Wish,
+};
+use crate::config::{Config, ConfigFile};
+use crate::fittings::{Fittings, SetLevel};
 use crate::health::Checks;
-use crate::journal::Journal;
-use crate::overview::Overview;
+use crate::overview::{Machinery, Overview};
 use crate::probe::NetworkProbe;
 use crate::resolve::SystemLookup;
 use crate::task::Task;
+use crate::watch;
 
 /// Puts `config` in force and keeps it so: names are resolved, endpoints are checked, the admin API answers. Returns when
-/// listeners accept; the first round of checks may still be running.
+/// listeners accept; the first round of checks may still be running. From then on it follows the file, if there is one.
 ///
 /// Must be called within a tokio runtime that goes on running, best a current-thread one on a thread of its own. Lookups
 /// of names block threads of that runtime: shut it down with a timeout, or a dead DNS server holds up the exit.
 ///
 /// # Errors
 /// An address that cannot be bound, an access log that cannot be opened. Then nothing runs, but the log's file may have been made.
-pub async fn start(
-    config: Config,
-    parts: Parts,
-    lines: LineReceiver,
-) -> Result<Control, StartError> {
-    // The admin API first: its address can be given back, an accepting listener has made promises.
-    let admin = admin::bind(config.admin).await.map_err(StartError::Admin)?;
+pub async fn start(setup: Setup) -> Result<Control, StartError> {
+    let Setup { config, file, parts, lines, set_level } = setup;
     let counters = Arc::clone(lines.counters());
-    let path = config.access.as_ref().map(|access| access.path.clone());
-    let access_log = path.map(|path| AccessLog::start(lines, path));
-    let access_log = access_log.transpose().map_err(StartError::AccessLog)?;
-    let journal = Arc::new(Journal::default());
-    let (checks, first_round) = Checks::new(NetworkProbe, Arc::clone(&journal));
+    let access_log = AccessLog::start(lines).map_err(StartError::System)?;
+    let knowledge = Knowledge::new(file.as_ref());
+    let (checks, first_round) = Checks::new(NetworkProbe, &knowledge);
     let reader = parts.publisher.reader();
-    let overview =
-        Overview::new(reader, Arc::clone(&journal), first_round, parts.workers, counters);
+    let (desk, orders) = Desk::new();
+    let machinery = Machinery { workers: parts.workers, lines: counters };
+    let overview = Overview::new(reader, &knowledge, desk.clone(), first_round, machinery);
     let overview = Arc::new(overview);
-    let mut conductor = Conductor::new(parts, SystemLookup, journal);
+    let fittings = Fittings::new(Arc::clone(&overview), access_log.remote(), set_level);
+    let seen = knowledge.seen.subscribe();
+    let mut conductor = Conductor::new(parts, fittings, SystemLookup, knowledge, file.clone());
     let plans = conductor.plans();
     conductor.apply(config).await.map_err(StartError::Apply)?;
-    let mut tasks = vec![Task::spawn(checks.run(plans)), Task::spawn(conductor.run())];
-    let mut admin_address = None;
-    if let Some((listener, address)) = admin {
-        admin_address = Some(address);
-        tasks.push(Task::spawn(admin::serve(listener, address, Arc::clone(&overview))));
+    let mut tasks = vec![Task::spawn(checks.run(plans)), Task::spawn(conductor.run(orders))];
+    if let Some(file) = file {
+        tasks.push(Task::spawn(watch::run(file, seen, desk)));
     }
-    let remote = access_log.as_ref().map(AccessLog::remote);
-    let view = View { overview, admin_address, access_log: remote };
+    let view = View { overview, access_log: access_log.remote() };
     Ok(Control { view, _tasks: tasks, _access_log: access_log })
+}
+
+/// What control needs to start.
+pub struct Setup {
+    /// What is put in force first.
+    pub config: Config,
+    /// Where it was read, to be read again; `None` if it was on the command line.
+    pub file: Option<ConfigFile>,
+    /// What comes from the side of the proxy.
+    pub parts: Parts,
+    /// The lines of the access log.
+    pub lines: LineReceiver,
+    /// Is told how much to log, now and at every reload that changes it.
+    pub set_level: SetLevel,
 }
 
 /// Control while it runs: dropping it stops the checks, the lookups and the admin API, and writes what is left of the access
@@ -62,24 +72,21 @@ pub async fn start(
 pub struct Control {
     view: View,
     _tasks: Vec<Task>,
-    _access_log: Option<AccessLog>,
+    _access_log: AccessLog,
 }
 
 /// A look at the running balancer, for any thread.
 #[derive(Clone, Debug)]
 pub struct View {
     overview: Arc<Overview>,
-    admin_address: Option<SocketAddr>,
-    access_log: Option<Remote>,
+    access_log: Remote,
 }
 
 /// Why control did not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// The admin API's address could not be bound.
-    Admin(BindProblem),
-    /// The access log could not be opened.
-    AccessLog(OpenError),
+    /// A thread could not be had.
+    System(io::Error),
     /// The config could not be put in force.
     Apply(ApplyError),
 }
@@ -97,8 +104,22 @@ impl Control {
 
 impl View {
     /// Where the admin API listens; `None` when it is switched off.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin_address
+    pub fn admin_address(&self) -> Option<Address> {
+        self.overview.admin_address()
+    }
+
+    /// Reads the config file again, and waits until it is in force or refused; both are logged. Says what came of it.
+    ///
+    /// # Errors
+    /// Why it was refused. Then nothing has changed.
+    pub async fn reload(&self) -> Result<Applied, Refused> {
+        let wish = ReloadWish { trigger: Trigger::Signal, clear: false, persist: false };
+        self.overview.desk.order(Wish::Reload(wish)).await
+    }
+
+    /// The config in force.
+    pub fn config(&self) -> Option<Arc<Config>> {
+        self.overview.in_force.config()
     }
 
     /// Waits until every endpoint has been checked once; at once when there is nothing to check.
@@ -119,9 +140,7 @@ impl View {
     /// The access log's path is opened anew, because somebody has moved the file away. Returns at once; does nothing without
     /// an access log.
     pub fn reopen_access_log(&self) {
-        if let Some(log) = &self.access_log {
-            log.reopen();
-        }
+        self.access_log.reopen();
     }
 }
 
@@ -130,8 +149,7 @@ impl View {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Admin(problem) => problem.fmt(f),
-            Self::AccessLog(error) => error.fmt(f),
+            Self::System(error) => write!(f, "cannot start: {error}"),
             Self::Apply(error) => error.fmt(f),
         }
     }

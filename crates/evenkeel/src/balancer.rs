@@ -7,9 +7,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use evenkeel_control::conductor::Parts;
-use evenkeel_control::config::{Config, WorkerCount};
-use evenkeel_control::{StartError as ControlError, View};
-use evenkeel_plan::lines::{LineReceiver, lines};
+use evenkeel_control::config::{Config, ConfigFile, WorkerCount};
+use evenkeel_control::{SetLevel, Setup, StartError as ControlError, View};
+use evenkeel_plan::lines::lines;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_proxy::Proxy;
 use tokio::runtime;
@@ -35,13 +35,18 @@ pub(crate) enum StartError {
 
 impl Balancer {
     /// Puts `config` in force and returns when its listeners accept. Blocks: up to two seconds, if a name is slow to resolve.
-    pub(crate) fn start(config: Config) -> Result<Self, StartError> {
+    /// Follows `file`, if there is one, and tells `set_level` how much to log.
+    pub(crate) fn start(
+        config: Config,
+        file: Option<ConfigFile>,
+        set_level: SetLevel,
+    ) -> Result<Self, StartError> {
         let workers = worker_count(config.workers);
         let publisher = Publisher::default();
         let (senders, lines) = lines(workers);
         let proxy = Proxy::start(senders, &publisher.reader()).map_err(StartError::System)?;
         let parts = Parts { publisher, binder: proxy.binder(), workers };
-        match ControlThread::start(config, parts, lines) {
+        match ControlThread::start(Setup { config, file, parts, lines, set_level }) {
             Ok(control) => Ok(Self { proxy, control, workers }),
             Err(error) => {
                 proxy.stop();
@@ -95,12 +100,12 @@ struct ControlThread {
 }
 
 impl ControlThread {
-    fn start(config: Config, parts: Parts, lines: LineReceiver) -> Result<Self, StartError> {
+    fn start(setup: Setup) -> Result<Self, StartError> {
         let (alive, ended) = oneshot::channel();
         let (report, started) = mpsc::sync_channel(1);
         let thread = thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || run_control((config, parts, lines), &report, ended))
+            .spawn(move || run_control(setup, &report, ended))
             .map_err(StartError::System)?;
         // The thread goes without a report only if it panicked.
         let died = || StartError::System(io::Error::other("control ended while it started"));
@@ -117,7 +122,7 @@ impl ControlThread {
 
 /// What control's thread does: reports how the start went, then runs until its owner is gone.
 fn run_control(
-    (config, parts, lines): (Config, Parts, LineReceiver),
+    setup: Setup,
     report: &mpsc::SyncSender<Result<View, StartError>>,
     ended: oneshot::Receiver<()>,
 ) {
@@ -129,7 +134,7 @@ fn run_control(
         }
     };
     runtime.block_on(async {
-        match evenkeel_control::start(config, parts, lines).await {
+        match evenkeel_control::start(setup).await {
             Ok(control) => {
                 drop(report.send(Ok(control.view())));
                 // It never sends: an error means that the balancer is stopped or dropped.

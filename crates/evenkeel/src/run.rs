@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use evenkeel_control::config::{Config, Loaded};
+use evenkeel_control::config::{ConfigFile, Loaded};
 
 use crate::failure::{Failure, exit_code};
 use crate::service::{Kept, Service};
@@ -30,9 +30,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 }
 
 fn load(args: &Args) -> Result<Service, Failure> {
-    let Loaded { mut config, warnings } = Config::load(&args.config).map_err(Failure::Config)?;
-    config.workers = args.workers.over(config.workers);
-    Ok(Service { config, warnings, kept: Kept::Read(args.config.clone()) })
+    let file = ConfigFile { path: args.config.clone(), workers: args.workers.given() };
+    let Loaded { config, warnings } = file.load().map_err(Failure::Config)?;
+    Ok(Service { config, warnings, kept: Kept::Read(file) })
 }
 
 const EXAMPLES: &str = "\

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use evenkeel_control::config::{ACCESS_FORMATS, Loaded, ServeOptions, WorkerCount, serve_line};
+use evenkeel_control::config::{ACCESS_FORMATS, Loaded, ServeOptions, serve_line};
 use evenkeel_plan::access::AccessFormat;
 use evenkeel_plan::balance::Algorithm;
 
@@ -72,7 +72,7 @@ fn prepare(args: &Args) -> Result<Service, Failure> {
         balance: args.balance,
         health: args.health.clone(),
         admin: args.admin.clone(),
-        workers: args.workers.over(WorkerCount::Auto),
+        workers: args.workers.given().unwrap_or_default(),
         access_log: args.access_log,
     };
     let loaded = serve_line::parse(&args.listen, &args.endpoints, &options);

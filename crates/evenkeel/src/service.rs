@@ -1,11 +1,10 @@
 //! A balancer as a process, from its start to its exit: limits, log, picture, signals, drain. Run by `serve` and `run`.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use evenkeel_control::View;
-use evenkeel_control::config::{AccessPath, Config, Report};
+use evenkeel_control::config::{AccessPath, Config, ConfigFile, Report};
+use evenkeel_control::{SetLevel, View};
 use tokio::runtime;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -40,28 +39,32 @@ pub(crate) enum Kept {
     Nowhere,
     /// It was on the command line, and is written to this file as soon as it runs.
     Written(Save),
-    /// It came from this file.
-    Read(PathBuf),
+    /// It came from this file, and is read from it again when that changes.
+    Read(ConfigFile),
 }
 
 impl Service {
     /// Balances until a signal ends it.
     pub(crate) fn run(self) -> Result<(), Failure> {
         print_report(&self.warnings);
-        log::start(self.config.log_level);
+        let set_level = log::start(self.config.log_level);
         descriptors::raise_limit();
         // For signals and waiting alone: workers and control have runtimes of their own.
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let outcome = runtime.block_on(self.serve());
+        let outcome = runtime.block_on(self.serve(set_level));
         stderr::finish();
         outcome
     }
 
-    async fn serve(self) -> Result<(), Failure> {
+    async fn serve(self, set_level: SetLevel) -> Result<(), Failure> {
         // Before anybody can know that we run.
         let mut signals = StopSignals::new()?;
-        let balancer = Balancer::start(self.config.clone())?;
-        signals.reopen_with(balancer.view().clone());
+        let file = match &self.kept {
+            Kept::Read(file) => Some(file.clone()),
+            Kept::Nowhere | Kept::Written(_) => None,
+        };
+        let balancer = Balancer::start(self.config.clone(), file, set_level)?;
+        signals.follow(balancer.view().clone());
         tracing::debug!(workers = balancer.workers(), "listening");
         if let Err(failure) = self.keep() {
             balancer.stop();
@@ -71,7 +74,9 @@ impl Service {
             () = self.show(balancer.view()) => signals.next().await,
             () = signals.next() => {}
         }
-        drain(balancer, self.config.drain, &mut signals).await
+        // A reload may have given more or less time than there was at the start.
+        let limit = balancer.view().config().map_or(self.config.drain, |config| config.drain);
+        drain(balancer, limit, &mut signals).await
     }
 
     /// Writes the config, if that was asked for.

@@ -13,9 +13,9 @@ pub(crate) struct WorkersArg {
 }
 
 impl WorkersArg {
-    /// What the line or the environment says; it wins over what a config says.
-    pub(crate) fn over(&self, config: WorkerCount) -> WorkerCount {
-        self.workers.unwrap_or(config)
+    /// What the line or the environment says, if anything; it wins over what a config says.
+    pub(crate) fn given(&self) -> Option<WorkerCount> {
+        self.workers
     }
 }
 

@@ -17,8 +17,21 @@ pub struct Endpoint {
     pub weight: u32,
     /// Used only while no other endpoint can be.
     pub backup: bool,
+    /// What an operator has said about it, whatever the checks say; `None` leaves it to them.
+    pub forced: Option<Forced>,
     /// What outlives this plan: carried over by whoever makes the next one.
     pub life: Arc<Life>,
+}
+
+/// An operator's word about an endpoint, which is stronger than that of the checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forced {
+    /// No new work; what runs finishes.
+    Drain,
+    /// Counts as up.
+    Up,
+    /// Counts as down.
+    Down,
 }
 
 /// The part of an endpoint that outlives a plan. Keyed by (cluster, endpoint name), never by address alone:
@@ -58,8 +71,16 @@ impl Life {
 }
 
 impl Endpoint {
-    /// Whether new work may go here: it has an address, weighs something, and no check speaks against it.
+    /// Whether new work may go here: it has an address, weighs something, and neither an operator nor a check speaks against it.
     pub fn is_usable(&self) -> bool {
-        self.address.is_some() && self.weight > 0 && self.life.vitals.standing() != Standing::Down
+        self.address.is_some() && self.weight > 0 && self.is_up()
+    }
+
+    /// Whether it counts as up: an operator says so, or says nothing and no check speaks against it.
+    pub fn is_up(&self) -> bool {
+        match self.forced {
+            Some(forced) => forced == Forced::Up,
+            None => self.life.vitals.standing() != Standing::Down,
+        }
     }
 }

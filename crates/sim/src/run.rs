@@ -43,6 +43,7 @@ fn endpoint(model: &EndpointModel) -> Endpoint {
         address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         weight: model.weight,
         backup: false,
+        forced: None,
         life: Life::new(1),
     }
 }

@@ -8,12 +8,16 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use super::OpenError;
 use crate::config::AccessPath;
 
 /// What can be written to and opened again. The tests have others.
 pub(super) trait Destination: Write {
     /// Opens it anew. If that fails, what was open before stays so.
     fn reopen(&mut self) -> io::Result<()>;
+
+    /// Is `place` from now on.
+    fn redirect(&mut self, place: Place);
 
     /// Whether it ends in the middle of a line, which somebody left there.
     fn is_torn(&self) -> bool;
@@ -24,39 +28,57 @@ pub(super) trait Destination: Write {
 
 /// A path in the system.
 #[derive(Debug)]
-pub(super) struct Place {
-    path: AccessPath,
-    file: File,
+pub(crate) struct Place {
+    /// `None` for nowhere: what is written there is gone.
+    open: Option<(AccessPath, File)>,
 }
 
 impl Place {
-    pub(super) fn open(path: AccessPath) -> io::Result<Self> {
-        let file = open(&path)?;
-        Ok(Self { path, file })
+    /// Where nothing is kept.
+    pub(super) fn nowhere() -> Self {
+        Self { open: None }
+    }
+
+    /// Opens `path`, or nowhere.
+    pub(crate) fn open(path: Option<AccessPath>) -> Result<Self, OpenError> {
+        let open = path.map(|path| match open(&path) {
+            Ok(file) => Ok((path, file)),
+            Err(source) => Err(OpenError { path, source }),
+        });
+        Ok(Self { open: open.transpose()? })
     }
 }
 
 impl Destination for Place {
     fn reopen(&mut self) -> io::Result<()> {
-        self.file = open(&self.path)?;
+        if let Some((path, file)) = &mut self.open {
+            *file = open(path)?;
+        }
         Ok(())
     }
 
+    fn redirect(&mut self, place: Place) {
+        *self = place;
+    }
+
     fn is_torn(&self) -> bool {
-        match &self.path {
-            AccessPath::Stdout => false,
-            AccessPath::File(path) => ends_within_a_line(path).unwrap_or(false),
+        match &self.open {
+            Some((AccessPath::File(path), _)) => ends_within_a_line(path).unwrap_or(false),
+            Some((AccessPath::Stdout, _)) | None => false,
         }
     }
 
     fn name(&self) -> String {
-        self.path.to_string()
+        self.open.as_ref().map_or_else(|| "nowhere".to_owned(), |(path, _)| path.to_string())
     }
 }
 
 impl Write for Place {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        match &mut self.open {
+            Some((_, file)) => file.write(bytes),
+            None => Ok(bytes.len()),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

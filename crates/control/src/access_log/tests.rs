@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::{Read as _, Write};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use evenkeel_plan::lines::{LineSender, lines};
@@ -53,6 +54,8 @@ impl Write for Paper {
 }
 
 impl Destination for Paper {
+    fn redirect(&mut self, _place: Place) {}
+
     fn reopen(&mut self) -> io::Result<()> {
         self.sheet().reopened += 1;
         Ok(())
@@ -159,7 +162,7 @@ fn a_moved_file_is_followed_until_a_new_one_is_asked_for() {
     let counters = Arc::clone(receiver.counters());
     let directory = TempDir::new().unwrap();
     let (path, moved) = (directory.path().join("access.log"), directory.path().join("old"));
-    let log = AccessLog::start(receiver, AccessPath::File(path.clone())).unwrap();
+    let log = started(receiver, &path);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o027, 0);
     let mut send = |line: &str, count| {
         senders[0].send(line.as_bytes());
@@ -182,7 +185,7 @@ fn what_was_in_a_file_stays_there() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("access.log");
     fs::write(&path, "before\n").unwrap();
-    let log = AccessLog::start(receiver, AccessPath::File(path.clone())).unwrap();
+    let log = started(receiver, &path);
     senders[0].send(b"after\n");
     drop(log);
     assert_eq!(fs::read_to_string(path).unwrap(), "before\nafter\n");
@@ -194,7 +197,7 @@ fn a_line_that_was_torn_by_a_full_disk_or_a_kill_is_not_glued_to_the_next() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("access.log");
     fs::write(&path, "whole\nto").unwrap();
-    let log = AccessLog::start(receiver, AccessPath::File(path.clone())).unwrap();
+    let log = started(receiver, &path);
     senders[0].send(b"after\n");
     drop(log);
     assert_eq!(fs::read_to_string(path).unwrap(), "whole\nto\nafter\n");
@@ -207,7 +210,7 @@ fn a_pipe_that_stands_still_can_be_left_for_a_file() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("log");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    let log = AccessLog::start(receiver, AccessPath::File(path.clone())).unwrap();
+    let log = started(receiver, &path);
     let line = [vec![b'x'; 999], vec![b'\n']].concat();
     wait_until(LONG, || {
         (0..1000).for_each(|_| senders[0].send(&line));
@@ -232,7 +235,7 @@ fn a_pipe_that_nobody_reads_holds_up_neither_the_start_nor_the_end() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    let log = AccessLog::start(receiver, AccessPath::File(path.clone())).unwrap();
+    let log = started(receiver, &path);
     let line = [vec![b'x'; 999], vec![b'\n']].concat();
     wait_until(LONG, || {
         (0..1000).for_each(|_| senders[0].send(&line));
@@ -251,11 +254,18 @@ fn a_pipe_that_nobody_reads_holds_up_neither_the_start_nor_the_end() {
 fn a_full_device_costs_lines_which_are_counted() {
     let (mut senders, receiver) = lines(1);
     let counters = Arc::clone(receiver.counters());
-    let log = AccessLog::start(receiver, AccessPath::File("/dev/full".into())).unwrap();
+    let log = started(receiver, Path::new("/dev/full"));
     for count in 1..=3 {
         senders[0].send(b"lost\n");
         wait_until(LONG, || counters.write_failed.count() == count).unwrap();
     }
     assert_eq!(counters.written.count(), 0);
     drop(log);
+}
+
+/// A log that writes to `path`.
+fn started(lines: LineReceiver, path: &Path) -> AccessLog {
+    let log = AccessLog::start(lines).unwrap();
+    log.remote().redirect(Place::open(Some(AccessPath::File(path.to_owned()))).unwrap());
+    log
 }

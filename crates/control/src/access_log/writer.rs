@@ -1,8 +1,8 @@
 //! What the access log's thread does: takes what has come, writes it at once, rests, and sleeps when nothing comes.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ impl<D: Destination> Writer<D> {
         // A wish is looked at after each time the thread was parked, so that none is slept over.
         loop {
             let stop = self.wishes.stop.load(Ordering::Acquire);
+            self.redirect();
             if self.wishes.reopen.swap(false, Ordering::Acquire) {
                 self.reopen();
             }
@@ -89,6 +90,15 @@ impl<D: Destination> Writer<D> {
     #[cfg(test)]
     pub(super) fn counters(&self) -> &evenkeel_plan::lines::LineCounters {
         self.lines.counters()
+    }
+
+    fn redirect(&mut self) {
+        let place = self.wishes.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(place) = place {
+            self.destination.redirect(place);
+            self.torn = self.destination.is_torn();
+            self.trouble = Trouble::default();
+        }
     }
 
     fn reopen(&mut self) {

@@ -11,6 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 mod access_log;
+mod config;
 mod listeners;
 mod process;
 mod upstreams;
@@ -54,6 +55,7 @@ impl Collector for Balancer {
         families.family(MetricType::Gauge, "plan_generation", help, |family| {
             family.0.encode_gauge(&plan.generation)
         })?;
+        config::encode(&mut families, &self.0.in_force)?;
         access_log::encode(&mut families, &self.0.lines)?;
         listeners::encode(&mut families, &plan)?;
         upstreams::encode(&mut families, &plan, &self.0.journal)

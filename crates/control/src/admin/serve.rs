@@ -1,34 +1,62 @@
 //! Accepts and serves the admin API's connections, within bounds: a slow or greedy client costs a slot, for a while.
 
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tower::ServiceExt as _;
 
+use super::guard::Peer;
 use super::router;
+use super::socket::{Socket, Stream};
 use crate::overview::Overview;
 
-/// Serves for as long as it is polled; dropping it ends every connection.
-pub(crate) async fn serve(listener: TcpListener, bound: SocketAddr, overview: Arc<Overview>) {
-    let router = router(bound, overview);
+/// The admin API while it serves. When it is dropped nothing more is accepted, and what was asked is still answered.
+#[derive(Debug)]
+pub(crate) struct Server {
+    _serving: watch::Sender<()>,
+}
+
+impl Server {
+    /// Serves on `socket`, in a task of its own.
+    pub(crate) fn start(socket: Socket, overview: Arc<Overview>) -> Self {
+        let (serving, stop) = watch::channel(());
+        tokio::spawn(serve(socket, overview, stop));
+        Self { _serving: serving }
+    }
+}
+
+/// Serves until nobody holds the other end of `stop`.
+async fn serve(socket: Socket, overview: Arc<Overview>, mut stop: watch::Receiver<()>) {
+    let router = router(socket.address(), overview);
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let router = router.clone();
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            _ = stop.changed() => break,
+        };
+        match accepted {
+            Ok(stream) => {
+                let (router, stop) = (router.clone(), stop.clone());
                 connections.spawn(async move {
-                    converse(stream, router).await;
+                    match stream {
+                        Stream::Tcp(stream, peer) => {
+                            converse(stream, router, Peer::Network(peer.ip()), stop).await;
+                        }
+                        Stream::Unix(stream) => converse(stream, router, Peer::Path, stop).await,
+                    }
                     drop(slot);
                 });
             }
@@ -39,20 +67,32 @@ pub(crate) async fn serve(listener: TcpListener, bound: SocketAddr, overview: Ar
         }
         while connections.try_join_next().is_some() {}
     }
+    drop(socket);
+    while connections.join_next().await.is_some() {}
 }
 
 /// Serves one connection. Its client may be gone or malformed at any time, which is nobody's news.
-async fn converse(stream: TcpStream, router: Router) {
+async fn converse<S>(stream: S, router: Router, peer: Peer, mut stop: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request.map(axum::body::Body::new) as Request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    if timeout(CONNECTION_AGE_MAX, connection.as_mut()).await.is_err() {
-        connection.as_mut().graceful_shutdown();
-        drop(timeout(LAST_ANSWER, connection).await);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = sleep(CONNECTION_AGE_MAX) => {}
+        _ = stop.changed() => {}
     }
+    connection.as_mut().graceful_shutdown();
+    drop(timeout(LAST_ANSWER, connection).await);
 }
 
 /// How many connections are served at once; more wait in the kernel. A few scrapers and people need a handful.

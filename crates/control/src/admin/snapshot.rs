@@ -3,19 +3,24 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use evenkeel_plan::counters::Counter;
+use evenkeel_plan::endpoint::Forced;
 use evenkeel_plan::health::Outcome;
 use evenkeel_plan::listener::{Bind, ListenerCounters};
 use evenkeel_plan::vitals::Standing;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
 use super::latency::latency;
-use super::{ClusterStatus, EndpointState, EndpointStatus, LastCheck, ListenerStatus, Status};
+use super::{
+    ClusterStatus, EndpointState, EndpointStatus, ForcedState, LastCheck, ListenerStatus, Status,
+};
 use crate::journal::{Checked, EndpointKey, Entry, Journal};
+use crate::overrides::forced_word;
 use crate::overview::{Overview, Readiness};
 
 /// The balancer now.
 pub(crate) fn status(overview: &Overview) -> Status {
     let (plan, readiness) = (overview.plan(), overview.readiness());
+    let (config, overrides, leaving) = overview.in_force.status();
     let clusters = plan.clusters.iter().map(|each| cluster(each, &overview.journal));
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -26,7 +31,17 @@ pub(crate) fn status(overview: &Overview) -> Status {
         draining: readiness == Readiness::Draining,
         listeners: plan.listeners.iter().map(|each| listener(each, &plan)).collect(),
         clusters: clusters.collect(),
+        leaving,
+        config,
+        overrides,
     }
+}
+
+/// One cluster now; `None` if there is none of that name.
+pub(super) fn cluster_status(overview: &Overview, name: &str) -> Option<ClusterStatus> {
+    let plan = overview.plan();
+    let found = plan.clusters.iter().find(|cluster| *cluster.name == *name)?;
+    Some(cluster(found, &overview.journal))
 }
 
 fn listener(listener: &Listener, plan: &Plan) -> ListenerStatus {
@@ -70,7 +85,8 @@ fn endpoint(endpoint: &Endpoint, entry: Entry) -> EndpointStatus {
         name: endpoint.name.to_string(),
         address: endpoint.address,
         state: state(endpoint),
-        reason: entry.unresolved.or(why),
+        forced: endpoint.forced.map(ForcedState::from),
+        reason: endpoint.forced.map(forced_reason).or(entry.unresolved).or(why),
         since_unix_seconds: since,
         weight: endpoint.weight,
         backup: endpoint.backup,
@@ -83,12 +99,19 @@ fn endpoint(endpoint: &Endpoint, entry: Entry) -> EndpointStatus {
 }
 
 fn state(endpoint: &Endpoint) -> EndpointState {
-    match (endpoint.address, endpoint.life.vitals.standing()) {
-        (None, _) => EndpointState::Unresolved,
-        (Some(_), Standing::Up) => EndpointState::Up,
-        (Some(_), Standing::Down) => EndpointState::Down,
-        (Some(_), Standing::Unchecked) => EndpointState::Unchecked,
+    match (endpoint.forced, endpoint.address, endpoint.life.vitals.standing()) {
+        (Some(Forced::Drain), _, _) => EndpointState::Draining,
+        (Some(Forced::Down), _, _) => EndpointState::Down,
+        (_, None, _) => EndpointState::Unresolved,
+        (Some(Forced::Up), _, _) | (None, _, Standing::Up) => EndpointState::Up,
+        (None, _, Standing::Down) => EndpointState::Down,
+        (None, _, Standing::Unchecked) => EndpointState::Unchecked,
     }
+}
+
+/// Why an operator's word stands before what the checks say.
+fn forced_reason(forced: Forced) -> String {
+    format!("an operator has said so: {}", forced_word(forced))
 }
 
 fn last_check(checked: Checked) -> LastCheck {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 /// The whole balancer at one moment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// The version of the program.
     pub version: String,
@@ -23,6 +23,88 @@ pub struct Status {
     pub listeners: Vec<ListenerStatus>,
     /// In the order of the config.
     pub clusters: Vec<ClusterStatus>,
+    /// Endpoints that are gone from the config and still have something in flight.
+    pub leaving: Vec<LeavingStatus>,
+    /// Where the config comes from, and what became of the last reload.
+    pub config: ConfigStatus,
+    /// What the admin API has changed on top of the file.
+    pub overrides: Vec<OverrideStatus>,
+}
+
+/// An endpoint that is gone from the config.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeavingStatus {
+    /// The cluster that it was in.
+    pub cluster: String,
+    /// As the config wrote it.
+    pub endpoint: String,
+    /// Attempts still running.
+    pub in_flight: u32,
+}
+
+/// The config in force, and how it came to be.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConfigStatus {
+    /// The file; `None` when it was given on the command line.
+    pub source: Option<String>,
+    /// Changes with every change of the config, whether of the file or of the overrides; never seen twice. `If-Match` takes it.
+    pub revision: String,
+    /// The last reload; `None` before the first.
+    pub last_reload: Option<LastReload>,
+    /// Whether the file as it stands was refused: what runs is not what it says.
+    pub refused: bool,
+}
+
+/// One reload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastReload {
+    /// When, in seconds of Unix time.
+    pub at_unix_seconds: f64,
+    /// What asked for it.
+    pub trigger: Trigger,
+    /// What became of it.
+    pub result: ReloadResult,
+    /// What changed, one line each: `+` came, `-` went, `~` is different now.
+    pub changes: Vec<String>,
+    /// Why it was refused, for a person; several lines.
+    pub problem: Option<String>,
+}
+
+/// What asked for a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    /// HUP.
+    Signal,
+    /// The file has changed.
+    File,
+    /// The admin API, and so `evenkeel reload`.
+    Api,
+}
+
+/// What became of a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReloadResult {
+    /// The config is in force.
+    Applied,
+    /// It was in force already.
+    Unchanged,
+    /// It cannot be used; what was in force before still is.
+    Refused,
+}
+
+/// One endpoint that the admin API has changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideStatus {
+    /// The cluster.
+    pub cluster: String,
+    /// The endpoint's name in it.
+    pub endpoint: String,
+    /// What was changed, for a person: `added`, `removed`, `weight 3`, `drained`, `up`, `down`; several joined by commas.
+    pub text: String,
+    /// Whether it changes nothing as the file stands now: the endpoint or the cluster is gone from it, or it says the same.
+    pub idle: bool,
 }
 
 /// One listener.
@@ -82,6 +164,8 @@ pub struct EndpointStatus {
     pub address: Option<SocketAddr>,
     /// Whether it gets work.
     pub state: EndpointState,
+    /// What an operator has said about it; `None` leaves it to the checks.
+    pub forced: Option<ForcedState>,
     /// Why it is in that state, for a person, such as `connection refused (3 of 3)`.
     pub reason: Option<String>,
     /// Since when it stands there, in seconds of Unix time; `None` before the first check.
@@ -114,6 +198,20 @@ pub enum EndpointState {
     Unchecked,
     /// Its name has no address yet.
     Unresolved,
+    /// An operator has sent its work elsewhere: no new work, what runs finishes.
+    Draining,
+}
+
+/// What an operator has said about an endpoint; stronger than the checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ForcedState {
+    /// No new work; what runs finishes.
+    Drain,
+    /// Counts as up.
+    Up,
+    /// Counts as down.
+    Down,
 }
 
 /// How long answers took since the start. The quantiles are estimates from buckets.

@@ -1,15 +1,16 @@
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use evenkeel_plan::lines::LineCounters;
 use evenkeel_plan::publish::Publisher;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::fixture::plan;
-use crate::task::Task;
+use crate::conductor::Knowledge;
+use crate::config::AdminBind;
+use crate::fixture::{overview, plan};
 
 #[tokio::test]
 async fn ready_means_checked_and_not_draining() {
@@ -117,7 +118,7 @@ struct Api {
     address: SocketAddr,
     overview: Arc<Overview>,
     first_round: watch::Sender<bool>,
-    _task: Task,
+    _server: Server,
 }
 
 impl Api {
@@ -125,17 +126,13 @@ impl Api {
         let mut publisher = Publisher::default();
         publisher.publish(plan(&[("web", "api")], &[("api", &["10.0.0.1:80", "db:81"])]));
         let (first_round, done) = watch::channel(false);
-        let overview = Arc::new(Overview::new(
-            publisher.reader(),
-            Arc::default(),
-            done,
-            2,
-            Arc::new(LineCounters::new(2)),
-        ));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let _task = Task::spawn(serve(listener, address, Arc::clone(&overview)));
-        Self { address, overview, first_round, _task }
+        let overview = overview(publisher.reader(), &Knowledge::new(None), done);
+        let overview = Arc::new(overview);
+        let any = AdminBind::Fixed(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let socket = Socket::bind(&any).await.unwrap().unwrap();
+        let address = socket.address().tcp().unwrap();
+        let _server = Server::start(socket, Arc::clone(&overview));
+        Self { address, overview, first_round, _server }
     }
 
     async fn get(&self, path: &str) -> (u16, String) {

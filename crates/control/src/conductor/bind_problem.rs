@@ -32,6 +32,21 @@ impl BindProblem {
         Self::explain("the admin API".to_owned(), Bind::Only(address), error)
     }
 
+    pub(crate) fn of_path(path: &Path, error: &io::Error) -> Self {
+        let why = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "already in use, or there is something else at that path; stop it, or choose another path".to_owned()
+            }
+            io::ErrorKind::NotFound => format!("{error}; create the directory"),
+            io::ErrorKind::PermissionDenied => {
+                format!("{error}; let the user we run as write to the directory")
+            }
+            _ => error.to_string(),
+        };
+        let address = format!("unix:{}", path.display());
+        Self { who: "the admin API".to_owned(), address, why, kind: error.kind() }
+    }
+
     fn explain(who: String, bind: Bind, error: &io::Error) -> Self {
         let (port, address) = match bind {
             Bind::Any(port) => (port, None),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use evenkeel_plan::counters::Sharded;
-use evenkeel_plan::endpoint::Life;
+use evenkeel_plan::endpoint::{Forced, Life};
 use evenkeel_plan::errors::ErrorAnswers;
 use evenkeel_plan::listener::TrustedProxies;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
@@ -69,6 +69,7 @@ fn build_cluster(
             address: address(&endpoint.host).map(|ip| SocketAddr::new(ip, endpoint.port)),
             weight: endpoint.weight,
             backup: endpoint.backup,
+            forced: endpoint.forced,
             life: old.map_or_else(|| Life::new(workers), |old| Arc::clone(&old.life)),
         }
     };
@@ -114,8 +115,9 @@ fn answers(errors: &ErrorsConfig) -> ErrorAnswers {
 
 /// Whether workers may go on with the old one, and so with what they remember for it between picks.
 fn is_same_cluster(old: &Cluster, new: &Cluster) -> bool {
-    fn facts(endpoint: &Endpoint) -> (&str, Option<SocketAddr>, u32, bool) {
-        (&endpoint.name, endpoint.address, endpoint.weight, endpoint.backup)
+    fn facts(endpoint: &Endpoint) -> (&str, Option<SocketAddr>, u32, bool, Option<Forced>) {
+        let Endpoint { name, address, weight, backup, forced, .. } = endpoint;
+        (name, *address, *weight, *backup, *forced)
     }
     old.endpoints.iter().map(facts).eq(new.endpoints.iter().map(facts))
         && old.balancer.algorithm() == new.balancer.algorithm()

@@ -39,14 +39,14 @@ async fn an_address_that_cannot_be_bound_changes_nothing() {
         "{error}"
     );
     assert!(Arc::ptr_eq(&before, reader.load()));
-    assert_eq!(conductor.config, Some(good));
+    assert_eq!(conductor.base, Some(good));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_found_later_joins_without_touching_the_rest() {
     let answers = Answers::default();
     let (mut conductor, _, mut reader) = conductor(answers.clone());
-    let journal = Arc::clone(&conductor.journal);
+    let journal = Arc::clone(&conductor.knowledge.journal);
     conductor
         .apply(config(&[("web", "api")], &[("api", &["10.0.0.1:80", "db:81"])]))
         .await
@@ -59,7 +59,7 @@ async fn a_name_that_is_found_later_joins_without_touching_the_rest() {
     answers.set(Ok("10.0.0.7"));
     let mut plans = conductor.plans();
     plans.borrow_and_update();
-    let running = tokio::spawn(conductor.run());
+    let running = tokio::spawn(conductor.run(nobody()));
     timeout(Duration::from_secs(60), plans.changed()).await.unwrap().unwrap();
     let after = Arc::clone(reader.load());
     assert_eq!(after.generation, 2);
@@ -76,10 +76,10 @@ async fn a_name_that_is_found_later_joins_without_touching_the_rest() {
 async fn a_name_that_fails_in_other_words_is_explained_anew_and_publishes_nothing() {
     let answers = Answers::default();
     let (mut conductor, _, mut reader) = conductor(answers.clone());
-    let journal = Arc::clone(&conductor.journal);
+    let journal = Arc::clone(&conductor.knowledge.journal);
     conductor.apply(config(&[("web", "api")], &[("api", &["db:81"])])).await.unwrap();
     answers.set(Err("no server answers"));
-    let running = tokio::spawn(conductor.run());
+    let running = tokio::spawn(conductor.run(nobody()));
     let key = EndpointKey::new("api", "db:81");
     let explained = async {
         while !journal.entry(&key).unresolved.unwrap().ends_with("no server answers") {
@@ -110,7 +110,16 @@ fn conductor(answers: Answers) -> (Conductor<Answers>, Arc<Log>, Reader) {
     let (reader, log) = (publisher.reader(), Arc::new(Log::default()));
     let binder = Box::new(Recorder { log: Arc::clone(&log), reader: publisher.reader() });
     let parts = Parts { publisher, binder, workers: 1 };
-    (Conductor::new(parts, answers, Arc::default()), log, reader)
+    let knowledge = Knowledge::new(None);
+    let fittings = crate::fixture::fittings(&knowledge);
+    (Conductor::new(parts, fittings, answers, knowledge, None), log, reader)
+}
+
+/// Whose orders never come.
+fn nobody() -> mpsc::Receiver<Order> {
+    let (desk, orders) = Desk::new();
+    std::mem::forget(desk);
+    orders
 }
 
 /// One answer for every name.

@@ -6,7 +6,7 @@ use evenkeel_plan::listener::Bind;
 use ipnet::IpNet;
 
 use super::diagnostic::{Code, Diagnostic, quoted};
-use super::model::EndpointConfig;
+use super::model::{AdminBind, EndpointConfig};
 
 /// Reads `:8080`, `8080`, `127.0.0.1:8080` or `[::1]:8080`.
 pub(super) fn parse_bind(text: &str) -> Result<Bind, Diagnostic> {
@@ -17,15 +17,24 @@ pub(super) fn parse_bind(text: &str) -> Result<Bind, Diagnostic> {
     }
 }
 
-/// Reads what the admin API binds to. Alone it stays on this machine, and port 0 asks for a free one.
-pub(super) fn parse_admin(text: &str) -> Result<SocketAddr, Diagnostic> {
+/// Reads what the admin API binds to: `9900`, `127.0.0.1:9900` or `unix:/run/evenkeel.sock`. A port alone stays on this machine,
+/// and port 0 asks for a free one.
+pub(super) fn parse_admin(text: &str) -> Result<AdminBind, Diagnostic> {
+    match text.strip_prefix("unix:") {
+        Some("") => return Err(not_an_address(text).label("lacks the path")),
+        Some(path) if path.contains('\0') => {
+            return Err(not_an_address(text).label("has a zero byte"));
+        }
+        Some(path) => return Ok(AdminBind::Unix(path.into())),
+        None => {}
+    }
     let (host, port) = split(text, Port::OneOrFree)?;
     let host = if host.is_empty() { LOOPBACK } else { host };
-    Ok(SocketAddr::new(ip(text, host, port)?, port))
+    Ok(AdminBind::Fixed(SocketAddr::new(ip(text, host, port)?, port)))
 }
 
 /// Reads `9001` (on this machine), `10.0.0.1:80`, `[::1]:80` or `db.internal:5432`. It weighs 1.
-pub(super) fn parse_endpoint(text: &str) -> Result<EndpointConfig, Diagnostic> {
+pub(crate) fn parse_endpoint(text: &str) -> Result<EndpointConfig, Diagnostic> {
     let (host, port) = split(text, Port::One)?;
     let host = match host.parse::<IpAddr>() {
         Ok(ip) => ip.to_string(),
@@ -34,7 +43,7 @@ pub(super) fn parse_endpoint(text: &str) -> Result<EndpointConfig, Diagnostic> {
     };
     let name =
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    Ok(EndpointConfig { name, host, port, weight: 1, backup: false })
+    Ok(EndpointConfig { name, host, port, weight: 1, backup: false, forced: None })
 }
 
 /// Reads `10.0.0.0/8`, or one address.

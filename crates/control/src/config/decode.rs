@@ -5,13 +5,14 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
+use super::diagnostic::{Code, Diagnostic, Sink, quoted};
 use super::draft::{AccessDraft, Draft};
-use super::model::{AdminBind, LogLevel, WorkerCount};
+use super::model::{LogLevel, WorkerCount};
 use super::section::Section;
-use super::{address, units};
+use super::units;
 
 mod access;
+mod admin;
 mod balance;
 mod cluster;
 mod endpoint;
@@ -20,13 +21,16 @@ mod health;
 mod listener;
 mod paths;
 
+use admin::AdminDraft;
+
 pub(super) use health::{METHOD_DEFAULT, STATUS_DEFAULT, http_check};
 pub(super) use listener::{PROTOCOLS, PROTOCOLS_LATER};
 
 /// Decodes a whole file.
 pub(super) fn decode<'a>(file: &'a Spanned<DeTable<'a>>, sink: &'a Sink) -> Draft {
     let mut root = Section::file(file, sink);
-    let (admin, admin_span) = root.table("admin", admin).unwrap_or((ADMIN_DEFAULT, None));
+    let AdminDraft { bind: admin, span: admin_span, token: admin_token } =
+        root.table("admin", admin::read).unwrap_or_default();
     let (log_level, access) = root.table("log", log).unwrap_or_default();
     let draft = Draft {
         workers: workers(&mut root),
@@ -35,6 +39,7 @@ pub(super) fn decode<'a>(file: &'a Spanned<DeTable<'a>>, sink: &'a Sink) -> Draf
         clusters: root.named("cluster", cluster::read),
         admin,
         admin_span,
+        admin_token,
         log_level,
         access,
     };
@@ -56,18 +61,6 @@ fn drain(root: &mut Section<'_>) -> Duration {
     root.optional("drain")
         .and_then(|field| field.parsed("a duration in quotes", units::parse_duration))
         .unwrap_or(DRAIN_DEFAULT)
-}
-
-fn admin(section: &mut Section<'_>) -> (AdminBind, Option<Span>) {
-    let Some(field) = section.optional("bind") else { return (ADMIN_DEFAULT, None) };
-    let bind = match field.value().as_bool() {
-        Some(false) => Some(AdminBind::Off),
-        Some(true) => field.wrong_type("an address in a string, or false"),
-        None => field
-            .parsed("an address in a string, or false", address::parse_admin)
-            .map(AdminBind::Fixed),
-    };
-    (bind.unwrap_or(ADMIN_DEFAULT), Some(field.span()))
 }
 
 fn log(section: &mut Section<'_>) -> (LogLevel, Option<AccessDraft>) {
@@ -97,8 +90,6 @@ fn file_path(text: &str) -> Result<String, Diagnostic> {
 /// How long running exchanges may take to finish at a stop, unless the config says otherwise: as long as the usual
 /// supervisors wait before they kill.
 pub(super) const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
-
-const ADMIN_DEFAULT: AdminBind = AdminBind::Fixed(AdminBind::DEFAULT_ADDRESS);
 
 /// More workers than the largest machines have cores are a slip of the finger.
 pub(super) const WORKERS_MAX: u64 = evenkeel_plan::limits::WORKERS_MAX as u64;

@@ -85,6 +85,8 @@ pub enum Code {
     UnknownExtension = 207,
     /// A path that cannot be one of a file.
     BadFilePath = 208,
+    /// A token that could be guessed, or not be sent.
+    BadToken = 209,
     /// Nothing to listen on.
     NoListener = 301,
     /// A cluster of nothing.

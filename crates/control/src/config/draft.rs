@@ -17,7 +17,7 @@ use toml::Spanned;
 use super::diagnostic::Span;
 use super::model::{
     AccessConfig, AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig,
-    LogLevel, PageConfig, WorkerCount,
+    LogLevel, PageConfig, Secret, WorkerCount,
 };
 
 /// See [`Config`].
@@ -30,6 +30,7 @@ pub(super) struct Draft {
     pub(super) admin: AdminBind,
     /// Where `admin` is written, if it is.
     pub(super) admin_span: Option<Span>,
+    pub(super) admin_token: Option<Secret>,
     pub(super) log_level: LogLevel,
     pub(super) access: Option<AccessDraft>,
 }
@@ -122,6 +123,7 @@ impl Draft {
             listeners,
             clusters,
             admin: self.admin,
+            admin_token: self.admin_token,
             log_level: self.log_level,
             access: self.access.map(|access| access.config),
         }

@@ -63,6 +63,11 @@ impl Folder {
         Self(folder.into())
     }
 
+    /// Where a path that starts here leads to.
+    pub(super) fn place(&self, path: &Path) -> PathBuf {
+        self.0.join(path)
+    }
+
     /// The folder of a config.
     pub(super) fn of(config: &Path) -> Self {
         Self::new(config.parent().unwrap_or_else(|| Path::new("")))
@@ -71,7 +76,7 @@ impl Folder {
 
 impl Files for Folder {
     fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-        let path = self.0.join(path);
+        let path = self.place(path);
         let kind = fs::metadata(&path)?.file_type();
         if kind.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());

@@ -10,6 +10,7 @@ use std::time::Duration;
 use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::endpoint::Forced;
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
@@ -30,6 +31,8 @@ pub struct Config {
     pub clusters: Vec<ClusterConfig>,
     /// Where the admin API listens.
     pub admin: AdminBind,
+    /// What whoever wants to change something over a network has to know; `None` refuses them all.
+    pub admin_token: Option<Secret>,
     /// How much is logged.
     pub log_level: LogLevel,
     /// What is written down about each exchange, and where; `None` for nothing.
@@ -47,12 +50,14 @@ pub enum WorkerCount {
 }
 
 /// Where the admin API listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminBind {
     /// Nowhere.
     Off,
     /// There, and nowhere else: if the address is taken, that is an error.
     Fixed(SocketAddr),
+    /// At this path of the file system; a relative one starts at the working directory.
+    Unix(PathBuf),
     /// There if it is free, else at a free port of the same address. Only for `serve` and `demo`, which print it.
     Preferred(SocketAddr),
 }
@@ -61,6 +66,28 @@ impl AdminBind {
     /// Where the admin API listens unless it is told otherwise: not to be reached from other machines.
     pub const DEFAULT_ADDRESS: SocketAddr =
         SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9900));
+}
+
+/// Something that is never shown: neither in messages nor in the config that the admin API tells.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text` to itself.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// What it is.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 /// How much is logged.
@@ -202,4 +229,6 @@ pub struct EndpointConfig {
     pub weight: u32,
     /// Used only while no other endpoint can be.
     pub backup: bool,
+    /// What an operator has said about it. A file cannot say it: it comes from [`crate::overrides`].
+    pub forced: Option<Forced>,
 }

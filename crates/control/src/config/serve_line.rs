@@ -71,6 +71,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         clusters: Vec::new(),
         admin: line.admin(options, &sink),
         admin_span: Some(line.span.clone()),
+        admin_token: None,
         log_level: LogLevel::default(),
         access: options.access_log.map(access_log),
     };
@@ -149,7 +150,7 @@ impl Line {
         let default = AdminBind::Preferred(AdminBind::DEFAULT_ADDRESS);
         let parse = |word: &str| match word {
             "off" => Ok(AdminBind::Off),
-            address => address::parse_admin(address).map(AdminBind::Fixed),
+            address => address::parse_admin(address),
         };
         let admin = options.admin.as_deref();
         admin.and_then(|word| self.option("--admin", word, parse, sink)).unwrap_or(default)

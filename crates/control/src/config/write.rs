@@ -22,16 +22,11 @@ mod table;
 use listener::listener_table;
 use table::{Table, list, name, string};
 
-/// Writes `config` so that reading it gives the same config, but for two things that a file cannot say: a preferred admin
-/// address becomes a fixed one, and parts of a millisecond are lost.
+/// Writes `config` so that reading it gives the same config, but for secrets, which are masked, and for what a file cannot say:
+/// a preferred admin address becomes a fixed one, and parts of a millisecond are lost.
 pub fn to_toml(config: &Config) -> String {
     let mut text = HEADER.to_owned();
-    let mut top = Table::default();
-    if let WorkerCount::Fixed(count) = config.workers {
-        top.add("workers", count);
-    }
-    top.add_duration("drain", config.drain, DRAIN_DEFAULT);
-    push(&mut text, "", &top);
+    push(&mut text, "", &top_table(config));
     let own = own_clusters(config);
     for listener in &config.listeners {
         let cluster = config.clusters.iter().find(|cluster| cluster.name == listener.to);
@@ -45,9 +40,53 @@ pub fn to_toml(config: &Config) -> String {
     for cluster in config.clusters.iter().filter(|cluster| !own.contains(cluster.name.as_str())) {
         push(&mut text, &format!("[cluster.{}]", name(&cluster.name)), &cluster_table(cluster));
     }
-    push(&mut text, "[admin]", &admin_table(config.admin));
+    push(&mut text, "[admin]", &admin_table(config));
     push(&mut text, "[log]", &log_table(config));
     text
+}
+
+/// A piece of a config: its title, such as `listener web`, and its keys with their values as they are written.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) title: String,
+    pub(super) keys: Vec<(String, String)>,
+}
+
+impl Part {
+    /// What is written for `key`, if it is written.
+    pub(super) fn value(&self, key: &str) -> Option<&str> {
+        self.keys.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+}
+
+/// All of `config` in pieces, but for the endpoints of its clusters: what the diff compares. Other than in a file, every cluster
+/// has a piece of its own.
+pub(super) fn parts(config: &Config) -> Vec<Part> {
+    let mut parts = vec![part(String::new(), top_table(config))];
+    for listener in &config.listeners {
+        parts.push(part(format!("listener {}", listener.name), listener_table(listener, None)));
+    }
+    for cluster in &config.clusters {
+        let mut part = part(format!("cluster {}", cluster.name), cluster_table(cluster));
+        part.keys.retain(|(key, _)| key != ENDPOINTS);
+        parts.push(part);
+    }
+    parts.push(part("admin".to_owned(), admin_table(config)));
+    parts.push(part("log".to_owned(), log_table(config)));
+    parts
+}
+
+fn part(title: String, table: Table) -> Part {
+    Part { title, keys: table.into_keys() }
+}
+
+fn top_table(config: &Config) -> Table {
+    let mut top = Table::default();
+    if let WorkerCount::Fixed(count) = config.workers {
+        top.add("workers", count);
+    }
+    top.add_duration("drain", config.drain, DRAIN_DEFAULT);
+    top
 }
 
 fn push(text: &mut String, header: &str, table: &Table) {
@@ -77,7 +116,7 @@ fn is_own(config: &Config, cluster: &ClusterConfig) -> bool {
 
 fn cluster_table(cluster: &ClusterConfig) -> Table {
     let mut table = Table::default();
-    add_use(&mut table, "endpoints", cluster);
+    add_use(&mut table, ENDPOINTS, cluster);
     table.add_table("timeouts", &upstream_timeouts(&cluster.timeouts));
     table.add_table("pool", &pool(&cluster.pool));
     table
@@ -164,14 +203,18 @@ fn pool(limits: &PoolLimits) -> Table {
     table
 }
 
-fn admin_table(admin: AdminBind) -> Table {
+fn admin_table(config: &Config) -> Table {
     let mut table = Table::default();
-    match admin {
+    match &config.admin {
         AdminBind::Off => table.add("bind", false),
+        AdminBind::Unix(path) => table.add("bind", string(&format!("unix:{}", path.display()))),
         AdminBind::Fixed(address) | AdminBind::Preferred(address) => {
             let bind = string(&address.to_string());
-            table.add_unless("bind", bind, address == AdminBind::DEFAULT_ADDRESS);
+            table.add_unless("bind", bind, *address == AdminBind::DEFAULT_ADDRESS);
         }
+    }
+    if config.admin_token.is_some() {
+        table.add("token", string(MASK));
     }
     table
 }
@@ -204,6 +247,11 @@ fn add_access(table: &mut Table, access: &AccessConfig) {
         _ => table.add_table("access", &keys),
     }
 }
+
+/// What stands for a secret.
+pub(crate) const MASK: &str = "****************";
+
+const ENDPOINTS: &str = "endpoints";
 
 const HEADER: &str = "\
 # An Evenkeel config. Keys that are not here have their defaults.

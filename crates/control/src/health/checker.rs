@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::schedule::pause;
+use crate::events::{EventKind, EventLevel, Events};
 use crate::journal::{Change, Checked, EndpointKey, Journal, Transition};
 use crate::probe::{Failure, Probe, Target};
 
@@ -21,6 +22,7 @@ pub(super) struct Checker<P> {
     pub(super) probe: Arc<P>,
     pub(super) permits: Arc<Semaphore>,
     pub(super) journal: Arc<Journal>,
+    pub(super) events: Arc<Events>,
     pub(super) targets: watch::Receiver<Target>,
 }
 
@@ -78,12 +80,36 @@ impl<P: Probe> Checker<P> {
         let change = machine.observe(outcome, check).map(|standing| {
             self.life.vitals.set_standing(standing);
             let reason = format!("{detail} ({})", streak(before, standing, check));
-            announce(&self.key, before, standing, &reason);
+            self.announce(before, standing, &reason);
             let to = if standing == Standing::Up { "up" } else { "down" };
             (Change { reason, at }, Transition { to, reason: kind })
         });
         let checked = Checked { outcome, detail, at, took: started.elapsed() };
         self.journal.checked(&self.key, checked, change);
+    }
+
+    /// Says it in the log, and to whoever looks at the events.
+    fn announce(&self, before: Standing, standing: Standing, reason: &str) {
+        let (cluster, endpoint) = (&*self.key.cluster, &*self.key.endpoint);
+        let level = match (before, standing) {
+            (_, Standing::Down) => {
+                tracing::warn!(cluster, endpoint, standing = "down", reason, "endpoint is down");
+                EventLevel::Warn
+            }
+            // As was to be expected: not worth a line for each endpoint at every start.
+            (Standing::Unchecked, _) => {
+                tracing::debug!(cluster, endpoint, standing = "up", reason, "endpoint is up");
+                return;
+            }
+            _ => {
+                tracing::info!(cluster, endpoint, standing = "up", reason, "endpoint is up");
+                EventLevel::Info
+            }
+        };
+        let word = if standing == Standing::Down { "down" } else { "up" };
+        let text = format!("{word}: {reason}");
+        let about = Some((cluster, endpoint));
+        self.events.note_about(level, EventKind::Endpoint, about, text);
     }
 }
 
@@ -93,19 +119,5 @@ fn streak(before: Standing, after: Standing, check: &HealthCheck) -> String {
         (Standing::Unchecked, _) => "first check".to_owned(),
         (_, Standing::Down) => format!("{0} of {0}", check.fall),
         (_, _) => format!("{0} of {0}", check.rise),
-    }
-}
-
-fn announce(key: &EndpointKey, before: Standing, standing: Standing, reason: &str) {
-    let (cluster, endpoint) = (&*key.cluster, &*key.endpoint);
-    match (before, standing) {
-        (_, Standing::Down) => {
-            tracing::warn!(cluster, endpoint, standing = "down", reason, "endpoint is down");
-        }
-        // As was to be expected: not worth a line for each endpoint at every start.
-        (Standing::Unchecked, _) => {
-            tracing::debug!(cluster, endpoint, standing = "up", reason, "endpoint is up");
-        }
-        _ => tracing::info!(cluster, endpoint, standing = "up", reason, "endpoint is up"),
     }
 }

@@ -125,11 +125,12 @@ struct World {
 
 impl World {
     fn start(plan: Plan) -> Self {
-        let (probe, journal) = (Arc::new(Scripted::default()), Arc::new(Journal::default()));
-        journal.follow(&plan, |_, _| None);
+        let (probe, knowledge) = (Arc::new(Scripted::default()), Knowledge::new(None));
+        let journal = Arc::clone(&knowledge.journal);
+        journal.follow(&plan, |_| None);
         let lives = plan.clusters[0].endpoints.iter().map(|each| Arc::clone(&each.life)).collect();
         let (plans, followed) = watch::channel(Arc::new(plan));
-        let (checks, first_round) = Checks::new(Arc::clone(&probe), Arc::clone(&journal));
+        let (checks, first_round) = Checks::new(Arc::clone(&probe), &knowledge);
         let _task = Task::spawn(checks.run(followed));
         Self { probe, journal, plans, first_round, lives, _task }
     }
@@ -140,7 +141,7 @@ impl World {
     }
 
     fn publish(&self, plan: Plan) {
-        self.journal.follow(&plan, |_, _| None);
+        self.journal.follow(&plan, |_| None);
         self.plans.send_replace(Arc::new(plan));
     }
 
@@ -231,6 +232,7 @@ fn plan(names: &[&str], lives: &[Arc<Life>]) -> Plan {
         address: name.parse().ok(),
         weight: 1,
         backup: false,
+        forced: None,
         life: Arc::clone(life),
     });
     let cluster = Cluster {

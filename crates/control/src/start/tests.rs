@@ -24,7 +24,7 @@ async fn a_start_checks_the_endpoints_and_says_what_it_found() {
 
     let parts = parts();
     let mut reader = parts.publisher.reader();
-    let control = start(config, parts, lines(2).1).await.unwrap();
+    let control = start(setup(config, parts)).await.unwrap();
     let view = control.view();
     timeout(Duration::from_secs(30), view.first_round()).await.unwrap();
 
@@ -45,7 +45,7 @@ async fn a_start_checks_the_endpoints_and_says_what_it_found() {
     assert_eq!((standing(0), standing(1)), (Standing::Up, Standing::Down));
     assert_eq!(reader.load().generation, 1, "a verdict publishes nothing");
 
-    let address = view.admin_address().unwrap();
+    let address = view.admin_address().unwrap().tcp().unwrap();
     assert!(tokio::net::TcpStream::connect(address).await.is_ok());
     view.drain();
     assert!(view.status().draining && !view.status().ready);
@@ -53,10 +53,8 @@ async fn a_start_checks_the_endpoints_and_says_what_it_found() {
 
 #[tokio::test]
 async fn without_checks_the_first_round_is_over_at_once() {
-    let control =
-        start(config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]), parts(), lines(2).1)
-            .await
-            .unwrap();
+    let config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    let control = start(setup(config, parts())).await.unwrap();
     let view = control.view();
     timeout(Duration::from_secs(30), view.first_round()).await.unwrap();
     let endpoint = &view.status().clusters[0].endpoints[0];
@@ -68,8 +66,8 @@ async fn an_admin_address_in_use_stops_the_start_and_says_so() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     config.admin = AdminBind::Fixed(taken.local_addr().unwrap());
-    let error = start(config, parts(), lines(2).1).await.unwrap_err();
-    assert!(matches!(error, StartError::Admin(_)));
+    let error = start(setup(config, parts())).await.unwrap_err();
+    assert!(matches!(error, StartError::Apply(ApplyError::Bind(_))));
     assert!(error.to_string().starts_with("the admin API cannot listen on 127.0.0.1:"), "{error}");
 }
 
@@ -82,7 +80,7 @@ async fn an_access_log_that_cannot_be_opened_stops_the_start_and_says_what_to_do
     config.access = Some(to_file);
     let parts = parts();
     let mut reader = parts.publisher.reader();
-    let error = start(config, parts, lines(2).1).await.unwrap_err().to_string();
+    let error = start(setup(config, parts)).await.unwrap_err().to_string();
     let expected = format!("the access log cannot be opened: {}: ", path.display());
     assert!(error.starts_with(&expected) && error.contains("make the directory"), "{error}");
     assert_eq!(reader.load().generation, 0, "nothing was published");
@@ -94,10 +92,10 @@ async fn a_stopped_control_leaves_the_plan_in_force_and_gives_its_address_back()
     let mut reader = parts.publisher.reader();
     let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     config.admin = AdminBind::Fixed((Ipv4Addr::LOCALHOST, 0).into());
-    let control = start(config, parts, lines(2).1).await.unwrap();
+    let control = start(setup(config, parts)).await.unwrap();
     let view = control.view();
     drop(control);
-    let address = view.admin_address().unwrap();
+    let address = view.admin_address().unwrap().tcp().unwrap();
     let freed = async {
         while tokio::net::TcpListener::bind(address).await.is_err() {
             tokio::task::yield_now().await;
@@ -106,6 +104,10 @@ async fn a_stopped_control_leaves_the_plan_in_force_and_gives_its_address_back()
     timeout(Duration::from_secs(30), freed).await.unwrap();
     assert_eq!(reader.load().generation, 1);
     assert_eq!(view.status().clusters.len(), 1);
+}
+
+fn setup(config: Config, parts: Parts) -> Setup {
+    Setup { config, file: None, parts, lines: lines(2).1, set_level: Box::new(|_| {}) }
 }
 
 fn parts() -> Parts {

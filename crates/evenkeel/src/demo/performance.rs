@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use evenkeel_control::View;
-use evenkeel_control::config::WorkerCount;
+use evenkeel_control::admin::Address;
 use hyper::{HeaderMap, Method};
 use tokio::time::timeout;
 
@@ -55,7 +55,7 @@ impl Performance {
         let load = backstage.block_on(start_load(address, args.rate))?;
         let scene = Scene {
             address,
-            admin: view.admin_address(),
+            admin: view.admin_address().as_ref().and_then(Address::tcp),
             algorithm: choices.balance.name(),
             workers: balancer.workers(),
             target_rate: args.rate.per_second(),
@@ -150,7 +150,7 @@ impl Performance {
 
 /// What the arguments leave open for the config.
 pub(super) fn choices(args: &Args) -> Choices {
-    Choices { balance: args.balance, workers: args.workers.over(WorkerCount::default()) }
+    Choices { balance: args.balance, workers: args.workers.given().unwrap_or_default() }
 }
 
 /// A config cannot ask for a free port, so one is looked for; should somebody else take it in
@@ -163,7 +163,7 @@ fn start_balancer(
     loop {
         let address = free_address()?;
         tries += 1;
-        match Balancer::start(config(address, endpoints, choices)?) {
+        match Balancer::start(config(address, endpoints, choices)?, None, Box::new(|_| {})) {
             Ok(balancer) => return Ok((balancer, address)),
             Err(error) if tries == TRIES => return Err(error.into()),
             Err(_) => {}

@@ -174,6 +174,7 @@ impl Row {
             EndpointState::Down => ("✗ down", Tone::Bad),
             EndpointState::Unchecked => ("○ new", Tone::Quiet),
             EndpointState::Unresolved => ("? name", Tone::Bad),
+            EndpointState::Draining => ("↓ drain", Tone::Quiet),
         };
         let is_out = matches!(endpoint.state, EndpointState::Down | EndpointState::Unresolved);
         let reason = || endpoint.reason.clone().unwrap_or_else(|| "no reason given".to_owned());

@@ -2,11 +2,10 @@
 //! look further. Shown by the service.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use evenkeel_control::admin::{
-    ClusterStatus, EndpointState, EndpointStatus, ListenerStatus, Status,
+    Address, ClusterStatus, EndpointState, EndpointStatus, ListenerStatus, Status,
 };
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 
@@ -19,7 +18,7 @@ pub(super) struct Picture<'a> {
     pub(super) service: &'a Service,
     pub(super) status: &'a Status,
     /// Where the admin API really listens.
-    pub(super) admin: Option<SocketAddr>,
+    pub(super) admin: Option<Address>,
     pub(super) paint: Paint,
 }
 
@@ -87,6 +86,7 @@ impl Picture<'_> {
             EndpointState::Down => ("✗", "down", RED),
             EndpointState::Unchecked => ("·", "unchecked", YELLOW),
             EndpointState::Unresolved => ("?", "unresolved", YELLOW),
+            EndpointState::Draining => ("↓", "draining", YELLOW),
         };
         let paint = |text: &str| self.paint.ansi(colour, text);
         let state = paint(&format!("{state:<4}"));
@@ -98,8 +98,8 @@ impl Picture<'_> {
     }
 
     fn write_closing(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let admin = match self.admin {
-            Some(address) => format!("admin {}", self.paint.strong(&format!("http://{address}"))),
+        let admin = match &self.admin {
+            Some(address) => format!("admin {}", self.paint.strong(&address.to_string())),
             None => "admin off".to_owned(),
         };
         let kept = match &self.service.kept {
@@ -107,7 +107,7 @@ impl Picture<'_> {
             Kept::Written(save) => {
                 format!("kept as a file: evenkeel run -c {}", save.file().display())
             }
-            Kept::Read(file) => format!("config {}", file.display()),
+            Kept::Read(file) => format!("config {}", file.path.display()),
         };
         writeln!(f, "{admin}   ·   {kept}")
     }
@@ -144,7 +144,7 @@ fn why(endpoint: &EndpointStatus) -> String {
             let detail = last.map(|check| check.detail.as_str()).or(endpoint.reason.as_deref());
             format!("{}; will keep trying", detail.unwrap_or("the check failed"))
         }
-        EndpointState::Unchecked => String::new(),
+        EndpointState::Unchecked | EndpointState::Draining => String::new(),
         EndpointState::Unresolved => {
             let reason = endpoint.reason.as_deref().unwrap_or("the name has no address");
             format!("{reason}; will keep trying")

@@ -15,10 +15,8 @@ pub(super) struct StopSignals {
     user1: Signal,
     /// Only held, so that a log that may not grow is an error of its writer and not the end of the process.
     _file_size: Signal,
-    /// Whose access log USR1 opens anew; `None` until something runs.
+    /// What USR1 and HUP are about; `None` until something runs.
     view: Option<View>,
-    /// Whether somebody was told that a hangup does nothing.
-    hangup_told: bool,
 }
 
 impl StopSignals {
@@ -32,12 +30,12 @@ impl StopSignals {
             user1: signal(SignalKind::user_defined1())?,
             _file_size: signal(SignalKind::from_raw(kernel::XFSZ.as_raw()))?,
             view: None,
-            hangup_told: false,
         })
     }
 
-    /// From now on USR1, which logrotate sends when it has moved a file away, opens the access log of `view` anew.
-    pub(super) fn reopen_with(&mut self, view: View) {
+    /// From now on USR1, which logrotate sends when it has moved a file away, opens the access log of `view` anew, and HUP reads
+    /// its config again.
+    pub(super) fn follow(&mut self, view: View) {
         self.view = Some(view);
     }
 
@@ -48,7 +46,7 @@ impl StopSignals {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.quit.recv() => return,
-                Some(()) = self.hangup.recv() => self.tell_of_hangup(),
+                Some(()) = self.hangup.recv() => self.reload(),
                 Some(()) = self.user1.recv() => self.reopen_access_log(),
             }
         }
@@ -60,11 +58,13 @@ impl StopSignals {
         }
     }
 
-    /// To many daemons HUP means 'read your config again'; who expects that must not stop the traffic by it.
-    fn tell_of_hangup(&mut self) {
-        if !self.hangup_told {
-            self.hangup_told = true;
-            tracing::warn!("reload is not supported yet; restart to apply a new config");
+    /// Goes on by itself: a name that is slow to resolve must not keep us from hearing the next signal.
+    fn reload(&self) {
+        if let Some(view) = self.view.clone() {
+            tokio::spawn(async move {
+                // What came of it is logged, and in the status.
+                let _ = view.reload().await;
+            });
         }
     }
 }

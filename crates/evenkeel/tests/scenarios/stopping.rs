@@ -95,16 +95,14 @@ fn a_second_signal_stops_at_once() {
 }
 
 #[test]
-fn a_hangup_stops_nothing_and_is_explained_once() {
+fn a_hangup_without_a_file_stops_nothing_and_is_explained() {
     let running = Running::serve(&[&named("a").address().to_string()]);
     running.process.signal(Signal::HUP).unwrap();
-    let told = "reload is not supported yet; restart to apply a new config";
+    let told = "this balancer was started from a command line, so there is no file to read";
     running.process.wait_for_line(told, LONG).unwrap();
-    running.process.signal(Signal::HUP).unwrap();
     assert_eq!(get(running.admin, "/readyz").unwrap().status, 200);
     running.process.signal(Signal::TERM).unwrap();
-    let ended = end(running.process);
-    assert_eq!((ended.code, ended.stderr.matches(told).count()), (Some(0), 1), "{ended:?}");
+    assert_eq!(end(running.process).code, Some(0));
 }
 
 #[test]

@@ -11,6 +11,7 @@ fn endpoints(weights: &[i32]) -> Vec<Endpoint> {
         address: Some(([127, 0, 0, 1], port).into()),
         weight: weight.unsigned_abs(),
         backup: *weight < 0,
+        forced: None,
         life: Life::new(1),
     };
     (9001..).zip(weights).map(endpoint).collect()

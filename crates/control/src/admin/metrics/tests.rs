@@ -9,7 +9,9 @@ use evenkeel_proto::method::Method;
 use tokio::sync::watch;
 
 use super::*;
+use crate::conductor::{Desk, Knowledge};
 use crate::fixture::plan;
+use crate::overview::Machinery;
 
 #[test]
 fn every_line_is_openmetrics() {
@@ -118,7 +120,8 @@ fn scrape() -> String {
     lines.ring_full.shard(0).add(1);
     lines.ring_full.shard(1).add(2);
     lines.write_failed.add(4);
-    let lines = Arc::new(lines);
-    let overview = Overview::new(publisher.reader(), Arc::default(), first_round, 2, lines);
+    let machinery = Machinery { workers: 2, lines: Arc::new(lines) };
+    let (knowledge, desk) = (Knowledge::new(None), Desk::new().0);
+    let overview = Overview::new(publisher.reader(), &knowledge, desk, first_round, machinery);
     Metrics::new(Arc::new(overview)).render().unwrap()
 }

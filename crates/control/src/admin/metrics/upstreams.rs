@@ -3,7 +3,6 @@
 use std::fmt;
 
 use evenkeel_plan::endpoint::EndpointCounters;
-use evenkeel_plan::vitals::Standing;
 use evenkeel_plan::{Cluster, Endpoint, Plan};
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
 
@@ -79,11 +78,8 @@ fn gauges(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
     gauge("upstream_weight", "The share of the work, relative to the others.", |endpoint| {
         endpoint.weight
     })?;
-    let help = "1 where new work may go; 0 when the checks say no, or the name does not resolve.";
-    gauge("upstream_up", help, |endpoint| {
-        let up = endpoint.life.vitals.standing() != Standing::Down && endpoint.address.is_some();
-        u32::from(up)
-    })
+    let help = "1 where new work may go; 0 when an operator or the checks say no, or the name does not resolve.";
+    gauge("upstream_up", help, |endpoint| u32::from(endpoint.is_up() && endpoint.address.is_some()))
 }
 
 fn checks(families: &mut Families<'_, '_>, plan: &Plan, journal: &Journal) -> fmt::Result {

@@ -69,8 +69,11 @@ fn each_wrong_endpoint_has_the_code_of_its_mistake() {
 
 #[test]
 fn only_the_admin_api_may_ask_for_any_free_port() {
-    assert_eq!(parse_admin("127.0.0.1:0").unwrap(), "127.0.0.1:0".parse().unwrap());
-    assert_eq!(parse_admin("9901").unwrap(), "127.0.0.1:9901".parse().unwrap());
+    let fixed = |text: &str| AdminBind::Fixed(text.parse().unwrap());
+    assert_eq!(parse_admin("127.0.0.1:0").unwrap(), fixed("127.0.0.1:0"));
+    assert_eq!(parse_admin("9901").unwrap(), fixed("127.0.0.1:9901"));
+    assert_eq!(parse_admin("unix:/run/e.sock").unwrap(), AdminBind::Unix("/run/e.sock".into()));
+    assert_eq!(parse_admin("unix:").unwrap_err().code, Code::BadAddress);
     assert_eq!(parse_bind("127.0.0.1:0").unwrap_err().code, Code::PortOutOfRange);
 }
 

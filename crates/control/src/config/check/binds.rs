@@ -38,8 +38,8 @@ fn duplicate(owner: &ListenerDraft, other: &Spanned<Bind>, bind: &Spanned<Bind>)
 }
 
 fn check_admin(draft: &Draft, bind: &Spanned<Bind>, sink: &Sink) {
-    let AdminBind::Fixed(admin) = draft.admin else { return };
-    if admin.port() == 0 || !overlap(Bind::Only(admin), *bind.get_ref()) {
+    let AdminBind::Fixed(admin) = &draft.admin else { return };
+    if admin.port() == 0 || !overlap(Bind::Only(*admin), *bind.get_ref()) {
         return;
     }
     let message = format!("`{}` is taken by the admin API", bind.get_ref());

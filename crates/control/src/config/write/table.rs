@@ -39,6 +39,11 @@ impl Table {
         self
     }
 
+    /// The keys with their values.
+    pub(super) fn into_keys(self) -> Vec<(String, String)> {
+        self.0.into_iter().map(|(key, value)| (key.into_owned(), value)).collect()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

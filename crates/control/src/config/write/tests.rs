@@ -92,6 +92,7 @@ fn configs() -> impl Strategy<Value = Config> {
         Just(AdminBind::Off),
         Just(AdminBind::Fixed(AdminBind::DEFAULT_ADDRESS)),
         Just(AdminBind::Fixed(SocketAddr::from(([10, 0, 0, 1], 0)))),
+        Just(AdminBind::Unix("/run/evenkeel.sock".into())),
     ];
     let names = Just(["web", "api", "a.b", "x-1", "_y"].map(str::to_owned).to_vec()).prop_shuffle();
     let parts = (names.clone(), vec(clusters(), 1..5), names, vec(listeners(), 1..5));
@@ -115,7 +116,16 @@ fn configs() -> impl Strategy<Value = Config> {
                 listener.name = name;
                 move_ports(&mut listener.binds, position);
             }
-            Config { workers, drain, listeners, clusters, admin, log_level, access }
+            Config {
+                workers,
+                drain,
+                listeners,
+                clusters,
+                admin,
+                admin_token: None,
+                log_level,
+                access,
+            }
         },
     )
 }
@@ -284,7 +294,14 @@ fn endpoints() -> impl Strategy<Value = EndpointConfig> {
     ];
     (hosts, 1..=u16::MAX, 0..=65_535_u32, any::<bool>()).prop_map(|(host, port, weight, backup)| {
         let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-        EndpointConfig { name: format!("{bracketed}:{port}"), host, port, weight, backup }
+        EndpointConfig {
+            name: format!("{bracketed}:{port}"),
+            host,
+            port,
+            weight,
+            backup,
+            forced: None,
+        }
     })
 }
 

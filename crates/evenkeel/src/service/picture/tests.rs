@@ -1,5 +1,5 @@
 use evenkeel_control::admin::LastCheck;
-use evenkeel_control::config::{Config, Loaded};
+use evenkeel_control::config::{Config, ConfigFile, Loaded};
 
 use super::*;
 
@@ -15,6 +15,7 @@ fn endpoint(name: &str, state: EndpointState) -> EndpointStatus {
         name: name.to_owned(),
         address: None,
         state,
+        forced: None,
         reason: None,
         since_unix_seconds: None,
         weight: 1,
@@ -58,6 +59,7 @@ fn status(listeners: Vec<ListenerStatus>, clusters: Vec<(&str, Vec<EndpointStatu
         draining: false,
         listeners,
         clusters: clusters.into_iter().map(cluster).collect(),
+        ..Status::default()
     }
 }
 
@@ -87,7 +89,7 @@ fn one_cluster_is_shown_with_the_state_of_each_endpoint_and_why() {
             ],
         )],
     );
-    let admin = Some("127.0.0.1:9900".parse().unwrap());
+    let admin = Some(Address::Tcp("127.0.0.1:9900".parse().unwrap()));
     let picture = Picture { service: &service, status: &status, admin, paint: PLAIN };
     let expected = "\
 evenkeel 1.2.3  http :8080 → 3 endpoints, least-request, checked by TCP every 2 s
@@ -105,7 +107,7 @@ fn several_clusters_are_named_and_checks_may_be_off() {
                 [cluster.x]\nendpoints = ['127.0.0.1:3']\nhealth = false\n\
                 [cluster.y]\nendpoints = ['127.0.0.1:4']\n\
                 health = { path = '/up', interval = '1500ms', timeout = '1s' }\n";
-    let service = service(toml, Kept::Read("e.toml".into()));
+    let service = service(toml, Kept::Read(ConfigFile { path: "e.toml".into(), workers: None }));
     let one = |name| vec![endpoint(name, EndpointState::Unchecked)];
     let status = status(
         vec![listener("a", ":1", "x"), listener("b", ":2", "y")],

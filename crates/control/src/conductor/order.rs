@@ -1,0 +1,116 @@
+//! What the conductor can be asked for while it runs, and what it answers. Sent by [`Desk`], which the admin API and the binary hold.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::admin::{ReloadResult, Trigger};
+use crate::overrides::Change;
+
+/// Something that the conductor is to do.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(super) wish: Wish,
+    pub(super) reply: oneshot::Sender<Result<Applied, Refused>>,
+}
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub(crate) enum Wish {
+    /// Read the file again.
+    Reload(ReloadWish),
+    /// Change something on top of it.
+    Change {
+        /// What.
+        change: Change,
+        /// The revision that whoever asks has seen; `None` if it does not matter.
+        if_match: Option<String>,
+    },
+}
+
+/// How the file is to be read again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReloadWish {
+    pub(crate) trigger: Trigger,
+    /// Forget the overrides.
+    pub(crate) clear: bool,
+    /// Write the overrides into the file first.
+    pub(crate) persist: bool,
+}
+
+/// What an order has done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
+    /// Whether anything is different now.
+    pub result: ReloadResult,
+    /// What is different, one line each: `+` came, `-` went, `~` is different now.
+    pub changes: Vec<String>,
+    /// What is odd about it, for a person.
+    pub warnings: Vec<String>,
+    /// The number of the plan in force.
+    pub generation: u64,
+    /// The revision of the config in force.
+    pub revision: String,
+}
+
+/// Why an order was not followed. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The config is not the one that whoever asks has seen.
+    Outdated {
+        /// What it is now.
+        revision: String,
+    },
+    /// There is no such cluster or endpoint.
+    Unknown(String),
+    /// It does not go with what is there.
+    Conflict(String),
+    /// The file cannot be used: a report of several lines.
+    Config(String),
+    /// The config is right, but cannot be put in force here: an address is taken, say.
+    Force(String),
+    /// We are ending.
+    Ending,
+}
+
+/// Where orders are handed in, from any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk(mpsc::Sender<Order>);
+
+impl Desk {
+    /// A desk, and where the conductor takes the orders from.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Order>) {
+        let (orders, inbox) = mpsc::channel(ORDERS_WAITING_MAX);
+        (Self(orders), inbox)
+    }
+
+    /// Hands in a wish and waits until it is done. One after the other: orders never overlap.
+    pub(crate) async fn order(&self, wish: Wish) -> Result<Applied, Refused> {
+        let (reply, done) = oneshot::channel();
+        self.0.send(Order { wish, reply }).await.map_err(|_| Refused::Ending)?;
+        done.await.unwrap_or(Err(Refused::Ending))
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outdated { revision } => {
+                write!(
+                    f,
+                    "the config has changed since: its revision is {revision:?} now; look at it again"
+                )
+            }
+            Self::Unknown(text) | Self::Conflict(text) | Self::Config(text) | Self::Force(text) => {
+                f.write_str(text)
+            }
+            Self::Ending => f.write_str("the balancer is stopping"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// More wait at the door.
+const ORDERS_WAITING_MAX: usize = 64;

@@ -1,0 +1,217 @@
+//! What the conductor does when it is ordered to: read the file again, or change something on top of it. All or nothing.
+
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{Applied, ApplyError, Conductor, Refused, ReloadWish, Wish};
+use crate::admin::{LastReload, ReloadResult, Trigger};
+use crate::config::{Config, ConfigFile, Loaded, diff};
+use crate::events::{EventKind, EventLevel};
+use crate::overrides::{Change, ChangeError, Overrides};
+use crate::persist;
+use crate::resolve::Lookup;
+
+impl<L: Lookup> Conductor<L> {
+    /// Does what is wished for, or nothing.
+    pub(super) async fn follow(&mut self, wish: Wish) -> Result<Applied, Refused> {
+        match wish {
+            Wish::Reload(wish) => self.reload(wish).await,
+            Wish::Change { change, if_match } => self.change(&change, if_match.as_deref()).await,
+        }
+    }
+
+    async fn change(
+        &mut self,
+        change: &Change,
+        if_match: Option<&str>,
+    ) -> Result<Applied, Refused> {
+        let revision = self.knowledge.in_force.revision();
+        if if_match.is_some_and(|seen| seen != revision) {
+            return Err(Refused::Outdated { revision });
+        }
+        let Some(base) = self.base.clone() else { return Err(Refused::Ending) };
+        let overrides = self.overrides.with(&base, change)?;
+        let applied = self.replace(base, overrides, Vec::new()).await?;
+        for line in &applied.changes {
+            tracing::info!("override: {line}");
+            let about = Some(change.target());
+            self.knowledge.events.note_about(EventLevel::Info, EventKind::Override, about, line);
+        }
+        Ok(applied)
+    }
+
+    async fn reload(&mut self, wish: ReloadWish) -> Result<Applied, Refused> {
+        let outcome = self.try_reload(wish).await;
+        self.write_down(wish.trigger, &outcome);
+        outcome
+    }
+
+    async fn try_reload(&mut self, wish: ReloadWish) -> Result<Applied, Refused> {
+        let Some(file) = self.file.clone() else {
+            return self.reload_without_a_file(wish).await;
+        };
+        let left = wish.persist.then(|| self.persist(&file)).transpose()?;
+        let (loaded, seen) = file.read();
+        self.knowledge.seen.send_replace(seen);
+        let Loaded { config, warnings, .. } =
+            loaded.map_err(|report| Refused::Config(report.render(false)))?;
+        let mut odd = Vec::new();
+        if !warnings.is_empty() {
+            odd.push(warnings.render(false));
+        }
+        odd.extend(self.needs_a_restart(&config));
+        let overrides = match left {
+            _ if wish.clear => Overrides::default(),
+            Some(left) => left,
+            None => self.overrides.clone(),
+        };
+        self.replace(config, overrides, odd).await
+    }
+
+    /// Writes the overrides into the file, or into those that it includes; gives those that a file cannot say.
+    fn persist(&self, file: &ConfigFile) -> Result<Overrides, Refused> {
+        let (mut edits, left) = self.overrides.edits();
+        let mut texts = Vec::new();
+        for path in file.parts() {
+            if edits.is_empty() {
+                break;
+            }
+            let unreadable =
+                |error| Refused::Config(format!("cannot read {}: {error}", path.display()));
+            let text = fs::read_to_string(&path).map_err(unreadable)?;
+            let (changed, elsewhere) = persist::edit(&text, &edits).map_err(Refused::Conflict)?;
+            if elsewhere.len() < edits.len() {
+                texts.push((path, changed));
+            }
+            edits = elsewhere;
+        }
+        if let Some((cluster, ..)) = edits.first() {
+            return Err(Refused::Conflict(format!(
+                "no file of the config has cluster {cluster:?}"
+            )));
+        }
+        for (path, text) in texts {
+            let unwritable =
+                |error| Refused::Force(format!("cannot write {}: {error}", path.display()));
+            persist::replace(&path, &text).map_err(unwritable)?;
+        }
+        Ok(left)
+    }
+
+    /// What was on a command line cannot be read again; but overrides can be dropped.
+    async fn reload_without_a_file(&mut self, wish: ReloadWish) -> Result<Applied, Refused> {
+        match self.base.clone() {
+            Some(base) if wish.clear && !wish.persist => {
+                self.replace(base, Overrides::default(), Vec::new()).await
+            }
+            _ => Err(Refused::Conflict(NO_FILE.to_owned())),
+        }
+    }
+
+    /// Puts the file `base` with `overrides` on top in force, and says what is different then.
+    async fn replace(
+        &mut self,
+        base: Config,
+        overrides: Overrides,
+        warnings: Vec<String>,
+    ) -> Result<Applied, Refused> {
+        let before = self.knowledge.in_force.config();
+        self.put_in_force(base, overrides).await?;
+        let after = self.knowledge.in_force.config();
+        let changes = match (before, after) {
+            (Some(before), Some(after)) => diff(&before, &after),
+            _ => Vec::new(),
+        };
+        Ok(Applied {
+            result: if changes.is_empty() {
+                ReloadResult::Unchanged
+            } else {
+                ReloadResult::Applied
+            },
+            changes,
+            warnings,
+            generation: self.plans.borrow().generation,
+            revision: self.knowledge.in_force.revision(),
+        })
+    }
+
+    /// The threads are there from the start; nothing else needs one.
+    fn needs_a_restart(&self, config: &Config) -> Option<String> {
+        let running = self.base.as_ref()?.workers;
+        (config.workers != running).then(|| {
+            format!(
+                "`workers` takes effect at the next start; until then there are {}",
+                self.parts.workers
+            )
+        })
+    }
+
+    /// For the status, the metrics, the events and the log.
+    fn write_down(&self, trigger: Trigger, outcome: &Result<Applied, Refused>) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (result, changes, problem) = match outcome {
+            Ok(applied) => (applied.result, applied.changes.clone(), None),
+            Err(refused) => (ReloadResult::Refused, Vec::new(), Some(refused.to_string())),
+        };
+        self.announce(result, &changes, problem.as_deref());
+        self.knowledge.in_force.reloaded(LastReload {
+            at_unix_seconds: now.as_secs_f64(),
+            trigger,
+            result,
+            changes,
+            problem,
+        });
+    }
+
+    fn announce(&self, result: ReloadResult, changes: &[String], problem: Option<&str>) {
+        let events = &self.knowledge.events;
+        match result {
+            ReloadResult::Applied => {
+                let text = format!("reloaded, {}", counted(changes.len()));
+                tracing::info!("{text}");
+                for line in changes.iter().take(CHANGES_LOGGED_MAX) {
+                    tracing::info!("  {line}");
+                }
+                let few = changes.iter().take(CHANGES_LOGGED_MAX);
+                let lines: Vec<String> = std::iter::once(text).chain(few.cloned()).collect();
+                events.note(EventLevel::Info, EventKind::Reload, lines.join("\n"));
+            }
+            ReloadResult::Unchanged => {
+                tracing::info!("reloaded, nothing is different");
+                let text = "reloaded, nothing is different";
+                events.note(EventLevel::Info, EventKind::Reload, text);
+            }
+            ReloadResult::Refused => {
+                let problem = problem.unwrap_or_default().trim_end();
+                tracing::error!("reload refused; what was in force still is\n{problem}");
+                let text = format!("reload refused; what was in force still is\n{problem}");
+                events.note(EventLevel::Error, EventKind::Reload, text);
+            }
+        }
+    }
+}
+
+fn counted(changes: usize) -> String {
+    if changes == 1 { "1 change".to_owned() } else { format!("{changes} changes") }
+}
+
+impl From<ChangeError> for Refused {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Unknown(text) => Self::Unknown(text),
+            ChangeError::Conflict(text) => Self::Conflict(text),
+        }
+    }
+}
+
+impl From<ApplyError> for Refused {
+    fn from(error: ApplyError) -> Self {
+        Self::Force(error.to_string())
+    }
+}
+
+const NO_FILE: &str = "this balancer was started from a command line, so there is no file to read; \
+    `evenkeel serve … --save FILE` keeps the line as a file, and `evenkeel run -c FILE` starts from it";
+
+/// Of a reload that changes thousands of things the log shows the beginning; `evenkeel reload` shows all.
+const CHANGES_LOGGED_MAX: usize = 20;

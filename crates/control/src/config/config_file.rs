@@ -1,0 +1,112 @@
+//! A config file that is read again and again: where it is, what the command line says over it, and what was seen of the disk.
+//! The binary makes one, the conductor reads it at every reload, the watch asks whether it has changed.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::files::{self, Files, Folder};
+use super::model::{Config, WorkerCount};
+use super::report::Report;
+use super::{FILE_BYTES_MAX, Loaded};
+
+/// A config file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What the command line says about the workers; it wins over the file.
+    pub workers: Option<WorkerCount>,
+}
+
+/// What a config was made from: every file that was looked at, with a hash of its bytes, or `None` where there was none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen(BTreeMap<PathBuf, Option<u64>>);
+
+impl ConfigFile {
+    /// Reads and checks it as it is now.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn load(&self) -> Result<Loaded, Report> {
+        self.read().0
+    }
+
+    /// Every file of TOML that makes up the config.
+    pub(crate) fn parts(&self) -> Vec<PathBuf> {
+        vec![self.path.clone()]
+    }
+
+    /// The same, and what was seen on the way, whatever came of it.
+    pub(crate) fn read(&self) -> (Result<Loaded, Report>, Seen) {
+        let witness = Witness::new(Folder::of(&self.path));
+        // Before it is read: a change in between is then noticed later, and not missed.
+        witness.note(self.path.clone(), hash_of(&self.path));
+        let loaded = Config::load_with(&self.path, &witness);
+        let loaded = loaded.map(|mut loaded| {
+            loaded.config.workers = self.workers.unwrap_or(loaded.config.workers);
+            loaded
+        });
+        (loaded, witness.seen.into_inner())
+    }
+}
+
+impl Seen {
+    /// Where changes may happen: the folders of all files, through links too.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let real = |path: &PathBuf| path.canonicalize().ok();
+        let paths = self.0.keys().flat_map(|path| [Some(path.clone()), real(path)]).flatten();
+        let folder = |path: PathBuf| match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let mut folders: Vec<PathBuf> = paths.map(folder).collect();
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+}
+
+/// The disk as a config sees it, and a note of everything that was looked at.
+#[derive(Debug)]
+struct Witness {
+    folder: Folder,
+    seen: RefCell<Seen>,
+}
+
+impl Witness {
+    fn new(folder: Folder) -> Self {
+        Self { folder, seen: RefCell::default() }
+    }
+
+    fn note(&self, path: PathBuf, hash: Option<u64>) {
+        self.seen.borrow_mut().0.insert(path, hash);
+    }
+}
+
+impl Files for Witness {
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        let read = self.folder.read(path, bytes_max);
+        self.note(self.folder.place(path), read.as_ref().ok().map(|bytes| hash(bytes)));
+        read
+    }
+
+    fn is_directory(&self, path: &Path) -> Option<bool> {
+        self.folder.is_directory(path)
+    }
+}
+
+fn hash_of(path: &Path) -> Option<u64> {
+    let is_file = path.metadata().is_ok_and(|about| about.is_file());
+    let bytes = is_file.then(|| std::fs::File::open(path)).and_then(Result::ok);
+    bytes.and_then(|file| files::read_at_most(file, FILE_BYTES_MAX).ok()).map(|bytes| hash(&bytes))
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,51 @@
+use super::*;
+
+#[test]
+fn every_kind_of_difference_is_one_line() {
+    let before = parsed(
+        "drain = \"10s\"\n[listener.web]\nbind = \":8080\"\nto = \"api\"\n\
+         [listener.old]\nbind = \":8081\"\nto = \"api\"\n\
+         [cluster.api]\nendpoints = [\"a:1\", \"a:2\", { address = \"a:3\", weight = 2 }]\n\
+         balance = \"random\"\ntimeouts = { connect = \"2s\" }\n",
+    );
+    let after = parsed(
+        "[listener.web]\nbind = \":8080\"\nto = \"api\"\nheader_names = \"refuse\"\n\
+         [listener.new]\nbind = \":8082\"\nto = \"next\"\n\
+         [cluster.api]\nendpoints = [\"a:4\", { address = \"a:2\", backup = true }, \"a:3\"]\n\
+         balance = \"round-robin\"\n\
+         [cluster.next]\nendpoints = [\"b:1\"]\n[log]\nlevel = \"debug\"\n",
+    );
+    let expected = [
+        "~ drain \"10s\" → (default)",
+        "~ listener web: header_names (default) → \"refuse\"",
+        "+ listener new",
+        "~ cluster api: balance \"random\" → \"round-robin\"",
+        "~ cluster api: timeouts { connect = \"2s\" } → (default)",
+        "+ cluster next",
+        "~ log: level (default) → \"debug\"",
+        "- listener old",
+        "+ cluster api: endpoint a:4",
+        "~ cluster api: endpoint a:2: backup false → true",
+        "~ cluster api: endpoint a:3: weight 2 → 1",
+        "- cluster api: endpoint a:1",
+    ];
+    assert_eq!(diff(&before, &after), expected);
+    assert_eq!(diff(&after, &after), [""; 0]);
+}
+
+#[test]
+fn a_token_is_never_shown() {
+    let with = |token: &str| {
+        parsed(&format!(
+            "[listener.web]\nbind = \":1\"\nto = \"a:1\"\n[admin]\ntoken = \"{token}\"\n"
+        ))
+    };
+    let (old, new) = (with("0123456789abcdef"), with("fedcba9876543210"));
+    assert_eq!(diff(&old, &new), ["~ admin: token is another one"]);
+    let lines = diff(&with(""), &new).join("\n");
+    assert!(lines.contains("token") && !lines.contains("fedcba"), "{lines}");
+}
+
+fn parsed(text: &str) -> Config {
+    Config::parse("test.toml", text).unwrap().config
+}

@@ -1,0 +1,167 @@
+//! Writes overrides into the text of a config file, and leaves everything else in it as it is. Pure but for [`replace`]; the
+//! conductor asks for it when somebody wants to keep what the admin API has changed.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Value};
+
+use crate::config::{EndpointConfig, parse_endpoint};
+
+/// What is to become of one endpoint in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Edit {
+    Add(EndpointConfig),
+    Remove,
+    Weight(u32),
+}
+
+/// An edit and what it is about: (cluster, endpoint, edit).
+pub(crate) type Targeted<'a> = (&'a str, &'a str, Edit);
+
+/// Makes the edits that can be made in `text`; gives the new text and those that found no cluster
+/// there, which may be in another file.
+///
+/// # Errors
+///
+/// The endpoint is there, but not written such that it could be changed.
+pub(crate) fn edit<'a>(
+    text: &str,
+    edits: &[Targeted<'a>],
+) -> Result<(String, Vec<Targeted<'a>>), String> {
+    let mut document: DocumentMut = text.parse().map_err(|error| format!("not TOML: {error}"))?;
+    let mut elsewhere = Vec::new();
+    for (cluster, endpoint, edit) in edits {
+        match endpoints_of(&mut document, cluster) {
+            Some(list) => apply(list, cluster, endpoint, edit)?,
+            None => elsewhere.push((*cluster, *endpoint, edit.clone())),
+        }
+    }
+    Ok((document.to_string(), elsewhere))
+}
+
+/// Where the endpoints of a cluster are listed: in the cluster, or in the listener that has them for itself.
+fn endpoints_of<'d>(document: &'d mut DocumentMut, cluster: &str) -> Option<&'d mut Item> {
+    let has = |document: &DocumentMut, section: &str, key: &str| {
+        let table = document.get(section).and_then(|item| item.get(cluster));
+        table.is_some_and(|table| table.get(key).is_some())
+    };
+    let (section, key) = match () {
+        () if has(document, "cluster", "endpoints") => ("cluster", "endpoints"),
+        () if has(document, "listener", "to") => ("listener", "to"),
+        () => return None,
+    };
+    document.get_mut(section)?.get_mut(cluster)?.get_mut(key)
+}
+
+fn apply(list: &mut Item, cluster: &str, endpoint: &str, edit: &Edit) -> Result<(), String> {
+    let array = as_array(list).ok_or_else(|| not_written(cluster, endpoint))?;
+    let found = array.iter().position(|item| name_of(item).as_deref() == Some(endpoint));
+    match (edit, found) {
+        (Edit::Add(endpoint), None) => push(array, written(endpoint)),
+        (Edit::Add(endpoint), Some(position)) => {
+            array.replace(position, written(endpoint));
+        }
+        (Edit::Remove, Some(position)) => {
+            array.remove(position);
+        }
+        (Edit::Weight(weight), Some(position)) => {
+            if let Some(item) = array.get_mut(position) {
+                set_weight(item, *weight);
+            }
+        }
+        (Edit::Remove | Edit::Weight(_), None) => return Err(not_written(cluster, endpoint)),
+    }
+    Ok(())
+}
+
+/// One endpoint may stand alone; from then on it is the first of a list.
+fn as_array(list: &mut Item) -> Option<&mut Array> {
+    let lone = list.as_value().filter(|value| !value.is_array()).cloned();
+    if let Some(lone) = lone {
+        let mut array = Array::new();
+        array.push(lone.decorated("", ""));
+        *list = Item::Value(Value::Array(array));
+    }
+    list.as_array_mut()
+}
+
+/// Adds an item that looks like the one before it: on a line of its own if that has one.
+fn push(array: &mut Array, item: Value) {
+    let prefix =
+        array.iter().last().and_then(|last| last.decor().prefix()?.as_str().map(str::to_owned));
+    match prefix.filter(|_| array.len() > 1 || array.trailing_comma()) {
+        Some(prefix) if prefix.contains('\n') => {
+            // A comment above the last one is not about the new one.
+            let indent = prefix.rsplit('\n').next().unwrap_or_default();
+            array.push_formatted(item.decorated(format!("\n{indent}"), ""));
+        }
+        _ => array.push(item),
+    }
+}
+
+fn name_of(item: &Value) -> Option<String> {
+    let address = item.as_str().or_else(|| item.as_inline_table()?.get("address")?.as_str())?;
+    parse_endpoint(address).ok().map(|endpoint| endpoint.name)
+}
+
+fn written(endpoint: &EndpointConfig) -> Value {
+    if endpoint.weight == 1 && !endpoint.backup {
+        return Value::from(endpoint.name.as_str());
+    }
+    let mut table = InlineTable::new();
+    table.insert("address", endpoint.name.as_str().into());
+    if endpoint.weight != 1 {
+        table.insert("weight", i64::from(endpoint.weight).into());
+    }
+    if endpoint.backup {
+        table.insert("backup", true.into());
+    }
+    Value::InlineTable(table)
+}
+
+fn set_weight(item: &mut Value, weight: u32) {
+    if let Some(table) = item.as_inline_table_mut() {
+        table.insert("weight", i64::from(weight).into());
+        table.fmt();
+    } else if let Some(address) = item.as_str().map(str::to_owned) {
+        let decor = item.decor().clone();
+        let mut table = InlineTable::new();
+        table.insert("address", address.into());
+        table.insert("weight", i64::from(weight).into());
+        *item = Value::InlineTable(table);
+        *item.decor_mut() = decor;
+    }
+}
+
+fn not_written(cluster: &str, endpoint: &str) -> String {
+    format!(
+        "the file does not list {endpoint:?} of cluster {cluster:?} by that name; change the file by hand, \
+         and drop the overrides with `evenkeel reload --clear`"
+    )
+}
+
+/// Puts `text` in the place of a file, all or nothing. A link stays one: what it leads to is replaced.
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let draft = folder.join(format!(".evenkeel.{}.tmp", std::process::id()));
+    let written = write_draft(&draft, text, &path).and_then(|()| fs::rename(&draft, &path));
+    if written.is_err() {
+        // What is there of it is of no use to anybody.
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
+fn write_draft(draft: &Path, text: &str, original: &Path) -> io::Result<()> {
+    let rights = fs::metadata(original)?.permissions();
+    let mut file = File::create(draft)?;
+    file.set_permissions(rights)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use super::*;
+
+#[test]
+fn comments_and_order_stay_and_only_the_endpoints_change() {
+    let text = "\
+# Mine.
+[listener.web]   # the web
+bind = \":8080\"
+to = \"api\"
+
+[cluster.api]
+endpoints = [
+    \"127.0.0.1:9001\", # the first
+    { address = \"9002\", backup = true },
+    \"127.0.0.1:9003\",
+]
+balance = \"random\"
+";
+    let edits = [
+        ("api", "127.0.0.1:9001", Edit::Weight(3)),
+        ("api", "127.0.0.1:9002", Edit::Weight(2)),
+        ("api", "127.0.0.1:9003", Edit::Remove),
+        ("api", "10.0.0.4:80", added("10.0.0.4:80", 1, false)),
+        ("api", "[::1]:80", added("[::1]:80", 4, true)),
+    ];
+    let expected = "\
+# Mine.
+[listener.web]   # the web
+bind = \":8080\"
+to = \"api\"
+
+[cluster.api]
+endpoints = [
+    { address = \"127.0.0.1:9001\", weight = 3 }, # the first
+    { address = \"9002\", backup = true, weight = 2 },
+    \"10.0.0.4:80\",
+    { address = \"[::1]:80\", weight = 4, backup = true },
+]
+balance = \"random\"
+";
+    assert_eq!(edit(text, &edits), Ok((expected.to_owned(), Vec::new())));
+}
+
+#[test]
+fn a_lone_endpoint_of_a_listener_becomes_a_list() {
+    let text = "[listener.web]\nbind = \":8080\"\nto = \"127.0.0.1:9001\"\n";
+    let edits = [("web", "a:1", added("a:1", 1, false))];
+    let (text, _) = edit(text, &edits).unwrap();
+    assert!(text.ends_with("to = [\"127.0.0.1:9001\", \"a:1\"]\n"), "{text}");
+}
+
+#[test]
+fn what_is_not_in_this_file_is_said_to_be_elsewhere() {
+    let edits = [("api", "a:1", Edit::Remove)];
+    let (text, elsewhere) = edit("workers = 1\n", &edits).unwrap();
+    assert_eq!((text.as_str(), elsewhere.len()), ("workers = 1\n", 1));
+}
+
+#[test]
+fn an_endpoint_that_is_written_in_another_way_is_refused() {
+    let text = "[cluster.api]\nendpoints = [\"${HOST}:80\"]\n";
+    let refused = edit(text, &[("api", "db:80", Edit::Weight(2))]).unwrap_err();
+    assert!(refused.contains("\"db:80\"") && refused.contains("by hand"), "{refused}");
+}
+
+#[test]
+fn a_replaced_file_keeps_its_rights_and_its_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("real.toml"), folder.path().join("link.toml"));
+    fs::write(&file, "old").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    symlink(&file, &link).unwrap();
+    replace(&link, "new").unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no draft is left");
+}
+
+fn added(name: &str, weight: u32, backup: bool) -> Edit {
+    Edit::Add(EndpointConfig { weight, backup, ..parse_endpoint(name).unwrap() })
+}
