@@ -1,14 +1,15 @@
 //! The config: from a file or a command line to a checked [`Config`], with every mistake explained at once.
 //!
 //! ```text
-//! file ─► toml ─► decode ─┐
-//!                         ├─► draft ─► files ─► check ─► Config ─► write ─► file
-//! words ──► serve_line ───┘
+//! file ─► toml ─► include ─► merge ─► decode ─┐
+//!                                             ├─► draft ─► files ─► check ─► Config ─► write ─► file
+//! words ──► serve_line ───────────────────────┘
 //! ```
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
@@ -20,10 +21,13 @@ mod diagnostic;
 mod diff;
 mod draft;
 mod files;
+mod include;
+mod merge;
 mod model;
 mod report;
 mod section;
 pub mod serve_line;
+mod sources;
 mod suggest;
 mod syntax;
 mod units;
@@ -32,7 +36,9 @@ mod write;
 
 use diagnostic::Sink;
 use draft::Draft;
-use files::NoFiles;
+use files::{NoFiles, not_text_line};
+use merge::{merge, shift};
+use syntax::Broken;
 
 pub(crate) use address::parse_endpoint;
 pub use config_file::ConfigFile;
@@ -44,8 +50,9 @@ pub use model::{
     AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig,
     ListenerConfig, LogLevel, PageConfig, Secret, WorkerCount,
 };
-pub use report::{Report, Source};
+pub use report::Report;
 pub use serve_line::ServeOptions;
+pub use sources::{Place, Source, Sources};
 pub(crate) use suggest::closest;
 pub use words::ACCESS_FORMATS;
 pub use write::to_toml;
@@ -57,10 +64,12 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings only.
     pub warnings: Report,
+    /// Every file that was read: the config's own, those that it includes, and its pages.
+    pub files: Vec<PathBuf>,
 }
 
 impl Config {
-    /// Reads and checks a file, and the pages that it names.
+    /// Reads and checks a file, and what it names.
     ///
     /// # Errors
     ///
@@ -73,17 +82,18 @@ impl Config {
     pub(crate) fn load_with(path: &Path, files: &dyn Files) -> Result<Loaded, Report> {
         let name = path.display().to_string();
         let unusable = |problem: Diagnostic| {
-            Report::new(Source { name: name.clone(), text: String::new() }, vec![problem])
+            let source = Source { name: name.clone(), text: String::new() };
+            Report::new(Sources::new(source), vec![problem])
         };
         let bytes = read(path).map_err(|error| unusable(unreadable(&name, &error)))?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            unusable(not_text(&name, &error.as_bytes()[..valid]))
-        })?;
-        Self::parse_with(&name, &text, files)
+        let text = String::from_utf8(bytes)
+            .map_err(|error| unusable(not_text(&name, not_text_line(&error))))?;
+        let mut loaded = Self::parse_with(&name, &text, files)?;
+        loaded.files.insert(0, path.to_owned());
+        Ok(loaded)
     }
 
-    /// Reads and checks `text`, which messages call `name`. It looks at no file: pages that the text names are mistakes.
+    /// Reads and checks `text`, which messages call `name`. It looks at no file: files that the text names are mistakes.
     ///
     /// # Errors
     ///
@@ -92,40 +102,56 @@ impl Config {
         Self::parse_with(name, text, &NoFiles)
     }
 
-    /// The same with `files` to look at: pages are read, and files to write must be possible.
+    /// The same with `files` to look at: those to include and pages are read, and files to write must be possible.
     ///
     /// # Errors
     ///
     /// Everything that is wrong with it, and with what it names.
     pub fn parse_with(name: &str, text: &str, files: &dyn Files) -> Result<Loaded, Report> {
         let sink = Sink::default();
-        let (file, syntax_errors) = DeTable::parse_recoverable(text);
-        let mut draft = decode::decode(&file, &sink);
-        files::look(&mut draft, files, &sink);
-        let source = Source { name: name.to_owned(), text: text.to_owned() };
-        if syntax_errors.is_empty() {
-            return finish(draft, sink, source);
+        let mut sources = Sources::new(Source { name: name.to_owned(), text: text.to_owned() });
+        let (mut tree, errors) = DeTable::parse_recoverable(text);
+        let included = include::read(&tree, files, &mut sources, &sink);
+        let mut broken = vec![Broken { base: 0, errors }];
+        for (base, source) in sources.included() {
+            let (part, errors) = DeTable::parse_recoverable(&source.text);
+            merge(tree.get_mut(), shift(part.into_inner(), base), &sink);
+            broken.push(Broken { base, errors });
         }
+        let mut draft = decode::decode(&tree, &sink);
+        let mut read = included.files;
+        read.extend(files::look(&mut draft, files, &sources, &sink));
         check::check(&draft, &sink);
-        syntax::report(&syntax_errors, &sink, &source);
-        Err(sink.into_report(source))
+        if included.partly {
+            sink.retain(|diagnostic| !diagnostic.code.claims_absence());
+        }
+        if broken.iter().any(|file| !file.errors.is_empty()) {
+            syntax::report(&broken, &sink, &sources);
+        }
+        finish(draft, sink, sources, read)
     }
 }
 
-/// Checks a draft as a whole and makes it a config.
-fn finish(draft: Draft, sink: Sink, source: Source) -> Result<Loaded, Report> {
-    check::check(&draft, &sink);
-    let report = sink.into_report(source);
+/// Makes a checked draft a config, if nothing is wrong with it.
+fn finish(
+    draft: Draft,
+    sink: Sink,
+    sources: Sources,
+    mut files: Vec<PathBuf>,
+) -> Result<Loaded, Report> {
+    let report = sink.into_report(sources);
     if report.errors() > 0 {
         return Err(report);
     }
-    Ok(Loaded { config: draft.finish(), warnings: report })
+    let mut seen = HashSet::new();
+    files.retain(|file| seen.insert(file.clone()));
+    Ok(Loaded { config: draft.finish(), warnings: report, files })
 }
 
 /// The bytes of a file, if they are not too many.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     // Pipes such as `<(…)` may be configs too.
-    files::read_at_most(File::open(path)?, FILE_BYTES_MAX)
+    files::read_at_most(File::open(path)?, BYTES_MAX)
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
@@ -141,20 +167,22 @@ fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
         }
         io::ErrorKind::IsADirectory => problem.help("name the file in it: `-c FILE`"),
         io::ErrorKind::FileTooLarge => {
-            problem.help("a config has at most 1 MiB; is this the right file?")
+            problem.help("a config has at most 16 MiB; is this the right file?")
         }
         _ => problem,
     }
 }
 
-fn not_text(name: &str, valid: &[u8]) -> Diagnostic {
-    let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
+fn not_text(name: &str, line: usize) -> Diagnostic {
     Diagnostic::new(Code::FileNotText, format!("line {line} of {name} is not text"))
         .help("a config is a text file in UTF-8; is this the right file?")
 }
 
-/// Thousands of clusters fit in; more is a file that was named by mistake.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+/// All files of a config together: ten thousand routes and endpoints fit in; more is a file that was named by mistake.
+const BYTES_MAX: u64 = 16 << 20;
+
+/// More files to include are a pattern that was not meant so; each costs a look at the disk at every reload.
+const FILES_MAX: usize = 1000;
 
 #[cfg(test)]
 mod tests;

@@ -90,19 +90,27 @@ fn a_file_that_cannot_be_read_says_what_to_do() {
 }
 
 #[test]
-fn a_file_may_have_a_mebibyte_and_no_more() {
+fn a_config_may_have_16_mebibytes_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("large.toml");
-    let toml = "[listener.web]\nbind = ':8080'\nto = '127.0.0.1:9001'\n#";
-    let comment = "x".repeat((1 << 20) - toml.len());
+    let toml = "include = 'p?rt.toml'\n[listener.web]\nbind = ':8080'\nto = '127.0.0.1:9001'\n#";
+    let comment = "x".repeat((16 << 20) - toml.len());
     fs::write(&file, format!("{toml}{comment}")).unwrap();
     assert!(Config::load(&file).is_ok());
     fs::write(&file, format!("{toml}{comment}x")).unwrap();
-    let refusal = Config::load(&file).unwrap_err().to_string();
+    let refusal = Config::load(&file).err().unwrap().to_string();
     assert!(refusal.starts_with("error[EK0002]: cannot read "), "{refusal}");
-    assert!(refusal.contains("at most 1 MiB"), "{refusal}");
+    assert!(refusal.contains("at most 16 MiB"), "{refusal}");
     // Without end, and without a size.
-    assert_eq!(Config::load(Path::new("/dev/zero")).unwrap_err().errors(), 1);
+    assert_eq!(Config::load(Path::new("/dev/zero")).err().unwrap().errors(), 1);
+
+    fs::write(&file, format!("{toml}{}", &comment[..comment.len() - 9])).unwrap();
+    fs::write(folder.path().join("part.toml"), "drain='1s").unwrap();
+    let closed = Config::load(&file).err().unwrap().to_string();
+    assert!(closed.starts_with("error[EK0100]: not TOML"), "{closed}");
+    fs::write(folder.path().join("part.toml"), "drain='1s'").unwrap();
+    let refusal = Config::load(&file).err().unwrap().to_string();
+    assert!(refusal.starts_with("error[EK0408]: `part.toml` makes the config too"), "{refusal}");
 }
 
 fn tomls(folder: &Path) -> Vec<PathBuf> {

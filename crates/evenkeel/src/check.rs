@@ -26,7 +26,7 @@ pub(crate) fn check(args: &Args) -> ExitCode {
 }
 
 fn verdict(args: &Args) -> Result<(), Failure> {
-    let Loaded { config, warnings } = Config::load(&args.config).map_err(Failure::Config)?;
+    let Loaded { config, warnings, .. } = Config::load(&args.config).map_err(Failure::Config)?;
     print_report(&warnings);
     let file = args.config.display();
     has_reader(writeln!(io::stdout(), "{file} is fine: {}", summary(&config)))?;

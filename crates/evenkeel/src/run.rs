@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 
 fn load(args: &Args) -> Result<Service, Failure> {
     let file = ConfigFile { path: args.config.clone(), workers: args.workers.given() };
-    let Loaded { config, warnings } = file.load().map_err(Failure::Config)?;
+    let Loaded { config, warnings, .. } = file.load().map_err(Failure::Config)?;
     Ok(Service { config, warnings, kept: Kept::Read(file) })
 }
 

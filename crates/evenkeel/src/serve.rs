@@ -76,7 +76,7 @@ fn prepare(args: &Args) -> Result<Service, Failure> {
         access_log: args.access_log,
     };
     let loaded = serve_line::parse(&args.listen, &args.endpoints, &options);
-    let Loaded { config, warnings } = loaded.map_err(Failure::Config)?;
+    let Loaded { config, warnings, .. } = loaded.map_err(Failure::Config)?;
     let kept = match &args.save {
         Some(file) => Kept::Written(Save::new(file, args.force)?),
         None => Kept::Nowhere,

@@ -2,7 +2,8 @@
 //! The binary makes one, the conductor reads it at every reload, the watch asks whether it has changed.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::files::{self, Files, Folder};
 use super::model::{Config, WorkerCount};
 use super::report::Report;
-use super::{FILE_BYTES_MAX, Loaded};
+use super::{BYTES_MAX, Loaded};
 
 /// A config file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +22,20 @@ pub struct ConfigFile {
     pub workers: Option<WorkerCount>,
 }
 
-/// What a config was made from: every file that was looked at, with a hash of its bytes, or `None` where there was none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Seen(BTreeMap<PathBuf, Option<u64>>);
+/// What a config was made from. Equal if every file is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// Every file that was looked at, with a hash of its bytes, or `None` where there was none.
+    files: BTreeMap<PathBuf, Option<u64>>,
+    /// Every folder that was looked through for files to include.
+    folders: BTreeSet<PathBuf>,
+}
+
+impl PartialEq for Seen {
+    fn eq(&self, other: &Self) -> bool {
+        self.files == other.files
+    }
+}
 
 impl ConfigFile {
     /// Reads and checks it as it is now.
@@ -35,9 +47,11 @@ impl ConfigFile {
         self.read().0
     }
 
-    /// Every file of TOML that makes up the config.
+    /// Every file that the config's text is in: its own first, then those that it includes.
     pub(crate) fn parts(&self) -> Vec<PathBuf> {
-        vec![self.path.clone()]
+        let is_text = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml");
+        let others = self.read().1.files.into_keys().filter(|path| *path != self.path);
+        std::iter::once(self.path.clone()).chain(others.filter(is_text)).collect()
     }
 
     /// The same, and what was seen on the way, whatever came of it.
@@ -58,12 +72,13 @@ impl Seen {
     /// Where changes may happen: the folders of all files, through links too.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let real = |path: &PathBuf| path.canonicalize().ok();
-        let paths = self.0.keys().flat_map(|path| [Some(path.clone()), real(path)]).flatten();
+        let paths = self.files.keys().flat_map(|path| [Some(path.clone()), real(path)]).flatten();
         let folder = |path: PathBuf| match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let mut folders: Vec<PathBuf> = paths.map(folder).collect();
+        let mut folders: Vec<PathBuf> =
+            paths.map(folder).chain(self.folders.iter().cloned()).collect();
         folders.sort();
         folders.dedup();
         folders
@@ -83,15 +98,26 @@ impl Witness {
     }
 
     fn note(&self, path: PathBuf, hash: Option<u64>) {
-        self.seen.borrow_mut().0.insert(path, hash);
+        self.seen.borrow_mut().files.insert(path, hash);
     }
 }
 
 impl Files for Witness {
     fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
         let read = self.folder.read(path, bytes_max);
-        self.note(self.folder.place(path), read.as_ref().ok().map(|bytes| hash(bytes)));
+        self.note(self.folder.locate(path), read.as_ref().ok().map(|bytes| hash(bytes)));
         read
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+        let place = self.folder.locate(folder);
+        let place = if place.as_os_str().is_empty() { PathBuf::from(".") } else { place };
+        self.seen.borrow_mut().folders.insert(place);
+        self.folder.list(folder)
+    }
+
+    fn locate(&self, path: &Path) -> PathBuf {
+        self.folder.locate(path)
     }
 
     fn is_directory(&self, path: &Path) -> Option<bool> {
@@ -102,7 +128,7 @@ impl Files for Witness {
 fn hash_of(path: &Path) -> Option<u64> {
     let is_file = path.metadata().is_ok_and(|about| about.is_file());
     let bytes = is_file.then(|| std::fs::File::open(path)).and_then(Result::ok);
-    bytes.and_then(|file| files::read_at_most(file, FILE_BYTES_MAX).ok()).map(|bytes| hash(&bytes))
+    bytes.and_then(|file| files::read_at_most(file, BYTES_MAX).ok()).map(|bytes| hash(&bytes))
 }
 
 fn hash(bytes: &[u8]) -> u64 {

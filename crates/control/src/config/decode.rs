@@ -1,4 +1,4 @@
-//! From a spanned TOML tree to a draft, one file per section. `Config::parse` calls it; unknown keys are mistakes.
+//! From a spanned TOML tree to a draft, one file per section. `Config::read` calls it; unknown keys are mistakes.
 
 use std::time::Duration;
 
@@ -26,9 +26,11 @@ use admin::AdminDraft;
 pub(super) use health::{METHOD_DEFAULT, STATUS_DEFAULT, http_check};
 pub(super) use listener::{PROTOCOLS, PROTOCOLS_LATER};
 
-/// Decodes a whole file.
+/// Decodes a whole config: one file, with those that it includes merged into it.
 pub(super) fn decode<'a>(file: &'a Spanned<DeTable<'a>>, sink: &'a Sink) -> Draft {
     let mut root = Section::file(file, sink);
+    // It was followed before: what it names is in the tree.
+    root.optional("include");
     let AdminDraft { bind: admin, span: admin_span, token: admin_token } =
         root.table("admin", admin::read).unwrap_or_default();
     let (log_level, access) = root.table("log", log).unwrap_or_default();
@@ -75,7 +77,7 @@ fn log_level(section: &mut Section<'_>) -> LogLevel {
 }
 
 /// The path of a file; whether there is one is not asked here.
-fn file_path(text: &str) -> Result<String, Diagnostic> {
+pub(super) fn file_path(text: &str) -> Result<String, Diagnostic> {
     let problem = match text {
         "" => "is empty",
         _ if text.contains('\0') => "has a zero byte",

@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
 
-use super::report::{Report, Source};
+use super::report::Report;
+use super::sources::Sources;
 
-/// A stretch of the source, in bytes.
+/// A stretch of what was read, in bytes; [`Sources`] knows of which file.
 pub type Span = Range<usize>;
 
 /// One mistake, or one thing that was surely not meant.
@@ -101,6 +102,10 @@ pub enum Code {
     DuplicateBind = 306,
     /// A cluster and a listener with endpoints of its own share a name.
     NameCollision = 307,
+    /// The same key, listener or cluster in two files.
+    DuplicateKey = 310,
+    /// An `include` in a file that is included, or of the file itself.
+    NestedInclude = 311,
     /// A page of errors that does not exist.
     PageAbsent = 401,
     /// A page of errors that cannot be read.
@@ -111,6 +116,16 @@ pub enum Code {
     PageNotText = 404,
     /// A file for a log where none can be.
     LogPlace = 405,
+    /// A file to include that does not exist.
+    IncludeAbsent = 406,
+    /// A file to include that cannot be read, or a folder that cannot be searched.
+    IncludeUnreadable = 407,
+    /// A file to include with which the config is too large.
+    IncludeTooLarge = 408,
+    /// A file to include that is not text in UTF-8.
+    IncludeNotText = 409,
+    /// More files to include than anybody means.
+    TooManyIncludes = 410,
     /// Checks overlap.
     IntervalBelowTimeout = 901,
     /// A cluster that nothing uses.
@@ -215,7 +230,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Collects diagnostics, so that decoding goes on after the first. Shared by all that read one source.
+/// Collects diagnostics, so that decoding goes on after the first. Shared by all that read one config.
 #[derive(Debug, Default)]
 pub(super) struct Sink(RefCell<Vec<Diagnostic>>);
 
@@ -231,8 +246,8 @@ impl Sink {
     }
 
     /// All that was noted.
-    pub(super) fn into_report(self, source: Source) -> Report {
-        Report::new(source, self.0.into_inner())
+    pub(super) fn into_report(self, sources: Sources) -> Report {
+        Report::new(sources, self.0.into_inner())
     }
 
     /// What was noted and `keep` wants.

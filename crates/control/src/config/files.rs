@@ -1,13 +1,16 @@
-//! The files that a config names: pages are read, places for logs are looked at. `Config::parse_with` calls [`look`], and is
+//! The files that a config names: pages are read, places for logs are looked at. `Config::read` calls [`look`], and is
 //! told by its caller what there is to see; only [`Folder`] touches the disk.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use super::diagnostic::{Code, Diagnostic, Sink, quoted};
 use super::draft::{AccessDraft, Draft, PageDraft};
 use super::model::AccessPath;
+use super::sources::Sources;
 
 /// What a config can see of the disk.
 pub trait Files {
@@ -17,6 +20,18 @@ pub trait Files {
     ///
     /// Why it cannot be read; [`io::ErrorKind::FileTooLarge`] if it has more than `bytes_max`.
     fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>>;
+
+    /// The names of what is in the folder that a config calls `folder`, in any order; empty means the config's own.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be listed.
+    fn list(&self, folder: &Path) -> io::Result<Vec<OsString>>;
+
+    /// The file that a config calls `path`, as the process calls it.
+    fn locate(&self, path: &Path) -> PathBuf {
+        path.to_owned()
+    }
 
     /// Whether `path`, which starts at the working directory if it is relative, is a directory; `None` if nobody can tell.
     fn is_directory(&self, path: &Path) -> Option<bool>;
@@ -30,18 +45,35 @@ pub struct Folder(PathBuf);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoFiles;
 
-/// Reads the pages that the draft names, and looks at where it wants to write.
-pub(super) fn look(draft: &mut Draft, files: &dyn Files, sink: &Sink) {
+/// Reads the pages that the draft names, and looks at where it wants to write. Returns the files that it has read.
+pub(super) fn look(
+    draft: &mut Draft,
+    files: &dyn Files,
+    sources: &Sources,
+    sink: &Sink,
+) -> Vec<PathBuf> {
+    let mut read = Vec::new();
     let pages = draft.listeners.iter_mut().flat_map(|listener| &mut listener.errors.pages);
     for page in pages {
+        let span = page.file.span();
+        let path = sources.resolve(span.start, Path::new(page.file.get_ref()));
+        *page.file.get_mut() = path.to_string_lossy().into_owned();
         match read_page(page, files) {
             Ok(template) => page.template = template,
-            Err(problem) => sink.report(problem.at(page.file.span())),
+            Err(problem) => sink.report(problem.at(span)),
         }
+        read.push(files.locate(&path));
     }
     if let Some(problem) = draft.access.as_ref().and_then(|access| log_problem(access, files)) {
         sink.report(problem);
     }
+    read
+}
+
+/// The number of the line from which on something is not UTF-8.
+pub(super) fn not_text_line(error: &FromUtf8Error) -> usize {
+    let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    valid.iter().filter(|&&byte| byte == b'\n').count() + 1
 }
 
 /// The bytes of an open file, if they are not too many.
@@ -63,11 +95,6 @@ impl Folder {
         Self(folder.into())
     }
 
-    /// Where a path that starts here leads to.
-    pub(super) fn place(&self, path: &Path) -> PathBuf {
-        self.0.join(path)
-    }
-
     /// The folder of a config.
     pub(super) fn of(config: &Path) -> Self {
         Self::new(config.parent().unwrap_or_else(|| Path::new("")))
@@ -76,7 +103,7 @@ impl Folder {
 
 impl Files for Folder {
     fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-        let path = self.place(path);
+        let path = self.locate(path);
         let kind = fs::metadata(&path)?.file_type();
         if kind.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
@@ -86,6 +113,21 @@ impl Files for Folder {
             return Err(io::Error::other("it is a device or a pipe, not a file"));
         }
         read_at_most(File::open(path)?, bytes_max)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+        let folder = self.0.join(folder);
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+        let names = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name()));
+        let names = names.take(NAMES_MAX + 1).collect::<io::Result<Vec<_>>>()?;
+        if names.len() > NAMES_MAX {
+            return Err(io::Error::other(format!("it has more than {NAMES_MAX} entries")));
+        }
+        Ok(names)
+    }
+
+    fn locate(&self, path: &Path) -> PathBuf {
+        self.0.join(path)
     }
 
     fn is_directory(&self, path: &Path) -> Option<bool> {
@@ -104,7 +146,11 @@ impl Files for Folder {
 
 impl Files for NoFiles {
     fn read(&self, _path: &Path, _bytes_max: u64) -> io::Result<Vec<u8>> {
-        Err(io::Error::other("only a config in a file has pages"))
+        Err(io::Error::other("only a config in a file can name other files"))
+    }
+
+    fn list(&self, _folder: &Path) -> io::Result<Vec<OsString>> {
+        Err(io::Error::other("only a config in a file includes others"))
     }
 
     fn is_directory(&self, _path: &Path) -> Option<bool> {
@@ -120,8 +166,7 @@ fn read_page(page: &PageDraft, files: &dyn Files) -> Result<String, Diagnostic> 
         .read(Path::new(file), PAGE_BYTES_MAX)
         .map_err(|error| unreadable(&quoted(file), &error))?;
     String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let line = not_text_line(&error);
         let message = format!("line {line} of page {} is not text", quoted(file));
         Diagnostic::new(Code::PageNotText, message).label("not UTF-8").help("save it in UTF-8")
     })
@@ -185,6 +230,9 @@ fn log_problem(access: &AccessDraft, files: &dyn Files) -> Option<Diagnostic> {
 
 /// Every page is kept in memory for each listener that has it.
 const PAGE_BYTES_MAX: u64 = 256 * 1024;
+
+/// A folder with more is none for configs; to list it would take long.
+const NAMES_MAX: usize = 100_000;
 
 #[cfg(test)]
 mod tests;

@@ -1,26 +1,18 @@
-//! Everything that is wrong with one source, and how it is shown: each mistake with its line and a caret under it.
+//! Everything that is wrong with one config, and how it is shown: each mistake with its line and a caret under it.
 
 use std::fmt;
 
 use super::diagnostic::{Diagnostic, Severity, Span};
+use super::sources::{Source, Sources};
 
 mod excerpt;
 
 use excerpt::Excerpt;
 
-/// What was read: a file, or a command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// The file as it was named by whoever asked for it.
-    pub name: String,
-    /// All of it; empty if it could not be read.
-    pub text: String,
-}
-
-/// Everything that is wrong with one source, in the order of the source.
+/// Everything that is wrong with one config, in the order of its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    source: Source,
+    sources: Sources,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -30,32 +22,25 @@ struct Paint {
     colour: bool,
 }
 
-// === impl Source ===
-
-impl Source {
-    /// Line and column of a byte, both from 1; the column counts characters.
-    pub fn position(&self, byte: usize) -> (usize, usize) {
-        let before = &self.text[..self.text.floor_char_boundary(byte)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.matches('\n').count() + 1;
-        (line, before[line_start..].chars().count() + 1)
-    }
-}
-
 // === impl Report ===
 
 impl Report {
-    pub(super) fn new(source: Source, mut diagnostics: Vec<Diagnostic>) -> Self {
+    pub(super) fn new(sources: Sources, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| span.start));
-        Self { source, diagnostics }
+        Self { sources, diagnostics }
     }
 
-    /// What it is about.
+    /// What it is about: the file or line that was asked for, without what that includes.
     pub fn source(&self) -> &Source {
-        &self.source
+        self.sources.main()
     }
 
-    /// What is wrong, in the order of the source; what is about the whole of it comes first.
+    /// All that it is about.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// What is wrong, in the order of the files; what is about the whole of it comes first.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
@@ -95,8 +80,8 @@ impl Report {
             text.push_str(&self.render_place(diagnostic, span, paint));
         }
         if let Some((span, what)) = &diagnostic.related {
-            let (line, column) = self.source.position(span.start);
-            let name = &self.source.name;
+            let place = self.sources.place(span);
+            let (name, (line, column)) = (&place.source.name, place.start);
             text.push_str(&format!("   {} {what}: {name}:{line}:{column}\n", paint.frame("=")));
         }
         if let Some(help) = &diagnostic.help {
@@ -106,10 +91,10 @@ impl Report {
     }
 
     fn render_place(&self, diagnostic: &Diagnostic, span: &Span, paint: Paint) -> String {
-        let (line, column) = self.source.position(span.start);
-        let excerpt = Excerpt::new(&self.source.text, span);
+        let place = self.sources.place(span);
+        let (name, (line, column)) = (&place.source.name, place.start);
+        let excerpt = Excerpt::new(&place.source.text, &place.span);
         let carets = format!("{} {}", excerpt.carets, diagnostic.label);
-        let name = &self.source.name;
         let bar = paint.frame("│");
         format!(
             "   {} {name}:{line}:{column}\n{} {bar} {}\n   {bar} {}{}\n",

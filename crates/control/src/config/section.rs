@@ -26,7 +26,7 @@ pub(super) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// Reads a whole file.
+    /// Reads a whole config.
     pub(super) fn file(file: &'a Spanned<DeTable<'a>>, sink: &'a Sink) -> Self {
         Self::new(FILE.to_owned(), file.span(), file.get_ref(), sink)
     }

@@ -18,8 +18,9 @@ use super::draft::{
     AccessDraft, ClusterDraft, Draft, EndpointsDraft, ErrorsDraft, ListenerDraft, Target,
 };
 use super::model::{AccessConfig, AccessPath, AdminBind, EndpointConfig, LogLevel, WorkerCount};
-use super::report::{Report, Source};
-use super::{Loaded, address, finish};
+use super::report::Report;
+use super::sources::{Source, Sources};
+use super::{Loaded, address, check, finish};
 
 /// What else a `serve` line may say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,7 +76,9 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         log_level: LogLevel::default(),
         access: options.access_log.map(access_log),
     };
-    finish(draft, sink, Source { name: "the command line".to_owned(), text: line.text })
+    let line = Source { name: "the command line".to_owned(), text: line.text };
+    check::check(&draft, &sink);
+    finish(draft, sink, Sources::new(line), Vec::new())
 }
 
 fn access_log(format: AccessFormat) -> AccessDraft {

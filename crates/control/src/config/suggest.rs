@@ -55,7 +55,7 @@ const FOREIGN: &[(&[&str], &[&str])] = &[
 
 /// Keys that people put one table too deep, or into the wrong one.
 const HOMES: &[(&[&str], &str)] = &[
-    (&["workers", "drain"], "at the top of the file, before the first `[…]`"),
+    (&["include", "workers", "drain"], "at the top of the file, before the first `[…]`"),
     (
         &["bind", "to", "protocol", "trusted_proxies", "paths", "header_names", "errors"],
         "in a `[listener.NAME]`",

@@ -2,7 +2,7 @@ use super::super::diagnostic::Code;
 use super::*;
 
 fn report(text: &str, span: Option<Span>) -> Report {
-    let source = Source { name: "a.toml".to_owned(), text: text.to_owned() };
+    let source = Sources::new(Source { name: "a.toml".to_owned(), text: text.to_owned() });
     let diagnostic = Diagnostic::new(Code::UnknownKey, "wrong").label("here");
     Report::new(source, vec![Diagnostic { span, ..diagnostic }])
 }
@@ -46,7 +46,7 @@ fn colour_is_only_put_around_what_is_said_anyhow() {
 #[test]
 fn what_is_about_the_whole_comes_first_and_the_rest_in_the_order_of_the_source() {
     let at = |code: Code, span: Option<Span>| Diagnostic { span, ..Diagnostic::new(code, "") };
-    let source = Source { name: String::new(), text: "abc".to_owned() };
+    let source = Sources::new(Source { name: String::new(), text: "abc".to_owned() });
     let report = Report::new(
         source,
         vec![

@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -77,6 +78,10 @@ struct Echo;
 impl Files for Echo {
     fn read(&self, path: &Path, _bytes_max: u64) -> io::Result<Vec<u8>> {
         Ok(format!("this is {}", path.display()).into_bytes())
+    }
+
+    fn list(&self, _folder: &Path) -> io::Result<Vec<OsString>> {
+        Ok(Vec::new())
     }
 
     fn is_directory(&self, _path: &Path) -> Option<bool> {

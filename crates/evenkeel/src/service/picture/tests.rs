@@ -6,7 +6,7 @@ use super::*;
 const PLAIN: Paint = Paint { colour: false };
 
 fn service(toml: &str, kept: Kept) -> Service {
-    let Loaded { config, warnings } = Config::parse("test.toml", toml).unwrap();
+    let Loaded { config, warnings, .. } = Config::parse("test.toml", toml).unwrap();
     Service { config, warnings, kept }
 }
 
