@@ -1,12 +1,13 @@
 //! The config: from a file or a command line to a checked [`Config`], with every mistake explained at once.
 //!
 //! ```text
-//! file ─► toml ─► include ─► merge ─► decode ─┐
-//!                                             ├─► draft ─► files ─► check ─► Config ─► write ─► file
-//! words ──► serve_line ───────────────────────┘
+//! file ─► toml ─► expand ─► include ─► merge ─► decode ─┐
+//!                                                       ├─► draft ─► files ─► check ─► Config ─► write ─► file
+//! words ──► serve_line ─────────────────────────────────┘
 //! ```
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ mod decode;
 mod diagnostic;
 mod diff;
 mod draft;
+mod expand;
 mod files;
 mod include;
 mod merge;
@@ -36,6 +38,7 @@ mod write;
 
 use diagnostic::Sink;
 use draft::Draft;
+use expand::Expander;
 use files::{NoFiles, not_text_line};
 use merge::{merge, shift};
 use syntax::Broken;
@@ -45,6 +48,7 @@ pub use config_file::ConfigFile;
 pub(crate) use config_file::Seen;
 pub use diagnostic::{Code, Diagnostic, Severity, Span};
 pub(crate) use diff::diff;
+pub use expand::Variables;
 pub use files::{Files, Folder};
 pub use model::{
     AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig,
@@ -69,31 +73,40 @@ pub struct Loaded {
 }
 
 impl Config {
-    /// Reads and checks a file, and what it names.
+    /// Reads and checks a file, and what it names; variables in it are those of this process.
     ///
     /// # Errors
     ///
     /// Everything that is wrong with it, or why it could not be read.
     pub fn load(path: &Path) -> Result<Loaded, Report> {
-        Self::load_with(path, &Folder::of(path))
+        Self::load_with(path, &Folder::of(path), &environment)
     }
 
-    /// The same with `files` to look at what it names.
-    pub(crate) fn load_with(path: &Path, files: &dyn Files) -> Result<Loaded, Report> {
+    /// The same with other `files` than those beside it to look at, and other variables than those of this process.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, or why it could not be read.
+    pub fn load_with(
+        path: &Path,
+        files: &dyn Files,
+        variables: &Variables<'_>,
+    ) -> Result<Loaded, Report> {
         let name = path.display().to_string();
         let unusable = |problem: Diagnostic| {
             let source = Source { name: name.clone(), text: String::new() };
             Report::new(Sources::new(source), vec![problem])
         };
-        let bytes = read(path).map_err(|error| unusable(unreadable(&name, &error)))?;
+        let bytes = read_file(path).map_err(|error| unusable(unreadable(&name, &error)))?;
         let text = String::from_utf8(bytes)
             .map_err(|error| unusable(not_text(&name, not_text_line(&error))))?;
-        let mut loaded = Self::parse_with(&name, &text, files)?;
+        let mut loaded = Self::read(&name, &text, files, variables)?;
         loaded.files.insert(0, path.to_owned());
         Ok(loaded)
     }
 
-    /// Reads and checks `text`, which messages call `name`. It looks at no file: files that the text names are mistakes.
+    /// Reads and checks `text`, which messages call `name`. It looks at no file, and no variable is set: what the text names
+    /// of these is a mistake.
     ///
     /// # Errors
     ///
@@ -108,26 +121,46 @@ impl Config {
     ///
     /// Everything that is wrong with it, and with what it names.
     pub fn parse_with(name: &str, text: &str, files: &dyn Files) -> Result<Loaded, Report> {
+        Self::read(name, text, files, &|_| None)
+    }
+
+    /// The same with `variables`, too.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, and with what it names.
+    pub fn read(
+        name: &str,
+        text: &str,
+        files: &dyn Files,
+        variables: &Variables<'_>,
+    ) -> Result<Loaded, Report> {
         let sink = Sink::default();
         let mut sources = Sources::new(Source { name: name.to_owned(), text: text.to_owned() });
         let (mut tree, errors) = DeTable::parse_recoverable(text);
+        let mut expander = Expander::new(variables, &sink);
+        expander.expand(tree.get_mut(), text, 0);
         let included = include::read(&tree, files, &mut sources, &sink);
         let mut broken = vec![Broken { base: 0, errors }];
         for (base, source) in sources.included() {
             let (part, errors) = DeTable::parse_recoverable(&source.text);
-            merge(tree.get_mut(), shift(part.into_inner(), base), &sink);
+            let mut part = shift(part.into_inner(), base);
+            expander.expand(&mut part, &source.text, base);
+            merge(tree.get_mut(), part, &sink);
             broken.push(Broken { base, errors });
         }
         let mut draft = decode::decode(&tree, &sink);
         let mut read = included.files;
         read.extend(files::look(&mut draft, files, &sources, &sink));
         check::check(&draft, &sink);
-        if included.partly {
+        let expansions = expander.finish();
+        if included.partly || expansions.are_partial() {
             sink.retain(|diagnostic| !diagnostic.code.claims_absence());
         }
         if broken.iter().any(|file| !file.errors.is_empty()) {
             syntax::report(&broken, &sink, &sources);
         }
+        sink.revise(|diagnostics| expansions.explain(diagnostics));
         finish(draft, sink, sources, read)
     }
 }
@@ -148,8 +181,13 @@ fn finish(
     Ok(Loaded { config: draft.finish(), warnings: report, files })
 }
 
+/// The variables of this process.
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 /// The bytes of a file, if they are not too many.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     // Pipes such as `<(…)` may be configs too.
     files::read_at_most(File::open(path)?, BYTES_MAX)
 }

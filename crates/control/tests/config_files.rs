@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use evenkeel_control::config::{Config, Folder};
@@ -30,10 +32,23 @@ fn said_about(case: &Path) -> String {
     let name = case.file_name().unwrap().to_string_lossy();
     let text = fs::read_to_string(case).unwrap();
     // Relative, so that messages have no folder of this machine.
-    match Config::parse_with(&name, &text, &Folder::new("tests/config")) {
+    match Config::read(&name, &text, &Folder::new("tests/config"), &variable) {
         Ok(loaded) if loaded.warnings.is_empty() => "Nothing.\n".to_owned(),
         Ok(loaded) => loaded.warnings.to_string(),
         Err(report) => report.to_string(),
+    }
+}
+
+/// The variables that the cases may use.
+fn variable(name: &str) -> Option<OsString> {
+    match name {
+        "PORT" => Some("8080".into()),
+        "WRONG_PORT" => Some("80x".into()),
+        "EMPTY" => Some(OsString::new()),
+        "ADMIN_TOKEN" => Some("hunter2".into()),
+        "LATIN_1" => Some(OsString::from_vec(vec![0xe4])),
+        "LARGE" => Some("x".repeat(9 << 20).into()),
+        _ => None,
     }
 }
 

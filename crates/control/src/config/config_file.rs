@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::files::{self, Files, Folder};
 use super::model::{Config, WorkerCount};
 use super::report::Report;
-use super::{BYTES_MAX, Loaded};
+use super::{BYTES_MAX, Loaded, environment};
 
 /// A config file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,8 @@ impl ConfigFile {
 
     /// Every file that the config's text is in: its own first, then those that it includes.
     pub(crate) fn parts(&self) -> Vec<PathBuf> {
-        let is_text = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml");
+        let is_text =
+            |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml");
         let others = self.read().1.files.into_keys().filter(|path| *path != self.path);
         std::iter::once(self.path.clone()).chain(others.filter(is_text)).collect()
     }
@@ -59,7 +60,7 @@ impl ConfigFile {
         let witness = Witness::new(Folder::of(&self.path));
         // Before it is read: a change in between is then noticed later, and not missed.
         witness.note(self.path.clone(), hash_of(&self.path));
-        let loaded = Config::load_with(&self.path, &witness);
+        let loaded = Config::load_with(&self.path, &witness, &environment);
         let loaded = loaded.map(|mut loaded| {
             loaded.config.workers = self.workers.unwrap_or(loaded.config.workers);
             loaded

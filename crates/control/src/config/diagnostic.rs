@@ -21,10 +21,12 @@ pub struct Diagnostic {
     pub span: Option<Span>,
     /// What stands beside the caret; may be empty.
     pub label: Box<str>,
+    /// What the place stands for, where that is not written there.
+    pub note: Option<Box<str>>,
     /// What to do about it.
     pub help: Option<Box<str>>,
-    /// Another place that has to do with it, and what is there.
-    pub related: Option<(Span, Box<str>)>,
+    /// Another place that has to do with it, and what is there; boxed, for results carry a diagnostic.
+    pub related: Option<Box<(Span, Box<str>)>>,
 }
 
 /// Whether a config can be used in spite of it.
@@ -106,6 +108,14 @@ pub enum Code {
     DuplicateKey = 310,
     /// An `include` in a file that is included, or of the file itself.
     NestedInclude = 311,
+    /// A variable that is not set and has no default.
+    VariableUnset = 312,
+    /// A `${` that is not the start of a variable.
+    BadReference = 313,
+    /// A variable whose value is not text in UTF-8.
+    VariableNotText = 314,
+    /// Variables with too much in them.
+    ExpandedTooLarge = 315,
     /// A page of errors that does not exist.
     PageAbsent = 401,
     /// A page of errors that cannot be read.
@@ -146,7 +156,8 @@ impl Diagnostic {
     /// A mistake, for now without a place.
     pub(super) fn new(code: Code, message: impl Into<Box<str>>) -> Self {
         let message = message.into();
-        Self { code, message, span: None, label: Box::default(), help: None, related: None }
+        let (label, note) = (Box::default(), None);
+        Self { code, message, span: None, label, note, help: None, related: None }
     }
 
     /// Says where it is.
@@ -178,7 +189,7 @@ impl Diagnostic {
 
     /// Points to another place as well.
     pub(super) fn related(mut self, span: Span, what: impl Into<Box<str>>) -> Self {
-        self.related = Some((span, what.into()));
+        self.related = Some(Box::new((span, what.into())));
         self
     }
 
@@ -198,6 +209,17 @@ impl Code {
         } else {
             Severity::Error
         }
+    }
+
+    /// Whether it says why a string could not be expanded.
+    pub(super) const fn is_of_expansion(self) -> bool {
+        matches!(
+            self,
+            Self::VariableUnset
+                | Self::BadReference
+                | Self::VariableNotText
+                | Self::ExpandedTooLarge
+        )
     }
 
     /// Whether it says that something is *not* there, which a file that is only partly understood cannot prove.
@@ -250,6 +272,11 @@ impl Sink {
         Report::new(sources, self.0.into_inner())
     }
 
+    /// Lets `change` see and change all that was noted.
+    pub(super) fn revise(&self, change: impl FnOnce(&mut Vec<Diagnostic>)) {
+        change(&mut self.0.borrow_mut());
+    }
+
     /// What was noted and `keep` wants.
     pub(super) fn retain(&self, keep: impl FnMut(&Diagnostic) -> bool) {
         self.0.borrow_mut().retain(keep);
@@ -258,12 +285,18 @@ impl Sink {
 
 /// A word of the user's as messages quote it: in backticks, in one line, not too long, and visible even if empty.
 pub(super) fn quoted(word: &str) -> String {
+    let short = shortened(word);
+    if short.is_empty() { "\"\"".to_owned() } else { format!("`{short}`") }
+}
+
+/// The same without anything around it.
+pub(super) fn shortened(word: &str) -> String {
     let mut short: String =
         word.chars().take(QUOTED_CHARS_MAX).flat_map(char::escape_debug).collect();
     if word.chars().nth(QUOTED_CHARS_MAX).is_some() {
         short.push('…');
     }
-    if short.is_empty() { "\"\"".to_owned() } else { format!("`{short}`") }
+    short
 }
 
 /// Longer words would push the message off the line; the excerpt below it shows the rest.

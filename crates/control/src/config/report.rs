@@ -79,10 +79,13 @@ impl Report {
         if let Some(span) = &diagnostic.span {
             text.push_str(&self.render_place(diagnostic, span, paint));
         }
-        if let Some((span, what)) = &diagnostic.related {
+        if let Some((span, what)) = diagnostic.related.as_deref() {
             let place = self.sources.place(span);
             let (name, (line, column)) = (&place.source.name, place.start);
             text.push_str(&format!("   {} {what}: {name}:{line}:{column}\n", paint.frame("=")));
+        }
+        if let Some(note) = &diagnostic.note {
+            text.push_str(&format!("   {} note: {note}\n", paint.frame("=")));
         }
         if let Some(help) = &diagnostic.help {
             text.push_str(&format!("   {} help: {help}\n", paint.frame("=")));

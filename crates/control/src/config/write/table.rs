@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 
+use super::super::expand::escaped;
 use super::super::units::format_duration;
 
 /// Keys and values, in the order in which they will stand.
@@ -75,11 +76,15 @@ pub(super) fn list(mut values: Vec<String>) -> String {
 
 /// A string in quotes, whatever is in it.
 pub(super) fn string(text: &str) -> String {
-    toml::Value::from(text).to_string()
+    toml::Value::from(escaped(text)).to_string()
 }
 
 /// A name as a part of a table's header: in quotes only if it must be.
 pub(super) fn name(name: &str) -> String {
     let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !name.is_empty() && name.bytes().all(is_bare) { name.to_owned() } else { string(name) }
+    if !name.is_empty() && name.bytes().all(is_bare) {
+        name.to_owned()
+    } else {
+        toml::Value::from(name).to_string()
+    }
 }
