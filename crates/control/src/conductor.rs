@@ -98,6 +98,14 @@ pub enum ApplyError {
     UnknownCluster(UnknownCluster),
 }
 
+/// Builds the plan that a start would put in force, as far as that can be known before any name is looked up.
+///
+/// # Errors
+/// What would keep it from being one.
+pub fn rehearse(config: &Config) -> Result<(), UnknownCluster> {
+    build(config, &Plan::default(), 1, |_| None).map(drop)
+}
+
 impl<L: Lookup> Conductor<L> {
     /// A conductor with nothing in force yet.
     pub(crate) fn new(

@@ -54,7 +54,7 @@ pub use model::{
     AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig,
     ListenerConfig, LogLevel, PageConfig, Secret, WorkerCount,
 };
-pub use report::Report;
+pub use report::{Report, Verdict};
 pub use serve_line::ServeOptions;
 pub use sources::{Place, Source, Sources};
 pub(crate) use suggest::closest;

@@ -4,33 +4,63 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use evenkeel_control::config::{Config, Loaded};
+use evenkeel_control::conductor::rehearse;
+use evenkeel_control::config::{Config, Loaded, Report};
 
-use crate::failure::{Failure, exit_code, print_report};
+use crate::failure::{Failure, exit_code, print_report, wrong_config};
 use crate::terminal::has_reader;
 
 /// Say whether a config file can be used, and everything that is wrong with it
 ///
-/// Every mistake is shown with its line, a caret and a way out. Nothing is bound, looked up or connected to.
+/// Every mistake is shown with its line, a caret and a way out. Files that it includes and pages are read, too. Nothing is
+/// bound, looked up or connected to.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The file to check
     #[arg(short, long, value_name = "FILE", default_value = "evenkeel.toml")]
     config: PathBuf,
+
+    /// Take warnings for errors
+    #[arg(long)]
+    strict: bool,
+
+    /// Print the verdict as JSON, for editors and pipelines
+    #[arg(long)]
+    json: bool,
 }
 
-/// Prints the verdict: 0 if the file can be used, 78 if it cannot. Warnings do not change that.
+/// Prints the verdict: 0 if the file can be used, 78 if it cannot. Warnings do not change that, unless they are taken for errors.
 pub(crate) fn check(args: &Args) -> ExitCode {
-    exit_code(verdict(args))
+    let loaded = Config::load(&args.config).and_then(|loaded| {
+        let refused = args.strict && !loaded.warnings.is_empty();
+        if refused { Err(loaded.warnings) } else { Ok(loaded) }
+    });
+    if let Some(error) = loaded.as_ref().ok().and_then(|it| rehearse(&it.config).err()) {
+        return exit_code(Err(Failure::Running(error.to_string())));
+    }
+    if !args.json {
+        return exit_code(verdict(args, loaded));
+    }
+    let usable = loaded.is_ok();
+    match print_json(&loaded.map_or_else(|report| report, |loaded| loaded.warnings), usable) {
+        Ok(()) if usable => ExitCode::SUCCESS,
+        Ok(()) => wrong_config(),
+        Err(error) => exit_code(Err(error.into())),
+    }
 }
 
-fn verdict(args: &Args) -> Result<(), Failure> {
-    let Loaded { config, warnings, .. } = Config::load(&args.config).map_err(Failure::Config)?;
+fn verdict(args: &Args, loaded: Result<Loaded, Report>) -> Result<(), Failure> {
+    let Loaded { config, warnings, .. } = loaded.map_err(Failure::Config)?;
     print_report(&warnings);
     let file = args.config.display();
     has_reader(writeln!(io::stdout(), "{file} is fine: {}", summary(&config)))?;
     Ok(())
+}
+
+fn print_json(report: &Report, usable: bool) -> io::Result<()> {
+    let json = serde_json::to_string_pretty(&report.verdict(usable))?;
+    has_reader(writeln!(io::stdout(), "{json}")).map(drop)
 }
 
 fn summary(config: &Config) -> String {
@@ -48,9 +78,10 @@ const EXAMPLES: &str = "\
 EXAMPLES:
   evenkeel check                            looks at ./evenkeel.toml
   evenkeel check -c /etc/evenkeel.toml      looks at another file
+  evenkeel check --strict --json            for a pipeline that lets nothing odd pass
 
 EXIT CODES:
-  0   the file can be used, perhaps with warnings
+  0   the file can be used, perhaps with warnings (not with --strict)
   1   the verdict could not be written
   2   wrong usage
   78  it cannot, or cannot be read";

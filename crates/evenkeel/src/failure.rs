@@ -24,7 +24,7 @@ pub(crate) fn exit_code(done: Result<(), Failure>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Config(report)) => {
             print_report(&report);
-            ExitCode::from(WRONG_CONFIG)
+            wrong_config()
         }
         Err(Failure::Running(sentence)) => {
             stderr::say(&format!("error: {sentence}"));
@@ -32,6 +32,11 @@ pub(crate) fn exit_code(done: Result<(), Failure>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The exit code of whatever finds a config that cannot be used.
+pub(crate) fn wrong_config() -> ExitCode {
+    ExitCode::from(WRONG_CONFIG)
 }
 
 /// Shows errors or warnings about a config; prints nothing if there are none.

@@ -6,8 +6,11 @@ use super::diagnostic::{Diagnostic, Severity, Span};
 use super::sources::{Source, Sources};
 
 mod excerpt;
+mod json;
 
 use excerpt::Excerpt;
+
+pub use json::Verdict;
 
 /// Everything that is wrong with one config, in the order of its files.
 #[derive(Clone, Debug, PartialEq, Eq)]

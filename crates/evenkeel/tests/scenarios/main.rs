@@ -11,6 +11,7 @@ mod running;
 mod access_log;
 mod bad_input;
 mod balancing;
+mod config_tools;
 mod counting;
 mod descriptors;
 mod forwarding;
