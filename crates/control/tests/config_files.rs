@@ -12,19 +12,89 @@ use evenkeel_plan::reason::Reason;
 
 #[test]
 fn every_mistake_is_explained_as_in_the_file_beside_it() {
-    let mut wrong = Vec::new();
     let cases = tomls(&manifest().join("tests/config"));
     assert!(!cases.is_empty());
-    for case in cases {
-        let said = said_about(&case);
-        let expected = case.with_extension("expected");
+    compare(cases.iter().map(|case| (case.with_extension("expected"), said_about(case))));
+}
+
+#[test]
+fn mistakes_that_are_not_in_a_text_are_explained_as_in_their_files() {
+    let golden = manifest().join("tests/config/without-toml");
+    compare(ON_DISK.iter().map(|(name, prepare)| {
+        let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path());
+        let report = Config::load(&folder.path().join("evenkeel.toml")).err().unwrap().to_string();
+        let said = report.replace(&format!("{}/", folder.path().display()), "");
+        (golden.join(name).with_extension("expected"), said)
+    }));
+}
+
+#[test]
+fn every_kind_of_mistake_has_a_golden_file() {
+    let list = include_str!("../src/config/diagnostic.rs");
+    let list = list.split("pub enum Code {").nth(1).unwrap().split("\n}\n").next().unwrap();
+    let numbers = list.lines().filter_map(|line| line.split(" = ").nth(1)?.strip_suffix(','));
+    let codes: Vec<String> =
+        numbers.map(|number| format!("EK{:04}", number.parse::<u16>().unwrap())).collect();
+    assert!(codes.len() > 40, "{codes:?}");
+    let folders = ["tests/config", "tests/config/without-toml"].map(|it| manifest().join(it));
+    let golden: String = folders
+        .iter()
+        .flat_map(|folder| files(folder, "expected"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let missing: Vec<_> =
+        codes.iter().filter(|code| !golden.contains(&format!("[{code}]"))).collect();
+    assert!(missing.is_empty(), "in no .expected file: {missing:?}");
+}
+
+/// Compares what is said with what files hold, or writes it there.
+fn compare(cases: impl Iterator<Item = (PathBuf, String)>) {
+    let mut wrong = Vec::new();
+    for (expected, said) in cases {
         if std::env::var_os("EVENKEEL_BLESS").is_some() {
             fs::write(&expected, &said).unwrap();
         } else if fs::read_to_string(&expected).ok().as_deref() != Some(said.as_str()) {
-            wrong.push(format!("{}:\n{said}", case.display()));
+            wrong.push(format!("{}:\n{said}", expected.display()));
         }
     }
     assert!(wrong.is_empty(), "not as expected:\n\n{}", wrong.join("\n\n"));
+}
+
+type Prepare = fn(&Path);
+
+/// Cases that are not in a text but in what is on the disk; each makes a folder with an `evenkeel.toml`, or none.
+const ON_DISK: [(&str, Prepare); 8] = [
+    ("file-absent", |_| ()),
+    ("file-is-a-directory", |folder| fs::create_dir(folder.join("evenkeel.toml")).unwrap()),
+    ("file-not-text", |folder| write(folder, "evenkeel.toml", b"workers = 1\n\xff\xfe")),
+    ("file-too-large", |folder| write(folder, "evenkeel.toml", &vec![b'#'; (16 << 20) + 1])),
+    ("page-is-a-directory", |folder| {
+        write(folder, "evenkeel.toml", PAGE);
+        fs::create_dir(folder.join("sorry.html")).unwrap();
+    }),
+    ("page-too-large", |folder| {
+        write(folder, "evenkeel.toml", PAGE);
+        write(folder, "sorry.html", &[b'x'; (256 << 10) + 1]);
+    }),
+    ("include-too-large", |folder| {
+        write(folder, "evenkeel.toml", INCLUDE);
+        write(folder, "part-a.toml", &vec![b'#'; 9 << 20]);
+        write(folder, "part-b.toml", &vec![b'#'; 9 << 20]);
+    }),
+    ("include-too-many", |folder| {
+        write(folder, "evenkeel.toml", INCLUDE);
+        (0..=1000).for_each(|number| write(folder, &format!("part-{number}.toml"), b""));
+    }),
+];
+
+const PAGE: &[u8] =
+    b"[listener.web]\nbind = ':8080'\nto = '9001'\nerrors.pages = { 503 = 'sorry.html' }\n";
+
+const INCLUDE: &[u8] = b"include = 'part-*.toml'\n\n[listener.web]\nbind = ':8080'\nto = '9001'\n";
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) {
+    fs::write(folder.join(name), bytes).unwrap();
 }
 
 /// What a run over this file alone prints; names of files without folders, so that it is the same everywhere.
@@ -89,22 +159,6 @@ fn the_full_example_says_what_is_the_default_anyhow() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_says_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let absent = Config::load(&folder.path().join("absent.toml")).unwrap_err().to_string();
-    assert!(absent.starts_with("error[EK0001]: no such file: "), "{absent}");
-    assert!(absent.contains("`evenkeel serve 8080 9001 --save "), "{absent}");
-
-    let directory = Config::load(folder.path()).unwrap_err().to_string();
-    assert!(directory.starts_with("error[EK0002]: "), "{directory}");
-
-    let binary = folder.path().join("binary.toml");
-    fs::write(&binary, b"workers = 1\n\xff\xfe").unwrap();
-    let binary = Config::load(&binary).unwrap_err().to_string();
-    assert!(binary.starts_with("error[EK0003]: line 2 of "), "{binary}");
-}
-
-#[test]
 fn a_config_may_have_16_mebibytes_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("large.toml");
@@ -129,12 +183,15 @@ fn a_config_may_have_16_mebibytes_and_no_more() {
 }
 
 fn tomls(folder: &Path) -> Vec<PathBuf> {
+    files(folder, "toml")
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut tomls: Vec<PathBuf> = entries
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .collect();
-    tomls.sort();
-    tomls
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
+    files.sort();
+    files
 }
 
 fn manifest() -> PathBuf {
