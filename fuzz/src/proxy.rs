@@ -16,7 +16,7 @@ use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, Truste
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 use evenkeel_proto::path::PathRules;
-use evenkeel_proxy::Proxy;
+use evenkeel_proxy::{Inherited, Proxy};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use tokio::net::{TcpListener as Async, TcpStream};
@@ -63,7 +63,7 @@ impl Stage {
         let (senders, lines) = lines(1);
         let proxy = Proxy::start(senders, &publisher.reader())?;
         let proxy_at = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let mut binder = proxy.binder();
+        let mut binder = proxy.binder(Inherited::default());
         let plan = plan(0, proxy_at, proxy_at);
         binder.prepare(&plan).map_err(|error| error.source)?;
         binder.commit(&publisher.publish(plan));

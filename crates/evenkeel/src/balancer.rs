@@ -11,7 +11,7 @@ use evenkeel_control::config::{Config, ConfigFile, WorkerCount};
 use evenkeel_control::{SetLevel, Setup, StartError as ControlError, View};
 use evenkeel_plan::lines::lines;
 use evenkeel_plan::publish::Publisher;
-use evenkeel_proxy::Proxy;
+use evenkeel_proxy::{Inherited, Proxy};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
@@ -34,18 +34,20 @@ pub(crate) enum StartError {
 // === impl Balancer ===
 
 impl Balancer {
-    /// Puts `config` in force and returns when its listeners accept. Blocks: up to two seconds, if a name is slow to resolve.
-    /// Follows `file`, if there is one, and tells `set_level` how much to log.
+    /// Puts `config` in force and returns when its listeners accept; those that want a socket by name get it of the
+    /// `inherited` ones. Blocks: up to two seconds, if a name is slow to resolve. Follows `file`, if there is one, and tells
+    /// `set_level` how much to log.
     pub(crate) fn start(
         config: Config,
         file: Option<ConfigFile>,
         set_level: SetLevel,
+        inherited: Inherited,
     ) -> Result<Self, StartError> {
         let workers = worker_count(config.workers);
         let publisher = Publisher::default();
         let (senders, lines) = lines(workers);
         let proxy = Proxy::start(senders, &publisher.reader()).map_err(StartError::System)?;
-        let parts = Parts { publisher, binder: proxy.binder(), workers };
+        let parts = Parts { publisher, binder: proxy.binder(inherited), workers };
         match ControlThread::start(Setup { config, file, parts, lines, set_level }) {
             Ok(control) => Ok(Self { proxy, control, workers }),
             Err(error) => {

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use evenkeel_control::config::{AccessPath, Config, ConfigFile, Report};
 use evenkeel_control::{SetLevel, View};
+use evenkeel_proxy::Inherited;
 use tokio::runtime;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 mod descriptors;
+mod inherited;
 mod log;
 mod picture;
 mod signals;
@@ -46,24 +48,26 @@ pub(crate) enum Kept {
 impl Service {
     /// Balances until a signal ends it.
     pub(crate) fn run(self) -> Result<(), Failure> {
+        // Before any thread: it changes the environment.
+        let inherited = inherited::take();
         print_report(&self.warnings);
         let set_level = log::start(self.config.log_level);
         descriptors::raise_limit();
         // For signals and waiting alone: workers and control have runtimes of their own.
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let outcome = runtime.block_on(self.serve(set_level));
+        let outcome = runtime.block_on(self.serve(set_level, inherited));
         stderr::finish();
         outcome
     }
 
-    async fn serve(self, set_level: SetLevel) -> Result<(), Failure> {
+    async fn serve(self, set_level: SetLevel, inherited: Inherited) -> Result<(), Failure> {
         // Before anybody can know that we run.
         let mut signals = StopSignals::new()?;
         let file = match &self.kept {
             Kept::Read(file) => Some(file.clone()),
             Kept::Nowhere | Kept::Written(_) => None,
         };
-        let balancer = Balancer::start(self.config.clone(), file, set_level)?;
+        let balancer = Balancer::start(self.config.clone(), file, set_level, inherited)?;
         signals.follow(balancer.view().clone());
         tracing::debug!(workers = balancer.workers(), "listening");
         if let Err(failure) = self.keep() {

@@ -38,13 +38,15 @@ pub struct Listener {
     pub counters: Arc<Sharded<ListenerCounters>>,
 }
 
-/// Where a listener listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Where a listener listens. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Bind {
     /// This port on every address of the machine, IPv6 and IPv4.
     Any(u16),
     /// This address only.
     Only(SocketAddr),
+    /// The sockets that whoever started us has opened and named so, as systemd does for a `.socket` unit.
+    Inherited(Arc<str>),
 }
 
 impl std::fmt::Display for Bind {
@@ -52,6 +54,7 @@ impl std::fmt::Display for Bind {
         match self {
             Self::Any(port) => write!(f, ":{port}"),
             Self::Only(address) => address.fmt(f),
+            Self::Inherited(name) => write!(f, "fd:{name}"),
         }
     }
 }

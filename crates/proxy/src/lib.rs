@@ -20,3 +20,4 @@ mod worker;
 mod world;
 
 pub use proxy::Proxy;
+pub use sockets::Inherited;

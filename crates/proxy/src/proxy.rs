@@ -11,7 +11,7 @@ use evenkeel_plan::publish::Reader;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc::{Sender, channel};
 
-use crate::sockets::Sockets;
+use crate::sockets::{Inherited, Sockets};
 use crate::worker::{Command, Crew, Supplies, Worker, run};
 
 /// The data path: worker threads that follow the plan.
@@ -44,9 +44,9 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// What opens and closes the listeners' sockets, for the conductor.
-    pub fn binder(&self) -> Box<dyn Binder> {
-        Box::new(Sockets::new(self.mailboxes.clone()))
+    /// What opens and closes the listeners' sockets, for the conductor; those that are named are `inherited`.
+    pub fn binder(&self, inherited: Inherited) -> Box<dyn Binder> {
+        Box::new(Sockets::new(self.mailboxes.clone(), inherited))
     }
 
     /// Accepts nothing more, closes what is idle, and lets running exchanges finish, for which there is as much time as

@@ -1,4 +1,5 @@
 //! Listening sockets: one for each worker and address, all or none. Made when a plan is prepared, handed out when it is in force.
+//! Inherited ones are not made but shared.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -11,21 +12,35 @@ use evenkeel_plan::listener::Bind;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::mpsc::Sender;
 
+mod inherited;
+
+pub use inherited::Inherited;
+
 use crate::worker::Command;
 
 /// The sockets as the conductor commands them.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     mailboxes: Vec<Sender<Command>>,
-    /// Bound, but not accepted on yet.
-    prepared: HashMap<Bind, Vec<TcpListener>>,
+    inherited: Inherited,
+    /// Bound, but not accepted on yet; each with the number of the worker that will.
+    prepared: HashMap<Bind, Vec<(usize, TcpListener)>>,
     /// Accepted on by every worker.
     open: HashSet<Bind>,
 }
 
 impl Sockets {
-    pub(crate) fn new(mailboxes: Vec<Sender<Command>>) -> Self {
-        Self { mailboxes, prepared: HashMap::new(), open: HashSet::new() }
+    pub(crate) fn new(mailboxes: Vec<Sender<Command>>, inherited: Inherited) -> Self {
+        Self { mailboxes, inherited, prepared: HashMap::new(), open: HashSet::new() }
+    }
+
+    fn open(&self, bind: &Bind) -> io::Result<Vec<(usize, TcpListener)>> {
+        let count = self.mailboxes.len();
+        match bind {
+            Bind::Any(port) => bind_for_all(|share| bind_any(*port, share), count),
+            Bind::Only(address) => bind_for_all(|share| bind_to(*address, share), count),
+            Bind::Inherited(name) => self.inherited.handles(name, count),
+        }
     }
 
     fn tell(&self, worker: usize, command: Command) {
@@ -42,10 +57,13 @@ impl Binder for Sockets {
     fn prepare(&mut self, plan: &Plan) -> Result<(), BindError> {
         let mut prepared = HashMap::new();
         for listener in &plan.listeners {
-            for &bind in listener.binds.iter().filter(|bind| !self.open.contains(*bind)) {
-                let sockets = bind_for_all(bind, self.mailboxes.len());
-                let refused = |source| BindError { listener: listener.name.clone(), bind, source };
-                prepared.insert(bind, sockets.map_err(refused)?);
+            for bind in listener.binds.iter().filter(|bind| !self.open.contains(*bind)) {
+                let sockets = self.open(bind).map_err(|source| BindError {
+                    listener: listener.name.clone(),
+                    bind: bind.clone(),
+                    source,
+                })?;
+                prepared.insert(bind.clone(), sockets);
             }
         }
         self.prepared = prepared;
@@ -55,50 +73,54 @@ impl Binder for Sockets {
     fn commit(&mut self, plan: &Arc<Plan>) {
         for listener in &plan.listeners {
             let name: Arc<str> = (&*listener.name).into();
-            for &bind in &listener.binds {
-                for (worker, socket) in
-                    self.prepared.remove(&bind).into_iter().flatten().enumerate()
-                {
-                    self.tell(
-                        worker,
-                        Command::Listen { listener: Arc::clone(&name), bind, socket },
-                    );
-                    self.open.insert(bind);
+            for bind in &listener.binds {
+                let Some(sockets) = self.prepared.remove(bind) else { continue };
+                for (worker, socket) in sockets {
+                    let (listener, bind) = (Arc::clone(&name), bind.clone());
+                    self.tell(worker, Command::Listen { listener, bind, socket });
                 }
+                self.open.insert(bind.clone());
             }
         }
         let wanted: HashSet<Bind> =
-            plan.listeners.iter().flat_map(|listener| listener.binds.iter().copied()).collect();
-        for bind in self.open.difference(&wanted).copied().collect::<Vec<_>>() {
+            plan.listeners.iter().flat_map(|listener| listener.binds.iter().cloned()).collect();
+        for bind in self.open.difference(&wanted).cloned().collect::<Vec<_>>() {
             self.open.remove(&bind);
-            (0..self.mailboxes.len()).for_each(|worker| self.tell(worker, Command::Close { bind }));
+            for worker in 0..self.mailboxes.len() {
+                self.tell(worker, Command::Close { bind: bind.clone() });
+            }
         }
     }
 }
 
-/// A listening socket on `bind` for each of `count` workers; the kernel spreads connections over them.
-fn bind_for_all(bind: Bind, count: usize) -> io::Result<Vec<TcpListener>> {
+/// A listening socket for each of `count` workers; the kernel spreads connections over them.
+fn bind_for_all(
+    bind_one: impl Fn(bool) -> io::Result<Socket>,
+    count: usize,
+) -> io::Result<Vec<(usize, TcpListener)>> {
     // The first is bound without SO_REUSEPORT, which would let a second instance in without a word. It is set afterwards, so
     // that the other workers' sockets can join.
-    let first = bind_one(bind, false)?;
+    let first = bind_one(false)?;
     first.set_reuse_port(true)?;
     let mut sockets = vec![first];
     for _ in 1..count {
-        sockets.push(bind_one(bind, true)?);
+        sockets.push(bind_one(true)?);
     }
-    sockets.into_iter().map(listen).collect()
+    sockets
+        .into_iter()
+        .map(listen)
+        .enumerate()
+        .map(|(worker, socket)| Ok((worker, socket?)))
+        .collect()
 }
 
-fn bind_one(bind: Bind, share: bool) -> io::Result<Socket> {
-    match bind {
-        Bind::Only(address) => bind_to(address, share),
-        Bind::Any(port) => match bind_to((Ipv6Addr::UNSPECIFIED, port).into(), share) {
-            // A machine without IPv6.
-            Err(error) if is_without_ipv6(&error) => {
-                bind_to((Ipv4Addr::UNSPECIFIED, port).into(), share)
-            }
-            outcome => outcome,
-        },
+fn bind_any(port: u16, share: bool) -> io::Result<Socket> {
+    match bind_to((Ipv6Addr::UNSPECIFIED, port).into(), share) {
+        // A machine without IPv6.
+        Err(error) if is_without_ipv6(&error) => {
+            bind_to((Ipv4Addr::UNSPECIFIED, port).into(), share)
+        }
+        outcome => outcome,
     }
 }
 
@@ -131,3 +153,52 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 
 /// How many connections may wait to be accepted; the kernel lowers it to its own limit.
 const BACKLOG: i32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use crate::fixture::listener;
+
+    #[test]
+    fn an_inherited_socket_outlives_a_listener_that_goes_and_comes_back() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let mut inherited = Inherited::default();
+        inherited.add("web", Ok(socket));
+        let (mailbox, mut commands) = channel(8);
+        let mut sockets = Sockets::new(vec![mailbox], inherited);
+        let (with, without) = (plan(&[Bind::Inherited("web".into())]), plan(&[]));
+        for _ in 0..2 {
+            sockets.prepare(&with).unwrap();
+            sockets.commit(&with);
+            assert_eq!(listening(&mut commands).local_addr().unwrap(), address);
+            sockets.prepare(&without).unwrap();
+            sockets.commit(&without);
+            assert!(matches!(commands.try_recv().unwrap(), Command::Close { .. }));
+        }
+    }
+
+    #[test]
+    fn a_listener_that_wants_a_socket_which_was_not_passed_binds_nothing_else_either() {
+        let (mailbox, mut commands) = channel(8);
+        let mut sockets = Sockets::new(vec![mailbox], Inherited::default());
+        let wanted = Bind::Inherited("web".into());
+        let error = sockets.prepare(&plan(&[Bind::Any(0), wanted.clone()])).unwrap_err();
+        assert_eq!((error.bind, error.source.kind()), (wanted, io::ErrorKind::NotFound));
+        assert!(sockets.prepared.is_empty() && commands.try_recv().is_err());
+    }
+
+    fn plan(binds: &[Bind]) -> Arc<Plan> {
+        let listener = evenkeel_plan::Listener { binds: binds.to_vec(), ..listener() };
+        Arc::new(Plan { listeners: vec![Arc::new(listener)], ..Plan::default() })
+    }
+
+    fn listening(commands: &mut Receiver<Command>) -> TcpListener {
+        match commands.try_recv().unwrap() {
+            Command::Listen { socket, .. } => socket,
+            other => panic!("{other:?}"),
+        }
+    }
+}

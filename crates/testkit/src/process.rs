@@ -31,7 +31,15 @@ impl Process {
     /// # Errors
     /// What `exec` says, with the program's name.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn_with_input(command, Stdio::null())
+    }
+
+    /// The same, with a standard input: also how to pass it a socket without unsafe code.
+    ///
+    /// # Errors
+    /// As [`Process::spawn`].
+    pub fn spawn_with_input(command: &mut Command, input: Stdio) -> io::Result<Self> {
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| {
             let program = command.get_program().display();
             io::Error::new(error.kind(), format!("cannot start {program}: {error}"))

@@ -25,11 +25,11 @@ pub struct BindProblem {
 
 impl BindProblem {
     pub(super) fn of_listener(error: &BindError) -> Self {
-        Self::explain(format!("listener \"{}\"", error.listener), error.bind, &error.source)
+        Self::explain(format!("listener \"{}\"", error.listener), &error.bind, &error.source)
     }
 
     pub(crate) fn of_admin(address: SocketAddr, error: &io::Error) -> Self {
-        Self::explain("the admin API".to_owned(), Bind::Only(address), error)
+        Self::explain("the admin API".to_owned(), &Bind::Only(address), error)
     }
 
     pub(crate) fn of_path(path: &Path, error: &io::Error) -> Self {
@@ -47,18 +47,23 @@ impl BindProblem {
         Self { who: "the admin API".to_owned(), address, why, kind: error.kind() }
     }
 
-    fn explain(who: String, bind: Bind, error: &io::Error) -> Self {
-        let (port, address) = match bind {
-            Bind::Any(port) => (port, None),
-            Bind::Only(address) => (address.port(), Some(address.ip())),
-        };
-        let why = match error.kind() {
-            io::ErrorKind::AddrInUse => in_use(owner(Path::new("/proc"), port, address)),
-            io::ErrorKind::PermissionDenied if port < PORTS_WITH_PRIVILEGE => not_allowed(port),
-            io::ErrorKind::AddrNotAvailable => not_ours(address),
-            _ => error.to_string(),
+    fn explain(who: String, bind: &Bind, error: &io::Error) -> Self {
+        let why = match bind {
+            Bind::Any(port) => why(*port, None, error),
+            Bind::Only(address) => why(address.port(), Some(address.ip()), error),
+            // Whoever looks for it knows which were passed.
+            Bind::Inherited(_) => error.to_string(),
         };
         Self { who, address: bind.to_string(), why, kind: error.kind() }
+    }
+}
+
+fn why(port: u16, address: Option<IpAddr>, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => in_use(owner(Path::new("/proc"), port, address)),
+        io::ErrorKind::PermissionDenied if port < PORTS_WITH_PRIVILEGE => not_allowed(port),
+        io::ErrorKind::AddrNotAvailable => not_ours(address),
+        _ => error.to_string(),
     }
 }
 
@@ -145,7 +150,7 @@ mod tests {
                 Some(port) => Bind::Any(port.parse().unwrap()),
                 None => Bind::Only(address.parse().unwrap()),
             };
-            let problem = BindProblem::explain("it".to_owned(), bind, &io::Error::from(kind));
+            let problem = BindProblem::explain("it".to_owned(), &bind, &io::Error::from(kind));
             let text = problem.to_string();
             assert!(text.contains(expected) && text.contains(address), "{text}");
         }

@@ -172,7 +172,7 @@ impl Binder for Recorder {
             None => Ok(()),
             Some(listener) => Err(BindError {
                 listener: listener.name.clone(),
-                bind: listener.binds[0],
+                bind: listener.binds[0].clone(),
                 source: io::ErrorKind::AddrNotAvailable.into(),
             }),
         }

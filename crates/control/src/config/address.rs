@@ -8,13 +8,28 @@ use ipnet::IpNet;
 use super::diagnostic::{Code, Diagnostic, quoted};
 use super::model::{AdminBind, EndpointConfig};
 
-/// Reads `:8080`, `8080`, `127.0.0.1:8080` or `[::1]:8080`.
+/// Reads `:8080`, `8080`, `127.0.0.1:8080`, `[::1]:8080` or `fd:web`.
 pub(super) fn parse_bind(text: &str) -> Result<Bind, Diagnostic> {
+    if let Some(name) = text.strip_prefix("fd:") {
+        return inherited(text, name);
+    }
     let (host, port) = split(text, Port::One)?;
     match host {
         "" => Ok(Bind::Any(port)),
         _ => Ok(Bind::Only(SocketAddr::new(ip(text, host, port)?, port))),
     }
+}
+
+/// Reads the name of a socket as systemd allows it (`FileDescriptorName=` in systemd.socket(5)).
+fn inherited(text: &str, name: &str) -> Result<Bind, Diagnostic> {
+    let is_name_byte = |byte: u8| matches!(byte, b' '..=b'~') && byte != b':';
+    if (1..=FD_NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_name_byte) {
+        return Ok(Bind::Inherited(name.into()));
+    }
+    let message = format!("{} does not name an inherited socket", quoted(text));
+    Err(Diagnostic::new(Code::BadAddress, message)
+        .label(format!("wants 1 to {FD_NAME_BYTES_MAX} ASCII characters without a colon"))
+        .help("after `fd:` comes what `FileDescriptorName=` says in the .socket unit"))
 }
 
 /// Reads what the admin API binds to: `9900`, `127.0.0.1:9900` or `unix:/run/evenkeel.sock`. A port alone stays on this machine,
@@ -191,6 +206,9 @@ fn bare_ipv6(text: &str) -> Diagnostic {
         "put the address into brackets and the port after them, as in \"[{host}]:{port}\""
     ))
 }
+
+/// What systemd takes for `FileDescriptorName=`.
+const FD_NAME_BYTES_MAX: usize = 255;
 
 /// Where an endpoint is that was given as a port alone.
 const LOOPBACK: &str = "127.0.0.1";

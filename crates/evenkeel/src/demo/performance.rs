@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use evenkeel_control::View;
 use evenkeel_control::admin::Address;
+use evenkeel_proxy::Inherited;
 use hyper::{HeaderMap, Method};
 use tokio::time::timeout;
 
@@ -163,7 +164,8 @@ fn start_balancer(
     loop {
         let address = free_address()?;
         tries += 1;
-        match Balancer::start(config(address, endpoints, choices)?, None, Box::new(|_| {})) {
+        let config = config(address, endpoints, choices)?;
+        match Balancer::start(config, None, Box::new(|_| {}), Inherited::default()) {
             Ok(balancer) => return Ok((balancer, address)),
             Err(error) if tries == TRIES => return Err(error.into()),
             Err(_) => {}

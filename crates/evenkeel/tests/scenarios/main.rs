@@ -26,6 +26,7 @@ mod hostile_retries;
 mod hostile_targets;
 mod hostile_upgrade;
 mod http1_page;
+mod inherited;
 mod interop;
 mod kept_config;
 mod messages;

@@ -51,7 +51,11 @@ impl Running {
 
     /// Starts `command`, which has to listen on `address`, and waits for its picture.
     pub(crate) fn start(command: &mut Command, address: SocketAddr) -> Self {
-        let process = Process::spawn(command).unwrap();
+        Self::of(Process::spawn(command).unwrap(), address)
+    }
+
+    /// The balancer that `process` is, once it has printed its picture.
+    pub(crate) fn of(process: Process, address: SocketAddr) -> Self {
         let line = process.wait_for_line("admin http://", LONG).unwrap();
         let word = line.split_whitespace().find_map(|word| word.strip_prefix("http://"));
         let admin = word.unwrap().parse().unwrap();

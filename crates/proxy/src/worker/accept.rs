@@ -1,5 +1,8 @@
 //! Accepting connections: each worker has a socket of its own for every address, and may pass a new connection to a worker
 //! with less to do, before any runtime knows it.
+//!
+//! Of an inherited socket each worker has a handle only. A connection wakes all of them, one gets it, and the others find
+//! nothing and wait on.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -9,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use rustix::net::sockopt::set_tcp_nodelay;
 use rustix::net::{SocketFlags, acceptfrom_with};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -18,13 +22,18 @@ use super::Worker;
 use super::crew::{Accepted, Command, Crew};
 use crate::http1::connection::Connection;
 
+/// Where connections come in.
+pub(super) struct Door {
+    /// The name of the listener.
+    pub(super) listener: Arc<str>,
+    pub(super) socket: TcpListener,
+    /// Whether somebody else has opened it, and shares it with all workers.
+    pub(super) is_inherited: bool,
+}
+
 /// Accepts on one socket until the task is aborted.
-pub(crate) async fn accept(
-    worker: Rc<Worker>,
-    crew: Arc<Crew>,
-    listener: Arc<str>,
-    socket: TcpListener,
-) -> io::Result<()> {
+pub(super) async fn accept(worker: Rc<Worker>, crew: Arc<Crew>, door: Door) -> io::Result<()> {
+    let Door { listener, socket, is_inherited } = door;
     #[expect(deprecated, reason = "what replaces it is unsafe; a `TcpListener` keeps its socket")]
     let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
     let mut complaint = Complaint::new(&listener);
@@ -36,6 +45,11 @@ pub(crate) async fn accept(
         }
         match ready.try_io(|socket| accept_one(socket.get_ref())) {
             Ok(Ok((connection, client))) => {
+                if is_inherited {
+                    // It may have been in the queue before the listening socket, from which all others have it, was ours. If
+                    // it cannot be set, the connection is gone, which its first read will find.
+                    let _ = set_tcp_nodelay(&connection, true);
+                }
                 let listener = Arc::clone(&listener);
                 dispatch(&worker, &crew, Accepted { socket: connection, client, listener });
             }

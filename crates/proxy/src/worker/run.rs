@@ -1,20 +1,21 @@
 //! The life of a worker's thread: it takes commands, serves connections, drains and ends.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use evenkeel_plan::listener::Bind;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::{AbortHandle, spawn_local};
 
 use super::Worker;
-use super::accept::{accept, accept_rest, serve};
+use super::accept::{Door, accept, accept_rest, serve};
 use super::crew::{Command, Crew};
 
-/// An address that this worker accepts on.
+/// A socket that this worker accepts on.
 struct Opening {
+    bind: Bind,
     listener: Arc<str>,
     /// Another handle of the socket, for the connections that are left in its queue.
     socket: TcpListener,
@@ -24,26 +25,26 @@ struct Opening {
 /// Serves until told to stop.
 pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut commands: Receiver<Command>) {
     spawn_local(Rc::clone(&worker).keep_time());
-    let mut openings = HashMap::new();
+    // Several sockets may be inherited under one name.
+    let mut openings = Vec::<Opening>::new();
     while let Some(command) = commands.recv().await {
         match command {
             Command::Listen { listener, bind, socket } => {
-                match open(&worker, &crew, &listener, socket) {
-                    Ok(opening) => drop(openings.insert(bind, opening)),
+                match open(&worker, &crew, (&listener, &bind), socket) {
+                    Ok(opening) => openings.push(opening),
                     Err(error) => {
                         tracing::error!(%listener, %bind, %error, "cannot accept connections");
                     }
                 }
             }
             Command::Close { bind } => {
-                if let Some(opening) = openings.remove(&bind) {
-                    close(&worker, &crew, &opening);
-                }
+                let closing = openings.extract_if(.., |opening| opening.bind == bind);
+                closing.for_each(|opening| close(&worker, &crew, &opening));
             }
             Command::Adopt(accepted) => serve(&worker, &crew, accepted),
             Command::Drain { within } => {
                 worker.drain_within.set(within);
-                openings.drain().for_each(|(_, opening)| close(&worker, &crew, &opening));
+                openings.drain(..).for_each(|opening| close(&worker, &crew, &opening));
                 drain(&worker, &crew, &mut commands).await;
                 return;
             }
@@ -55,18 +56,27 @@ pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut commands: Recei
 fn open(
     worker: &Rc<Worker>,
     crew: &Arc<Crew>,
-    listener: &Arc<str>,
+    (listener, bind): (&Arc<str>, &Bind),
     socket: TcpListener,
 ) -> io::Result<Opening> {
     let second = socket.try_clone()?;
-    let accepting = accept(Rc::clone(worker), Arc::clone(crew), Arc::clone(listener), socket);
+    let (listener, bind) = (Arc::clone(listener), bind.clone());
+    let door = Door { listener: Arc::clone(&listener), socket, is_inherited: is_inherited(&bind) };
+    let accepting = accept(Rc::clone(worker), Arc::clone(crew), door);
     let accepting = spawn_local(accepting).abort_handle();
-    Ok(Opening { listener: Arc::clone(listener), socket: second, accepting })
+    Ok(Opening { bind, listener, socket: second, accepting })
 }
 
 fn close(worker: &Rc<Worker>, crew: &Arc<Crew>, opening: &Opening) {
     opening.accepting.abort();
-    accept_rest(worker, crew, &opening.listener, &opening.socket);
+    // Who passed us an inherited socket goes on listening: what is in its queue, and what will be, is for the next who accepts.
+    if !is_inherited(&opening.bind) {
+        accept_rest(worker, crew, &opening.listener, &opening.socket);
+    }
+}
+
+fn is_inherited(bind: &Bind) -> bool {
+    matches!(bind, Bind::Inherited(_))
 }
 
 /// Lets running exchanges finish. Ends when none is left, or when told to stop.

@@ -12,10 +12,22 @@ fn a_bind_is_a_port_or_an_address_of_this_machine() {
         ("0.0.0.0:1", only("0.0.0.0:1")),
         ("[::1]:65535", only("[::1]:65535")),
         ("[::]:8080", only("[::]:8080")),
+        ("fd:web", Bind::Inherited("web".into())),
+        ("fd:evenkeel.socket", Bind::Inherited("evenkeel.socket".into())),
+        ("fd:80", Bind::Inherited("80".into())),
     ];
     for (text, bind) in cases {
         assert_eq!(parse_bind(text).unwrap(), bind, "{text}");
     }
+}
+
+#[test]
+fn an_inherited_socket_has_a_name_that_systemd_would_give_it() {
+    let long = format!("fd:{}", "x".repeat(256));
+    for text in ["fd:", "fd:a:b", "fd:a\nb", "fd:é", &long] {
+        assert_eq!(parse_bind(text).unwrap_err().code, Code::BadAddress, "{text}");
+    }
+    assert!(parse_bind(&long[..long.len() - 1]).is_ok());
 }
 
 #[test]
@@ -98,8 +110,9 @@ proptest! {
     }
 
     #[test]
-    fn a_bind_is_read_as_it_is_displayed(ip: IpAddr, port in 1..=u16::MAX) {
-        for bind in [Bind::Any(port), Bind::Only(SocketAddr::new(ip, port))] {
+    fn a_bind_is_read_as_it_is_displayed(ip: IpAddr, port in 1..=u16::MAX, name in "[ -9;-~]{1,255}") {
+        let only = Bind::Only(SocketAddr::new(ip, port));
+        for bind in [Bind::Any(port), only, Bind::Inherited(name.into())] {
             prop_assert_eq!(parse_bind(&bind.to_string()).unwrap(), bind);
         }
     }

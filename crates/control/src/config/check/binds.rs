@@ -14,7 +14,7 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
     let mut taken: Vec<(&ListenerDraft, &Spanned<Bind>)> = Vec::new();
     for listener in &draft.listeners {
         for bind in &listener.binds {
-            let clash = taken.iter().find(|(_, other)| overlap(*other.get_ref(), *bind.get_ref()));
+            let clash = taken.iter().find(|(_, other)| overlap(other.get_ref(), bind.get_ref()));
             if let Some((owner, other)) = clash {
                 sink.report(duplicate(owner, other, bind));
             }
@@ -39,7 +39,7 @@ fn duplicate(owner: &ListenerDraft, other: &Spanned<Bind>, bind: &Spanned<Bind>)
 
 fn check_admin(draft: &Draft, bind: &Spanned<Bind>, sink: &Sink) {
     let AdminBind::Fixed(admin) = &draft.admin else { return };
-    if admin.port() == 0 || !overlap(Bind::Only(*admin), *bind.get_ref()) {
+    if admin.port() == 0 || !overlap(&Bind::Only(*admin), bind.get_ref()) {
         return;
     }
     let message = format!("`{}` is taken by the admin API", bind.get_ref());
@@ -54,16 +54,19 @@ fn check_admin(draft: &Draft, bind: &Spanned<Bind>, sink: &Sink) {
 }
 
 /// Whether one socket would get connections meant for the other.
-fn overlap(a: Bind, b: Bind) -> bool {
+fn overlap(a: &Bind, b: &Bind) -> bool {
     match (a, b) {
         (Bind::Any(a), Bind::Any(b)) => a == b,
         (Bind::Any(port), Bind::Only(address)) | (Bind::Only(address), Bind::Any(port)) => {
-            port == address.port()
+            *port == address.port()
         }
         (Bind::Only(a), Bind::Only(b)) => {
             let either = |ip: IpAddr| ip.is_unspecified() && a.is_ipv4() == b.is_ipv4();
             a.port() == b.port() && (a.ip() == b.ip() || either(a.ip()) || either(b.ip()))
         }
+        (Bind::Inherited(a), Bind::Inherited(b)) => a == b,
+        // Where an inherited socket listens is not known here.
+        (Bind::Inherited(_), _) | (_, Bind::Inherited(_)) => false,
     }
 }
 
@@ -76,7 +79,7 @@ fn check_loop(draft: &Draft, listener: &ListenerDraft, sink: &Sink) {
     };
     let endpoints = cluster.map_or(&[][..], |cluster| &cluster.endpoints.list);
     for endpoint in endpoints {
-        if listener.binds.iter().any(|bind| leads_back(endpoint.get_ref(), *bind.get_ref())) {
+        if listener.binds.iter().any(|bind| leads_back(endpoint.get_ref(), bind.get_ref())) {
             let name = quoted(listener.name.get_ref());
             let problem =
                 Diagnostic::new(Code::SendsToItself, format!("listener {name} sends to itself"))
@@ -87,17 +90,18 @@ fn check_loop(draft: &Draft, listener: &ListenerDraft, sink: &Sink) {
     }
 }
 
-fn leads_back(endpoint: &EndpointConfig, bind: Bind) -> bool {
+fn leads_back(endpoint: &EndpointConfig, bind: &Bind) -> bool {
     let ip = match endpoint.host.as_str() {
         "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
         host => host.parse::<IpAddr>().ok(),
     };
     let Some(ip) = ip else { return false };
     match bind {
-        Bind::Any(port) => port == endpoint.port && ip.is_loopback(),
+        Bind::Any(port) => *port == endpoint.port && ip.is_loopback(),
         Bind::Only(address) => {
             let everywhere = address.ip().is_unspecified() && ip.is_loopback();
             address.port() == endpoint.port && (address.ip() == ip || everywhere)
         }
+        Bind::Inherited(_) => false,
     }
 }

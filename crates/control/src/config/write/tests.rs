@@ -142,6 +142,7 @@ fn move_ports(binds: &mut [Bind], listener: usize) {
         match bind {
             Bind::Any(any) => *any = port,
             Bind::Only(address) => address.set_port(port),
+            Bind::Inherited(name) => *name = format!("{name}{port}").into(),
         }
     }
 }
@@ -149,7 +150,8 @@ fn move_ports(binds: &mut [Bind], listener: usize) {
 fn listeners() -> impl Strategy<Value = ListenerConfig> {
     let bind = prop_oneof![
         Just(Bind::Any(1)),
-        any::<std::net::IpAddr>().prop_map(|ip| Bind::Only(SocketAddr::new(ip, 1)))
+        any::<std::net::IpAddr>().prop_map(|ip| Bind::Only(SocketAddr::new(ip, 1))),
+        "[ -9;-~]{1,9}".prop_map(|name| Bind::Inherited(name.into())),
     ];
     let network = prop_oneof![
         (any::<std::net::Ipv4Addr>(), 0..=32_u8).prop_map(|(ip, prefix)| IpNet::new(
