@@ -11,9 +11,11 @@ use evenkeel_control::config::{Config, ConfigFile, WorkerCount};
 use evenkeel_control::{SetLevel, Setup, StartError as ControlError, View};
 use evenkeel_plan::lines::lines;
 use evenkeel_plan::publish::Publisher;
+use evenkeel_plan::pulse::{Beat, Pulse};
 use evenkeel_proxy::{Inherited, Proxy};
 use tokio::runtime;
 use tokio::sync::oneshot;
+use tokio::time::{MissedTickBehavior, interval};
 
 /// A balancer that runs: workers and control.
 pub(crate) struct Balancer {
@@ -62,6 +64,12 @@ impl Balancer {
         &self.control.view
     }
 
+    /// The signs of life of every worker and of control.
+    pub(crate) fn pulse(&self) -> Pulse {
+        let workers = self.proxy.beats().iter();
+        Pulse::new(workers.chain([&self.control.beat]).cloned().collect())
+    }
+
     /// How many workers carry the traffic.
     pub(crate) fn workers(&self) -> usize {
         self.workers
@@ -98,6 +106,7 @@ struct ControlThread {
     view: View,
     /// Dropping it ends control.
     alive: oneshot::Sender<()>,
+    beat: Beat,
     thread: JoinHandle<()>,
 }
 
@@ -105,14 +114,16 @@ impl ControlThread {
     fn start(setup: Setup) -> Result<Self, StartError> {
         let (alive, ended) = oneshot::channel();
         let (report, started) = mpsc::sync_channel(1);
+        let beat = Beat::new("control");
+        let alive_until = (beat.clone(), ended);
         let thread = thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || run_control(setup, &report, ended))
+            .spawn(move || run_control(setup, &report, alive_until))
             .map_err(StartError::System)?;
         // The thread goes without a report only if it panicked.
         let died = || StartError::System(io::Error::other("control ended while it started"));
         let view = started.recv().unwrap_or_else(|_| Err(died()))?;
-        Ok(Self { view, alive, thread })
+        Ok(Self { view, alive, beat, thread })
     }
 
     fn stop(self) {
@@ -126,7 +137,7 @@ impl ControlThread {
 fn run_control(
     setup: Setup,
     report: &mpsc::SyncSender<Result<View, StartError>>,
-    ended: oneshot::Receiver<()>,
+    (beat, ended): (Beat, oneshot::Receiver<()>),
 ) {
     let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -139,8 +150,11 @@ fn run_control(
         match evenkeel_control::start(setup).await {
             Ok(control) => {
                 drop(report.send(Ok(control.view())));
-                // It never sends: an error means that the balancer is stopped or dropped.
-                drop(ended.await);
+                tokio::select! {
+                    // It never sends: an error means that the balancer is stopped or dropped.
+                    _ = ended => {}
+                    () = keep_beating(&beat) => {}
+                }
             }
             Err(error) => drop(report.send(Err(StartError::Control(error)))),
         }
@@ -148,6 +162,19 @@ fn run_control(
     // A lookup that waits for a dead DNS server must not hold up the exit.
     runtime.shutdown_background();
 }
+
+/// Shows that the runtime takes its turns.
+async fn keep_beating(beat: &Beat) {
+    let mut ticks = interval(BEAT_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        beat.strike();
+    }
+}
+
+/// Far more often than any watchdog looks, and not to be seen in CPU time.
+const BEAT_INTERVAL: Duration = Duration::from_millis(200);
 
 // === impl StartError ===
 

@@ -12,8 +12,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 mod descriptors;
 mod inherited;
 mod log;
+mod notify;
 mod picture;
 mod signals;
+mod watchdog;
 
 use crate::balancer::Balancer;
 use crate::failure::{Failure, print_report};
@@ -74,6 +76,8 @@ impl Service {
             balancer.stop();
             return Err(failure);
         }
+        notify::ready(&self.config);
+        watchdog::start(balancer.pulse());
         tokio::select! {
             () = self.show(balancer.view()) => signals.next().await,
             () = signals.next() => {}
@@ -121,11 +125,13 @@ async fn drain(
     signals: &mut StopSignals,
 ) -> Result<(), Failure> {
     balancer.drain(limit);
-    say(&format!(
-        "draining: waiting for {}, at most {} s; again to stop at once",
+    let waiting = format!(
+        "draining: waiting for {}, at most {} s",
         exchanges(balancer.view()),
         limit.as_secs_f64()
-    ));
+    );
+    notify::stopping(&waiting, limit);
+    say(&format!("{waiting}; again to stop at once"));
     let deadline = Instant::now() + limit;
     let outcome = tokio::select! {
         () = finished(&balancer) => Ok(()),

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod lines;
 pub mod listener;
 pub mod publish;
+pub mod pulse;
 pub mod reason;
 pub mod time;
 pub mod vitals;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use evenkeel_plan::binder::Binder;
 use evenkeel_plan::lines::LineSender;
 use evenkeel_plan::publish::Reader;
+use evenkeel_plan::pulse::Beat;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc::{Sender, channel};
 
@@ -19,6 +20,7 @@ use crate::worker::{Command, Crew, Supplies, Worker, run};
 pub struct Proxy {
     mailboxes: Vec<Sender<Command>>,
     threads: Vec<JoinHandle<()>>,
+    beats: Vec<Beat>,
 }
 
 impl Proxy {
@@ -31,15 +33,19 @@ impl Proxy {
             lines.iter().map(|_| channel(MAILBOX_SIZE)).unzip();
         let crew = Crew::new(mailboxes.clone());
         let started = Instant::now();
-        let mut proxy = Self { mailboxes, threads: Vec::new() };
+        let mut proxy = Self { mailboxes, threads: Vec::new(), beats: Vec::new() };
         for (index, (commands, lines)) in receivers.into_iter().zip(lines).enumerate() {
             let crew = Arc::clone(&crew);
-            let supplies = Supplies { reader: reader.clone(), lines };
+            let name = format!("worker-{index}");
+            let beat = Beat::new(&name);
+            proxy.beats.push(beat.clone());
+            let supplies = Supplies { reader: reader.clone(), lines, beat: beat.clone() };
             let work = move |runtime: LocalRuntime| {
                 let worker = Worker::new(index, supplies, started);
                 runtime.block_on(run(worker, crew, commands));
+                beat.end();
             };
-            proxy.threads.push(start_thread(index, work)?);
+            proxy.threads.push(start_thread(name, work)?);
         }
         Ok(proxy)
     }
@@ -47,6 +53,11 @@ impl Proxy {
     /// What opens and closes the listeners' sockets, for the conductor; those that are named are `inherited`.
     pub fn binder(&self, inherited: Inherited) -> Box<dyn Binder> {
         Box::new(Sockets::new(self.mailboxes.clone(), inherited))
+    }
+
+    /// The workers' signs of life, struck at least a few times a second.
+    pub fn beats(&self) -> &[Beat] {
+        &self.beats
     }
 
     /// Accepts nothing more, closes what is idle, and lets running exchanges finish, for which there is as much time as
@@ -80,7 +91,7 @@ impl Proxy {
 
 /// Starts a worker's thread, and waits until its runtime stands: it cannot move between threads.
 fn start_thread(
-    index: usize,
+    name: String,
     work: impl FnOnce(LocalRuntime) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     let (report, reported) = std::sync::mpsc::sync_channel(1);
@@ -96,7 +107,7 @@ fn start_thread(
         }
         Err(error) => drop(report.send(Err(error))),
     };
-    let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(body)?;
+    let thread = std::thread::Builder::new().name(name).spawn(body)?;
     reported.recv().map_err(io::Error::other)??;
     Ok(thread)
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use evenkeel_plan::lines::LineSender;
 use evenkeel_plan::publish::Reader;
+use evenkeel_plan::pulse::Beat;
 use evenkeel_plan::time::Time;
 use fastrand::Rng;
 use uuid::Builder;
@@ -39,6 +40,7 @@ pub(crate) struct Worker {
     random: RefCell<Rng>,
     clock: Clock,
     log: RefCell<Log>,
+    beat: Beat,
 }
 
 /// What a worker gets from outside.
@@ -48,6 +50,8 @@ pub(crate) struct Supplies {
     pub(crate) reader: Reader,
     /// Where lines of the access log go.
     pub(crate) lines: LineSender,
+    /// What shows that it lives.
+    pub(crate) beat: Beat,
 }
 
 /// Two clocks of which one is read: the wall's time is derived from the monotonic one, and set right at every tick.
@@ -62,7 +66,7 @@ struct Clock {
 
 impl Worker {
     pub(crate) fn new(index: usize, supplies: Supplies, started: Instant) -> Rc<Self> {
-        let Supplies { mut reader, lines } = supplies;
+        let Supplies { mut reader, lines, beat } = supplies;
         let plan = Arc::clone(reader.load());
         Rc::new(Self {
             index,
@@ -75,6 +79,7 @@ impl Worker {
             random: RefCell::new(Rng::new()),
             clock: Clock::new(started),
             log: RefCell::new(Log::new(lines)),
+            beat,
         })
     }
 
@@ -133,13 +138,14 @@ impl Worker {
         self.log.borrow_mut().write(access, &record());
     }
 
-    /// Moves the deadlines on and tidies up, for as long as the worker lives.
+    /// Moves the deadlines on, tidies up and shows that it lives, for as long as it does.
     async fn keep_time(self: Rc<Self>) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut seen = 0;
         loop {
             let now = ticks.tick().await.into_std();
+            self.beat.strike();
             let total =
                 now.saturating_duration_since(self.clock.started).as_millis() / TICK.as_millis();
             let total = u32::try_from(total).unwrap_or(u32::MAX);

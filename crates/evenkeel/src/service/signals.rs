@@ -6,6 +6,8 @@ use evenkeel_control::View;
 use rustix::process::Signal as kernel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::notify;
+
 /// TERM (systemd, Kubernetes), INT (Ctrl-C) and QUIT (what nginx images are sent) all mean the same.
 pub(super) struct StopSignals {
     terminate: Signal,
@@ -61,9 +63,10 @@ impl StopSignals {
     /// Goes on by itself: a name that is slow to resolve must not keep us from hearing the next signal.
     fn reload(&self) {
         if let Some(view) = self.view.clone() {
+            notify::reloading();
             tokio::spawn(async move {
-                // What came of it is logged, and in the status.
-                let _ = view.reload().await;
+                // All of what came of it is logged, and in the status.
+                notify::reloaded(&view.reload().await);
             });
         }
     }

@@ -6,9 +6,9 @@ use std::os::fd::OwnedFd;
 use std::process::Command;
 
 use evenkeel_testkit::process::Signal;
-use evenkeel_testkit::{Client, Process};
+use evenkeel_testkit::{Client, Process, wait_until};
 
-use crate::running::{BINARY, Ended, GET, LONG, Running, end, expect_failure, named};
+use crate::running::{BINARY, Ended, GET, LONG, Running, end, expect_failure, free_address, named};
 
 /// Passes `socket` as descriptor 3 and again as 4, as systemd passes the sockets of two units, and a file as 5. `names` says
 /// how many of them count, and what they are called.
@@ -97,7 +97,7 @@ fn sockets_meant_for_another_process_are_not_taken() {
 fn a_file_names_inherited_sockets_and_addresses_side_by_side() {
     let origin = named("a");
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    let own = crate::running::free_address();
+    let own = free_address();
     let directory = tempfile::TempDir::new().unwrap();
     let file = directory.path().join("evenkeel.toml");
     let toml = format!(
@@ -110,4 +110,34 @@ fn a_file_names_inherited_sockets_and_addresses_side_by_side() {
     assert_eq!(running.get("/").text(), "a");
     running.address = socket.local_addr().unwrap();
     assert_eq!(running.get("/").text(), "a");
+}
+
+#[test]
+fn a_socket_that_one_reload_drops_is_there_for_the_next() {
+    let origin = named("a");
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = free_address();
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("evenkeel.toml");
+    let write = |binds: &str| {
+        let to = origin.address();
+        let toml = format!(
+            "[listener.web]\nbind = [{binds}]\nto = [\"{to}\"]\n[admin]\nbind = \"127.0.0.1:0\"\n"
+        );
+        fs::write(&file, toml).unwrap();
+    };
+    let (both, one) = (format!("\"fd:web\", \"{own}\""), format!("\"{own}\""));
+    write(&both);
+    let running =
+        Running::of(start(&socket, "web", &["run", "-c", &file.display().to_string()]), own);
+    let binds = || running.status()["listeners"][0]["binds"].as_array().unwrap().len();
+    write(&one);
+    running.process.signal(Signal::HUP).unwrap();
+    wait_until(LONG, || binds() == 1).unwrap();
+    let mut waiting = Client::connect(socket.local_addr().unwrap()).unwrap();
+    waiting.send(GET).unwrap();
+    assert_eq!(running.get("/").text(), "a");
+    write(&both);
+    running.process.signal(Signal::HUP).unwrap();
+    assert_eq!(waiting.read_response(LONG).unwrap().text(), "a");
 }

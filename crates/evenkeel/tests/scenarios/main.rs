@@ -30,6 +30,7 @@ mod inherited;
 mod interop;
 mod kept_config;
 mod messages;
+mod notify;
 mod pooled;
 mod slow_clients;
 mod stopping;

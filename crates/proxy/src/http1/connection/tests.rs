@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use evenkeel_plan::publish::Publisher;
+use evenkeel_plan::pulse::Beat;
 
 use super::*;
 use crate::fixture::listener;
@@ -8,7 +9,8 @@ use crate::worker::{Crew, Supplies};
 
 fn connection() -> Connection {
     let lines = evenkeel_plan::lines::lines(1).0.remove(0);
-    let supplies = Supplies { reader: Publisher::default().reader(), lines };
+    let beat = Beat::new("test");
+    let supplies = Supplies { reader: Publisher::default().reader(), lines, beat };
     let worker = Worker::new(0, supplies, Instant::now());
     let crew = Crew::new(vec![tokio::sync::mpsc::channel(1).0]);
     let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
