@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
-use axum::{Json, Router, middleware};
+use axum::{Extension, Json, Router, middleware};
 use serde::{Deserialize, Serialize};
 
 mod changes;
@@ -15,9 +15,11 @@ mod latency;
 mod metrics;
 mod problem;
 mod serve;
+mod slots;
 mod snapshot;
 mod socket;
 mod status;
+mod stream;
 
 pub use changes::{NewEndpoint, NewState, NewWeight, ReloadRequest, WantedState};
 pub use problem::Explanation;
@@ -35,6 +37,7 @@ use changes::etag;
 use guard::Guard;
 use metrics::Metrics;
 use problem::Problem;
+use stream::Streams;
 
 use crate::config::to_toml;
 use crate::events::Event;
@@ -76,6 +79,8 @@ fn router(bound: Address, overview: Arc<Overview>) -> Router {
     let metrics = Arc::new(Metrics::new(Arc::clone(&overview)));
     let scrape = move || async move { expose(&metrics) };
     let guard = Guard { bound, overview: Arc::clone(&overview) };
+    let streams = Arc::new(Streams::new(Arc::clone(&overview)));
+    let stream = move |Extension(slot)| async move { streams.open(slot) };
     Router::new()
         .route("/", get(|| async { INDEX }))
         .route("/livez", get(|| async { "live\n" }))
@@ -83,6 +88,7 @@ fn router(bound: Address, overview: Arc<Overview>) -> Router {
         .route("/healthz", get(readiness))
         .route("/metrics", get(scrape))
         .route("/api/v1/status", get(show_status))
+        .route("/api/v1/stream", get(stream))
         .route("/api/v1/events", get(show_events))
         .route("/api/v1/config", get(show_config))
         .route("/api/v1/overrides", get(show_overrides))
@@ -101,7 +107,21 @@ fn router(bound: Address, overview: Arc<Overview>) -> Router {
         .fallback(|| async { (StatusCode::NOT_FOUND, INDEX) })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(guard, guard::check))
+        .layer(middleware::map_response(harden))
         .with_state(Shared { overview })
+}
+
+/// Every answer is of this moment, is of the type that it says, and is for nobody's page but ours.
+async fn harden(mut response: Response) -> Response {
+    let fields = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in fields {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn show_status(State(shared): State<Shared>) -> Response {
@@ -190,6 +210,7 @@ fn expose(metrics: &Metrics) -> Response {
 const INDEX: &str = "evenkeel admin\n\n\
     /api/v1/status  listeners, clusters and endpoints, and why they stand where they stand (JSON)\n\
     /api/v1/        events, config, overrides; POST, PUT and DELETE change things: see /api/v1/openapi.json\n\
+    /api/v1/stream  the status once a second (server-sent events)\n\
     /metrics        the same in numbers, for Prometheus (OpenMetrics)\n\
     /livez          200 while the process lives\n\
     /readyz         200 once every endpoint has been checked, 503 while shutting down\n\

@@ -1,4 +1,4 @@
-//! Accepts and serves the admin API's connections, within bounds: a slow or greedy client costs a slot, for a while.
+//! Accepts and serves the admin API's connections, within bounds: a slow or greedy client costs a slot, until it is needed.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
 use super::guard::Peer;
 use super::router;
+use super::slots::{Slot, Slots};
 use super::socket::{Socket, Stream};
 use crate::overview::Overview;
 
@@ -39,26 +40,17 @@ impl Server {
 /// Serves until nobody holds the other end of `stop`.
 async fn serve(socket: Socket, overview: Arc<Overview>, mut stop: watch::Receiver<()>) {
     let router = router(socket.address(), overview);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let slots = Arc::new(Slots::default());
     let mut connections = JoinSet::new();
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
             _ = stop.changed() => break,
         };
         match accepted {
             Ok(stream) => {
-                let (router, stop) = (router.clone(), stop.clone());
-                connections.spawn(async move {
-                    match stream {
-                        Stream::Tcp(stream, peer) => {
-                            converse(stream, router, Peer::Network(peer.ip()), stop).await;
-                        }
-                        Stream::Unix(stream) => converse(stream, router, Peer::Path, stop).await,
-                    }
-                    drop(slot);
-                });
+                let (slots, router, stop) = (Arc::clone(&slots), router.clone(), stop.clone());
+                connections.spawn(occupy(slots, stream, router, stop));
             }
             Err(error) => {
                 tracing::warn!(%error, "the admin API could not accept a connection");
@@ -71,13 +63,36 @@ async fn serve(socket: Socket, overview: Arc<Overview>, mut stop: watch::Receive
     while connections.join_next().await.is_some() {}
 }
 
+/// Serves one connection for as long as it has its slot.
+async fn occupy(slots: Arc<Slots>, stream: Stream, router: Router, stop: watch::Receiver<()>) {
+    let slot = slots.take();
+    let conversation = async {
+        match stream {
+            Stream::Tcp(stream, peer) => {
+                converse(stream, router, (Peer::Network(peer.ip()), &slot), stop).await;
+            }
+            Stream::Unix(stream) => converse(stream, router, (Peer::Path, &slot), stop).await,
+        }
+    };
+    tokio::select! {
+        () = conversation => slots.give_back(&slot),
+        () = slot.evicted() => {}
+    }
+}
+
 /// Serves one connection. Its client may be gone or malformed at any time, which is nobody's news.
-async fn converse<S>(stream: S, router: Router, peer: Peer, mut stop: watch::Receiver<()>)
-where
+async fn converse<S>(
+    stream: S,
+    router: Router,
+    (peer, slot): (Peer, &Arc<Slot>),
+    mut stop: watch::Receiver<()>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
+        slot.touch();
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(Arc::clone(slot));
         router.clone().oneshot(request.map(axum::body::Body::new) as Request)
     });
     let connection = http1::Builder::new()
@@ -91,12 +106,13 @@ where
         () = sleep(CONNECTION_AGE_MAX) => {}
         _ = stop.changed() => {}
     }
+    // A stream has no last answer to wait for: whoever listens asks again.
+    if slot.is_streaming() {
+        return;
+    }
     connection.as_mut().graceful_shutdown();
     drop(timeout(LAST_ANSWER, connection).await);
 }
-
-/// How many connections are served at once; more wait in the kernel. A few scrapers and people need a handful.
-const CONNECTIONS_MAX: usize = 64;
 
 /// For a whole head, and for the idle time before it: twice the usual pause between two scrapes.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);

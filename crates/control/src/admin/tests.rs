@@ -5,8 +5,9 @@ use evenkeel_plan::publish::Publisher;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, advance, timeout};
 
+use super::slots::CONNECTIONS_MAX;
 use super::*;
 use crate::conductor::Knowledge;
 use crate::config::AdminBind;
@@ -72,6 +73,21 @@ async fn only_reading_is_allowed_and_the_index_helps_the_lost() {
 }
 
 #[tokio::test]
+async fn every_answer_is_for_this_moment_and_for_nobody_elses_page() {
+    let api = Api::start().await;
+    for path in ["/", "/metrics", "/api/v1/status", "/nowhere"] {
+        let (_, answer) = api.get(path).await;
+        for field in [
+            "cache-control: no-store",
+            "x-content-type-options: nosniff",
+            "cross-origin-resource-policy: same-origin",
+        ] {
+            assert!(answer.contains(&format!("\r\n{field}\r\n")), "{path}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_rebound_name_is_refused_on_every_path() {
     let api = Api::start().await;
     for path in ["/", "/metrics", "/api/v1/status", "/nowhere"] {
@@ -94,15 +110,22 @@ async fn a_client_that_never_finishes_its_head_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn idle_connections_keep_others_waiting_only_until_they_are_cut_off() {
+async fn a_newcomer_gets_the_slot_that_was_used_longest_ago() {
     let api = Api::start().await;
-    let mut idle = Vec::new();
-    for _ in 0..64 {
-        idle.push(TcpStream::connect(api.address).await.unwrap());
+    let request = format!("GET /livez HTTP/1.1\r\nHost: {}\r\n\r\n", api.address);
+    let mut kept = Vec::new();
+    for _ in 0..CONNECTIONS_MAX {
+        let mut stream = TcpStream::connect(api.address).await.unwrap();
+        assert!(exchange(&mut stream, &request).await.starts_with("HTTP/1.1 200"));
+        kept.push(stream);
+        advance(Duration::from_millis(10)).await;
     }
     let begun = Instant::now();
+    assert!(exchange(&mut kept[0], &request).await.starts_with("HTTP/1.1 200"));
     assert_eq!(api.get("/livez").await.0, 200);
-    assert_eq!(begun.elapsed().as_secs(), 30, "the 65th has to wait for a slot");
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(exchange(&mut kept[0], &request).await.starts_with("HTTP/1.1 200"), "used lately");
+    assert_eq!(exchange(&mut kept[1], &request).await, "", "used longest ago");
 }
 
 #[tokio::test]
@@ -150,4 +173,14 @@ impl Api {
         let answer = String::from_utf8(answer).unwrap();
         (answer[9..12].parse().unwrap(), answer)
     }
+}
+
+/// Sends a request on a connection that is kept; returns what came first, or nothing when the connection has ended.
+async fn exchange(stream: &mut TcpStream, request: &str) -> String {
+    let mut answer = vec![0; 64 * 1024];
+    if stream.write_all(request.as_bytes()).await.is_err() {
+        return String::new();
+    }
+    let length = stream.read(&mut answer).await.unwrap_or(0);
+    String::from_utf8_lossy(&answer[..length]).into_owned()
 }
