@@ -10,6 +10,7 @@ use axum::{Extension, Json, Router, middleware};
 use serde::{Deserialize, Serialize};
 
 mod changes;
+mod dashboard;
 mod guard;
 mod latency;
 mod metrics;
@@ -82,7 +83,8 @@ fn router(bound: Address, overview: Arc<Overview>) -> Router {
     let streams = Arc::new(Streams::new(Arc::clone(&overview)));
     let stream = move |Extension(slot)| async move { streams.open(slot) };
     Router::new()
-        .route("/", get(|| async { INDEX }))
+        .route("/", get(|headers| dashboard::page_or(INDEX, headers)))
+        .merge(dashboard::assets())
         .route("/livez", get(|| async { "live\n" }))
         .route("/readyz", get(readiness))
         .route("/healthz", get(readiness))
@@ -207,7 +209,7 @@ fn expose(metrics: &Metrics) -> Response {
 }
 
 /// What there is to see.
-const INDEX: &str = "evenkeel admin\n\n\
+const INDEX: &str = "evenkeel admin: a browser gets a dashboard here\n\n\
     /api/v1/status  listeners, clusters and endpoints, and why they stand where they stand (JSON)\n\
     /api/v1/        events, config, overrides; POST, PUT and DELETE change things: see /api/v1/openapi.json\n\
     /api/v1/stream  the status once a second (server-sent events)\n\

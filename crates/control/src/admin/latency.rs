@@ -4,25 +4,43 @@ use evenkeel_plan::counters::{DURATION_BOUNDS, Histogram};
 
 use super::Latency;
 
-/// Adds the histograms up; `None` when nothing was observed.
-pub(super) fn latency<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> Option<Latency> {
-    let mut buckets = [0; DURATION_BOUNDS.len() + 1];
-    let mut nanos = 0;
-    for histogram in histograms {
-        nanos += histogram.sum_nanos();
-        for (total, count) in buckets.iter_mut().zip(histogram.buckets()) {
-            *total += count;
+/// What several histograms have counted together.
+#[derive(Debug, Default)]
+pub(super) struct Buckets {
+    counts: [u64; DURATION_BOUNDS.len() + 1],
+    nanos: u64,
+}
+
+impl Buckets {
+    pub(super) fn sum<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> Self {
+        let mut sum = Self::default();
+        for histogram in histograms {
+            sum.nanos += histogram.sum_nanos();
+            for (total, count) in sum.counts.iter_mut().zip(histogram.buckets()) {
+                *total += count;
+            }
         }
+        sum
     }
-    let count: u64 = buckets.iter().sum();
+
+    /// Without the empty buckets at the end: a status has thousands of these, and most endpoints are never that slow.
+    pub(super) fn up_to_the_last(&self) -> Vec<u64> {
+        let length = self.counts.iter().rposition(|&count| count > 0).map_or(0, |last| last + 1);
+        self.counts[..length].to_vec()
+    }
+}
+
+/// Quantiles; `None` when nothing was observed.
+pub(super) fn latency(Buckets { counts, nanos }: &Buckets) -> Option<Latency> {
+    let count: u64 = counts.iter().sum();
     if count == 0 {
         return None;
     }
     Some(Latency {
-        mean_seconds: nanos as f64 / 1e9 / count as f64,
-        p50_seconds: quantile(&buckets, 0.5),
-        p90_seconds: quantile(&buckets, 0.9),
-        p99_seconds: quantile(&buckets, 0.99),
+        mean_seconds: *nanos as f64 / 1e9 / count as f64,
+        p50_seconds: quantile(counts, 0.5),
+        p90_seconds: quantile(counts, 0.9),
+        p99_seconds: quantile(counts, 0.99),
     })
 }
 
@@ -50,7 +68,9 @@ mod tests {
 
     #[test]
     fn nothing_observed_has_no_latency() {
-        assert!(latency([Histogram::default()].iter()).is_none());
+        let none = Buckets::sum([Histogram::default()].iter());
+        assert!(latency(&none).is_none());
+        assert!(none.up_to_the_last().is_empty());
     }
 
     #[test]
@@ -62,11 +82,19 @@ mod tests {
         for _ in 0..10 {
             slow.observe(Duration::from_secs(20));
         }
-        let latency = latency([fast, slow].iter()).unwrap();
+        let latency = latency(&Buckets::sum([fast, slow].iter())).unwrap();
         // 2.5 ms to 5 ms holds 90 of 100: the 50th lies 50/90 into it, the 90th at its end.
         assert!((latency.p50_seconds - (0.0025 + 0.0025 * 50.0 / 90.0)).abs() < 1e-9);
         assert!((latency.p90_seconds - 0.005).abs() < 1e-9);
         assert!((latency.p99_seconds - 10.0).abs() < 1e-9);
         assert!((latency.mean_seconds - (0.09 * 4.0 + 200.0) / 100.0).abs() < 1e-9);
+    }
+    #[test]
+    fn buckets_are_told_up_to_the_last_that_is_not_empty() {
+        let histogram = Histogram::default();
+        for micros in [400, 1_500, 1_600] {
+            histogram.observe(Duration::from_micros(micros));
+        }
+        assert_eq!(Buckets::sum([histogram].iter()).up_to_the_last(), [1, 0, 2]);
     }
 }

@@ -2,14 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use evenkeel_plan::counters::Counter;
-use evenkeel_plan::endpoint::Forced;
+use evenkeel_plan::counters::{Counter, DURATION_BOUNDS};
+use evenkeel_plan::endpoint::{EndpointCounters, Forced};
 use evenkeel_plan::health::Outcome;
 use evenkeel_plan::listener::{Bind, ListenerCounters};
 use evenkeel_plan::vitals::Standing;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
-use super::latency::latency;
+use super::latency::{Buckets, latency};
 use super::{
     ClusterStatus, EndpointState, EndpointStatus, ForcedState, LastCheck, ListenerStatus, Status,
 };
@@ -29,6 +29,7 @@ pub(crate) fn status(overview: &Overview) -> Status {
         workers: overview.workers,
         ready: readiness == Readiness::Ready,
         draining: readiness == Readiness::Draining,
+        latency_bounds_seconds: DURATION_BOUNDS.iter().map(|bound| bound.seconds).collect(),
         listeners: plan.listeners.iter().map(|each| listener(each, &plan)).collect(),
         clusters: clusters.collect(),
         leaving,
@@ -80,6 +81,7 @@ fn cluster(cluster: &Cluster, journal: &Journal) -> ClusterStatus {
 
 fn endpoint(endpoint: &Endpoint, entry: Entry) -> EndpointStatus {
     let (vitals, counters) = (&endpoint.life.vitals, &endpoint.life.counters);
+    let answered = Buckets::sum(counters.shards().map(|shard| &shard.first_byte));
     let (since, why) = entry.change.map(|change| (unix_seconds(change.at), change.reason)).unzip();
     EndpointStatus {
         name: endpoint.name.to_string(),
@@ -93,9 +95,18 @@ fn endpoint(endpoint: &Endpoint, entry: Entry) -> EndpointStatus {
         in_flight: vitals.in_flight(),
         requests: counters.sum(|shard| shard.attempts.count()),
         failures: counters.sum(|shard| shard.failures.count()),
-        latency: latency(counters.shards().map(|shard| &shard.first_byte)),
+        responses: counters.shards().fold([0; 5], add_responses).into(),
+        latency: latency(&answered),
+        latency_counts: answered.up_to_the_last(),
         last_check: entry.last_check.map(last_check),
     }
+}
+
+fn add_responses(mut totals: [u64; 5], shard: &EndpointCounters) -> [u64; 5] {
+    for (total, counter) in totals.iter_mut().zip(&shard.responses) {
+        *total += counter.count();
+    }
+    totals
 }
 
 fn state(endpoint: &Endpoint) -> EndpointState {

@@ -19,6 +19,8 @@ pub struct Status {
     pub ready: bool,
     /// Whether it is shutting down.
     pub draining: bool,
+    /// The upper bounds of the buckets in [`EndpointStatus::latency_counts`], rising; one more bucket has no bound.
+    pub latency_bounds_seconds: Vec<f64>,
     /// In the order of the config.
     pub listeners: Vec<ListenerStatus>,
     /// In the order of the config.
@@ -180,8 +182,13 @@ pub struct EndpointStatus {
     pub requests: u64,
     /// Attempts that got no answer.
     pub failures: u64,
+    /// Answers so far.
+    pub responses: RequestsByClass,
     /// From the request sent to the answer's head; `None` before the first answer.
     pub latency: Option<Latency>,
+    /// How many answers took how long, a bucket each, up to the last one that is not empty. Whoever subtracts those of an
+    /// earlier status knows the latency between the two.
+    pub latency_counts: Vec<u64>,
     /// The latest check; `None` before it.
     pub last_check: Option<LastCheck>,
 }

@@ -73,9 +73,32 @@ async fn only_reading_is_allowed_and_the_index_helps_the_lost() {
 }
 
 #[tokio::test]
+async fn a_browser_gets_a_page_that_loads_nothing_from_elsewhere() {
+    let api = Api::start().await;
+    let browser = "Host: localhost\r\nAccept: text/html,*/*;q=0.8\r\n";
+    let (status, answer) = api.ask(&format!("GET / HTTP/1.1\r\n{browser}")).await;
+    let (head, page) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(status == 200 && head.contains("content-type: text/html"), "{head}");
+    assert!(head.contains("content-security-policy: default-src 'none'; "), "{head}");
+    assert!(head.contains("frame-ancestors 'none'"), "{head}");
+    let loaded = page.split(['"', '\'']).filter(|word| word.starts_with("/dashboard/"));
+    let mut count = 0;
+    for path in loaded {
+        let (status, answer) = api.get(path).await;
+        assert_eq!(status, 200, "{path}");
+        let kind = if path.ends_with(".css") { "text/css" } else { "text/javascript" };
+        assert!(answer.contains(&format!("content-type: {kind}; charset=utf-8\r\n")), "{path}");
+        count += 1;
+    }
+    assert!(count >= 4, "{page}");
+    assert!(!page.contains("://") && !page.contains("<style") && !page.contains(" style="));
+    assert!(page.split("<script").skip(1).all(|script| script.starts_with(" src=\"/")), "{page}");
+}
+
+#[tokio::test]
 async fn every_answer_is_for_this_moment_and_for_nobody_elses_page() {
     let api = Api::start().await;
-    for path in ["/", "/metrics", "/api/v1/status", "/nowhere"] {
+    for path in ["/", "/metrics", "/api/v1/status", "/dashboard/style.css", "/nowhere"] {
         let (_, answer) = api.get(path).await;
         for field in [
             "cache-control: no-store",

@@ -23,7 +23,9 @@ fn endpoint(name: &str, state: EndpointState) -> EndpointStatus {
         in_flight: 0,
         requests: 0,
         failures: 0,
+        responses: Default::default(),
         latency: None,
+        latency_counts: Vec::new(),
         last_check: None,
     }
 }
@@ -57,6 +59,7 @@ fn status(listeners: Vec<ListenerStatus>, clusters: Vec<(&str, Vec<EndpointStatu
         workers: 1,
         ready: true,
         draining: false,
+        latency_bounds_seconds: Vec::new(),
         listeners,
         clusters: clusters.into_iter().map(cluster).collect(),
         ..Status::default()

@@ -1,0 +1,79 @@
+// The head of the page: what runs, the banner of a refused reload, the totals. Called by app.js for each status.
+
+import { byId, element, setChildren, setClass, setText } from "./dom.js";
+import * as format from "./format.js";
+
+/** Shows what concerns the whole balancer. */
+export function showSummary(status, figures) {
+  setText(byId("version"), status.version);
+  showReadiness(status);
+  showFacts(status);
+  showRefusal(status.config);
+  showTiles(status, figures);
+}
+
+function showReadiness({ ready, draining }) {
+  const [kind, word] = draining ? ["warn", "shutting down"] : ready ? ["good", "ready"] : ["warn", "not ready: checking"];
+  setClass(byId("readiness"), `pill ${kind}`);
+  setText(byId("readiness"), word);
+}
+
+function showFacts(status) {
+  const { config } = status;
+  const revision = config?.revision ? ` (${config.revision.slice(0, 8)})` : "";
+  const facts = [
+    ["Up for", format.duration(status.uptime_seconds)],
+    ["Workers", String(status.workers)],
+    ["Plan", `#${status.generation}`],
+    ["Config", `${config?.source ?? "command line"}${revision}`],
+  ];
+  if (config?.last_reload) facts.push(["Last reload", lastReload(config.last_reload)]);
+  const list = byId("facts");
+  if (list.children.length !== facts.length) {
+    list.replaceChildren(...facts.map(() => element("div", "", element("dt"), element("dd"))));
+  }
+  facts.forEach(([name, value], position) => {
+    const [term, text] = list.children[position].children;
+    setText(term, name);
+    setText(text, value);
+    if (text.title !== value) text.title = value;
+  });
+}
+
+const lastReload = ({ at_unix_seconds, trigger, result }) => `${result} ${format.time(at_unix_seconds)} (${trigger})`;
+
+function showRefusal(config) {
+  const refused = config?.refused === true;
+  byId("refused").hidden = !refused;
+  if (!refused) return;
+  const reload = config.last_reload;
+  setText(byId("refused-when"), reload ? `${format.time(reload.at_unix_seconds)}, asked for by ${TRIGGERS[reload.trigger] ?? reload.trigger}. Mend the config and reload.` : "");
+  setText(byId("refused-problem"), reload?.problem ?? "");
+}
+
+const TRIGGERS = { signal: "a signal", file: "a change of the file", api: "the admin API" };
+
+function showTiles(status, { rate, classes, failures, quantiles: [p50, , p99], inFlight }) {
+  const active = status.listeners.reduce((sum, listener) => sum + listener.active, 0);
+  const errors = classes[3];
+  const bad = failures > 0 || errors > 0;
+  const tiles = [
+    ["Requests", `${format.number(rate)}`, "/s", "over 10 s", ""],
+    ["Failures", `${format.number(failures)}`, "/s", `and ${format.number(errors)}/s answered 5xx`, bad ? "bad" : ""],
+    ["Latency", format.latency(p50), "p50", `${format.latency(p99)} p99`, ""],
+    ["Connections", format.count(active), "", "open from clients", ""],
+    ["In flight", format.count(inFlight), "", "requests at the endpoints", ""],
+  ];
+  const root = byId("tiles");
+  if (root.children.length === 0) setChildren(root, tiles.map(tile));
+  tiles.forEach(([name, value, unit, note, kind], position) => {
+    const [label, figure, small] = root.children[position].children;
+    setClass(root.children[position], `tile ${kind}`);
+    setText(label, name);
+    setText(figure.children[0], value);
+    setText(figure.children[1], unit);
+    setText(small, note);
+  });
+}
+
+const tile = () => element("div", "tile", element("h3"), element("p", "figure", element("strong"), element("span")), element("p", "hint"));

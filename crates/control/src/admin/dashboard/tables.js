@@ -1,0 +1,67 @@
+// The listeners, and the routes and overrides if there are any. Fed by app.js for each status.
+
+import { byId, element, setClass, setText } from "./dom.js";
+import * as format from "./format.js";
+
+/** Shows what is not about endpoints. */
+export function showTables(status, figures) {
+  fill(byId("listeners"), "", LISTENER, status.listeners.map((listener) => listenerRow(listener, figures.listeners.get(listener.name))));
+  const routes = status.listeners.flatMap((listener) => (listener.routes ?? []).map((route) => routeRow(listener, route)));
+  // A route for each listener is what `to` says, which stands above already.
+  fill(byId("routes"), "Routes", ROUTE, routes.length > status.listeners.length ? routes : []);
+  fill(byId("overrides"), "Changed by hand", OVERRIDE, (status.overrides ?? []).map(overrideRow));
+}
+
+function listenerRow(listener, figure) {
+  const [, , bad, broken] = figure.classes;
+  const where = listener.cluster ? `→ ${listener.cluster}` : "by route";
+  return [
+    [listener.name, "key"],
+    [`${listener.binds.join(", ")} ${where}`, ""],
+    [format.count(listener.active), "figure"],
+    [format.number(figure.rate), "figure"],
+    [format.number(bad), "figure"],
+    [format.number(broken), broken > 0 ? "figure bad" : "figure"],
+  ];
+}
+
+function routeRow(listener, { name, host, path, to }) {
+  const match = `${host ?? "any host"} ${path ?? ""}`.trim();
+  const targets = to.map(({ cluster, weight }) => (to.length > 1 ? `${cluster} (${weight})` : cluster)).join(", ");
+  return [[name ?? "", "key"], [listener.name, ""], [match, "code"], [targets, ""]];
+}
+
+const overrideRow = ({ cluster, endpoint, text }) => [[cluster, "key"], [endpoint, "code"], [text, ""]];
+
+/** A table with these rows, or nothing; its elements are kept as long as its form is. */
+function fill(root, title, columns, rows) {
+  root.hidden = rows.length === 0;
+  if (rows.length === 0) return root.replaceChildren();
+  const shown = rows.slice(0, ROWS_MAX);
+  const form = `${columns.join()} ${shown.length} ${rows.length}`;
+  if (root.dataset.form !== form) {
+    root.dataset.form = form;
+    build(root, title, columns, shown, rows.length - shown.length);
+  }
+  const lines = root.querySelectorAll("tbody tr");
+  shown.forEach((cells, line) => cells.forEach(([text, kind], position) => {
+    const cell = lines[line].children[position];
+    setClass(cell, kind);
+    setText(cell, text);
+  }));
+}
+
+function build(root, title, columns, rows, left) {
+  const head = element("tr", "", ...columns.map((column, position) => element("th", rows[0][position][1].split(" ")[0], column)));
+  const body = rows.map((cells) => element("tr", "", ...cells.map(() => element("td"))));
+  const table = element("table", "", element("thead", "", head), element("tbody", "", ...body));
+  const scroller = element("div", "scroller", table);
+  const more = left > 0 ? [element("p", "hint", `and ${format.count(left)} more, in /api/v1/status`)] : [];
+  root.replaceChildren(...(title ? [element("h3", "", title)] : []), scroller, ...more);
+}
+
+const LISTENER = ["Name", "Listens on", "Active", "Requests/s", "4xx/s", "5xx/s"];
+const ROUTE = ["Route", "Listener", "Takes", "Cluster"];
+const OVERRIDE = ["Cluster", "Endpoint", "What"];
+
+const ROWS_MAX = 100;
