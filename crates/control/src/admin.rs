@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Extension, Json, Router, middleware};
@@ -81,7 +81,8 @@ fn router(bound: Address, overview: Arc<Overview>) -> Router {
     let scrape = move || async move { expose(&metrics) };
     let guard = Guard { bound, overview: Arc::clone(&overview) };
     let streams = Arc::new(Streams::new(Arc::clone(&overview)));
-    let stream = move |Extension(slot)| async move { streams.open(slot) };
+    let stream =
+        move |Extension(slot), headers: HeaderMap| async move { streams.open(slot, &headers) };
     Router::new()
         .route("/", get(|headers| dashboard::page_or(INDEX, headers)))
         .merge(dashboard::assets())
@@ -212,7 +213,7 @@ fn expose(metrics: &Metrics) -> Response {
 const INDEX: &str = "evenkeel admin: a browser gets a dashboard here\n\n\
     /api/v1/status  listeners, clusters and endpoints, and why they stand where they stand (JSON)\n\
     /api/v1/        events, config, overrides; POST, PUT and DELETE change things: see /api/v1/openapi.json\n\
-    /api/v1/stream  the status once a second (server-sent events)\n\
+    /api/v1/stream  the same once a second, and what happens (server-sent events)\n\
     /metrics        the same in numbers, for Prometheus (OpenMetrics)\n\
     /livez          200 while the process lives\n\
     /readyz         200 once every endpoint has been checked, 503 while shutting down\n\

@@ -34,7 +34,7 @@ export class Clusters {
   #show() {
     if (!this.#latest) return;
     const { status, figures } = this.#latest;
-    const total = figures.endpoints.size;
+    const total = status.clusters.reduce((sum, { endpoints }) => sum + endpoints.length, 0);
     byId("filters").hidden = total <= FEW && this.#words.length === 0 && this.#state === null;
     this.#showChips(status);
     let room = ROWS_MAX;
@@ -116,7 +116,7 @@ class Card {
     setText(this.title, cluster.name);
     this.table.setAttribute("aria-label", `Endpoints of ${cluster.name}`);
     setText(this.facts, cluster.algorithm);
-    this.#summarise(cluster, figures.clusters.get(cluster.name));
+    this.#summarise(cluster, figures.cluster(cluster.name));
     // Who asks for more gets more, whatever the others take.
     const limit = this.#wanted > ROWS_AT_FIRST ? this.#wanted : Math.min(this.#wanted, Math.max(0, room));
     const shown = chosen.slice(0, limit);
@@ -124,7 +124,7 @@ class Card {
     const rows = shown.map((endpoint) => {
       const key = keyOf(cluster.name, endpoint.name);
       const row = this.#row(key, () => this.#act(cluster.name, endpoint.name));
-      row.update(endpoint, figures.endpoints.get(key), this.#history.spark(key), most);
+      row.update(endpoint, figures.endpoint(key), this.#history.spark(key), most);
       return row.root;
     });
     setChildren(this.body, rows);
@@ -149,7 +149,7 @@ class Card {
   #summarise(cluster, figure) {
     const counts = countStates(cluster.endpoints);
     const usable = (counts.up ?? 0) + (counts.unchecked ?? 0);
-    const states = cluster.endpoints.length === 0 ? "no endpoints" : `${usable} of ${cluster.endpoints.length} take work`;
+    const states = cluster.endpoints.length === 0 ? "no endpoints" : `${format.count(usable)} of ${format.count(cluster.endpoints.length)} take work`;
     const [p50, , p99] = figure.quantiles;
     setText(this.summary, `${states} · ${format.number(figure.rate)} requests/s · p50 ${format.latency(p50)} · p99 ${format.latency(p99)}`);
     this.summary.classList.toggle("bad", usable === 0 && cluster.endpoints.length > 0);

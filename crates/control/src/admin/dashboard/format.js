@@ -13,9 +13,9 @@ export const count = (value) => whole.format(value);
 /** How long an answer took. */
 export function latency(seconds) {
   if (!Number.isFinite(seconds)) return NONE;
-  if (seconds < 0.001) return `${digits.format(seconds * 1e6)} µs`;
-  if (seconds < 1) return `${digits.format(seconds * 1e3)} ms`;
-  return `${digits.format(seconds)} s`;
+  if (seconds === 0) return "0 ms";
+  if (seconds < 0.001) return `${digits(seconds * 1e6)} µs`;
+  return seconds < 1 ? `${digits(seconds * 1e3)} ms` : `${digits(seconds)} s`;
 }
 
 /** A share of 1, as a percentage that is 0 only when it is. */
@@ -58,6 +58,7 @@ const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const small = new Intl.NumberFormat("en", { maximumFractionDigits: 1, minimumFractionDigits: 1 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
-const digits = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+// Always three digits, so that a figure does not jump from side to side while it changes.
+const digits = (value) => value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
 const timeOfDay = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });

@@ -31,14 +31,8 @@ export class History {
   #figures(present) {
     const window = between(this.#statuses[0], present);
     const last = between(this.#statuses.at(-2) ?? present, present);
-    const figures = { ...window.totals(), last: last.totals(), endpoints: new Map(), clusters: new Map(), listeners: window.listeners() };
-    for (const [name, cluster] of present.clusters) {
-      const keys = cluster.endpoints.map((endpoint) => keyOf(name, endpoint.name));
-      for (const key of keys) figures.endpoints.set(key, window.endpoint(key));
-      figures.clusters.set(name, window.sum(keys));
-    }
     this.#remember(present, last);
-    return figures;
+    return { ...window.totals(), last: last.requests(), listeners: window.listeners(), endpoint: window.endpoint, cluster: window.cluster };
   }
 
   #remember(present, last) {
@@ -47,6 +41,7 @@ export class History {
     for (const key of present.endpoints.keys()) {
       const spark = this.#sparks.get(key) ?? [];
       const { rate } = last.endpoint(key);
+      // A gap would need more room to be understood than there is.
       if (Number.isFinite(rate)) spark.push(rate);
       if (spark.length > SPARK_POINTS) spark.shift();
       this.#sparks.set(key, spark);
@@ -104,64 +99,63 @@ function indexed(status) {
   };
 }
 
-/** What happened between two statuses. Rates are NaN where there is nothing to compare. */
+/** What happened between two statuses, computed for what is asked for. Rates are NaN where there is nothing to compare. */
 function between(old, present) {
   const seconds = present.uptime - old.uptime;
-  const known = seconds > LEAST_SECONDS;
-  const rate = (amount) => (known ? amount / seconds : NaN);
-
-  const endpointDelta = (key) => {
-    const [now, before] = [present.endpoints.get(key), old.endpoints.get(key)];
-    // Its counters began anew: what it did before is not known to these.
-    if (!now || !before || now.requests < before.requests) return null;
-    const counts = now.latency_counts.map((count, bucket) => count - (before.latency_counts[bucket] ?? 0));
-    const errors = now.responses["5xx"] - before.responses["5xx"];
-    return { requests: now.requests - before.requests, failures: now.failures - before.failures, errors, counts };
-  };
-
-  const { bounds } = present;
-  const figures = (deltas) => {
-    const present = deltas.filter((delta) => delta !== null);
-    const total = (field) => present.reduce((sum, delta) => sum + delta[field], 0);
-    const requests = total("requests");
-    return {
-      rate: present.length > 0 ? rate(requests) : NaN,
-      failures: rate(total("failures")),
-      errorShare: requests > 0 ? Math.min(1, (total("failures") + total("errors")) / requests) : NaN,
-      quantiles: quantiles(present.map((delta) => delta.counts), bounds),
-    };
-  };
+  const rate = (amount) => (seconds > LEAST_SECONDS ? amount / seconds : NaN);
 
   const listener = (now) => {
     const before = old.listeners.get(now.name);
-    const since = (field) => (before ? now.requests[field] - before.requests[field] : NaN);
+    const since = (name) => (before ? now.requests[name] - before.requests[name] : NaN);
     const classes = CLASSES.map((name) => rate(since(name)));
     return { classes, rate: rate(CLASSES.reduce((sum, name) => sum + since(name), since("1xx"))) };
   };
   const listeners = () => new Map([...present.listeners.values()].map((now) => [now.name, listener(now)]));
 
+  /** What the clients asked for. */
+  const requests = () => {
+    const known = [...listeners().values()].filter((figure) => figure.rate >= 0);
+    const sum = (value) => (known.length > 0 ? known.reduce((total, figure) => total + value(figure), 0) : NaN);
+    return { rate: sum((figure) => figure.rate), classes: CLASSES.map((_, position) => sum((figure) => figure.classes[position])) };
+  };
+
+  /** What the endpoints made of it. */
+  const work = (keys) => {
+    const delta = { requests: 0, failures: 0, errors: 0, known: false, buckets: Array(present.bounds.length + 1).fill(0) };
+    for (const key of keys) addDelta(delta, old.endpoints.get(key), present.endpoints.get(key));
+    const bad = Math.min(delta.requests, delta.failures + delta.errors);
+    return {
+      rate: delta.known ? rate(delta.requests) : NaN,
+      failures: rate(delta.failures),
+      errorShare: delta.requests > 0 ? bad / delta.requests : NaN,
+      quantiles: quantiles(delta.buckets, present.bounds),
+    };
+  };
+
   const totals = () => {
-    const each = [...listeners().values()].filter((figure) => figure.rate >= 0);
-    const sum = (value) => (known ? each.reduce((total, figure) => total + value(figure), 0) : NaN);
+    const { failures, quantiles } = work(present.endpoints.keys());
     let inFlight = 0;
     for (const endpoint of present.endpoints.values()) inFlight += endpoint.in_flight;
-    const { failures, quantiles } = figures([...present.endpoints.keys()].map(endpointDelta));
-    const classes = CLASSES.map((_, position) => sum((figure) => figure.classes[position]));
-    return { rate: sum((figure) => figure.rate), classes, failures, inFlight, quantiles };
+    return { ...requests(), failures, quantiles, inFlight };
   };
 
-  return {
-    totals,
-    listeners,
-    endpoint: (key) => figures([endpointDelta(key)]),
-    sum: (keys) => figures(keys.map(endpointDelta)),
-  };
+  const endpoint = (key) => work([key]);
+  const cluster = (name) => work(present.clusters.get(name).endpoints.map((each) => keyOf(name, each.name)));
+  return { totals, requests, listeners, endpoint, cluster };
 }
 
-/** The quantiles of all these buckets together; undefined when they are empty. */
-function quantiles(counts, bounds) {
-  const buckets = Array(bounds.length + 1).fill(0);
-  for (const each of counts) each.forEach((count, bucket) => { buckets[bucket] += count; });
+/** Adds what one endpoint did. One whose counters began anew in between is left out: nobody knows what it did before. */
+function addDelta(delta, before, now) {
+  if (!before || !now || now.requests < before.requests) return;
+  delta.known = true;
+  delta.requests += now.requests - before.requests;
+  delta.failures += now.failures - before.failures;
+  delta.errors += now.responses["5xx"] - before.responses["5xx"];
+  now.latency_counts.forEach((count, bucket) => { delta.buckets[bucket] += count - (before.latency_counts[bucket] ?? 0); });
+}
+
+/** Undefined when nothing was answered. */
+function quantiles(buckets, bounds) {
   const total = buckets.reduce((sum, count) => sum + count, 0);
   return QUANTILES.map((share) => (total > 0 ? quantile(buckets, bounds, share * total) : undefined));
 }

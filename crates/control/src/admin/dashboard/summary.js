@@ -20,14 +20,14 @@ function showReadiness({ ready, draining }) {
 
 function showFacts(status) {
   const { config } = status;
-  const revision = config?.revision ? ` (${config.revision.slice(0, 8)})` : "";
+  const revision = config.revision ? ` (${config.revision.slice(0, 8)})` : "";
   const facts = [
     ["Up for", format.duration(status.uptime_seconds)],
     ["Workers", String(status.workers)],
     ["Plan", `#${status.generation}`],
-    ["Config", `${config?.source ?? "command line"}${revision}`],
+    ["Config", `${config.source ?? "command line"}${revision}`],
   ];
-  if (config?.last_reload) facts.push(["Last reload", lastReload(config.last_reload)]);
+  if (config.last_reload) facts.push(["Last reload", lastReload(config.last_reload)]);
   const list = byId("facts");
   if (list.children.length !== facts.length) {
     list.replaceChildren(...facts.map(() => element("div", "", element("dt"), element("dd"))));
@@ -43,7 +43,7 @@ function showFacts(status) {
 const lastReload = ({ at_unix_seconds, trigger, result }) => `${result} ${format.time(at_unix_seconds)} (${trigger})`;
 
 function showRefusal(config) {
-  const refused = config?.refused === true;
+  const refused = config.refused;
   byId("refused").hidden = !refused;
   if (!refused) return;
   const reload = config.last_reload;
@@ -56,10 +56,9 @@ const TRIGGERS = { signal: "a signal", file: "a change of the file", api: "the a
 function showTiles(status, { rate, classes, failures, quantiles: [p50, , p99], inFlight }) {
   const active = status.listeners.reduce((sum, listener) => sum + listener.active, 0);
   const errors = classes[3];
-  const bad = failures > 0 || errors > 0;
   const tiles = [
-    ["Requests", `${format.number(rate)}`, "/s", "over 10 s", ""],
-    ["Failures", `${format.number(failures)}`, "/s", `and ${format.number(errors)}/s answered 5xx`, bad ? "bad" : ""],
+    ["Requests", format.number(rate), "/s", "from clients", ""],
+    ["Errors", format.number(errors), "/s", `5xx; ${format.number(failures)}/s attempts failed`, errors > 0 ? "bad" : ""],
     ["Latency", format.latency(p50), "p50", `${format.latency(p99)} p99`, ""],
     ["Connections", format.count(active), "", "open from clients", ""],
     ["In flight", format.count(inFlight), "", "requests at the endpoints", ""],

@@ -1,4 +1,4 @@
-// The listeners, and the routes and overrides if there are any. Fed by app.js for each status.
+// The listeners, and the routes, overrides and leaving endpoints if there are any. Fed by app.js for each status.
 
 import { byId, element, setClass, setText } from "./dom.js";
 import * as format from "./format.js";
@@ -9,7 +9,8 @@ export function showTables(status, figures) {
   const routes = status.listeners.flatMap((listener) => (listener.routes ?? []).map((route) => routeRow(listener, route)));
   // A route for each listener is what `to` says, which stands above already.
   fill(byId("routes"), "Routes", ROUTE, routes.length > status.listeners.length ? routes : []);
-  fill(byId("overrides"), "Changed by hand", OVERRIDE, (status.overrides ?? []).map(overrideRow));
+  fill(byId("overrides"), "Changed by hand", OVERRIDE, status.overrides.map(overrideRow));
+  fill(byId("leaving"), "Gone from the config, still at work", LEAVING, status.leaving.map(leavingRow));
 }
 
 function listenerRow(listener, figure) {
@@ -31,7 +32,9 @@ function routeRow(listener, { name, host, path, to }) {
   return [[name ?? "", "key"], [listener.name, ""], [match, "code"], [targets, ""]];
 }
 
-const overrideRow = ({ cluster, endpoint, text }) => [[cluster, "key"], [endpoint, "code"], [text, ""]];
+const overrideRow = ({ cluster, endpoint, text, idle }) => [[cluster, "key"], [endpoint, "code"], [idle ? `${text} (of no effect)` : text, ""]];
+
+const leavingRow = ({ cluster, endpoint, in_flight: inFlight }) => [[cluster, "key"], [endpoint, "code"], [format.count(inFlight), "figure"]];
 
 /** A table with these rows, or nothing; its elements are kept as long as its form is. */
 function fill(root, title, columns, rows) {
@@ -63,5 +66,6 @@ function build(root, title, columns, rows, left) {
 const LISTENER = ["Name", "Listens on", "Active", "Requests/s", "4xx/s", "5xx/s"];
 const ROUTE = ["Route", "Listener", "Takes", "Cluster"];
 const OVERRIDE = ["Cluster", "Endpoint", "What"];
+const LEAVING = ["Cluster", "Endpoint", "In flight"];
 
 const ROWS_MAX = 100;

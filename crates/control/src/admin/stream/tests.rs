@@ -1,4 +1,5 @@
 use axum::body::{Body, HttpBody};
+use axum::http::HeaderName;
 use evenkeel_plan::publish::Publisher;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -8,6 +9,7 @@ use super::*;
 use crate::admin::slots::Slots;
 use crate::admin::{Status, status};
 use crate::conductor::Knowledge;
+use crate::events::{EventKind, EventLevel};
 use crate::fixture::{self, plan};
 
 #[tokio::test(start_paused = true)]
@@ -40,6 +42,31 @@ async fn all_who_listen_get_the_same_snapshot_once_a_second() {
         assert_eq!(begun.elapsed(), PERIOD * second);
     }
     assert_eq!(streams.snapshots.latest().number, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_sent_when_it_happens_and_only_once() {
+    let overview = overview();
+    let note = |text: &str| overview.events.note(EventLevel::Warn, EventKind::Reload, text);
+    let streams = Arc::new(Streams::new(Arc::clone(&overview)));
+    note("before");
+    let mut body = open(&streams).into_body();
+    next(&mut body).await.unwrap();
+    let before = next(&mut body).await.unwrap();
+    assert!(before.starts_with("event: event\nid: ") && before.contains("\"before\""), "{before}");
+    assert!(next(&mut body).await.unwrap().starts_with("event: status\n"));
+    let begun = Instant::now();
+    note("during");
+    let during = next(&mut body).await.unwrap();
+    assert!(during.contains("\"during\"") && begun.elapsed() < PERIOD, "{during}");
+
+    let last_id = before.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
+    let mut again = open_after(&streams, last_id).into_body();
+    next(&mut again).await.unwrap();
+    assert_eq!(next(&mut again).await.unwrap(), during, "before it has had");
+    let mut stranger = open_after(&streams, "123-1").into_body();
+    next(&mut stranger).await.unwrap();
+    assert_eq!(next(&mut stranger).await.unwrap(), before, "the number of another process");
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +111,16 @@ impl Streams {
 }
 
 fn open(streams: &Arc<Streams>) -> Response {
-    streams.open(Slots::default().take())
+    streams.open(Slots::default().take(), &HeaderMap::new())
+}
+
+/// As a browser does when it comes back.
+fn open_after(streams: &Arc<Streams>, last_id: &str) -> Response {
+    let headers = HeaderMap::from_iter([(
+        HeaderName::from_static("last-event-id"),
+        last_id.parse().unwrap(),
+    )]);
+    streams.open(Slots::default().take(), &headers)
 }
 
 /// What comes next in a stream, as text; `None` at its end.
