@@ -25,20 +25,22 @@ pub(crate) struct Sockets {
     inherited: Inherited,
     /// Bound, but not accepted on yet; each with the number of the worker that will.
     prepared: HashMap<Bind, Vec<(usize, TcpListener)>>,
-    /// Accepted on by every worker.
-    open: HashSet<Bind>,
+    /// Accepted on by every worker, and for which listener.
+    open: HashMap<Bind, Arc<str>>,
 }
 
 impl Sockets {
     pub(crate) fn new(mailboxes: Vec<Sender<Command>>, inherited: Inherited) -> Self {
-        Self { mailboxes, inherited, prepared: HashMap::new(), open: HashSet::new() }
+        Self { mailboxes, inherited, prepared: HashMap::new(), open: HashMap::new() }
     }
 
     fn open(&self, bind: &Bind) -> io::Result<Vec<(usize, TcpListener)>> {
         let count = self.mailboxes.len();
+        // Our own sockets on the same port have to be shared with: they are about to be closed.
+        let shared = self.open.keys().any(|open| port(open).is_some() && port(open) == port(bind));
         match bind {
-            Bind::Any(port) => bind_for_all(|share| bind_any(*port, share), count),
-            Bind::Only(address) => bind_for_all(|share| bind_to(*address, share), count),
+            Bind::Any(port) => bind_for_all(|share| bind_any(*port, share), count, shared),
+            Bind::Only(address) => bind_for_all(|share| bind_to(*address, share), count, shared),
             Bind::Inherited(name) => self.inherited.handles(name, count),
         }
     }
@@ -57,7 +59,7 @@ impl Binder for Sockets {
     fn prepare(&mut self, plan: &Plan) -> Result<(), BindError> {
         let mut prepared = HashMap::new();
         for listener in &plan.listeners {
-            for bind in listener.binds.iter().filter(|bind| !self.open.contains(*bind)) {
+            for bind in listener.binds.iter().filter(|bind| !self.open.contains_key(*bind)) {
                 let sockets = self.open(bind).map_err(|source| BindError {
                     listener: listener.name.clone(),
                     bind: bind.clone(),
@@ -74,33 +76,56 @@ impl Binder for Sockets {
         for listener in &plan.listeners {
             let name: Arc<str> = (&*listener.name).into();
             for bind in &listener.binds {
-                let Some(sockets) = self.prepared.remove(bind) else { continue };
-                for (worker, socket) in sockets {
-                    let (listener, bind) = (Arc::clone(&name), bind.clone());
-                    self.tell(worker, Command::Listen { listener, bind, socket });
-                }
-                self.open.insert(bind.clone());
+                self.accept_for(bind, &name);
             }
         }
-        let wanted: HashSet<Bind> =
-            plan.listeners.iter().flat_map(|listener| listener.binds.iter().cloned()).collect();
-        for bind in self.open.difference(&wanted).cloned().collect::<Vec<_>>() {
+        let wanted: HashSet<&Bind> =
+            plan.listeners.iter().flat_map(|listener| &listener.binds).collect();
+        let gone = self.open.keys().filter(|bind| !wanted.contains(bind));
+        for bind in gone.cloned().collect::<Vec<_>>() {
             self.open.remove(&bind);
-            for worker in 0..self.mailboxes.len() {
-                self.tell(worker, Command::Close { bind: bind.clone() });
-            }
+            self.tell_all(|| Command::Close { bind: bind.clone() });
         }
     }
 }
 
-/// A listening socket for each of `count` workers; the kernel spreads connections over them.
+impl Sockets {
+    /// From now on connections to `bind` are for the listener called `name`.
+    fn accept_for(&mut self, bind: &Bind, name: &Arc<str>) {
+        let before = self.open.insert(bind.clone(), Arc::clone(name));
+        for (worker, socket) in self.prepared.remove(bind).into_iter().flatten() {
+            let (listener, bind) = (Arc::clone(name), bind.clone());
+            self.tell(worker, Command::Listen { listener, bind, socket });
+        }
+        if before.is_some_and(|before| before != *name) {
+            self.tell_all(|| Command::Rename { bind: bind.clone(), listener: Arc::clone(name) });
+        }
+    }
+
+    fn tell_all(&self, command: impl Fn() -> Command) {
+        (0..self.mailboxes.len()).for_each(|worker| self.tell(worker, command()));
+    }
+}
+
+/// The port, if it is known.
+fn port(bind: &Bind) -> Option<u16> {
+    match bind {
+        Bind::Any(port) => Some(*port),
+        Bind::Only(address) => Some(address.port()),
+        Bind::Inherited(_) => None,
+    }
+}
+
+/// A listening socket for each of `count` workers; the kernel spreads connections over them. If the port is `shared`, others of
+/// ours listen there already.
 fn bind_for_all(
     bind_one: impl Fn(bool) -> io::Result<Socket>,
     count: usize,
+    shared: bool,
 ) -> io::Result<Vec<(usize, TcpListener)>> {
     // The first is bound without SO_REUSEPORT, which would let a second instance in without a word. It is set afterwards, so
     // that the other workers' sockets can join.
-    let first = bind_one(false)?;
+    let first = bind_one(shared)?;
     first.set_reuse_port(true)?;
     let mut sockets = vec![first];
     for _ in 1..count {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use evenkeel_plan::Listener;
 use evenkeel_plan::lines::LineSender;
 use evenkeel_plan::publish::Reader;
 use evenkeel_plan::pulse::Beat;
@@ -19,10 +20,13 @@ use crate::world::World;
 
 mod accept;
 mod crew;
+mod departed;
 mod run;
 
 pub(crate) use crew::{Command, Crew, Membership};
 pub(crate) use run::run;
+
+use departed::Departures;
 
 /// What all connections of a worker share.
 #[derive(Debug)]
@@ -37,6 +41,7 @@ pub(crate) struct Worker {
     pub(crate) drain_within: Cell<Duration>,
     reader: RefCell<Reader>,
     world: RefCell<Rc<World>>,
+    departures: Departures,
     random: RefCell<Rng>,
     clock: Clock,
     log: RefCell<Log>,
@@ -76,6 +81,7 @@ impl Worker {
             drain_within: Cell::default(),
             reader: RefCell::new(reader),
             world: RefCell::new(Rc::new(World::new(plan, index, None))),
+            departures: Departures::default(),
             random: RefCell::new(Rng::new()),
             clock: Clock::new(started),
             log: RefCell::new(Log::new(lines)),
@@ -89,9 +95,35 @@ impl Worker {
         let mut reader = self.reader.borrow_mut();
         let plan = reader.load();
         if !Arc::ptr_eq(plan, &world.plan) {
-            *world = Rc::new(World::new(Arc::clone(plan), self.index, Some(&world)));
+            let after = Rc::new(World::new(Arc::clone(plan), self.index, Some(&world)));
+            if self.departures.note(&world, &after, Instant::now()) {
+                // Whoever lies idle on such a listener shall see that it is gone.
+                self.deadlines.wake_all();
+            }
+            *world = after;
         }
         Rc::clone(&world)
+    }
+
+    /// The world for a request that came in by `listener`: the one in force, or the last one that had it.
+    pub(crate) fn world_of(&self, listener: &Arc<Listener>) -> Rc<World> {
+        let world = self.world();
+        if world.listener(listener).is_some() {
+            return world;
+        }
+        self.departures.world_with(&listener.name).unwrap_or(world)
+    }
+
+    /// The listener called `name`, for a connection that was accepted by it: also one that has gone since.
+    fn listener_named(&self, name: &str) -> Option<Arc<Listener>> {
+        let world = self.world();
+        let departed = || Some(Arc::clone(self.departures.world_with(name)?.listener_named(name)?));
+        world.listener_named(name).cloned().or_else(departed)
+    }
+
+    /// Whether connections of `listener` shall end as soon as they can: we stop, or the listener is gone from the plan.
+    pub(crate) fn is_parting(&self, listener: &Arc<Listener>) -> bool {
+        self.draining.get() || self.world.borrow().listener(listener).is_none()
     }
 
     /// The time.
@@ -153,6 +185,7 @@ impl Worker {
             if total / TICKS_PER_SWEEP != seen / TICKS_PER_SWEEP {
                 self.clock.set_right();
                 self.world().sweep_pools(now);
+                self.departures.sweep(now);
             }
             seen = total;
         }

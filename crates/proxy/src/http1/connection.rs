@@ -97,11 +97,10 @@ impl Connection {
 
     /// Waits, holding nothing, until there is something to read. False when the wait is over without.
     async fn request_arrives(&self, deadline: &Deadline, fresh: bool) -> bool {
-        let timeouts = self.listener.timeouts;
-        deadline.set(timeouts.keep_alive);
+        deadline.set(self.listener.timeouts.keep_alive);
         let mut draining = false;
         poll_fn(|cx| {
-            if self.worker.draining.get() && !draining {
+            if !draining && self.worker.is_parting(&self.listener) {
                 draining = true;
                 // Who has just connected was promised an answer to what must already be on its way.
                 deadline.set(DRAIN_GRACE);

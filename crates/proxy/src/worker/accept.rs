@@ -109,12 +109,9 @@ fn dispatch(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
 /// Serves one connection in a task of its own, so that a panic costs that connection only.
 pub(super) fn serve(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
     let Accepted { socket, client, listener } = accepted;
-    let world = worker.world();
-    // Its listener may have gone while it waited.
-    let Some(listener) = world.listener_named(&listener) else { return };
+    let Some(listener) = worker.listener_named(&listener) else { return };
     let membership = crew.join(worker.index);
-    let connection =
-        Connection::new(Rc::clone(worker), socket, client, Arc::clone(listener), membership);
+    let connection = Connection::new(Rc::clone(worker), socket, client, listener, membership);
     spawn_local(connection.serve());
 }
 

@@ -16,6 +16,8 @@ use tokio::sync::mpsc::Sender;
 pub(crate) enum Command {
     /// Accept on this socket.
     Listen { listener: Arc<str>, bind: Bind, socket: TcpListener },
+    /// What comes in there is for another listener now.
+    Rename { bind: Bind, listener: Arc<str> },
     /// Accept on it no more.
     Close { bind: Bind },
     /// Serve this connection.

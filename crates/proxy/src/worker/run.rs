@@ -30,11 +30,14 @@ pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut commands: Recei
     while let Some(command) = commands.recv().await {
         match command {
             Command::Listen { listener, bind, socket } => {
-                match open(&worker, &crew, (&listener, &bind), socket) {
-                    Ok(opening) => openings.push(opening),
-                    Err(error) => {
-                        tracing::error!(%listener, %bind, %error, "cannot accept connections");
-                    }
+                openings.extend(open(&worker, &crew, (&listener, &bind), socket));
+            }
+            Command::Rename { bind, listener } => {
+                let (renamed, others) = openings.into_iter().partition(|one| one.bind == bind);
+                openings = others;
+                for Opening { socket, accepting, .. } in renamed as Vec<_> {
+                    accepting.abort();
+                    openings.extend(open(&worker, &crew, (&listener, &bind), socket));
                 }
             }
             Command::Close { bind } => {
@@ -58,13 +61,17 @@ fn open(
     crew: &Arc<Crew>,
     (listener, bind): (&Arc<str>, &Bind),
     socket: TcpListener,
-) -> io::Result<Opening> {
-    let second = socket.try_clone()?;
+) -> Option<Opening> {
+    let second = socket.try_clone();
+    let complain = |error: &io::Error| {
+        tracing::error!(%listener, %bind, %error, "cannot accept connections");
+    };
+    let second = second.inspect_err(complain).ok()?;
     let (listener, bind) = (Arc::clone(listener), bind.clone());
     let door = Door { listener: Arc::clone(&listener), socket, is_inherited: is_inherited(&bind) };
     let accepting = accept(Rc::clone(worker), Arc::clone(crew), door);
     let accepting = spawn_local(accepting).abort_handle();
-    Ok(Opening { bind, listener, socket: second, accepting })
+    Some(Opening { bind, listener, socket: second, accepting })
 }
 
 fn close(worker: &Rc<Worker>, crew: &Arc<Crew>, opening: &Opening) {

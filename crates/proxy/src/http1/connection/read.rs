@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
+use evenkeel_plan::Listener;
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::head::RequestHead;
 use evenkeel_proto::http1::{ParseError, ParseLimits};
@@ -29,11 +30,14 @@ impl Connection {
         busy: &mut Busy,
         deadline: &Deadline,
     ) -> Result<RequestHead, NoHead> {
-        let limits = self.head_limits();
-        let mut draining = self.worker.draining.get();
-        deadline.set(if draining { DRAIN_GRACE } else { self.listener.timeouts.header });
+        // The head is judged by what is in force when it begins.
+        let world = self.worker.world_of(&self.listener);
+        let listener = world.listener(&self.listener).unwrap_or(&self.listener);
+        let limits = head_limits(listener);
+        let mut draining = self.worker.is_parting(&self.listener);
+        deadline.set(if draining { DRAIN_GRACE } else { listener.timeouts.header });
         poll_fn(|cx| match busy.inbox.poll_head(cx, &self.io, &self.worker.buffers, &limits) {
-            Poll::Pending if self.worker.draining.get() && !draining => {
+            Poll::Pending if !draining && self.worker.is_parting(&self.listener) => {
                 draining = true;
                 deadline.set(DRAIN_GRACE);
                 Poll::Pending
@@ -47,17 +51,17 @@ impl Connection {
         })
         .await
     }
+}
 
-    fn head_limits(&self) -> HeadLimits {
-        let limits = &self.listener.limits;
-        HeadLimits {
-            bytes: limits.header_bytes,
-            parse: ParseLimits {
-                fields: limits.header_count,
-                target_bytes: limits.target_bytes,
-                names: self.listener.header_names,
-            },
-        }
+fn head_limits(listener: &Listener) -> HeadLimits {
+    let limits = &listener.limits;
+    HeadLimits {
+        bytes: limits.header_bytes,
+        parse: ParseLimits {
+            fields: limits.header_count,
+            target_bytes: limits.target_bytes,
+            names: listener.header_names,
+        },
     }
 }
 

@@ -32,7 +32,7 @@ impl Connection {
                 return self.answer(busy, deadline, own, false).await;
             }
         };
-        let world = self.worker.world();
+        let world = self.worker.world_of(&self.listener);
         let listener = world.listener(&self.listener).unwrap_or(&self.listener);
         let next = match judge(&mut head, listener) {
             Ok(judged) if max_forwards(&head) == Some(0) => {
@@ -69,14 +69,15 @@ impl Connection {
         (head, judged): (&RequestHead, Judged),
         started: Instant,
     ) -> Next {
-        let world = self.worker.world();
-        // Gone from the plan: it drains.
+        let world = self.worker.world_of(&self.listener);
+        // Gone from the plan, and not only just now.
         let Some(listener) = world.listener(&self.listener) else { return Next::CloseUnread };
         let mut decoder = BodyDecoder::for_request(judged.framing);
         let request_id = self.worker.request_id(started);
         // RFC 9931 §4: what a client sends in the belief that the protocol will be switched is no request, whenever it comes.
         let offered = judged.offer.is_some();
-        let kept = !offered && wants_keep_alive(&head.fields, head.version);
+        let parting = self.worker.is_parting(&self.listener);
+        let kept = !offered && !parting && wants_keep_alive(&head.fields, head.version);
         let mut keep_alive = KeepAlive::new(kept);
         let exchange = Exchange {
             worker: &self.worker,
@@ -138,15 +139,17 @@ impl Connection {
     /// Answers what is not passed on. Unless it is `kept` the connection closes, for nobody asks any more where a body would end.
     async fn answer(&self, busy: &mut Busy, deadline: &Deadline, own: Own<'_>, kept: bool) -> Next {
         let Own { head, failure, started } = own;
+        let world = self.worker.world_of(&self.listener);
+        let listener = world.listener(&self.listener).unwrap_or(&self.listener);
         let own_id: RequestId = self.worker.request_id(started);
-        let facts = self.facts(&self.listener, &own_id);
+        let facts = self.facts(listener, &own_id);
         let request_id = head.map_or(own_id.as_str().as_bytes(), |head| facts.request_id(head));
         let wanted = head.is_some_and(|head| wants_keep_alive(&head.fields, head.version));
         let mut keep_alive = KeepAlive::new(kept && wanted);
         let mut respond = Respond {
             send: Send { io: &self.io, outbox: &mut busy.outbox },
             worker: &self.worker,
-            errors: &self.listener.errors,
+            errors: &listener.errors,
             head,
             request_id,
             keep_alive: &mut keep_alive,
@@ -155,10 +158,10 @@ impl Connection {
             Some(reason) => respond.refuse(reason, kept),
             None => respond.own(200, &[("Allow", METHODS_ALLOWED)], Page::default()),
         };
-        let broken = flush(&mut respond, deadline, &self.listener).await.is_err();
+        let broken = flush(&mut respond, deadline, listener).await.is_err();
         let status = Some(failure.map_or(200, Reason::status)).filter(|_| !broken);
         let ended = Ended { status, failure, broken, bytes_out, ..Ended::default() };
-        self.account(&self.listener, &Past { head, request_id, started, ended });
+        self.account(listener, &Past { head, request_id, started, ended });
         match (broken, keep_alive.is_kept()) {
             (true, _) => Next::Reset,
             (false, true) => Next::Request,
