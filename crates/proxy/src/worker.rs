@@ -106,7 +106,7 @@ impl Worker {
     }
 
     /// The world for a request that came in by `listener`: the one in force, or the last one that had it.
-    pub(crate) fn world_of(&self, listener: &Arc<Listener>) -> Rc<World> {
+    pub(crate) fn world_of(&self, listener: &Listener) -> Rc<World> {
         let world = self.world();
         if world.listener(listener).is_some() {
             return world;
@@ -122,7 +122,7 @@ impl Worker {
     }
 
     /// Whether connections of `listener` shall end as soon as they can: we stop, or the listener is gone from the plan.
-    pub(crate) fn is_parting(&self, listener: &Arc<Listener>) -> bool {
+    pub(crate) fn is_parting(&self, listener: &Listener) -> bool {
         self.draining.get() || self.world.borrow().listener(listener).is_none()
     }
 

@@ -53,9 +53,10 @@ impl World {
     }
 
     /// What has become of `before`, a listener of this or an earlier plan.
-    pub(crate) fn listener(&self, before: &Arc<Listener>) -> Option<&Listener> {
-        let same = self.plan.listeners.iter().find(|listener| Arc::ptr_eq(listener, before));
-        same.or_else(|| self.listener_named(&before.name)).map(|listener| &**listener)
+    pub(crate) fn listener(&self, before: &Listener) -> Option<&Listener> {
+        let listeners = self.plan.listeners.iter();
+        let same = listeners.map(|listener| &**listener).find(|other| std::ptr::eq(*other, before));
+        same.or_else(|| self.listener_named(&before.name).map(|listener| &**listener))
     }
 
     /// The cluster at a position of [`Plan::clusters`].

@@ -32,6 +32,8 @@ mod kept_config;
 mod messages;
 mod notify;
 mod pooled;
+mod reloads;
+mod reloads_load;
 mod slow_clients;
 mod stopping;
 mod upgrades;

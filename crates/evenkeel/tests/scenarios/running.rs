@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     /// Where its admin API listens.
     pub(crate) admin: SocketAddr,
+    /// Where its config is, if it has one; goes with it.
+    folder: Option<TempDir>,
 }
 
 /// What a run of the binary came to.
@@ -39,14 +42,51 @@ impl Running {
 
     /// `evenkeel run` from a file in which `{bind}` stands for a free address.
     pub(crate) fn from_toml(toml: &str) -> Self {
+        Self::from_toml_with(1, toml)
+    }
+
+    /// The same with so many workers.
+    pub(crate) fn from_toml_with(workers: usize, toml: &str) -> Self {
         let address = free_address();
         let directory = TempDir::new().unwrap();
         let file = directory.path().join("evenkeel.toml");
-        let admin = "\n[admin]\nbind = \"127.0.0.1:0\"\n";
-        fs::write(&file, toml.replace("{bind}", &address.to_string()) + admin).unwrap();
+        fs::write(&file, toml.replace("{bind}", &address.to_string()) + ADMIN).unwrap();
         let mut command = Command::new(BINARY);
-        command.args(["run", "--workers", "1", "-c"]).arg(file);
-        Self::start(&mut command, address)
+        command.args(["run", "--workers", &workers.to_string(), "-c"]).arg(file);
+        Self { folder: Some(directory), ..Self::start(&mut command, address) }
+    }
+
+    /// Its config file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join("evenkeel.toml")
+    }
+
+    /// Replaces its config as an editor does, in one move; with its own addresses as before.
+    pub(crate) fn rewrite(&self, toml: &str) {
+        let text = toml.replace("{bind}", &self.address.to_string()) + ADMIN;
+        let draft = self.config().with_extension("draft");
+        fs::write(&draft, text).unwrap();
+        fs::rename(draft, self.config()).unwrap();
+    }
+
+    /// What the admin API answers to `method` on `path` with a body of JSON, which may be empty: the status, and JSON.
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}",
+            self.admin
+        );
+        let response = Client::connect(self.admin).unwrap().exchange(request.as_bytes(), LONG);
+        let response = response.unwrap();
+        (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
+    }
+
+    /// Asks for a reload, which has to succeed; returns what it changed.
+    pub(crate) fn reload(&self) -> Vec<String> {
+        let (status, answer) = self.ask("POST", "/api/v1/reload", "");
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_value(answer["changes"].clone()).unwrap()
     }
 
     /// Starts `command`, which has to listen on `address`, and waits for its picture.
@@ -59,7 +99,7 @@ impl Running {
         let line = process.wait_for_line("admin http://", LONG).unwrap();
         let word = line.split_whitespace().find_map(|word| word.strip_prefix("http://"));
         let admin = word.unwrap().parse().unwrap();
-        Self { process, address, admin }
+        Self { process, address, admin, folder: None }
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -152,6 +192,9 @@ pub(crate) fn in_new_directory(name: &str) -> io::Result<(TempDir, String)> {
     let path = directory.path().join(name).display().to_string();
     Ok((directory, path))
 }
+
+/// Ends every config of [`Running::from_toml`].
+const ADMIN: &str = "\n[admin]\nbind = \"127.0.0.1:0\"\n";
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_evenkeel");
 

@@ -3,7 +3,8 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use evenkeel_plan::errors::{ErrorAnswers, ErrorFacts, default_answer, default_media_type};
+use evenkeel_plan::Listener;
+use evenkeel_plan::errors::{ErrorFacts, default_answer, default_media_type};
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::field::{FieldName, Fields};
 use evenkeel_proto::head::{RequestHead, ResponseHead, Version};
@@ -26,7 +27,7 @@ use crate::worker::Worker;
 pub(crate) struct Respond<'c> {
     pub(crate) send: Send<'c>,
     pub(crate) worker: &'c Worker,
-    pub(crate) errors: &'c ErrorAnswers,
+    pub(crate) listener: &'c Listener,
     /// The request, if there was one that could be read.
     pub(crate) head: Option<&'c RequestHead>,
     pub(crate) request_id: &'c [u8],
@@ -106,8 +107,8 @@ pub(crate) struct Page<'a> {
 impl Answer for Respond<'_> {
     fn begin(&mut self, head: &ResponseHead, framing: Framing, request_done: bool) {
         let framing = self.outgoing(framing);
-        let draining = self.worker.draining.get();
-        self.keep_alive.0 &= request_done && framing != Framing::UntilClose && !draining;
+        let parting = self.worker.is_parting(self.listener);
+        self.keep_alive.0 &= request_done && framing != Framing::UntilClose && !parting;
         let trailers = framing == Framing::Chunked && self.head.is_some_and(wants_trailers);
         let outward = Outward {
             framing,
@@ -137,10 +138,10 @@ impl Answer for Respond<'_> {
     }
 
     fn refuse(&mut self, reason: Reason, request_done: bool) -> u64 {
-        self.keep_alive.0 &= request_done && !self.worker.draining.get();
+        self.keep_alive.0 &= request_done && !self.worker.is_parting(self.listener);
         let facts = ErrorFacts { reason, request_id: self.request_id };
         let mut body = Vec::new();
-        let media_type = match self.errors.page(reason.status()) {
+        let media_type = match self.listener.errors.page(reason.status()) {
             Some(page) => {
                 page.render(&mut body, &facts);
                 &*page.media_type
@@ -154,7 +155,7 @@ impl Answer for Respond<'_> {
             }
         };
         let named = [("X-Evenkeel-Reason", reason.name())];
-        let named = if self.errors.reason_header { &named[..] } else { &[] };
+        let named = if self.listener.errors.reason_header { &named[..] } else { &[] };
         let fields = [named, required_fields(reason)].concat();
         self.own(reason.status(), &fields, Page { media_type, body: &body })
     }

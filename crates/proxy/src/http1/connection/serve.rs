@@ -76,8 +76,7 @@ impl Connection {
         let request_id = self.worker.request_id(started);
         // RFC 9931 §4: what a client sends in the belief that the protocol will be switched is no request, whenever it comes.
         let offered = judged.offer.is_some();
-        let parting = self.worker.is_parting(&self.listener);
-        let kept = !offered && !parting && wants_keep_alive(&head.fields, head.version);
+        let kept = !offered && wants_keep_alive(&head.fields, head.version);
         let mut keep_alive = KeepAlive::new(kept);
         let exchange = Exchange {
             worker: &self.worker,
@@ -107,7 +106,7 @@ impl Connection {
             answer: Respond {
                 send: Send { io, outbox },
                 worker: &self.worker,
-                errors: &listener.errors,
+                listener,
                 head: Some(head),
                 request_id,
                 keep_alive: &mut keep_alive,
@@ -149,7 +148,7 @@ impl Connection {
         let mut respond = Respond {
             send: Send { io: &self.io, outbox: &mut busy.outbox },
             worker: &self.worker,
-            errors: &listener.errors,
+            listener,
             head,
             request_id,
             keep_alive: &mut keep_alive,
