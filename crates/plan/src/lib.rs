@@ -19,6 +19,7 @@ pub mod listener;
 pub mod publish;
 pub mod pulse;
 pub mod reason;
+pub mod route;
 pub mod time;
 pub mod vitals;
 

@@ -1,0 +1,76 @@
+//! Where a request goes: the routes of a listener, and the [`Router`] that finds the most specific one. The exchange asks it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cluster::UpstreamTimeouts;
+use crate::counters::{Counter, Sharded};
+
+mod paths;
+mod pattern;
+mod router;
+mod targets;
+
+pub use pattern::{HostPattern, PathPattern};
+pub use router::{HOST_BYTES_MAX, Router};
+pub use targets::{Target, Targets};
+
+/// What one worker counts about one route.
+#[derive(Debug, Default)]
+pub struct RouteCounters {
+    /// Requests answered, by class of status (`[0]` is 1xx).
+    pub requests: [Counter; 5],
+}
+
+/// Which requests go where.
+#[derive(Debug)]
+pub struct Route {
+    /// Unique in its listener; labels metrics and logs.
+    pub name: Box<str>,
+    /// Whom the client has to ask for.
+    pub host: HostPattern,
+    /// What it has to ask for.
+    pub path: PathPattern,
+    /// Who answers.
+    pub to: Targets,
+    /// For the whole exchange: `None` is what the cluster says, `Some(None)` is any time.
+    pub exchange_timeout: Option<Option<Duration>>,
+    /// Outlives this plan; carried over by whoever makes the next one.
+    pub counters: Arc<Sharded<RouteCounters>>,
+}
+
+impl Route {
+    /// The route of a listener that sends everything to the cluster at position `cluster` of [`crate::Plan::clusters`].
+    pub fn everything(cluster: usize, counters: Arc<Sharded<RouteCounters>>) -> Self {
+        Self {
+            name: default_name(&HostPattern::Any, &PathPattern::Any).into(),
+            host: HostPattern::Any,
+            path: PathPattern::Any,
+            to: Targets::one(cluster),
+            exchange_timeout: None,
+            counters,
+        }
+    }
+
+    /// How long an endpoint of a cluster with `timeouts` may take on this route.
+    pub fn timeouts(&self, timeouts: UpstreamTimeouts) -> UpstreamTimeouts {
+        UpstreamTimeouts {
+            exchange: self.exchange_timeout.unwrap_or(timeouts.exchange),
+            ..timeouts
+        }
+    }
+
+    /// Whether `other` takes the same requests to the same places, whatever was counted.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.name, &self.host, &self.path) == (&other.name, &other.host, &other.path)
+            && (&self.to, self.exchange_timeout) == (&other.to, other.exchange_timeout)
+    }
+}
+
+/// What a route is called that has no name of its own, such as `api.example.com/v1/*`.
+pub fn default_name(host: &HostPattern, path: &PathPattern) -> String {
+    match host {
+        HostPattern::Any => path.to_string(),
+        host => format!("{host}{path}"),
+    }
+}
