@@ -2,11 +2,14 @@
 //! that no count is shared between cores.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use evenkeel_plan::balance::{Choice, Pick, Tried, WorkerState};
+use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::time::Time;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
@@ -36,12 +39,13 @@ pub(crate) struct ClusterView<'a> {
 impl World {
     /// The world after `plan` was published. What lived on in the plan keeps its pool.
     pub(crate) fn new(plan: Arc<Plan>, worker: usize, before: Option<&Self>) -> Self {
+        let past = before.map(Past::of).unwrap_or_default();
         let memories = plan
             .clusters
             .iter()
             .map(|cluster| Memory {
-                state: RefCell::new(state_of(before, cluster, worker)),
-                pools: cluster.endpoints.iter().map(|endpoint| pool_of(before, endpoint)).collect(),
+                state: RefCell::new(past.state_of(cluster, worker)),
+                pools: cluster.endpoints.iter().map(|endpoint| past.pool_of(endpoint)).collect(),
             })
             .collect();
         Self { plan, memories }
@@ -76,15 +80,6 @@ impl World {
     pub(crate) fn clear_pools(&self) {
         self.memories.iter().flat_map(|memory| &memory.pools).for_each(|pool| pool.clear());
     }
-
-    fn pool(&self, endpoint: &Endpoint) -> Option<&Rc<Pool>> {
-        let same = |other: &Endpoint| {
-            Arc::ptr_eq(&other.life, &endpoint.life) && other.address == endpoint.address
-        };
-        self.plan.clusters.iter().zip(&self.memories).find_map(|(cluster, memory)| {
-            memory.pools.get(cluster.endpoints.iter().position(same)?)
-        })
-    }
 }
 
 impl<'a> ClusterView<'a> {
@@ -101,15 +96,40 @@ impl<'a> ClusterView<'a> {
     }
 }
 
-/// What was remembered about a cluster that has not changed; a new start for any other.
-fn state_of(before: Option<&World>, cluster: &Arc<Cluster>, worker: usize) -> WorkerState {
-    let remembered = before.and_then(|world| {
-        let position = world.plan.clusters.iter().position(|other| Arc::ptr_eq(other, cluster))?;
-        Some(world.memories.get(position)?.state.borrow().clone())
-    });
-    remembered.unwrap_or_else(|| cluster.balancer.worker_state(worker, &cluster.endpoints))
+/// What a world remembers, by whose memory it is: plans may have ten thousand endpoints, so nobody goes through them for each.
+#[derive(Default)]
+struct Past<'a> {
+    /// By the address in memory of the cluster, which it keeps for as long as nothing in it changes.
+    states: HashMap<*const Cluster, &'a RefCell<WorkerState>>,
+    /// By that of the endpoint's life, which it keeps under its name, and by where it is.
+    pools: HashMap<(*const Life, Option<SocketAddr>), &'a Rc<Pool>>,
 }
 
-fn pool_of(before: Option<&World>, endpoint: &Endpoint) -> Rc<Pool> {
-    before.and_then(|world| world.pool(endpoint)).map(Rc::clone).unwrap_or_default()
+impl<'a> Past<'a> {
+    fn of(world: &'a World) -> Self {
+        let clusters = || world.plan.clusters.iter().zip(&world.memories);
+        let states = clusters().map(|(cluster, memory)| (Arc::as_ptr(cluster), &memory.state));
+        let pools = clusters().flat_map(|(cluster, memory)| {
+            let keys = cluster.endpoints.iter().map(key_of);
+            keys.zip(&memory.pools)
+        });
+        Self { states: states.collect(), pools: pools.collect() }
+    }
+
+    /// What was remembered about a cluster that has not changed; a new start for any other.
+    fn state_of(&self, cluster: &Arc<Cluster>, worker: usize) -> WorkerState {
+        let remembered = self.states.get(&Arc::as_ptr(cluster)).map(|state| state.borrow().clone());
+        remembered.unwrap_or_else(|| cluster.balancer.worker_state(worker, &cluster.endpoints))
+    }
+
+    fn pool_of(&self, endpoint: &Endpoint) -> Rc<Pool> {
+        self.pools.get(&key_of(endpoint)).map(|pool| Rc::clone(pool)).unwrap_or_default()
+    }
 }
+
+fn key_of(endpoint: &Endpoint) -> (*const Life, Option<SocketAddr>) {
+    (Arc::as_ptr(&endpoint.life), endpoint.address)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+use std::time::Duration;
+
+use evenkeel_plan::balance::Algorithm;
+
+use super::*;
+
+fn cluster(name: &str, endpoints: Vec<Endpoint>) -> Arc<Cluster> {
+    Arc::new(Cluster {
+        name: name.into(),
+        endpoints,
+        balancer: Algorithm::RoundRobin.build(),
+        health: None,
+        timeouts: Default::default(),
+        pool: Default::default(),
+    })
+}
+
+fn endpoint(port: u16, life: &Arc<Life>) -> Endpoint {
+    Endpoint {
+        name: format!("127.0.0.1:{port}").into(),
+        address: Some(([127, 0, 0, 1], port).into()),
+        weight: 1,
+        backup: false,
+        life: Arc::clone(life),
+    }
+}
+
+fn world(clusters: Vec<Arc<Cluster>>, before: Option<&World>) -> World {
+    World::new(Arc::new(Plan { clusters, ..Plan::default() }), 0, before)
+}
+
+#[test]
+fn what_lives_on_keeps_its_pool_and_what_has_moved_gets_a_new_one() {
+    let lives: Vec<Arc<Life>> = (0..3).map(|_| Life::new(1)).collect();
+    let endpoints = |ports: &[u16]| -> Vec<Endpoint> {
+        ports.iter().zip(&lives).map(|(port, life)| endpoint(*port, life)).collect()
+    };
+    let kept = cluster("kept", vec![endpoint(9001, &Life::new(1))]);
+    let before = world(vec![Arc::clone(&kept), cluster("api", endpoints(&[9001, 9002]))], None);
+    let after = world(vec![cluster("api", endpoints(&[9001, 9009, 9003])), kept], Some(&before));
+    let same = |old: (usize, usize), new: (usize, usize)| {
+        let pool = |world: &World, (cluster, endpoint): (usize, usize)| {
+            Rc::clone(&world.memories[cluster].pools[endpoint])
+        };
+        Rc::ptr_eq(&pool(&before, old), &pool(&after, new))
+    };
+    assert!(same((0, 0), (1, 0)), "the cluster is as it was");
+    assert!(same((1, 0), (0, 0)), "the endpoint is as it was");
+    assert!(!same((1, 1), (0, 1)), "the endpoint is elsewhere");
+    assert!(!same((0, 0), (0, 0)), "one address, two endpoints");
+}
+
+#[test]
+fn a_plan_of_ten_thousand_endpoints_is_taken_over_at_once() {
+    let clusters = |lives: &[Arc<Life>]| -> Vec<Arc<Cluster>> {
+        let one = |(port, life)| cluster("api", vec![endpoint(port, life)]);
+        (1..).zip(lives).map(one).collect()
+    };
+    let lives: Vec<Arc<Life>> = (0..10_000).map(|_| Life::new(1)).collect();
+    let before = world(clusters(&lives), None);
+    let began = std::time::Instant::now();
+    let after = world(clusters(&lives), Some(&before));
+    // Going through all for each takes many times as long.
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    assert_eq!(after.memories.len(), 10_000);
+}
