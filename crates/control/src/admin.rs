@@ -30,8 +30,8 @@ pub use socket::Address;
 pub(crate) use socket::Socket;
 pub use status::{
     ClusterStatus, ConfigStatus, EndpointState, EndpointStatus, ForcedState, LastCheck, LastReload,
-    Latency, LeavingStatus, ListenerStatus, OverrideStatus, ReloadResult, RequestsByClass, Status,
-    Trigger,
+    Latency, LeavingStatus, ListenerStatus, OverrideStatus, ReloadResult, RequestsByClass,
+    RouteStatus, Status, TargetStatus, Trigger,
 };
 
 use changes::etag;

@@ -52,7 +52,7 @@ pub use expand::Variables;
 pub use files::{Files, Folder};
 pub use model::{
     AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig,
-    ListenerConfig, LogLevel, PageConfig, Secret, WorkerCount,
+    ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret, WorkerCount,
 };
 pub use report::{Report, Verdict};
 pub use serve_line::ServeOptions;

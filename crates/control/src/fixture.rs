@@ -28,7 +28,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
     let listeners = listeners.iter().zip(8080..).map(|((name, to), port)| ListenerConfig {
         name: (*name).to_owned(),
         binds: vec![Bind::Any(port)],
-        to: (*to).to_owned(),
+        to: Some((*to).to_owned()),
         trusted_proxies: Vec::new(),
         timeouts: DownstreamTimeouts::default(),
         limits: DownstreamLimits::default(),
@@ -48,6 +48,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         workers: WorkerCount::Fixed(1),
         drain: Duration::from_secs(30),
         listeners: listeners.collect(),
+        routes: Vec::new(),
         clusters: clusters.collect(),
         admin: AdminBind::Off,
         admin_token: None,

@@ -91,7 +91,8 @@ impl Journal {
         }
     }
 
-    /// Writes down which endpoints of `plan` have no address and `why`, which is asked by the endpoint's name, and forgets the endpoints that it does not have.
+    /// Writes down which endpoints of `plan` have no address and `why`, which is asked by the endpoint's name, and forgets the
+    /// endpoints that it does not have.
     pub(crate) fn follow(&self, plan: &Plan, why: impl Fn(&str) -> Option<String>) {
         let mut entries = self.lock();
         let mut before = std::mem::take(&mut *entries);

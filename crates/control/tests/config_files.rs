@@ -151,6 +151,8 @@ fn the_full_example_says_what_is_the_default_anyhow() {
     let short = Config::parse(
         "short.toml",
         "[listener.web]\nbind = ':8080'\nto = 'app'\n\
+         [[route]]\nname = 'v1'\nhost = 'api.example.com'\npath = '/v1/*'\n\
+         to = { app = 100 }\ntimeouts.exchange = 'off'\n\
          [cluster.app]\nendpoints = ['127.0.0.1:9001', '127.0.0.1:9002']\n",
     )
     .unwrap()

@@ -34,7 +34,7 @@ pub struct Plan {
     pub generation: u64,
     /// The addresses we accept on.
     pub listeners: Vec<Arc<Listener>>,
-    /// The named sets of endpoints; a listener refers to one by its position here.
+    /// The named sets of endpoints; a route refers to one by its position here.
     pub clusters: Vec<Arc<Cluster>>,
     /// What is written down about each exchange; `None` for nothing.
     pub access: Option<access::AccessLog>,

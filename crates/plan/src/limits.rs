@@ -37,3 +37,7 @@ pub const READ_BYTES_HIGH: usize = 16 * 1024;
 /// How much a client must send or take for it to count as progress, in bytes. A byte now and then would keep a connection, and
 /// what it holds, for ever (slow body and slow read attacks); a person on the worst of lines is faster.
 pub const PROGRESS_BYTES_MIN: u64 = 1024;
+
+/// How long the path of a route may be, in bytes. To find the longest that covers a request's path, each of its segments up to
+/// here may have to be looked up: so clients cannot make that cost more than some microseconds.
+pub const ROUTE_PATH_BYTES_MAX: usize = 1024;

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use crate::counters::{Counter, Gauge, Histogram, Sharded};
 use crate::errors::ErrorAnswers;
 use crate::reason::Reason;
+use crate::route::Router;
 
 /// An address we accept on.
 #[derive(Debug)]
@@ -20,8 +21,8 @@ pub struct Listener {
     pub name: Box<str>,
     /// Where it listens.
     pub binds: Vec<Bind>,
-    /// The cluster that answers: a position in [`crate::Plan::clusters`].
-    pub to: usize,
+    /// Who answers what; shared with the next plan if that has the same.
+    pub routes: Arc<Router>,
     /// Whose word about the client is believed.
     pub trusted_proxies: TrustedProxies,
     /// How long a client may take.

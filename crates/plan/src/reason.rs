@@ -31,6 +31,8 @@ pub enum Reason {
     WriteTimeout,
     /// The client went away.
     ClientGone,
+    /// The listener has no route for the request's host and path.
+    NoRoute,
     /// No endpoint of the cluster may be used.
     NoEndpoint,
     /// We may open no more connections.
@@ -60,7 +62,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -75,6 +77,7 @@ impl Reason {
         Self::BodyTimeout,
         Self::WriteTimeout,
         Self::ClientGone,
+        Self::NoRoute,
         Self::NoEndpoint,
         Self::OutOfDescriptors,
         Self::ConnectFailed,
@@ -105,6 +108,7 @@ impl Reason {
             Self::BodyTimeout => "body_timeout",
             Self::WriteTimeout => "write_timeout",
             Self::ClientGone => "client_gone",
+            Self::NoRoute => "no_route",
             Self::NoEndpoint => "no_endpoint_up",
             Self::OutOfDescriptors => "out_of_descriptors",
             Self::ConnectFailed => "connect_failed",
@@ -123,6 +127,7 @@ impl Reason {
     pub const fn status(self) -> u16 {
         match self {
             Self::RequestMalformed | Self::PathRefused | Self::ClientGone => 400,
+            Self::NoRoute => 404,
             Self::MethodNotAllowed => 405,
             Self::HeaderTimeout | Self::BodyTimeout | Self::WriteTimeout => 408,
             Self::BodyTooLarge => 413,
@@ -176,6 +181,7 @@ impl Reason {
             Self::BodyTimeout => "Too little of the request's body arrived in time.",
             Self::WriteTimeout => "The client took too little of the answer in time.",
             Self::ClientGone => "The client went away.",
+            Self::NoRoute => "Nothing is here.",
             Self::NoEndpoint => "No endpoint is up.",
             Self::OutOfDescriptors => "The balancer is out of file descriptors.",
             Self::ConnectFailed => "No endpoint accepted a connection.",

@@ -41,14 +41,19 @@ pub struct Route {
 
 impl Route {
     /// The route of a listener that sends everything to the cluster at position `cluster` of [`crate::Plan::clusters`].
-    pub fn everything(cluster: usize, counters: Arc<Sharded<RouteCounters>>) -> Self {
+    /// `counters` gives those of a name.
+    pub fn everything(
+        cluster: usize,
+        counters: impl FnOnce(&str) -> Arc<Sharded<RouteCounters>>,
+    ) -> Self {
+        let name = default_name(&HostPattern::Any, &PathPattern::Any);
         Self {
-            name: default_name(&HostPattern::Any, &PathPattern::Any).into(),
+            counters: counters(&name),
+            name: name.into(),
             host: HostPattern::Any,
             path: PathPattern::Any,
             to: Targets::one(cluster),
             exchange_timeout: None,
-            counters,
         }
     }
 

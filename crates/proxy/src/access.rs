@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::route::Route;
 use evenkeel_proto::head::RequestHead;
 
 mod combined;
@@ -48,6 +49,8 @@ pub(crate) struct Record<'a> {
 /// Which way an exchange took, and what it waited for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Course<'a> {
+    /// The route; `None` if there was none for it.
+    pub(crate) route: Option<&'a Route>,
     /// The name of the cluster.
     pub(crate) cluster: Option<&'a str>,
     /// The name of the endpoint that was tried last.

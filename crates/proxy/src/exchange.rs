@@ -92,7 +92,7 @@ pub(crate) struct Ended<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// Finds an endpoint, and passes the request there and the answer back.
+    /// Finds the way and an endpoint, and passes the request there and the answer back.
     pub(crate) async fn run<B: Source, A: Answer>(
         &self,
         messages: &mut Messages<'_, B, A>,
@@ -100,9 +100,13 @@ impl<'a> Exchange<'a> {
         // The client took its time, too.
         let waited = self.arrived.map_or(Duration::ZERO, |arrived| arrived - self.started);
         let mut course = Course { waited, ..Course::default() };
+        let way = match self.find_way(messages.head, &mut course) {
+            Ok(way) => way,
+            Err(reason) => return Ended { course, ..self.refuse(reason, messages).await },
+        };
         let mut tried = Tried::default();
         let mut reason = Reason::NoEndpoint;
-        while let Some(target) = self.choose(&mut tried, &mut course) {
+        while let Some(target) = self.choose(way, &mut tried, &mut course) {
             let _lease = target.endpoint.life.vitals.lease();
             match self.attempt(target, messages, &mut course).await {
                 Ok((attempt, head)) => {
@@ -155,7 +159,7 @@ impl<'a> Exchange<'a> {
         let patience = Patience::new(
             self.deadline,
             self.listener.timeouts,
-            target.cluster.plan.timeouts,
+            target.way.timeouts(),
             self.started,
         );
         if self.is_timed() { patience.timed() } else { patience }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use evenkeel_plan::Listener;
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::listener::{Bind, TrustedProxies};
+use evenkeel_plan::route::{Route, Router};
 
 /// A listener with nothing but defaults.
 pub(crate) fn listener() -> Listener {
     Listener {
         name: "web".into(),
         binds: vec![Bind::Any(80)],
-        to: 0,
+        routes: Arc::new(Router::new(vec![Route::everything(0, |_| Arc::new(Sharded::new(1)))])),
         trusted_proxies: TrustedProxies::default(),
         timeouts: Default::default(),
         limits: Default::default(),

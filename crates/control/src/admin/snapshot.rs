@@ -6,12 +6,14 @@ use evenkeel_plan::counters::{Counter, DURATION_BOUNDS};
 use evenkeel_plan::endpoint::{EndpointCounters, Forced};
 use evenkeel_plan::health::Outcome;
 use evenkeel_plan::listener::{Bind, ListenerCounters};
+use evenkeel_plan::route::{Route, RouteCounters, Target};
 use evenkeel_plan::vitals::Standing;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
 use super::latency::{Buckets, latency};
 use super::{
     ClusterStatus, EndpointState, EndpointStatus, ForcedState, LastCheck, ListenerStatus, Status,
+    RouteStatus, TargetStatus,
 };
 use crate::journal::{Checked, EndpointKey, Entry, Journal};
 use crate::overrides::forced_word;
@@ -47,24 +49,52 @@ pub(super) fn cluster_status(overview: &Overview, name: &str) -> Option<ClusterS
 
 fn listener(listener: &Listener, plan: &Plan) -> ListenerStatus {
     let counters = &listener.counters;
-    let cluster = plan.clusters.get(listener.to).map(|cluster| cluster.name.to_string());
     ListenerStatus {
         name: listener.name.to_string(),
         binds: listener.binds.iter().map(Bind::to_string).collect(),
-        cluster: cluster.unwrap_or_default(),
+        cluster: default_cluster(listener, plan),
+        routes: listener.routes.routes().iter().map(|each| route(each, plan)).collect(),
         connections: counters.sum(|shard| shard.connections.count()),
         active: counters.shards().map(|shard| shard.connections_active.level()).sum(),
         requests: counters.shards().fold([0; 5], add_requests).into(),
     }
 }
 
-fn add_requests(mut totals: [u64; 5], shard: &ListenerCounters) -> [u64; 5] {
-    for by_class in &shard.requests {
-        for (total, counter) in totals.iter_mut().zip(by_class) {
-            *total += Counter::count(counter);
-        }
+/// Most listeners send everything to one cluster.
+fn default_cluster(listener: &Listener, plan: &Plan) -> Option<String> {
+    match listener.routes.fallback()?.to.list() {
+        [target] => Some(plan.clusters.get(target.cluster)?.name.to_string()),
+        _ => None,
     }
+}
+
+fn route(route: &Route, plan: &Plan) -> RouteStatus {
+    let target = |target: &Target| {
+        let cluster = plan.clusters.get(target.cluster)?.name.to_string();
+        Some(TargetStatus { cluster, weight: target.weight })
+    };
+    let add = |mut totals: [u64; 5], shard: &RouteCounters| {
+        add_classes(&mut totals, &shard.requests);
+        totals
+    };
+    RouteStatus {
+        name: route.name.to_string(),
+        host: route.host.to_string(),
+        path: route.path.to_string(),
+        to: route.to.list().iter().filter_map(target).collect(),
+        requests: route.counters.shards().fold([0; 5], add).into(),
+    }
+}
+
+fn add_requests(mut totals: [u64; 5], shard: &ListenerCounters) -> [u64; 5] {
+    shard.requests.iter().for_each(|by_class| add_classes(&mut totals, by_class));
     totals
+}
+
+fn add_classes(totals: &mut [u64; 5], by_class: &[Counter; 5]) {
+    for (total, counter) in totals.iter_mut().zip(by_class) {
+        *total += counter.count();
+    }
 }
 
 fn cluster(cluster: &Cluster, journal: &Journal) -> ClusterStatus {

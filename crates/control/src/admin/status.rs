@@ -116,14 +116,40 @@ pub struct ListenerStatus {
     pub name: String,
     /// Where it listens, as the config writes it.
     pub binds: Vec<String>,
-    /// The cluster that answers.
-    pub cluster: String,
+    /// The cluster that gets what no other route takes; `None` if nothing does, or if several share it.
+    pub cluster: Option<String>,
+    /// Who gets what, in the order of the config; the listener's own `to` is the last.
+    pub routes: Vec<RouteStatus>,
     /// Connections accepted so far.
     pub connections: u64,
     /// Connections open now.
     pub active: i64,
     /// Requests answered so far.
     pub requests: RequestsByClass,
+}
+
+/// One route.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouteStatus {
+    /// As the config names it, or else its host and path.
+    pub name: String,
+    /// Such as `api.example.com` or `*.example.com`; `*` is any host.
+    pub host: String,
+    /// Such as `/v1` or `/v1/*`; `/*` is any path.
+    pub path: String,
+    /// The clusters that answer.
+    pub to: Vec<TargetStatus>,
+    /// Requests answered so far.
+    pub requests: RequestsByClass,
+}
+
+/// One of the clusters of a route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetStatus {
+    /// As the config names it.
+    pub cluster: String,
+    /// Its share relative to the others.
+    pub weight: u32,
 }
 
 /// Answers by class of status.

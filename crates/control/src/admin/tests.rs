@@ -46,6 +46,12 @@ async fn the_status_reads_back_as_what_it_was() {
     let json: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(json["listeners"][0]["requests"]["5xx"], 2);
     assert_eq!(json["listeners"][0]["cluster"], "api");
+    let route = &json["listeners"][0]["routes"][0];
+    assert_eq!(
+        (&route["name"], &route["host"], &route["path"]),
+        (&"/*".into(), &"*".into(), &"/*".into())
+    );
+    assert_eq!(route["to"], serde_json::json!([{ "cluster": "api", "weight": 1 }]));
     assert_eq!(json["clusters"][0]["algorithm"], "least-request");
     assert_eq!(json["clusters"][0]["endpoints"][0]["state"], "unchecked");
     assert_eq!(json["clusters"][0]["endpoints"][1]["state"], "unresolved");

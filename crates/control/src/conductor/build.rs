@@ -1,5 +1,6 @@
 //! Config, addresses and the plan before in; the next plan out. Pure; called by the conductor.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,9 +11,13 @@ use evenkeel_plan::errors::ErrorAnswers;
 use evenkeel_plan::listener::TrustedProxies;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
+mod routes;
+
+use routes::Names;
+
 use crate::config::{ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig};
 
-/// A listener's `to` names no cluster.
+/// A listener, or a route of it, leads to no cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownCluster {
     /// The listener.
@@ -37,14 +42,20 @@ pub(crate) fn build(
     workers: usize,
     address: impl Fn(&str) -> Option<IpAddr>,
 ) -> Result<Plan, UnknownCluster> {
+    // By name, because there may be ten thousand of each.
+    let old_clusters: HashMap<&str, &Arc<Cluster>> =
+        before.clusters.iter().map(|cluster| (&*cluster.name, cluster)).collect();
+    let old_listeners: HashMap<&str, &Arc<Listener>> =
+        before.listeners.iter().map(|listener| (&*listener.name, listener)).collect();
+    let names = Names::of(config);
     let clusters = config.clusters.iter().map(|cluster| {
-        let old = before.clusters.iter().find(|old| *old.name == *cluster.name);
+        let old = old_clusters.get(cluster.name.as_str()).copied();
         let new = build_cluster(cluster, old, workers, &address);
         old.filter(|old| is_same_cluster(old, &new)).cloned().unwrap_or_else(|| Arc::new(new))
     });
     let listeners = config.listeners.iter().map(|listener| {
-        let old = before.listeners.iter().find(|old| *old.name == *listener.name);
-        let new = build_listener(listener, config, old, workers)?;
+        let old = old_listeners.get(listener.name.as_str()).copied();
+        let new = build_listener(listener, &names, old, workers)?;
         Ok(old.filter(|old| is_same_listener(old, &new)).cloned().unwrap_or_else(|| Arc::new(new)))
     });
     // The publisher numbers it.
@@ -62,15 +73,18 @@ fn build_cluster(
     workers: usize,
     address: impl Fn(&str) -> Option<IpAddr>,
 ) -> Cluster {
+    let lived = old.iter().flat_map(|old| &old.endpoints);
+    let lives: HashMap<&str, &Arc<Life>> =
+        lived.map(|endpoint| (&*endpoint.name, &endpoint.life)).collect();
     let endpoint = |endpoint: &EndpointConfig| {
-        let old = old.and_then(|old| old.endpoints.iter().find(|old| *old.name == *endpoint.name));
+        let life = lives.get(endpoint.name.as_str()).map(|life| Arc::clone(life));
         Endpoint {
             name: endpoint.name.as_str().into(),
             address: address(&endpoint.host).map(|ip| SocketAddr::new(ip, endpoint.port)),
             weight: endpoint.weight,
             backup: endpoint.backup,
             forced: endpoint.forced,
-            life: old.map_or_else(|| Life::new(workers), |old| Arc::clone(&old.life)),
+            life: life.unwrap_or_else(|| Life::new(workers)),
         }
     };
     Cluster {
@@ -85,18 +99,14 @@ fn build_cluster(
 
 fn build_listener(
     listener: &ListenerConfig,
-    config: &Config,
+    names: &Names<'_>,
     old: Option<&Arc<Listener>>,
     workers: usize,
 ) -> Result<Listener, UnknownCluster> {
-    let to = config.clusters.iter().position(|cluster| cluster.name == listener.to);
     Ok(Listener {
         name: listener.name.as_str().into(),
         binds: listener.binds.clone(),
-        to: to.ok_or_else(|| UnknownCluster {
-            listener: listener.name.clone(),
-            cluster: listener.to.clone(),
-        })?,
+        routes: names.router(listener, old.map(|old| &**old), workers)?,
         trusted_proxies: TrustedProxies::new(listener.trusted_proxies.clone()),
         timeouts: listener.timeouts,
         limits: listener.limits,
@@ -126,7 +136,8 @@ fn is_same_cluster(old: &Cluster, new: &Cluster) -> bool {
 }
 
 fn is_same_listener(old: &Listener, new: &Listener) -> bool {
-    (&old.binds, old.to, &old.trusted_proxies) == (&new.binds, new.to, &new.trusted_proxies)
+    Arc::ptr_eq(&old.routes, &new.routes)
+        && (&old.binds, &old.trusted_proxies) == (&new.binds, &new.trusted_proxies)
         && (old.timeouts, old.limits) == (new.timeouts, new.limits)
         && (old.paths, old.header_names) == (new.paths, new.header_names)
         && old.errors == new.errors

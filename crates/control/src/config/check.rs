@@ -10,6 +10,7 @@ use super::model::EndpointConfig;
 use super::suggest;
 
 mod binds;
+mod routes;
 
 /// Checks everything.
 pub(super) fn check(draft: &Draft, sink: &Sink) {
@@ -20,6 +21,7 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
         check_endpoints(cluster, sink);
     }
     check_references(draft, sink);
+    routes::check(draft, sink);
     binds::check(draft, sink);
 }
 
@@ -88,56 +90,75 @@ fn check_duplicates(list: &[Spanned<EndpointConfig>], cluster: &str, sink: &Sink
 // === References ===
 
 fn check_references(draft: &Draft, sink: &Sink) {
+    let clusters: HashMap<&str, &ClusterDraft> =
+        draft.clusters.iter().map(|cluster| (cluster.name.get_ref().as_str(), cluster)).collect();
     let mut used = HashSet::new();
     let mut all_found = true;
+    for (name, whose) in references(draft) {
+        match clusters.get_key_value(name.get_ref().as_str()) {
+            Some((&name, _)) => _ = used.insert(name),
+            None => {
+                all_found = false;
+                sink.report(unknown_cluster(draft, &whose, name));
+            }
+        }
+    }
+    all_found &= draft.routes.iter().all(|route| !route.to.is_empty());
     for listener in &draft.listeners {
         match &listener.target {
+            Target::Named(_) => {}
+            Target::Missing => all_found &= !draft.routes.is_empty(),
             Target::Own(own) => {
                 all_found &= own.endpoints.list.len() == own.endpoints.written;
-                check_collision(draft, own, sink);
-            }
-            Target::Missing => all_found = false,
-            Target::Named(name) if cluster(draft, name.get_ref()).is_some() => {
-                used.insert(name.get_ref());
-            }
-            Target::Named(name) => {
-                all_found = false;
-                sink.report(unknown_cluster(draft, listener, name));
+                if let Some(cluster) = clusters.get(own.name.get_ref().as_str()) {
+                    sink.report(collision(cluster, own));
+                }
             }
         }
     }
     // What looks unused may be what a wrong `to` was meant to be.
-    let unused = draft.clusters.iter().filter(|cluster| !used.contains(cluster.name.get_ref()));
+    let unused =
+        draft.clusters.iter().filter(|cluster| !used.contains(cluster.name.get_ref().as_str()));
     for cluster in unused.filter(|_| all_found) {
         let message = format!("nothing sends to cluster {}", quoted(cluster.name.get_ref()));
         let problem = Diagnostic::new(Code::UnusedCluster, message).label("is not used");
-        let help = format!("a listener sends to it with `to = \"{}\"`", cluster.name.get_ref());
+        let help =
+            format!("a listener or a route sends to it with `to = \"{}\"`", cluster.name.get_ref());
         sink.report(problem.help(help).at(cluster.name.span()));
     }
+}
+
+/// The names of clusters that listeners and routes lead to, and whose they are.
+fn references(draft: &Draft) -> impl Iterator<Item = (&Spanned<String>, String)> {
+    let listeners = draft.listeners.iter().filter_map(|listener| match &listener.target {
+        Target::Named(name) => {
+            Some((name, format!("listener {}", quoted(listener.name.get_ref()))))
+        }
+        Target::Own(_) | Target::Missing => None,
+    });
+    let routes = draft.routes.iter().flat_map(|route| {
+        route.to.iter().map(|(name, _)| (name, format!("route {}", quoted(&route.label()))))
+    });
+    listeners.chain(routes)
 }
 
 fn cluster<'a>(draft: &'a Draft, name: &str) -> Option<&'a ClusterDraft> {
     draft.clusters.iter().find(|cluster| cluster.name.get_ref() == name)
 }
 
-fn check_collision(draft: &Draft, own: &ClusterDraft, sink: &Sink) {
-    let Some(cluster) = cluster(draft, own.name.get_ref()) else { return };
+fn collision(cluster: &ClusterDraft, own: &ClusterDraft) -> Diagnostic {
     let name = own.name.get_ref();
     let message = format!("there are two clusters of the name {}", quoted(name));
-    let problem = Diagnostic::new(Code::NameCollision, message)
+    Diagnostic::new(Code::NameCollision, message)
         .label("also the name of a listener's own endpoints")
         .related(own.name.span(), "the listener is here")
-        .help(format!("rename one of them, or write `to = \"{name}\"` in the listener"));
-    sink.report(problem.at(cluster.name.span()));
+        .help(format!("rename one of them, or write `to = \"{name}\"` in the listener"))
+        .at(cluster.name.span())
 }
 
-fn unknown_cluster(draft: &Draft, listener: &ListenerDraft, name: &Spanned<String>) -> Diagnostic {
+fn unknown_cluster(draft: &Draft, whose: &str, name: &Spanned<String>) -> Diagnostic {
     let word = name.get_ref().as_str();
-    let message = format!(
-        "listener {} sends to cluster {}, which does not exist",
-        quoted(listener.name.get_ref()),
-        quoted(word)
-    );
+    let message = format!("{whose} sends to cluster {}, which does not exist", quoted(word));
     let problem = Diagnostic::new(Code::UnknownCluster, message).at(name.span());
     let names: Vec<&str> =
         draft.clusters.iter().map(|cluster| cluster.name.get_ref().as_str()).collect();

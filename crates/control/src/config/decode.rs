@@ -20,6 +20,7 @@ mod errors;
 mod health;
 mod listener;
 mod paths;
+mod route;
 
 use admin::AdminDraft;
 
@@ -34,10 +35,15 @@ pub(super) fn decode<'a>(file: &'a Spanned<DeTable<'a>>, sink: &'a Sink) -> Draf
     let AdminDraft { bind: admin, span: admin_span, token: admin_token } =
         root.table("admin", admin::read).unwrap_or_default();
     let (log_level, access) = root.table("log", log).unwrap_or_default();
+    // Where there are routes, a listener need not say where it sends to.
+    let routes = route::read_all(root.optional("route"));
+    let has_routes = !routes.is_empty();
     let draft = Draft {
         workers: workers(&mut root),
         drain: drain(&mut root),
-        listeners: root.named("listener", listener::read),
+        listeners: root
+            .named("listener", |name, section| listener::read(name, section, has_routes)),
+        routes,
         clusters: root.named("cluster", cluster::read),
         admin,
         admin_span,

@@ -94,7 +94,7 @@ pub enum Code {
     NoListener = 301,
     /// A cluster of nothing.
     NoEndpoints = 302,
-    /// Endpoints of which none may be used.
+    /// Endpoints, or clusters of a route, of which none may be used.
     AllWeightsZero = 303,
     /// The same endpoint twice in a cluster.
     DuplicateEndpoint = 304,
@@ -104,6 +104,12 @@ pub enum Code {
     DuplicateBind = 306,
     /// A cluster and a listener with endpoints of its own share a name.
     NameCollision = 307,
+    /// A reference to a listener that does not exist.
+    UnknownListener = 308,
+    /// Two routes that nothing tells apart.
+    DuplicateRoute = 309,
+    /// A route that may be meant for any of several listeners.
+    ListenerMissing = 316,
     /// The same key, listener or cluster in two files.
     DuplicateKey = 310,
     /// An `include` in a file that is included, or of the file itself.
@@ -148,6 +154,8 @@ pub enum Code {
     OnlyBackups = 905,
     /// A page for a status that none of our errors has.
     PageNeverSent = 906,
+    /// A route that no request can take.
+    UnreachableRoute = 907,
 }
 
 // === impl Diagnostic ===
@@ -231,6 +239,7 @@ impl Code {
                 | Self::NoEndpoints
                 | Self::AllWeightsZero
                 | Self::UnknownCluster
+                | Self::UnknownListener
                 | Self::UnusedCluster
                 | Self::OnlyBackups
         )

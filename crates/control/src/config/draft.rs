@@ -9,6 +9,7 @@ use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
@@ -17,7 +18,7 @@ use toml::Spanned;
 use super::diagnostic::Span;
 use super::model::{
     AccessConfig, AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig,
-    LogLevel, PageConfig, Secret, WorkerCount,
+    LogLevel, PageConfig, RouteConfig, Secret, WorkerCount,
 };
 
 /// See [`Config`].
@@ -26,6 +27,7 @@ pub(super) struct Draft {
     pub(super) workers: WorkerCount,
     pub(super) drain: Duration,
     pub(super) listeners: Vec<ListenerDraft>,
+    pub(super) routes: Vec<RouteDraft>,
     pub(super) clusters: Vec<ClusterDraft>,
     pub(super) admin: AdminBind,
     /// Where `admin` is written, if it is.
@@ -81,8 +83,34 @@ pub(super) enum Target {
     Named(Spanned<String>),
     /// To a cluster of its own.
     Own(Box<ClusterDraft>),
-    /// It does not say; that is reported already.
+    /// It does not say: routes do, or it is reported.
     Missing,
+}
+
+/// See [`RouteConfig`].
+#[derive(Debug)]
+pub(super) struct RouteDraft {
+    /// Where it begins.
+    pub(super) span: Span,
+    pub(super) name: Option<Spanned<String>>,
+    /// `None` if it names none.
+    pub(super) listeners: Option<Vec<Spanned<String>>>,
+    /// `None` if one of them could not be understood.
+    pub(super) patterns: Option<Patterns>,
+    /// The clusters that could be understood, with their weights.
+    pub(super) to: Vec<(Spanned<String>, u32)>,
+    /// Where all of `to` is; `None` if there is something in it that could not be understood.
+    pub(super) to_span: Option<Span>,
+    pub(super) exchange_timeout: Option<Option<Duration>>,
+}
+
+/// What requests a route is for.
+#[derive(Debug)]
+pub(super) struct Patterns {
+    pub(super) host: HostPattern,
+    pub(super) path: PathPattern,
+    /// The path as it is written, if it is.
+    pub(super) path_text: Option<Spanned<String>>,
 }
 
 /// See [`ClusterConfig`].
@@ -110,6 +138,9 @@ pub(super) struct EndpointsDraft {
 impl Draft {
     /// The config that this becomes when nothing was wrong with it.
     pub(super) fn finish(self) -> Config {
+        let all: Vec<String> =
+            self.listeners.iter().map(|listener| listener.name.get_ref().clone()).collect();
+        let routes = self.routes.into_iter().map(|route| route.finish(&all)).collect();
         let mut clusters: Vec<_> = self.clusters.into_iter().map(ClusterDraft::finish).collect();
         let mut listeners = Vec::with_capacity(self.listeners.len());
         for listener in self.listeners {
@@ -121,6 +152,7 @@ impl Draft {
             workers: self.workers,
             drain: self.drain,
             listeners,
+            routes,
             clusters,
             admin: self.admin,
             admin_token: self.admin_token,
@@ -133,9 +165,9 @@ impl Draft {
 impl ListenerDraft {
     fn finish(self) -> (ListenerConfig, Option<ClusterConfig>) {
         let (to, own) = match self.target {
-            Target::Named(name) => (name.into_inner(), None),
-            Target::Own(cluster) => (cluster.name.get_ref().clone(), Some(cluster.finish())),
-            Target::Missing => (String::new(), None),
+            Target::Named(name) => (Some(name.into_inner()), None),
+            Target::Own(cluster) => (Some(cluster.name.get_ref().clone()), Some(cluster.finish())),
+            Target::Missing => (None, None),
         };
         let listener = ListenerConfig {
             name: self.name.into_inner(),
@@ -149,6 +181,33 @@ impl ListenerDraft {
             errors: self.errors.finish(),
         };
         (listener, own)
+    }
+}
+
+impl RouteDraft {
+    /// What metrics and messages call it.
+    pub(super) fn label(&self) -> String {
+        match (&self.name, &self.patterns) {
+            (Some(name), _) => name.get_ref().clone(),
+            (None, Some(patterns)) => default_name(&patterns.host, &patterns.path),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// One that names no listener is for `all`, of which there is only one then.
+    fn finish(self, all: &[String]) -> RouteConfig {
+        let listeners =
+            self.listeners.map(|names| names.into_iter().map(Spanned::into_inner).collect());
+        let (host, path) =
+            self.patterns.map(|Patterns { host, path, .. }| (host, path)).unwrap_or_default();
+        RouteConfig {
+            name: self.name.map(Spanned::into_inner),
+            listeners: listeners.unwrap_or_else(|| all.to_vec()),
+            host,
+            path,
+            to: self.to.into_iter().map(|(name, weight)| (name.into_inner(), weight)).collect(),
+            exchange_timeout: self.exchange_timeout,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use evenkeel_plan::endpoint::Forced;
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
@@ -27,6 +28,8 @@ pub struct Config {
     pub drain: Duration,
     /// At least one.
     pub listeners: Vec<ListenerConfig>,
+    /// In the order of the file. No two of a listener have the same patterns or the same name.
+    pub routes: Vec<RouteConfig>,
     /// Those of `[cluster.*]`, and one for each listener that lists endpoints itself, named after it.
     pub clusters: Vec<ClusterConfig>,
     /// Where the admin API listens.
@@ -165,8 +168,8 @@ pub struct ListenerConfig {
     pub name: String,
     /// At least one.
     pub binds: Vec<Bind>,
-    /// The name of a cluster in [`Config::clusters`].
-    pub to: String,
+    /// The name of a cluster in [`Config::clusters`], which gets what no route takes; `None` if nobody does.
+    pub to: Option<String>,
     /// Whose word about the client is believed: [`evenkeel_plan::listener::TrustedProxies::new`] takes them.
     pub trusted_proxies: Vec<IpNet>,
     /// How long a client may take.
@@ -179,6 +182,30 @@ pub struct ListenerConfig {
     pub header_names: UnusualNames,
     /// How the errors that we make ourselves are answered.
     pub errors: ErrorsConfig,
+}
+
+/// Which requests go where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteConfig {
+    /// As it is written, if it is.
+    pub name: Option<String>,
+    /// The names of the listeners that it is for; at least one.
+    pub listeners: Vec<String>,
+    /// Whom the client has to ask for.
+    pub host: HostPattern,
+    /// What it has to ask for.
+    pub path: PathPattern,
+    /// Names of clusters in [`Config::clusters`] with their weights; at least one weighs something.
+    pub to: Vec<(String, u32)>,
+    /// For the whole exchange: `None` is what the cluster says, `Some(None)` is any time.
+    pub exchange_timeout: Option<Option<Duration>>,
+}
+
+impl RouteConfig {
+    /// What metrics, logs and the status call it.
+    pub fn label(&self) -> String {
+        self.name.clone().unwrap_or_else(|| default_name(&self.host, &self.path))
+    }
 }
 
 /// How errors are answered: what [`evenkeel_plan::errors::ErrorAnswers`] is made from.

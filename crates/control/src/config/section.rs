@@ -185,7 +185,7 @@ pub(super) fn parse_wait(text: &str) -> Result<Duration, Diagnostic> {
 }
 
 /// Names become labels of metrics and words on the command line, and must not look like addresses.
-fn check_name(name: &str) -> Result<(), Diagnostic> {
+pub(super) fn check_name(name: &str) -> Result<(), Diagnostic> {
     let is_good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let problem = if name.is_empty() {
         "is empty"

@@ -69,6 +69,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
             header_names: UnusualNames::default(),
             errors: ErrorsDraft::default(),
         }],
+        routes: Vec::new(),
         clusters: Vec::new(),
         admin: line.admin(options, &sink),
         admin_span: Some(line.span.clone()),

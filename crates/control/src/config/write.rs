@@ -10,16 +10,18 @@ use evenkeel_plan::health::{CheckKind, HealthCheck};
 
 use super::decode::{DRAIN_DEFAULT, METHOD_DEFAULT, STATUS_DEFAULT};
 use super::model::{
-    AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EndpointConfig, LogLevel,
-    WorkerCount,
+    AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EndpointConfig, ListenerConfig,
+    LogLevel, WorkerCount,
 };
 use super::units::{format_duration, format_share};
 use super::words::{ACCESS_FORMATS, KEPT, word_for};
 
 mod listener;
+mod route;
 mod table;
 
 use listener::listener_table;
+use route::route_table;
 use table::{Table, list, name, string};
 
 /// Writes `config` so that reading it gives the same config, but for secrets, which are masked, and for what a file cannot say:
@@ -29,13 +31,16 @@ pub fn to_toml(config: &Config) -> String {
     push(&mut text, "", &top_table(config));
     let own = own_clusters(config);
     for listener in &config.listeners {
-        let cluster = config.clusters.iter().find(|cluster| cluster.name == listener.to);
+        let cluster = config.clusters.iter().find(|cluster| sends_to(listener, cluster));
         let own = cluster.filter(|cluster| own.contains(cluster.name.as_str()));
         push(
             &mut text,
             &format!("[listener.{}]", name(&listener.name)),
             &listener_table(listener, own),
         );
+    }
+    for route in &config.routes {
+        push(&mut text, "[[route]]", &route_table(route, config.listeners.len()));
     }
     for cluster in config.clusters.iter().filter(|cluster| !own.contains(cluster.name.as_str())) {
         push(&mut text, &format!("[cluster.{}]", name(&cluster.name)), &cluster_table(cluster));
@@ -65,6 +70,12 @@ pub(super) fn parts(config: &Config) -> Vec<Part> {
     let mut parts = vec![part(String::new(), top_table(config))];
     for listener in &config.listeners {
         parts.push(part(format!("listener {}", listener.name), listener_table(listener, None)));
+    }
+    for route in &config.routes {
+        // Two listeners may have routes of one name.
+        let title = format!("route {} of {}", route.label(), route.listeners.join(", "));
+        // The title says which listeners, so that how many there are makes no difference.
+        parts.push(part(title, route_table(route, 1)));
     }
     for cluster in &config.clusters {
         let mut part = part(format!("cluster {}", cluster.name), cluster_table(cluster));
@@ -108,10 +119,19 @@ fn own_clusters(config: &Config) -> HashSet<&str> {
 }
 
 fn is_own(config: &Config, cluster: &ClusterConfig) -> bool {
-    let mut users = config.listeners.iter().filter(|listener| listener.to == cluster.name);
+    let mut users = config.listeners.iter().filter(|listener| sends_to(listener, cluster));
+    let is_routed =
+        config.routes.iter().flat_map(|route| &route.to).any(|(to, _)| *to == cluster.name);
     let plain =
         cluster.timeouts == UpstreamTimeouts::default() && cluster.pool == PoolLimits::default();
-    plain && users.next().is_some_and(|user| user.name == cluster.name) && users.next().is_none()
+    plain
+        && !is_routed
+        && users.next().is_some_and(|user| user.name == cluster.name)
+        && users.next().is_none()
+}
+
+fn sends_to(listener: &ListenerConfig, cluster: &ClusterConfig) -> bool {
+    listener.to.as_deref() == Some(&cluster.name)
 }
 
 fn cluster_table(cluster: &ClusterConfig) -> Table {

@@ -1,12 +1,11 @@
 //! What a balancer says about itself when it has started: where it listens, where it sends, how that stands, and where to
 //! look further. Shown by the service.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
-use evenkeel_control::admin::{
-    Address, ClusterStatus, EndpointState, EndpointStatus, ListenerStatus, Status,
-};
+use evenkeel_control::admin::{Address, ClusterStatus, EndpointState, EndpointStatus, Status};
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 
 use crate::units::show_duration;
@@ -22,6 +21,19 @@ pub(super) struct Picture<'a> {
     pub(super) paint: Paint,
 }
 
+/// Where requests for each cluster come in.
+fn doors(status: &Status) -> HashMap<&str, Vec<&str>> {
+    let mut doors: HashMap<&str, Vec<&str>> = HashMap::new();
+    for listener in &status.listeners {
+        let targets = listener.routes.iter().flat_map(|route| &route.to);
+        let clusters: HashSet<&str> = targets.map(|target| target.cluster.as_str()).collect();
+        for cluster in clusters {
+            doors.entry(cluster).or_default().extend(listener.binds.iter().map(String::as_str));
+        }
+    }
+    doors
+}
+
 /// Puts a colour around words, or does not.
 #[derive(Clone, Copy)]
 pub(super) struct Paint {
@@ -35,21 +47,23 @@ impl fmt::Display for Picture<'_> {
         // One cluster, the common case, is one line less.
         let gap = if clusters.len() == 1 { "  " } else { "\n" };
         write!(f, "{name}{gap}")?;
+        let doors = doors(self.status);
         for cluster in clusters {
-            self.write_cluster(f, cluster)?;
+            let binds = doors.get(cluster.name.as_str());
+            self.write_cluster(f, cluster, binds.map_or(&[][..], Vec::as_slice))?;
         }
         self.write_closing(f)
     }
 }
 
 impl Picture<'_> {
-    fn write_cluster(&self, f: &mut fmt::Formatter<'_>, cluster: &ClusterStatus) -> fmt::Result {
-        let listeners = self.status.listeners.iter();
-        let binds: Vec<&str> = listeners
-            .filter(|listener| listener.cluster == cluster.name)
-            .flat_map(|ListenerStatus { binds, .. }| binds.iter().map(String::as_str))
-            .collect();
-        let from = match binds.as_slice() {
+    fn write_cluster(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        cluster: &ClusterStatus,
+        binds: &[&str],
+    ) -> fmt::Result {
+        let from = match binds {
             [] => "nothing".to_owned(),
             binds => format!("http {}", binds.join(", ")),
         };

@@ -14,7 +14,7 @@ pub(super) type Map<T> = HashMap<Box<[u8]>, T, RandomState>;
 pub(super) struct Paths {
     exact: Map<u32>,
     below: Map<u32>,
-    any: Option<u32>,
+    pub(super) any: Option<u32>,
     /// The lengths of the shortest and the longest key of `below`, in bytes: nothing else need be looked for.
     shortest: usize,
     longest: usize,

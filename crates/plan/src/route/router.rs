@@ -53,6 +53,11 @@ impl Router {
         &self.routes
     }
 
+    /// The route of everything, which takes what no other one does.
+    pub fn fallback(&self) -> Option<&Route> {
+        self.any.any.and_then(|position| self.routes.get(position as usize))
+    }
+
     /// The route for a request whose path is in normal form.
     pub fn route(&self, head: &RequestHead) -> Option<&Route> {
         if self.is_trivial {

@@ -101,6 +101,9 @@ fn told(out: &mut Vec<u8>, told: Told<'_>) {
 }
 
 fn course(out: &mut Vec<u8>, course: &Course<'_>) {
+    if let Some(route) = course.route {
+        text(out, ",\"evenkeel.route\":\"", route.name.as_bytes(), SHORT);
+    }
     if let Some(cluster) = course.cluster {
         text(out, ",\"evenkeel.cluster\":\"", cluster.as_bytes(), SHORT);
         integer(out, ",\"evenkeel.attempts\":", course.attempts);

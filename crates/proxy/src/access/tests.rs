@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
+use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::lines::lines;
 use evenkeel_proto::field::{Fields, UnusualNames};
 use evenkeel_proto::http1::{ParseLimits, parse_request};
@@ -31,6 +34,11 @@ fn record(head: Option<&RequestHead>) -> Record<'_> {
     }
 }
 
+fn route(name: &str) -> Route {
+    let everything = Route::everything(0, |_| Arc::new(Sharded::new(1)));
+    Route { name: name.into(), ..everything }
+}
+
 fn as_json(record: &Record<'_>) -> Value {
     let mut line = Vec::new();
     super::json(&mut line, record);
@@ -51,7 +59,9 @@ const PLAIN: &[u8] = b"GET /a/b?c=d HTTP/1.1\r\nHost: www.example.com:8080\r\n\
 #[test]
 fn json_has_every_attribute_under_its_conventional_name() {
     let head = head(PLAIN);
+    let route = route("www.example.com/a/*");
     let course = Course {
+        route: Some(&route),
         cluster: Some("api"),
         endpoint: Some("10.0.0.1:80"),
         attempts: 2,
@@ -82,6 +92,7 @@ fn json_has_every_attribute_under_its_conventional_name() {
         "trace_id": "0af7651916cd43dd8448eb211c80319c",
         "span_id": "b7ad6b7169203331",
         "evenkeel.listener": "web",
+        "evenkeel.route": "www.example.com/a/*",
         "evenkeel.cluster": "api",
         "evenkeel.endpoint": "10.0.0.1:80",
         "evenkeel.attempts": 2,
@@ -188,7 +199,9 @@ fn the_longest_line_fits_into_the_ring() {
     head.fields.push(b"user-agent", &bad);
     head.fields.push(b"referer", &bad);
     let name = String::from_utf8(bad.to_vec()).unwrap();
+    let route = route(&name);
     let course = Course {
+        route: Some(&route),
         cluster: Some(&name),
         endpoint: Some(&name),
         attempts: u32::MAX,

@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use evenkeel_plan::Endpoint;
 use evenkeel_plan::balance::Tried;
+use evenkeel_plan::cluster::UpstreamTimeouts;
 use evenkeel_plan::endpoint::EndpointCounters;
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::reason::Reason;
-use evenkeel_proto::head::ResponseHead;
+use evenkeel_plan::route::Route;
+use evenkeel_proto::head::{RequestHead, ResponseHead};
 
 use super::{Answer, Exchange, Messages};
 use crate::access::Course;
@@ -17,10 +19,17 @@ use crate::upstream::attempt::{Attempt, AttemptError, connect};
 use crate::upstream::pool::Pool;
 use crate::world::ClusterView;
 
+/// Where an exchange goes, whichever endpoint answers: decided once, so that a second try goes the same way.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) route: &'a Route,
+    pub(super) cluster: ClusterView<'a>,
+}
+
 /// The endpoint that was chosen, and where it stands.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
-    pub(super) cluster: ClusterView<'a>,
+    pub(super) way: Way<'a>,
     pub(super) endpoint: &'a Endpoint,
     pub(super) pool: &'a Pool,
     pub(super) counters: &'a EndpointCounters,
@@ -34,22 +43,43 @@ pub(super) struct Setback {
 }
 
 impl<'a> Exchange<'a> {
-    /// The next endpoint to try.
-    pub(super) fn choose(&self, tried: &mut Tried, course: &mut Course<'a>) -> Option<Target<'a>> {
-        let cluster = self.world.cluster(self.listener.to)?;
+    /// The route of the request, and one of its clusters.
+    ///
+    /// # Errors
+    /// The reason to refuse the request, if there is none.
+    pub(super) fn find_way(
+        &self,
+        head: &RequestHead,
+        course: &mut Course<'a>,
+    ) -> Result<Way<'a>, Reason> {
+        let route = self.listener.routes.route(head).ok_or(Reason::NoRoute)?;
+        course.route = Some(route);
+        let position = route.to.pick(|| self.worker.random());
+        let cluster = position.and_then(|position| self.world.cluster(position));
+        let cluster = cluster.ok_or(Reason::NoEndpoint)?;
         course.cluster = Some(&cluster.plan.name);
+        Ok(Way { route, cluster })
+    }
+
+    /// The next endpoint to try.
+    pub(super) fn choose(
+        &self,
+        way: Way<'a>,
+        tried: &mut Tried,
+        course: &mut Course<'a>,
+    ) -> Option<Target<'a>> {
         if tried.is_full() {
             return None;
         }
         let now = self.worker.time(self.started);
-        let choice = cluster.pick(tried, now, self.worker.random())?;
+        let choice = way.cluster.pick(tried, now, self.worker.random())?;
         tried.insert(choice.position);
-        let (endpoint, pool) = cluster.chosen(choice)?;
+        let (endpoint, pool) = way.cluster.chosen(choice)?;
         course.endpoint = Some(&endpoint.name);
         course.attempts += 1;
         let counters = endpoint.life.counters.shard(self.worker.index);
         counters.attempts.add(1);
-        Some(Target { cluster, endpoint, pool, counters })
+        Some(Target { way, endpoint, pool, counters })
     }
 
     /// One try at one endpoint, up to the head of its final answer. An idle connection may have been closed at the moment
@@ -89,7 +119,7 @@ impl<'a> Exchange<'a> {
     async fn connect(&self, target: Target<'_>) -> Result<Io, Setback> {
         let refused = |reason| Setback { reason, again: true };
         let address = target.endpoint.address.ok_or(refused(Reason::NoEndpoint))?;
-        let timeouts = target.cluster.plan.timeouts;
+        let timeouts = target.way.timeouts();
         let left =
             timeouts.exchange.map(|exchange| exchange.saturating_sub(self.started.elapsed()));
         let timeout = timeouts.connect.min(left.unwrap_or(Duration::MAX));
@@ -117,6 +147,13 @@ impl<'a> Exchange<'a> {
                 Err(refused(reason))
             }
         }
+    }
+}
+
+impl Way<'_> {
+    /// How long an endpoint may take.
+    pub(super) fn timeouts(&self) -> UpstreamTimeouts {
+        self.route.timeouts(self.cluster.plan.timeouts)
     }
 }
 

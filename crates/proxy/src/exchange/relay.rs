@@ -62,7 +62,7 @@ impl<'a> Exchange<'a> {
         course.waited += patience.waited();
         if let Some(io) = attempt.finish(&self.worker.buffers) {
             let idle = Idle::new(io, self.worker.now(), framing == Framing::Empty);
-            target.pool.check_in(idle, target.cluster.plan.pool);
+            target.pool.check_in(idle, target.way.cluster.plan.pool);
         }
         self.note(target, outcome);
         if outcome.is_err_and(Reason::is_endpoints_fault) {

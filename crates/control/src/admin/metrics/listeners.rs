@@ -16,6 +16,10 @@ pub(super) fn encode(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Resul
     families.family(Counter, "requests", help, |family| {
         plan.listeners.iter().try_for_each(|listener| requests(family, plan, listener))
     })?;
+    let help = "Requests answered, by route and by class of status.";
+    families.family(Counter, "route_requests", help, |family| {
+        plan.listeners.iter().try_for_each(|listener| route_requests(family, listener))
+    })?;
     let help = "From the first byte of a request to the last byte of its answer.";
     families.family(Histogram, "request_duration_seconds", help, |family| {
         plan.listeners.iter().try_for_each(|listener| {
@@ -50,7 +54,7 @@ fn connections(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
 }
 
 fn requests(family: &mut Series<'_>, plan: &Plan, listener: &Listener) -> fmt::Result {
-    let cluster = plan.clusters.get(listener.to).map_or("", |cluster| &cluster.name);
+    let cluster = only_cluster(plan, listener).unwrap_or_default();
     for method in Method::ALL {
         for (class, code_class) in CODE_CLASSES.into_iter().enumerate() {
             let count =
@@ -60,6 +64,29 @@ fn requests(family: &mut Series<'_>, plan: &Plan, listener: &Listener) -> fmt::R
                 ("cluster", cluster),
                 ("code_class", code_class),
                 ("method", method.label()),
+            ];
+            family.occurrence(&labels, count)?;
+        }
+    }
+    Ok(())
+}
+
+/// The cluster that all routes of a listener lead to. Where there are several, none is to be named.
+fn only_cluster<'p>(plan: &'p Plan, listener: &Listener) -> Option<&'p str> {
+    let mut targets = listener.routes.routes().iter().flat_map(|route| route.to.list());
+    let first = targets.next()?.cluster;
+    let only = targets.all(|target| target.cluster == first);
+    plan.clusters.get(first).filter(|_| only).map(|cluster| &*cluster.name)
+}
+
+fn route_requests(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
+    for route in listener.routes.routes() {
+        for (class, code_class) in CODE_CLASSES.into_iter().enumerate() {
+            let count = route.counters.sum(|shard| shard.requests[class].count());
+            let labels = [
+                ("listener", &*listener.name),
+                ("route", &*route.name),
+                ("code_class", code_class),
             ];
             family.occurrence(&labels, count)?;
         }

@@ -76,6 +76,7 @@ fn what_was_counted_is_what_is_shown() {
         r#"evenkeel_listener_connections_active{listener="web"} 3"#.to_owned(),
         r#"evenkeel_requests_total{listener="web",cluster="api",code_class="2xx",method="GET"} 12"#
             .to_owned(),
+        r#"evenkeel_route_requests_total{listener="web",route="/*",code_class="2xx"} 8"#.to_owned(),
         r#"evenkeel_failures_total{listener="web",reason="no_endpoint_up"} 1"#.to_owned(),
         r#"evenkeel_bytes_total{listener="web",dir="out"} 99"#.to_owned(),
         r#"evenkeel_request_duration_seconds_count{listener="web"} 2"#.to_owned(),
@@ -108,6 +109,7 @@ fn scrape() -> String {
     listener.shard(1).connections_active.add(-1);
     listener.shard(0).failures[Reason::NoEndpoint as usize].add(1);
     listener.shard(1).bytes_out.add(99);
+    plan.listeners[0].routes.routes()[0].counters.shard(1).requests[1].add(8);
     let life = &plan.clusters[0].endpoints[0].life;
     life.vitals.set_standing(Standing::Down);
     life.counters.shard(1).responses[4].add(4);

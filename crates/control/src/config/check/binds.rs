@@ -1,5 +1,6 @@
 //! Whether two listeners, or a listener and the admin API, want the same address, and whether a listener sends to itself.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use evenkeel_plan::listener::Bind;
@@ -72,13 +73,13 @@ fn overlap(a: &Bind, b: &Bind) -> bool {
 
 /// A request that comes back to the listener that sent it goes round until every port is used up.
 fn check_loop(draft: &Draft, listener: &ListenerDraft, sink: &Sink) {
-    let cluster = match &listener.target {
+    let own = match &listener.target {
         Target::Own(own) => Some(own.as_ref()),
-        Target::Named(name) => super::cluster(draft, name.get_ref()),
-        Target::Missing => None,
+        Target::Named(_) | Target::Missing => None,
     };
-    let endpoints = cluster.map_or(&[][..], |cluster| &cluster.endpoints.list);
-    for endpoint in endpoints {
+    let names = names_from(draft, listener);
+    let named = draft.clusters.iter().filter(|each| names.contains(each.name.get_ref().as_str()));
+    for endpoint in named.chain(own).flat_map(|cluster| &cluster.endpoints.list) {
         if listener.binds.iter().any(|bind| leads_back(endpoint.get_ref(), bind.get_ref())) {
             let name = quoted(listener.name.get_ref());
             let problem =
@@ -87,6 +88,20 @@ fn check_loop(draft: &Draft, listener: &ListenerDraft, sink: &Sink) {
                     .help("requests would go round in a circle; write the port of the endpoint");
             sink.report(problem.at(endpoint.span()));
         }
+    }
+}
+
+/// The clusters that `listener` names, itself or in its routes.
+fn names_from<'d>(draft: &'d Draft, listener: &'d ListenerDraft) -> HashSet<&'d str> {
+    let is_meant = |name: &Spanned<String>| name.get_ref() == listener.name.get_ref();
+    let routes = draft
+        .routes
+        .iter()
+        .filter(|route| route.listeners.as_ref().is_none_or(|names| names.iter().any(is_meant)));
+    let routed = routes.flat_map(|route| &route.to).map(|(name, _)| name.get_ref().as_str());
+    match &listener.target {
+        Target::Named(name) => routed.chain([name.get_ref().as_str()]).collect(),
+        Target::Own(_) | Target::Missing => routed.collect(),
     }
 }
 

@@ -17,13 +17,17 @@ use super::super::{address, units};
 use super::{balance, endpoint, errors, health, paths};
 
 /// Reads one listener.
-pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ListenerDraft {
+pub(super) fn read(
+    name: Spanned<String>,
+    section: &mut Section<'_>,
+    has_routes: bool,
+) -> ListenerDraft {
     if let Some(protocol) = section.optional("protocol") {
         protocol.word(&PROTOCOLS, &PROTOCOLS_LATER);
     }
     ListenerDraft {
         binds: binds(section),
-        target: target(&name, section),
+        target: target(&name, section, has_routes),
         trusted_proxies: trusted_proxies(section),
         timeouts: section.table("timeouts", timeouts).unwrap_or_default(),
         limits: section.table("limits", limits).unwrap_or_default(),
@@ -56,9 +60,15 @@ fn binds(section: &mut Section<'_>) -> Vec<Spanned<Bind>> {
 
 /// A name leads to a cluster; anything with a port, or a list, is endpoints, and then the keys of a cluster that people
 /// want most may stand here, too.
-fn target(name: &Spanned<String>, section: &mut Section<'_>) -> Target {
+fn target(name: &Spanned<String>, section: &mut Section<'_>, has_routes: bool) -> Target {
     let (balance, health) = (section.optional("balance"), section.optional("health"));
-    let Some(to) = section.required("to", TO_HELP) else { return Target::Missing };
+    let to = if has_routes { section.optional("to") } else { section.required("to", TO_HELP) };
+    let Some(to) = to else {
+        for field in [&balance, &health].into_iter().flatten().filter(|_| has_routes) {
+            field.report_misplaced("it belongs to the `[cluster.NAME]` that a route sends to");
+        }
+        return Target::Missing;
+    };
     if let Some(cluster) = to.value().as_str().filter(|text| is_cluster_name(text)) {
         for field in [&balance, &health].into_iter().flatten() {
             field.report_misplaced(&format!(
@@ -78,7 +88,7 @@ fn target(name: &Spanned<String>, section: &mut Section<'_>) -> Target {
 }
 
 /// Whether `to` names a cluster. An address whose port was forgotten does not: its mistake is the port.
-fn is_cluster_name(to: &str) -> bool {
+pub(super) fn is_cluster_name(to: &str) -> bool {
     let is_port = to.bytes().all(|byte| byte.is_ascii_digit());
     !is_port && !to.contains(':') && to.parse::<IpAddr>().is_err()
 }

@@ -12,7 +12,7 @@ fn a_line_becomes_a_listener_with_endpoints_of_its_own() {
     let config = parse("8080", &line, &ServeOptions::default()).unwrap().config;
     assert_eq!(config.listeners.len(), 1);
     assert_eq!(config.listeners[0].binds, [Bind::Any(8080)]);
-    assert_eq!(config.listeners[0].to, config.clusters[0].name);
+    assert_eq!(config.listeners[0].to.as_ref(), Some(&config.clusters[0].name));
     let endpoints: Vec<_> = config.clusters[0]
         .endpoints
         .iter()

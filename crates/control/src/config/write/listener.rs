@@ -16,9 +16,10 @@ use super::table::{Table, list, string};
 pub(super) fn listener_table(listener: &ListenerConfig, own: Option<&ClusterConfig>) -> Table {
     let mut table = Table::default();
     table.add("bind", list(listener.binds.iter().map(|bind| string(&bind.to_string())).collect()));
-    match own {
-        Some(cluster) => add_use(&mut table, "to", cluster),
-        None => table.add("to", string(&listener.to)),
+    match (own, &listener.to) {
+        (Some(cluster), _) => add_use(&mut table, "to", cluster),
+        (None, Some(to)) => table.add("to", string(to)),
+        (None, None) => {}
     }
     let trusted = listener.trusted_proxies.iter().map(|network| string(&network.to_string()));
     table.add_unless(

@@ -1,3 +1,4 @@
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::route::{HostPattern, PathPattern};
 use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
 use proptest::collection::vec;
@@ -15,7 +17,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::files::Files;
-use super::super::model::{ErrorsConfig, ListenerConfig, PageConfig};
+use super::super::model::{ErrorsConfig, ListenerConfig, PageConfig, RouteConfig};
 use super::super::words::{AMBIGUITY, EMPTY_SEGMENTS, UNUSUAL_NAMES};
 use super::*;
 
@@ -102,29 +104,32 @@ fn configs() -> impl Strategy<Value = Config> {
     let names = Just(["web", "api", "a.b", "x-1", "_y"].map(str::to_owned).to_vec()).prop_shuffle();
     let parts = (names.clone(), vec(clusters(), 1..5), names, vec(listeners(), 1..5));
     let log = (select(&LogLevel::ALL[..]), option::of(accesses()));
-    (workers, durations(0), parts, admin, log).prop_map(
+    (workers, durations(0), parts, admin, log, routes()).prop_map(
         |(
             workers,
             drain,
             (cluster_names, mut clusters, names, mut listeners),
             admin,
             (log_level, access),
+            routes,
         )| {
             for (cluster, name) in clusters.iter_mut().zip(cluster_names) {
                 cluster.name = name;
             }
             for (position, (listener, name)) in listeners.iter_mut().zip(names).enumerate() {
-                listener.to = clusters[position % clusters.len()].name.clone();
+                listener.to = Some(clusters[position % clusters.len()].name.clone());
                 if clusters.iter().any(|cluster| cluster.name == name) {
-                    listener.to.clone_from(&name);
+                    listener.to = Some(name.clone());
                 }
                 listener.name = name;
                 move_ports(&mut listener.binds, position);
             }
+            let routes = fit(routes, &mut listeners, &clusters);
             Config {
                 workers,
                 drain,
                 listeners,
+                routes,
                 clusters,
                 admin,
                 admin_token: None,
@@ -133,6 +138,68 @@ fn configs() -> impl Strategy<Value = Config> {
             }
         },
     )
+}
+
+/// Routes whose listeners and clusters are numbers, for [`fit`].
+fn routes() -> impl Strategy<Value = Vec<(Vec<usize>, RouteConfig)>> {
+    let host = select(vec![
+        HostPattern::Any,
+        HostPattern::Exact("a.example".into()),
+        HostPattern::Exact("[::1]".into()),
+        HostPattern::Below("example".into()),
+    ]);
+    let path = select(vec![
+        PathPattern::Any,
+        PathPattern::Exact("/".into()),
+        PathPattern::Exact("/a%2Ab".into()),
+        PathPattern::Below("/a".into()),
+    ]);
+    let to = vec((0..5_usize, 0..=65_535_u32), 1..4);
+    let exchange = option::of(option::of(durations(1)));
+    let parts = (vec(0..5_usize, 1..3), any::<bool>(), host, path, to, exchange);
+    let route = parts.prop_map(|(listeners, named, host, path, to, exchange_timeout)| {
+        let name = named.then(String::new);
+        let to = to.into_iter().map(|(cluster, weight)| (cluster.to_string(), weight)).collect();
+        (listeners, RouteConfig { name, listeners: Vec::new(), host, path, to, exchange_timeout })
+    });
+    vec(route, 0..6)
+}
+
+/// Gives routes the names of listeners and clusters, and leaves out those that would tie. Some listeners leave all to routes.
+fn fit(
+    routes: Vec<(Vec<usize>, RouteConfig)>,
+    listeners: &mut [ListenerConfig],
+    clusters: &[ClusterConfig],
+) -> Vec<RouteConfig> {
+    let mut taken = HashSet::new();
+    let mut fitting = Vec::new();
+    for (number, (positions, mut route)) in routes.into_iter().enumerate() {
+        let everything = (&route.host, &route.path) == (&HostPattern::Any, &PathPattern::Any);
+        if everything || !taken.insert((route.host.clone(), route.path.clone())) {
+            continue;
+        }
+        let positions: BTreeSet<usize> =
+            positions.iter().map(|position| position % listeners.len()).collect();
+        for position in positions {
+            route.listeners.push(listeners[position].name.clone());
+            let own = clusters.iter().any(|cluster| cluster.name == listeners[position].name);
+            if number % 2 == 0 && !own {
+                listeners[position].to = None;
+            }
+        }
+        if route.name.is_some() {
+            route.name = Some(format!("r{number}"));
+        }
+        let mut seen = HashSet::new();
+        route.to.retain_mut(|(cluster, _)| {
+            let position = cluster.parse::<usize>().unwrap() % clusters.len();
+            cluster.clone_from(&clusters[position].name);
+            seen.insert(position)
+        });
+        route.to[0].1 = route.to[0].1.max(1);
+        fitting.push(route);
+    }
+    fitting
 }
 
 /// Gives each bind a port that no other listener has.
@@ -176,7 +243,7 @@ fn listeners() -> impl Strategy<Value = ListenerConfig> {
             ListenerConfig {
                 name: String::new(),
                 binds,
-                to: String::new(),
+                to: None,
                 trusted_proxies,
                 timeouts: timeouts.map_or_else(
                     Default::default,

@@ -1,4 +1,4 @@
-use evenkeel_control::admin::LastCheck;
+use evenkeel_control::admin::{LastCheck, ListenerStatus, RouteStatus, TargetStatus};
 use evenkeel_control::config::{Config, ConfigFile, Loaded};
 
 use super::*;
@@ -39,7 +39,14 @@ fn listener(name: &str, bind: &str, cluster: &str) -> ListenerStatus {
     ListenerStatus {
         name: name.to_owned(),
         binds: vec![bind.to_owned()],
-        cluster: cluster.to_owned(),
+        cluster: Some(cluster.to_owned()),
+        routes: vec![RouteStatus {
+            name: "/*".to_owned(),
+            host: "*".to_owned(),
+            path: "/*".to_owned(),
+            to: vec![TargetStatus { cluster: cluster.to_owned(), weight: 1 }],
+            requests: [0; 5].into(),
+        }],
         connections: 0,
         active: 0,
         requests: [0; 5].into(),

@@ -31,6 +31,9 @@ impl Connection {
             let method = past.head.map_or(Method::Other, |head| head.method);
             count_status(&counters.requests[method as usize], status);
             counters.duration.observe(total);
+            if let Some(route) = ended.course.route {
+                count_status(&route.counters.shard(self.worker.index).requests, status);
+            }
         }
         if let Some(reason) = ended.failure {
             counters.failures[reason as usize].add(1);

@@ -1,0 +1,95 @@
+//! The router of a listener: names become positions, and what was counted before is taken over. Called by `build`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use evenkeel_plan::Listener;
+use evenkeel_plan::counters::Sharded;
+use evenkeel_plan::route::{Route, RouteCounters, Router, Target, Targets};
+
+use super::UnknownCluster;
+use crate::config::{Config, ListenerConfig, RouteConfig};
+
+/// What names stand for in a config, looked up once for all listeners: there may be ten thousand of each.
+pub(super) struct Names<'c> {
+    /// The position of each cluster.
+    clusters: HashMap<&'c str, usize>,
+    /// The routes of each listener.
+    routes: HashMap<&'c str, Vec<&'c RouteConfig>>,
+}
+
+impl<'c> Names<'c> {
+    pub(super) fn of(config: &'c Config) -> Self {
+        let clusters = config.clusters.iter().map(|cluster| cluster.name.as_str());
+        let mut routes: HashMap<&str, Vec<&RouteConfig>> = HashMap::new();
+        for route in &config.routes {
+            for listener in &route.listeners {
+                routes.entry(listener.as_str()).or_default().push(route);
+            }
+        }
+        Self { clusters: clusters.zip(0..).collect(), routes }
+    }
+
+    /// The router of `listener`; that of `old` itself if nothing has changed.
+    pub(super) fn router(
+        &self,
+        listener: &ListenerConfig,
+        old: Option<&Listener>,
+        workers: usize,
+    ) -> Result<Arc<Router>, UnknownCluster> {
+        let old = old.map(|old| &old.routes);
+        let before = old.map_or(&[][..], |old| old.routes());
+        let counted = before.iter().map(|route| (&*route.name, &route.counters)).collect();
+        let build = Build { names: self, listener, counted, workers };
+        let own = self.routes.get(listener.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let mut routes =
+            own.iter().map(|route| build.route(route)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(to) = &listener.to {
+            let position = build.position(to)?;
+            routes.push(Route::everything(position, |name| build.counters(name)));
+        }
+        let same = old.filter(|_| {
+            before.len() == routes.len()
+                && before.iter().zip(&routes).all(|(old, new)| old.is_same(new))
+        });
+        Ok(same.map_or_else(|| Arc::new(Router::new(routes)), Arc::clone))
+    }
+}
+
+/// What the routes of one listener are built from.
+struct Build<'a, 'c> {
+    names: &'a Names<'c>,
+    listener: &'a ListenerConfig,
+    /// The counters of the routes before, by their names.
+    counted: HashMap<&'a str, &'a Arc<Sharded<RouteCounters>>>,
+    workers: usize,
+}
+
+impl Build<'_, '_> {
+    fn route(&self, route: &RouteConfig) -> Result<Route, UnknownCluster> {
+        let target = |(cluster, weight): &(String, u32)| {
+            Ok(Target { cluster: self.position(cluster)?, weight: *weight })
+        };
+        let name = route.label().into_boxed_str();
+        Ok(Route {
+            counters: self.counters(&name),
+            name,
+            host: route.host.clone(),
+            path: route.path.clone(),
+            to: Targets::new(route.to.iter().map(target).collect::<Result<_, _>>()?),
+            exchange_timeout: route.exchange_timeout,
+        })
+    }
+
+    fn position(&self, cluster: &str) -> Result<usize, UnknownCluster> {
+        self.names.clusters.get(cluster).copied().ok_or_else(|| UnknownCluster {
+            listener: self.listener.name.clone(),
+            cluster: cluster.to_owned(),
+        })
+    }
+
+    fn counters(&self, name: &str) -> Arc<Sharded<RouteCounters>> {
+        let counted = self.counted.get(name).map(|counters| Arc::clone(counters));
+        counted.unwrap_or_else(|| Arc::new(Sharded::new(self.workers)))
+    }
+}
