@@ -39,5 +39,5 @@ pub const READ_BYTES_HIGH: usize = 16 * 1024;
 pub const PROGRESS_BYTES_MIN: u64 = 1024;
 
 /// How long the path of a route may be, in bytes. To find the longest that covers a request's path, each of its segments up to
-/// here may have to be looked up: so clients cannot make that cost more than some microseconds.
+/// here may have to be looked up: so clients cannot make that cost more than some tens of microseconds.
 pub const ROUTE_PATH_BYTES_MAX: usize = 1024;

@@ -9,6 +9,7 @@ use crate::counters::{Counter, Sharded};
 mod paths;
 mod pattern;
 mod router;
+mod table;
 mod targets;
 
 pub use pattern::{HostPattern, PathPattern};

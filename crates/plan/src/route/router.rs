@@ -1,8 +1,11 @@
-//! Routes, compiled so that ten thousand are searched as fast as one: by host in hash maps, and in each by path.
+//! Routes, compiled so that ten thousand are searched as fast as one: by host in hash tables, and then by path.
+
+use std::collections::HashSet;
 
 use evenkeel_proto::head::RequestHead;
 
-use super::paths::{Map, Paths};
+use super::paths::Paths;
+use super::table::{Owner, Table};
 use super::{HostPattern, PathPattern, Route};
 
 /// The routes of one listener. The most specific wins: an exact host before the longest wildcard before any host; and for the
@@ -10,10 +13,11 @@ use super::{HostPattern, PathPattern, Route};
 #[derive(Debug)]
 pub struct Router {
     routes: Box<[Route]>,
-    exact: Map<Paths>,
-    /// By the name that the wildcard stands before.
-    below: Map<Paths>,
-    any: Paths,
+    /// The numbers of hosts.
+    exact: Table,
+    /// The same, by the name that the wildcard stands before.
+    below: Table,
+    paths: Paths,
     /// The length of the longest key of `below`, in bytes: no longer name need be looked for.
     longest: usize,
     /// Whether there is one route, for everything: then nothing is looked at.
@@ -23,29 +27,34 @@ pub struct Router {
 impl Router {
     /// Compiles `routes`. Of those that have the same patterns the first counts; a config like that is refused.
     pub fn new(routes: Vec<Route>) -> Self {
-        let mut router = Self {
-            is_trivial: matches!(
-                routes.as_slice(),
-                [Route { host: HostPattern::Any, path: PathPattern::Any, .. }]
-            ),
-            routes: routes.into(),
-            exact: Map::default(),
-            below: Map::default(),
-            any: Paths::default(),
-            longest: 0,
-        };
-        for (position, route) in (0..).zip(&router.routes) {
-            let paths = match &route.host {
-                HostPattern::Any => &mut router.any,
-                HostPattern::Exact(host) => router.exact.entry(host.as_bytes().into()).or_default(),
+        let is_trivial = matches!(
+            routes.as_slice(),
+            [Route { host: HostPattern::Any, path: PathPattern::Any, .. }]
+        );
+        let mut seen = HashSet::new();
+        let (mut exact, mut below, mut longest) = (Vec::new(), Vec::new(), 0);
+        for (number, host) in (1..).zip(routes.iter().map(|route| &route.host)) {
+            if !seen.insert(host) {
+                continue;
+            }
+            match host {
+                HostPattern::Any => {}
+                HostPattern::Exact(host) => exact.push((Owner::NOBODY, &**host, number)),
                 HostPattern::Below(parent) => {
-                    router.longest = router.longest.max(parent.len());
-                    router.below.entry(parent.as_bytes().into()).or_default()
+                    longest = longest.max(parent.len());
+                    below.push((Owner::NOBODY, &**parent, number));
                 }
-            };
-            paths.insert(&route.path, position);
+            }
         }
-        router
+        let (exact, below) = (Table::new(&exact), Table::new(&below));
+        let owner = |route: &Route| match &route.host {
+            HostPattern::Any => Some(ANY_HOST),
+            HostPattern::Exact(host) => exact.find_owner(host.as_bytes()),
+            HostPattern::Below(parent) => below.find_owner(parent.as_bytes()),
+        };
+        let hosts: Vec<Option<Owner>> = routes.iter().map(owner).collect();
+        let paths = Paths::new(&routes, &hosts, routes.len() + 1);
+        Self { routes: routes.into(), exact, below, paths, longest, is_trivial }
     }
 
     /// In the order of the config; the listener's own, which takes what is left, is the last.
@@ -55,7 +64,7 @@ impl Router {
 
     /// The route of everything, which takes what no other one does.
     pub fn fallback(&self) -> Option<&Route> {
-        self.any.any.and_then(|position| self.routes.get(position as usize))
+        self.paths.any(ANY_HOST).and_then(|position| self.routes.get(position as usize))
     }
 
     /// The route for a request whose path is in normal form.
@@ -73,7 +82,8 @@ impl Router {
         let mut room = [0; HOST_BYTES_MAX];
         let host = authority.filter(|_| !self.is_by_path_only());
         let host = host.and_then(|authority| lower_case(bare_host(authority), &mut room));
-        let found = host.and_then(|host| self.find_at(host, path)).or_else(|| self.any.find(path));
+        let found = host.and_then(|host| self.find_at(host, path));
+        let found = found.or_else(|| self.paths.find(ANY_HOST, path));
         self.routes.get(found? as usize)
     }
 
@@ -82,7 +92,7 @@ impl Router {
     }
 
     fn find_at(&self, host: &[u8], path: &[u8]) -> Option<u32> {
-        let exact = self.exact.get(host).and_then(|paths| paths.find(path));
+        let exact = self.exact.find_owner(host).and_then(|host| self.paths.find(host, path));
         exact.or_else(|| self.find_below(host, path))
     }
 
@@ -95,7 +105,8 @@ impl Router {
         let mut start = 1.max(host.len().saturating_sub(self.longest + 1));
         while let Some(dot) = host.get(start..)?.iter().position(|&byte| byte == b'.') {
             start += dot + 1;
-            let found = self.below.get(&host[start..]).and_then(|paths| paths.find(path));
+            let parent = self.below.find_owner(&host[start..]);
+            let found = parent.and_then(|parent| self.paths.find(parent, path));
             if found.is_some() {
                 return found;
             }
@@ -121,6 +132,9 @@ fn lower_case<'a>(host: &[u8], room: &'a mut [u8; HOST_BYTES_MAX]) -> Option<&'a
     room.make_ascii_lowercase();
     Some(room)
 }
+
+/// The number of the host that is any.
+const ANY_HOST: Owner = Owner::NOBODY;
 
 /// RFC 1035 §2.3.4 allows 255 bytes with those that stand for the labels' lengths, which is 253 of text. Longer ones are no
 /// host of any route.
