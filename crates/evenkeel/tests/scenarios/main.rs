@@ -34,6 +34,7 @@ mod notify;
 mod pooled;
 mod reloads;
 mod reloads_load;
+mod routes;
 mod slow_clients;
 mod stopping;
 mod upgrades;
