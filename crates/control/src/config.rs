@@ -157,10 +157,11 @@ impl Config {
         if included.partly || expansions.are_partial() {
             sink.retain(|diagnostic| !diagnostic.code.claims_absence());
         }
+        sink.revise(|diagnostics| expansions.explain(diagnostics));
+        // The last, for it may drop all that was said before about its lines.
         if broken.iter().any(|file| !file.errors.is_empty()) {
             syntax::report(&broken, &sink, &sources);
         }
-        sink.revise(|diagnostics| expansions.explain(diagnostics));
         finish(draft, sink, sources, read)
     }
 }

@@ -114,3 +114,9 @@ fn no_message_shows_a_secret() {
     let said = read("[listener.web]\nerrors.pages = { 503 = { key = '${WRONG}' } }").unwrap_err();
     assert!(!said.contains("80x"), "{said}");
 }
+
+#[test]
+fn a_line_that_is_neither_toml_nor_a_variable_is_a_mistake() {
+    let said = read("A=\"${\"!").unwrap_err();
+    assert!(said.contains("error[EK0100]"), "{said}");
+}
