@@ -27,6 +27,7 @@ mod include;
 mod merge;
 mod model;
 mod report;
+pub mod schema;
 mod section;
 pub mod serve_line;
 mod sources;

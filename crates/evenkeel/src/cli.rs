@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{check, demo, load, origin, run, serve};
+use crate::{check, demo, load, origin, run, schema, serve};
 
 /// Makes a set of servers look like one that never fails.
 #[derive(clap::Parser)]
@@ -19,6 +19,7 @@ impl Cli {
             Command::Serve(args) => serve::serve(&args),
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::check(&args),
+            Command::Schema(args) => schema::print(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Origin(args) => origin::run(&args),
             Command::Load(args) => load::run(*args),
@@ -31,6 +32,7 @@ enum Command {
     Serve(serve::Args),
     Run(run::Args),
     Check(check::Args),
+    Schema(schema::Args),
     Demo(demo::Args),
     Origin(origin::Args),
     Load(Box<load::Args>),

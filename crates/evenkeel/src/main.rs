@@ -13,6 +13,7 @@ mod load;
 mod origin;
 mod payload;
 mod run;
+mod schema;
 mod serve;
 mod service;
 mod stderr;

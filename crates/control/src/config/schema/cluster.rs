@@ -1,0 +1,177 @@
+//! `[cluster.NAME]` and the tables in it.
+
+use evenkeel_plan::limits::WEIGHT_MAX;
+use schemars::JsonSchema;
+
+use super::values::{
+    Balance, CheckKind, Duration, Either, EndpointAddress, False, Host, Method, Off, OneOrMany,
+    RequestPath, Share, Status,
+};
+
+pub(super) type BalanceKey = Either<Balance, BalanceTable>;
+pub(super) type HealthKey = Either<RequestPath, Either<False, Health>>;
+pub(super) type Endpoint = Either<EndpointAddress, EndpointTable>;
+
+/// A set of endpoints, and how to use it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME]", "x-example" = r#"
+[cluster.api]
+endpoints = ["10.0.0.1:8080", "10.0.0.2:8080", { address = "10.0.0.3:8080", backup = true }]
+balance = "round-robin"
+health = "/health"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+pub(super) struct Cluster {
+    /// Where the work goes. At least one has to weigh something.
+    endpoints: OneOrMany<Endpoint>,
+
+    /// How to choose among them.
+    #[schemars(extend("default" = "least-request"))]
+    balance: Option<BalanceKey>,
+
+    /// How to check them: by connecting, by asking for a path, or as a table says; `false` for not at all.
+    #[schemars(extend("default" = serde_json::json!({ "kind": "tcp" })))]
+    health: Option<HealthKey>,
+
+    /// How long an endpoint may take.
+    timeouts: Option<ClusterTimeouts>,
+
+    /// Idle connections to keep.
+    pool: Option<Pool>,
+}
+
+/// An endpoint that is not like the others; in a list it can be written inline, as `{ address = "10.0.0.1:8080", weight = 3 }`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[[cluster.NAME.endpoints]]", "x-example" = r#"
+[[cluster.api.endpoints]]
+address = "10.0.0.1:8080"
+weight = 3
+
+[[cluster.api.endpoints]]
+address = "10.0.0.9:8080"
+backup = true
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+pub(super) struct EndpointTable {
+    /// Where it is.
+    address: EndpointAddress,
+
+    /// Its share of the work beside the others'; 0 gets none.
+    #[schemars(range(min = 0, max = WEIGHT_MAX), extend("default" = 1))]
+    weight: Option<u32>,
+
+    /// Whether it gets work only while no other can be used.
+    #[schemars(extend("default" = false))]
+    backup: Option<bool>,
+}
+
+/// How to choose among endpoints, where the name alone does not say it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.balance]", "x-example" = r#"
+[cluster.api.balance]
+algorithm = "random"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+pub(super) struct BalanceTable {
+    /// Which algorithm.
+    algorithm: Balance,
+}
+
+/// How to check endpoints.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.health]", "x-example" = r#"
+[cluster.api.health]
+path = "/health"
+host = "api.example.com"
+status = ["200-299", "401"]
+interval = "5s"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+pub(super) struct Health {
+    /// `"tcp"` connects, `"http"` asks. Without it `path`, `host`, `method` or `status` mean that it asks.
+    kind: Option<CheckKind>,
+
+    /// What to ask for; needed if it asks.
+    path: Option<RequestPath>,
+
+    /// The `Host` field; without it the endpoint's address.
+    host: Option<Host>,
+
+    /// How to ask.
+    #[schemars(extend("default" = "GET"))]
+    method: Option<Method>,
+
+    /// Statuses that pass.
+    #[schemars(extend("default" = ["200-399"]))]
+    status: Option<OneOrMany<Status>>,
+
+    /// From the start of a check to the start of the next; at least 1 ms.
+    #[schemars(extend("default" = "2s"))]
+    interval: Option<Duration>,
+
+    /// How long a check may take; at least 1 ms.
+    #[schemars(extend("default" = "1s"))]
+    timeout: Option<Duration>,
+
+    /// Moves each check at random by this share of the interval.
+    #[schemars(extend("default" = "20%"))]
+    jitter: Option<Share>,
+
+    /// So many failures in a row take an endpoint down.
+    #[schemars(range(min = 1, max = 100), extend("default" = 3))]
+    fall: Option<u32>,
+
+    /// So many passes in a row bring it back.
+    #[schemars(range(min = 1, max = 100), extend("default" = 2))]
+    rise: Option<u32>,
+}
+
+/// How long an endpoint may take. Each is at least 1 ms.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.timeouts]", "x-example" = r#"
+[cluster.api.timeouts]
+first_byte = "10s"
+exchange = "2m"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct ClusterTimeouts {
+    /// To accept a connection.
+    #[schemars(extend("default" = "1s"))]
+    connect: Option<Duration>,
+
+    /// From the request to the first byte of the answer.
+    #[schemars(extend("default" = "60s"))]
+    first_byte: Option<Duration>,
+
+    /// Without any byte, once the answer has begun.
+    #[schemars(extend("default" = "60s"))]
+    idle: Option<Duration>,
+
+    /// For all of it, from the request's head to the last byte of the answer.
+    #[schemars(extend("default" = "off"))]
+    exchange: Option<Either<Duration, Off>>,
+}
+
+/// Idle connections, per worker and endpoint.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.pool]", "x-example" = r#"
+[cluster.api.pool]
+idle = "30s"
+max_idle = 32
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Pool {
+    /// How long one may lie idle; at least 1 ms.
+    #[schemars(extend("default" = "60s"))]
+    idle: Option<Duration>,
+
+    /// How many may.
+    #[schemars(range(min = 0, max = 65_535), extend("default" = 256))]
+    max_idle: Option<u32>,
+}

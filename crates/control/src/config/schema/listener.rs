@@ -1,0 +1,191 @@
+//! `[listener.NAME]` and the tables in it.
+
+use std::collections::BTreeMap;
+
+use evenkeel_proto::http1::FIELDS_MAX;
+use schemars::JsonSchema;
+
+use super::cluster::{BalanceKey, Endpoint, HealthKey};
+use super::values::{
+    Ambiguity, Bind, ClusterName, Duration, Either, EmptySegments, FilePath, Network, Off,
+    OneOrMany, Protocol, Size, UnusualNames,
+};
+
+/// Where to accept, and what may come in there. The name is what metrics and status call it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[listener.NAME]", "x-example" = r#"
+[listener.web]
+bind = [":8080", "[::1]:8081"]
+to = "api"
+trusted_proxies = ["10.0.0.0/8"]
+
+[listener.small]
+bind = "127.0.0.1:8082"
+to = ["10.0.0.1:8080", "10.0.0.2:8080"]
+health = "/health"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+pub(super) struct Listener {
+    /// Where to listen.
+    bind: OneOrMany<Bind>,
+
+    /// What to speak.
+    #[schemars(extend("default" = "http"))]
+    protocol: Option<Protocol>,
+
+    /// Where to send to: the name of a cluster; or endpoints, and then `balance` and `health` may stand here.
+    to: Either<ClusterName, OneOrMany<Endpoint>>,
+
+    /// As in a cluster; only with endpoints in `to`.
+    #[schemars(extend("default" = "least-request"))]
+    balance: Option<BalanceKey>,
+
+    /// As in a cluster; only with endpoints in `to`.
+    #[schemars(extend("default" = serde_json::json!({ "kind": "tcp" })))]
+    health: Option<HealthKey>,
+
+    /// Whose word about the client is believed (`X-Forwarded-*`, `X-Request-ID`).
+    #[schemars(extend("default" = Vec::<String>::new()))]
+    trusted_proxies: Option<OneOrMany<Network>>,
+
+    /// What becomes of a field whose name has other than letters, digits and hyphens, such as `X_Real_IP`, which many take for
+    /// `X-Real-IP`: it does not go on, the request is answered with 400, or it is let through.
+    #[schemars(extend("default" = "drop"))]
+    header_names: Option<UnusualNames>,
+
+    /// How long a client may take.
+    timeouts: Option<ListenerTimeouts>,
+
+    /// How much a client may send.
+    limits: Option<ListenerLimits>,
+
+    /// Which ambiguous paths are let through.
+    paths: Option<Paths>,
+
+    /// How errors are answered that no endpoint made.
+    errors: Option<Errors>,
+}
+
+/// How long a client may take. Each is at least 1 ms.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[listener.NAME.timeouts]", "x-example" = r#"
+[listener.web.timeouts]
+header = "5s"
+keep_alive = "30s"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct ListenerTimeouts {
+    /// For a whole head, from its first byte.
+    #[schemars(extend("default" = "10s"))]
+    header: Option<Duration>,
+
+    /// For each KiB of a request's body: less in that time is an attack, or a dead line.
+    #[schemars(extend("default" = "30s"))]
+    body: Option<Duration>,
+
+    /// Between two requests on a connection.
+    #[schemars(extend("default" = "75s"))]
+    keep_alive: Option<Duration>,
+
+    /// For each KiB of the answer that the client takes.
+    #[schemars(extend("default" = "30s"))]
+    write: Option<Duration>,
+
+    /// Without a byte in either direction, once the connection is a WebSocket or another tunnel.
+    #[schemars(extend("default" = "1h"))]
+    tunnel: Option<Duration>,
+}
+
+/// How much a client may send.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[listener.NAME.limits]", "x-example" = r#"
+[listener.web.limits]
+header_bytes = "16KiB"
+body = "10MiB"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct ListenerLimits {
+    /// A whole head: 256 bytes to 1 MiB. It is held in memory while it is sent.
+    #[schemars(extend("default" = "32KiB"))]
+    header_bytes: Option<Size>,
+
+    /// The fields of a head.
+    #[schemars(range(min = 8, max = FIELDS_MAX), extend("default" = 100))]
+    header_count: Option<u16>,
+
+    /// The target in the first line of a head: 256 bytes to 1 MiB.
+    #[schemars(extend("default" = "8KiB"))]
+    target_bytes: Option<Size>,
+
+    /// A request's body, at least 1 byte; more is answered with 413.
+    #[schemars(extend("default" = "off"))]
+    body: Option<Either<Size, Off>>,
+}
+
+/// What others may read differently than we do: `"refuse"` answers 400, `"keep"` lets it through.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[listener.NAME.paths]", "x-example" = r#"
+[listener.web.paths]
+encoded_slash = "keep"
+empty_segments = "merge"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Paths {
+    /// `%2f`: an endpoint that decodes it sees one more slash; some APIs need it for names with slashes.
+    #[schemars(extend("default" = "refuse"))]
+    encoded_slash: Option<Ambiguity>,
+
+    /// `%00`: an endpoint in C may end the path there, so that `/a.txt%00.php` is served as `/a.txt`.
+    #[schemars(extend("default" = "refuse"))]
+    encoded_nul: Option<Ambiguity>,
+
+    /// `\` and `%5c`: an endpoint on Windows takes them for slashes, and `..\` for a step up.
+    #[schemars(extend("default" = "refuse"))]
+    backslash: Option<Ambiguity>,
+
+    /// Such as `%c0%ae`: a careless decoder makes a dot of it, and so a step up.
+    #[schemars(extend("default" = "refuse"))]
+    overlong_utf8: Option<Ambiguity>,
+
+    /// A `%` without two hexadecimal digits: decoders guess, each in another way.
+    #[schemars(extend("default" = "refuse"))]
+    bad_escape: Option<Ambiguity>,
+
+    /// `..` above the root or over an empty segment, and `..;`, which some take for a step up; others are resolved.
+    #[schemars(extend("default" = "refuse"))]
+    dot_segments: Option<Ambiguity>,
+
+    /// `//`: `"keep"` leaves it as it is, `"merge"` makes it `/`, `"refuse"` answers 400.
+    #[schemars(extend("default" = "keep"))]
+    empty_segments: Option<EmptySegments>,
+}
+
+/// How errors are answered that no endpoint made; docs/errors.md lists them.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[listener.NAME.errors]", "x-example" = r#"
+[listener.web.errors]
+reason_header = true
+pages = { 503 = "pages/503.html", 5xx = "pages/5xx.html", 4xx = "pages/4xx.json" }
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Errors {
+    /// Whether clients are told the reason's name in `X-Evenkeel-Reason`.
+    #[schemars(extend("default" = false))]
+    reason_header: Option<bool>,
+
+    /// Files instead of our own text, by a status or by `4xx` or `5xx`: .html, .htm, .json or .txt, at most 256 KiB each. A
+    /// path starts at the folder of the file that names it. `{status}`, `{reason}`, `{message}` and `{request_id}` in them are
+    /// replaced.
+    #[schemars(extend("default" = serde_json::json!({}), "propertyNames" = statuses(), "x-by" = "status"))]
+    pages: Option<BTreeMap<String, FilePath>>,
+}
+
+/// What there can be a page for.
+fn statuses() -> serde_json::Value {
+    serde_json::json!({ "pattern": "^[45]([0-9][0-9]|xx)$" })
+}

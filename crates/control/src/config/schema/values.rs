@@ -1,0 +1,151 @@
+//! The values that keys have: durations, sizes, addresses, words.
+
+use std::borrow::Cow;
+
+use evenkeel_plan::balance::Algorithm;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::super::decode::PROTOCOLS;
+use super::super::model::LogLevel;
+use super::super::words::{ACCESS_FORMATS, AMBIGUITY, EMPTY_SEGMENTS, KEPT, UNUSUAL_NAMES};
+
+/// A kind of string, with its name, what it looks like, and what it is. Variables may stand in all of them.
+macro_rules! strings {
+    ($($type:ident, $title:literal, $pattern:literal, $description:literal;)*) => {
+        $(pub(super) struct $type;
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "title": $title,
+                    "description": $description,
+                    "type": "string",
+                    "pattern": concat!("^(?:", $pattern, ")$|[$][{]"),
+                })
+            }
+        })*
+
+        /// The kinds of strings, as the page lists them: their titles and what they are.
+        pub(super) const STRINGS: &[(&str, &str)] = &[$(($title, $description)),*];
+    };
+}
+
+strings! {
+    Duration, "duration", "(?:[0-9]+d)?(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?(?:[0-9]+ms)?",
+        "whole numbers with units, the larger unit first, such as `\"500ms\"`, `\"10s\"`, `\"1h30m\"`; `d`, `h`, `m`, `s` and `ms`, and at most 365 days";
+    Size, "size", "[0-9]+(?:[kK][bB]|[mM][bB]|[gG][bB]|[kK][iI][bB]|[mM][iI][bB]|[gG][iI][bB]|[bB])?",
+        "bytes, such as `\"100\"`, `\"16KiB\"` (1024), `\"16kB\"` (1000), and the same with `MiB`, `MB`, `GiB`, `GB`";
+    Share, "share", "[0-9.]+%",
+        "a number from 0 to 100 and a percent sign, such as `\"20%\"`";
+    Bind, "address to listen on", "(?:.*:)?[0-9]+",
+        "a port on all addresses, such as `\":8080\"`, or one address: `\"127.0.0.1:8080\"`, `\"[::1]:8080\"`";
+    EndpointAddress, "address of an endpoint", "(?:.*:)?[0-9]+",
+        "a port on this machine, such as `\"9001\"`, or an address or name with a port: `\"10.0.0.1:8080\"`, `\"[::1]:8080\"`, `\"app.internal:8080\"`";
+    Network, "network", "[0-9a-fA-F.:]+(?:/[0-9]+)?",
+        "such as `\"10.0.0.0/8\"` or `\"fd00::/8\"`, or one address";
+    ClusterName, "name of a cluster", "[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*",
+        "the `api` of `[cluster.api]`: letters, digits, `-`, `_` and `.`, at most 64, at least one of them a letter";
+    FilePath, "path of a file", ".*[^/]",
+        "where a relative one starts depends on the key";
+    RequestPath, "path of a URL", "/[!-\"$-~]*",
+        "starts with a slash, such as `\"/health\"`";
+    Method, "method", "[A-Z-]+",
+        "in capital letters, such as `\"GET\"`";
+    Host, "host", "[A-Za-z0-9._~:\\[\\]-]+",
+        "a name or address with or without a port, such as `\"app.example.com\"`";
+    Status, "status", "[1-5][0-9][0-9](?:-[1-5][0-9][0-9])?",
+        "a status or a range of them in quotes, such as `\"204\"` or `\"200-399\"`";
+}
+
+/// One of some words, which come from where the decoder has them.
+macro_rules! words {
+    ($($type:ident, $words:expr;)*) => {
+        $(pub(super) struct $type;
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                let words: Vec<&str> = $words.into();
+                let variable = generator.subschema_for::<Variable>();
+                json_schema!({ "anyOf": [{ "enum": words }, variable] })
+            }
+        })*
+    };
+}
+
+words! {
+    Off, ["off"];
+    Auto, ["auto"];
+    Protocol, PROTOCOLS;
+    Balance, Algorithm::ALL.map(Algorithm::name);
+    CheckKind, ["tcp", "http"];
+    UnusualNames, UNUSUAL_NAMES.map(|(word, _)| word);
+    Ambiguity, AMBIGUITY.map(|(word, _)| word);
+    EmptySegments, EMPTY_SEGMENTS.map(|(word, _)| word);
+    Level, LogLevel::ALL.map(LogLevel::name);
+    AccessFormat, ACCESS_FORMATS.map(|(word, _)| word);
+    Keep, KEPT.map(|(word, _)| word);
+}
+
+/// A string with a variable in it may become any word.
+pub(super) struct Variable;
+
+impl JsonSchema for Variable {
+    fn schema_name() -> Cow<'static, str> {
+        "Variable".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A variable of the process, as in \"${NAME}\" or \"${NAME:-default}\".",
+            "type": "string",
+            "pattern": "[$][{]",
+        })
+    }
+}
+
+/// `false`, where a value can be switched off.
+pub(super) struct False;
+
+impl JsonSchema for False {
+    fn schema_name() -> Cow<'static, str> {
+        "False".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "const": false })
+    }
+}
+
+// One value may stand alone, several are a list.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+pub(super) enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+// One of two kinds of values.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+pub(super) enum Either<A, B> {
+    A(A),
+    B(B),
+}

@@ -1,0 +1,297 @@
+//! The schema and the decoder say the same: keys, defaults, and what of the samples is right. docs/configuration.md is made
+//! from the schema; `EVENKEEL_BLESS=1` writes it.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use evenkeel_control::config::{Config, Folder, schema};
+use serde_json::{Map, Value};
+
+/// Each table of the schema, and a config in which `{}` stands for a key of it.
+const TABLES: [(&str, &str); 15] = [
+    ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
+    ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
+    ("ListenerTimeouts", "[listener.a]\nbind = ':1'\nto = '9001'\ntimeouts = { {} }\n"),
+    ("ListenerLimits", "[listener.a]\nbind = ':1'\nto = '9001'\nlimits = { {} }\n"),
+    ("Paths", "[listener.a]\nbind = ':1'\nto = '9001'\npaths = { {} }\n"),
+    ("Errors", "[listener.a]\nbind = ':1'\nto = '9001'\nerrors = { {} }\n"),
+    ("Cluster", "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\n{}\n"),
+    ("EndpointTable", "[listener.a]\nbind = ':1'\nto = { address = '9001', {} }\n"),
+    (
+        "BalanceTable",
+        "[listener.a]\nbind = ':1'\nto = '9001'\nbalance = { algorithm = 'random', {} }\n",
+    ),
+    ("Health", "[listener.a]\nbind = ':1'\nto = '9001'\nhealth = { path = '/', {} }\n"),
+    (
+        "ClusterTimeouts",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\ntimeouts = { {} }\n",
+    ),
+    (
+        "Pool",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\npool = { {} }\n",
+    ),
+    ("Admin", "[listener.a]\nbind = ':1'\nto = '9001'\n[admin]\n{}\n"),
+    ("Log", "[listener.a]\nbind = ':1'\nto = '9001'\n[log]\n{}\n"),
+    ("Access", "[listener.a]\nbind = ':1'\nto = '9001'\n[log]\naccess = { {} }\n"),
+];
+
+/// Every table of the schema by its name, the outermost with an empty one.
+fn tables(schema: &Value) -> Vec<(&str, &Map<String, Value>)> {
+    let definitions = schema["definitions"].as_object().unwrap().iter();
+    let all =
+        std::iter::once(("", schema)).chain(definitions.map(|(name, it)| (name.as_str(), it)));
+    all.filter_map(|(name, table)| Some((name, table["properties"].as_object()?))).collect()
+}
+
+/// The config in which `entry` stands in the table `name`.
+fn with(name: &str, entry: &str) -> String {
+    let template = TABLES.iter().find(|(table, _)| *table == name);
+    let (_, template) = template.unwrap_or_else(|| panic!("{name} has no template in TABLES"));
+    let text = template.replace("{}", entry);
+    // An inline table ends without a comma in TOML 1.0.
+    if entry.is_empty() { text.replace(",  }", " }") } else { text }
+}
+
+#[test]
+fn the_schema_has_exactly_the_keys_that_the_decoder_asks_for() {
+    let schema = schema::json_schema();
+    for (name, properties) in tables(&schema) {
+        let said = Config::parse("t", &with(name, "qqqqqqqqqqqq = 0")).err().unwrap().to_string();
+        let known = said.split("help: known here: ").nth(1);
+        let known = known.unwrap_or_else(|| panic!("{name}: {said}")).lines().next().unwrap();
+        let asked: BTreeSet<&str> = known.split(", ").collect();
+        let written: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
+        assert_eq!(asked, written, "the decoder's keys and the schema's, of {name:?}");
+    }
+}
+
+#[test]
+fn a_default_of_the_schema_is_what_the_decoder_takes_for_a_key_that_is_not_there() {
+    let schema = schema::json_schema();
+    let mut tried = 0;
+    for (name, properties) in tables(&schema) {
+        let short = Config::parse("t", &with(name, "")).unwrap_or_else(|it| panic!("{it}")).config;
+        for (key, property) in properties {
+            let Some(default) = property.get("default") else { continue };
+            let default = toml::Value::try_from(default).unwrap();
+            let text = with(name, &format!("{key} = {default}"));
+            let stated = Config::parse("t", &text).unwrap_or_else(|it| panic!("{text}\n{it}"));
+            assert_eq!(stated.config, short, "{name} {key} = {default}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 40, "{tried}");
+}
+
+#[test]
+fn what_has_no_default_is_needed_or_says_what_is_without_it() {
+    let schema = schema::json_schema();
+    let without: Vec<String> = tables(&schema)
+        .iter()
+        .flat_map(|(name, properties)| {
+            let bare = properties.iter().filter(|(_, property)| property.get("default").is_none());
+            bare.map(move |(key, _)| format!("{name}.{key}"))
+        })
+        .collect();
+    let expected = [
+        // Tables: their keys have defaults.
+        ".listener",
+        ".cluster",
+        ".admin",
+        ".log",
+        "Listener.timeouts",
+        "Listener.limits",
+        "Listener.paths",
+        "Listener.errors",
+        "Cluster.timeouts",
+        "Cluster.pool",
+        // Needed.
+        "Listener.bind",
+        "Listener.to",
+        "Cluster.endpoints",
+        "EndpointTable.address",
+        "BalanceTable.algorithm",
+        // They depend on each other.
+        "Health.kind",
+        "Health.path",
+        "Health.host",
+    ];
+    let set = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(without.into_iter().collect::<BTreeSet<_>>(), set(&expected));
+}
+
+#[test]
+fn the_schema_takes_what_the_decoder_takes() {
+    let schema = schema::json_schema();
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["../../examples", "tests/config", "tests/config/parts/more"];
+    let (mut refused, mut beyond) = (0, Vec::new());
+    for file in folders.iter().flat_map(|folder| tomls(&root.join(folder))) {
+        let text = fs::read_to_string(&file).unwrap();
+        let Ok(tree) = text.parse::<toml::Table>() else { continue };
+        let said = check(&schema, &schema, &serde_json::to_value(tree).unwrap());
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let accepted =
+            Config::parse_with(name, &text, &Folder::new(file.parent().unwrap())).is_ok();
+        assert!(said.is_ok() || !accepted, "{}: {said:?}", file.display());
+        if !accepted && said.is_ok() {
+            beyond.push(name.to_owned());
+        }
+        refused += usize::from(!accepted && said.is_err());
+    }
+    assert_eq!(beyond, BEYOND);
+    assert!(refused > 12, "{refused}");
+}
+
+/// Cases whose mistakes no schema can see: in other files, in variables, and in what one value says about another.
+const BEYOND: &[&str] = &[
+    "access-folder.toml",
+    "admin-taken.toml",
+    "include-twice.toml",
+    "misplaced.toml",
+    "no-cluster.toml",
+    "nothing.toml",
+    "references.toml",
+    "used-twice.toml",
+    "weights.toml",
+    "one.toml",
+];
+
+#[test]
+fn every_example_on_the_page_is_right() {
+    let page = schema::markdown();
+    let examples: Vec<&str> =
+        page.split("```toml\n").skip(1).map(|it| it.split("```").next().unwrap()).collect();
+    assert!(examples.len() > 14);
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("pages")).unwrap();
+    for page in ["503.html", "5xx.html", "4xx.json"] {
+        fs::write(folder.path().join("pages").join(page), "").unwrap();
+    }
+    for example in examples {
+        let mut text = example.replace("/var/log/evenkeel/", "/tmp/");
+        if !text.contains("[listener.web]") {
+            text.push_str("[listener.web]\nbind = ':8080'\nto = 'api'\n");
+        }
+        let is_there = text.contains("[cluster.api]") || text.contains("[cluster.api.endpoints]");
+        if text.contains("api") && !is_there {
+            text.push_str("[cluster.api]\nendpoints = '9001'\n");
+        }
+        let loaded = Config::parse_with("example", &text, &Folder::new(folder.path()));
+        let warnings = loaded.unwrap_or_else(|report| panic!("{text}\n{report}")).warnings;
+        assert!(warnings.is_empty(), "{text}\n{warnings}");
+    }
+}
+
+#[test]
+fn the_page_is_made_from_the_schema() {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let page = schema::markdown();
+    if std::env::var_os("EVENKEEL_BLESS").is_some() {
+        fs::write(&file, &page).unwrap();
+    }
+    let same = fs::read_to_string(&file).is_ok_and(|written| written == page);
+    assert!(same, "docs/configuration.md is not what the schema says; EVENKEEL_BLESS=1 writes it");
+}
+
+fn tomls(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut tomls: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|it| it == "toml")).collect();
+    tomls.sort();
+    tomls
+}
+
+// === A validator for the keywords that the schema uses ===
+
+fn check(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
+    for (keyword, argument) in schema.as_object().unwrap() {
+        if !passes(root, schema, (keyword, argument), value)? {
+            return Err(format!("{value} is not {keyword} {argument}"));
+        }
+    }
+    Ok(())
+}
+
+fn passes(
+    root: &Value,
+    schema: &Value,
+    (keyword, argument): (&str, &Value),
+    value: &Value,
+) -> Result<bool, String> {
+    Ok(match keyword {
+        "$schema" | "title" | "description" | "default" | "definitions" => true,
+        "$ref" => {
+            let name = argument.as_str().unwrap().strip_prefix("#/definitions/").unwrap();
+            check(root, &root["definitions"][name], value)?;
+            true
+        }
+        "allOf" => all(argument.as_array().unwrap().iter().map(|it| check(root, it, value)))?,
+        "anyOf" => {
+            let tried: Vec<_> = argument
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|choice| check(root, choice, value))
+                .collect();
+            if tried.iter().all(Result::is_err) {
+                return Err(format!("{tried:?}"));
+            }
+            true
+        }
+        "type" => match argument.as_str().unwrap() {
+            "object" => value.is_object(),
+            "array" => value.is_array(),
+            "string" => value.is_string(),
+            "integer" => value.is_i64() || value.is_u64(),
+            "boolean" => value.is_boolean(),
+            other => panic!("unknown type {other}"),
+        },
+        "enum" => argument.as_array().unwrap().contains(value),
+        "const" => argument == value,
+        "minimum" => value.as_i64().is_none_or(|number| number >= argument.as_i64().unwrap()),
+        "maximum" => value.as_i64().is_none_or(|number| number <= argument.as_i64().unwrap()),
+        "maxLength" => value.as_str().unwrap().len() as u64 <= argument.as_u64().unwrap(),
+        "pattern" => {
+            let pattern = regex::Regex::new(argument.as_str().unwrap()).unwrap();
+            value.as_str().is_none_or(|text| pattern.is_match(text))
+        }
+        "required" => {
+            let keys = argument.as_array().unwrap().iter();
+            value
+                .as_object()
+                .is_none_or(|map| keys.clone().all(|key| map.contains_key(key.as_str().unwrap())))
+        }
+        "items" => {
+            all(value.as_array().into_iter().flatten().map(|item| check(root, argument, item)))?
+        }
+        "properties" => all(entries(value).map(|(key, value)| match argument.get(key) {
+            Some(schema) => check(root, schema, value),
+            None => Ok(()),
+        }))?,
+        "propertyNames" => {
+            all(entries(value).map(|(key, _)| check(root, argument, &key.as_str().into())))?
+        }
+        "additionalProperties" => {
+            let known = schema.get("properties").and_then(Value::as_object);
+            let mut more = entries(value)
+                .filter(|(key, _)| known.is_none_or(|known| !known.contains_key(*key)));
+            match argument {
+                Value::Bool(false) => more.next().is_none(),
+                schema => all(more.map(|(_, value)| check(root, schema, value)))?,
+            }
+        }
+        other => panic!("this validator does not know the keyword {other}"),
+    })
+}
+
+fn all(mut results: impl Iterator<Item = Result<(), String>>) -> Result<bool, String> {
+    results.try_for_each(|result| result).map(|()| true)
+}
+
+fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flat_map(Map::iter)
+}
