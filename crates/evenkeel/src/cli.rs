@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::{check, demo, load, origin, run, schema, serve};
+use clap::CommandFactory as _;
+
+use crate::{check, completions, demo, load, man, origin, run, schema, serve};
 
 /// Makes a set of servers look like one that never fails.
 #[derive(clap::Parser)]
@@ -23,6 +25,8 @@ impl Cli {
             Command::Demo(args) => demo::run(&args),
             Command::Origin(args) => origin::run(&args),
             Command::Load(args) => load::run(*args),
+            Command::Completions(args) => completions::print(&args, Self::command()),
+            Command::Man(args) => man::run(&args, Self::command()),
         }
     }
 }
@@ -36,6 +40,8 @@ enum Command {
     Demo(demo::Args),
     Origin(origin::Args),
     Load(Box<load::Args>),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 const EXAMPLES: &str = "\
@@ -52,8 +58,6 @@ EXAMPLES:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -117,7 +117,12 @@ EXAMPLES:
   evenkeel load http://127.0.0.1:8080                       16 connections, as fast as they go, 10 s
   evenkeel load http://127.0.0.1:8080 --rate 500/s -d 1m    500 a second, as they come in real life
   evenkeel load http://127.0.0.1:8080 -r 500 --arrivals even --json
-  evenkeel load http://127.0.0.1:8080/upload --body 1MiB -H 'Host: example.com' -n 1000";
+  evenkeel load http://127.0.0.1:8080/upload --body 1MiB -H 'Host: example.com' -n 1000
+
+EXIT CODES:
+  0   some requests were answered, with whatever status
+  1   none was, or it could not start
+  2   wrong usage";
 
 #[cfg(test)]
 mod tests {
