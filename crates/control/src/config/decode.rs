@@ -66,9 +66,16 @@ fn workers(root: &mut Section<'_>) -> WorkerCount {
 }
 
 fn drain(root: &mut Section<'_>) -> Duration {
-    root.optional("drain")
-        .and_then(|field| field.parsed("a duration in quotes", units::parse_duration))
-        .unwrap_or(DRAIN_DEFAULT)
+    let Some(field) = root.optional("drain") else { return DRAIN_DEFAULT };
+    let drain = field.parsed("a duration in quotes", units::parse_duration);
+    if drain == Some(Duration::ZERO) {
+        field.report(
+            Diagnostic::new(Code::DrainsNothing, "every stop cuts the exchanges that run")
+                .label("gives them no time")
+                .help("give them as long as your supervisor waits, as in `drain = \"30s\"`; a second signal stops at once anyhow"),
+        );
+    }
+    drain.unwrap_or(DRAIN_DEFAULT)
 }
 
 fn log(section: &mut Section<'_>) -> (LogLevel, Option<AccessDraft>) {

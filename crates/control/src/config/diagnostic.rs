@@ -156,6 +156,14 @@ pub enum Code {
     PageNeverSent = 906,
     /// A route that no request can take.
     UnreachableRoute = 907,
+    /// An exchange ends before its answer may be given up.
+    ExchangeBelowFirstByte = 920,
+    /// Every stop cuts what runs.
+    DrainsNothing = 921,
+    /// A target can be larger than the head that it is in.
+    TargetAboveHead = 922,
+    /// A network with an address in it that the prefix ignores.
+    NetworkHasHost = 923,
 }
 
 // === impl Diagnostic ===

@@ -5,8 +5,10 @@ use std::ops::RangeInclusive;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use toml::Spanned;
 
+use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::{ClusterDraft, EndpointsDraft};
 use super::super::section::{Section, parse_wait};
+use super::super::units::format_duration;
 use super::{balance, endpoint, health};
 
 /// Reads one cluster.
@@ -32,12 +34,34 @@ fn endpoints(section: &mut Section<'_>) -> EndpointsDraft {
 
 fn timeouts(section: &mut Section<'_>) -> UpstreamTimeouts {
     let default = UpstreamTimeouts::default();
-    UpstreamTimeouts {
+    let timeouts = UpstreamTimeouts {
         connect: section.duration("connect", default.connect),
         first_byte: section.duration("first_byte", default.first_byte),
         idle: section.duration("idle", default.idle),
         exchange: section.unless_off("exchange", "a duration in quotes", parse_wait),
+    };
+    warn_of_short_exchange(section, &timeouts);
+    timeouts
+}
+
+/// Only where both are written: whoever bounds exchanges need not know what the rest is by default.
+fn warn_of_short_exchange(section: &mut Section<'_>, timeouts: &UpstreamTimeouts) {
+    let (Some(exchange), Some(first_byte), Some(field)) =
+        (timeouts.exchange, section.optional("first_byte"), section.optional("exchange"))
+    else {
+        return;
+    };
+    if exchange >= timeouts.first_byte {
+        return;
     }
+    let (exchange, wait) = (format_duration(exchange), format_duration(timeouts.first_byte));
+    let message = format!("an exchange ends after {exchange}, and may wait {wait} for an answer");
+    field.report(
+        Diagnostic::new(Code::ExchangeBelowFirstByte, message)
+            .label("is below `first_byte`")
+            .related(first_byte.span(), "`first_byte` is here")
+            .help("`exchange` is for all of it, so `first_byte` can never be reached; make one of them longer or shorter"),
+    );
 }
 
 fn pool(section: &mut Section<'_>) -> PoolLimits {

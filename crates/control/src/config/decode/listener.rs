@@ -99,6 +99,8 @@ fn trusted_proxies(section: &mut Section<'_>) -> Vec<IpNet> {
         let network = item.parsed("a network in a string", address::parse_network)?;
         if network.prefix_len() == 0 {
             item.report(trusts_everybody());
+        } else if network.addr() != network.network() {
+            item.report(has_host(network));
         }
         Some(network)
     };
@@ -109,6 +111,14 @@ fn trusts_everybody() -> Diagnostic {
     Diagnostic::new(Code::TrustsEverybody, "every client is a trusted proxy")
         .label("contains every address")
         .help("any client can now claim any address in X-Forwarded-For; list the networks of your proxies")
+}
+
+fn has_host(network: IpNet) -> Diagnostic {
+    let (meant, one) = (network.trunc(), network.addr());
+    let message = format!("`{network}` is all of `{meant}`");
+    Diagnostic::new(Code::NetworkHasHost, message)
+        .label("is an address in that network")
+        .help(format!("write \"{meant}\" for the network, or \"{one}\" for the one address"))
 }
 
 fn timeouts(section: &mut Section<'_>) -> DownstreamTimeouts {
@@ -124,12 +134,29 @@ fn timeouts(section: &mut Section<'_>) -> DownstreamTimeouts {
 
 fn limits(section: &mut Section<'_>) -> DownstreamLimits {
     let default = DownstreamLimits::default();
-    DownstreamLimits {
+    let limits = DownstreamLimits {
         header_bytes: size(section, "header_bytes", default.header_bytes),
         header_count: section.integer("header_count", HEADER_COUNT, default.header_count),
         target_bytes: size(section, "target_bytes", default.target_bytes),
         body: section.unless_off("body", "a size in quotes", parse_body),
+    };
+    if limits.target_bytes > limits.header_bytes
+        && let Some(field) = section.optional("target_bytes")
+    {
+        field.report(target_above_head(&limits));
     }
+    limits
+}
+
+fn target_above_head(limits: &DownstreamLimits) -> Diagnostic {
+    let size = |bytes: usize| units::format_size(bytes as u64);
+    let (target, head) = (size(limits.target_bytes), size(limits.header_bytes));
+    Diagnostic::new(
+        Code::TargetAboveHead,
+        format!("a target may have {target}, but the head that it is in only {head}"),
+    )
+    .label("is above `header_bytes`")
+    .help("make `header_bytes` larger, or `target_bytes` smaller")
 }
 
 fn size(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
