@@ -39,7 +39,8 @@ pub(super) fn reloaded(outcome: &Result<Applied, Refused>) {
 
 /// The last exchanges finish, `within` a time that is asked for, because it may be longer than a unit's `TimeoutStopSec`.
 pub(super) fn stopping(waiting: &str, within: Duration) {
-    let extension = format!("EXTEND_TIMEOUT_USEC={}", (within + LAST_STEPS).as_micros());
+    let extension =
+        format!("EXTEND_TIMEOUT_USEC={}", within.saturating_add(LAST_STEPS).as_micros());
     tell(&[Stopping, Custom(&extension), Status(waiting)]);
 }
 
