@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod package;
 mod test;
 mod tools;
 
@@ -24,6 +25,8 @@ enum Command {
     /// Measures Evenkeel beside other proxies doing equal work
     #[command(subcommand)]
     Bench(Bench),
+    /// Builds the Debian package, or the static binary
+    Package(package::Options),
 }
 
 #[derive(Subcommand)]
@@ -52,6 +55,7 @@ fn run(command: &Command) -> Outcome {
     env::set_current_dir(root)?;
     match command {
         Command::Test(options) => test::run(options),
+        Command::Package(options) => package::run(options),
         Command::Bench(Bench::Http1(options)) => bench::run(options),
     }
 }

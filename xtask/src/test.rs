@@ -8,8 +8,10 @@ use std::process::{Command, Stdio};
 use clap::Args;
 
 mod fuzz;
+mod package;
 mod report;
 mod results;
+mod static_binary;
 
 use crate::Outcome;
 use crate::tools::{self, cargo, succeed};
@@ -17,9 +19,12 @@ use report::{Report, Tally, Verdict};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Also what is slow: the release build, long property tests, the examples, the fuzz targets
+    /// Also what is slow: the release build, long property tests, the examples, the packages, the fuzz targets
     #[arg(long)]
     full: bool,
+    /// Only the steps with this in their name
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
     /// Leave missing tools missing; what needs them is skipped
     #[arg(long)]
     no_install: bool,
@@ -29,7 +34,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     if !options.no_install {
         install();
     }
-    let mut report = Report::default();
+    let mut report = Report::new(options.only.clone());
     report.step("format", || passed(cargo().args(["fmt", "--all", "--check"])));
     report.step("clippy", || {
         let targets = ["clippy", "--workspace", "--all-targets", "--keep-going"];
@@ -66,6 +71,8 @@ fn run_slow(report: &mut Report, options: &Options) {
         tests(&pure, &[("PROPTEST_CASES", "4096")])
     });
     report.step("examples", examples);
+    report.step("Debian package", || package::run(!options.no_install));
+    report.step("static binary", || static_binary::run(!options.no_install));
     report.step("fuzz", || fuzz::run(!options.no_install));
 }
 

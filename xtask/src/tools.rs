@@ -34,6 +34,21 @@ pub(crate) fn require(program: &str) -> Outcome<PathBuf> {
     Ok(find(program).ok_or(missing)?)
 }
 
+/// A program that a crate of its own name brings: installed already, or put into a folder of its own if
+/// that is allowed.
+pub(crate) fn from_cargo(program: &str, may_install: bool) -> Outcome<PathBuf> {
+    if let Some(program) = find(program) {
+        return Ok(program);
+    }
+    let path = Path::new(CARGO_TOOLS).join("bin").join(program);
+    if may_install && !path.is_file() {
+        println!("installing {program}");
+        let install = ["install", "--quiet", "--locked", program, "--root", CARGO_TOOLS];
+        succeed(cargo().args(install))?;
+    }
+    if path.is_file() { Ok(path) } else { Err(format!("{program} is not installed").into()) }
+}
+
 /// The cargo that runs us.
 pub(crate) fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
@@ -49,3 +64,5 @@ pub(crate) fn succeed(command: &mut Command) -> Outcome<()> {
         Err(error) => Err(format!("{name}: {error}").into()),
     }
 }
+
+const CARGO_TOOLS: &str = "target/tools/cargo";

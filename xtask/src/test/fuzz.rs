@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::report::{Tally, Verdict};
 use crate::Outcome;
-use crate::tools::{self, cargo, succeed};
+use crate::tools::{self, succeed};
 
 /// Builds all targets, then runs one after the other. What makes one fail is kept in [`KEPT`].
 pub(super) fn run(may_install: bool) -> Outcome<Verdict> {
@@ -58,16 +58,8 @@ fn command(program: &Path, action: &str, arguments: &[&str]) -> Command {
 
 /// `cargo-fuzz`: installed already, or put into a folder of its own.
 fn cargo_fuzz(may_install: bool) -> Outcome<PathBuf> {
-    if let Some(program) = tools::find("cargo-fuzz") {
-        return Ok(program);
-    }
-    let program = Path::new(TOOLS).join("bin/cargo-fuzz");
-    if may_install && !program.is_file() {
-        tools::require("c++")?;
-        println!("installing cargo-fuzz");
-        succeed(cargo().args(["install", "--quiet", "--locked", "cargo-fuzz", "--root", TOOLS]))?;
-    }
-    if program.is_file() { Ok(program) } else { Err("cargo-fuzz is not installed".into()) }
+    tools::require("c++")?;
+    tools::from_cargo("cargo-fuzz", may_install)
 }
 
 /// For each target: long enough to notice what a change has broken, and a bound for each input.
@@ -86,5 +78,3 @@ const FOUND: &str = "target/fuzz/found";
 
 /// Where cargo-fuzz keeps what makes a target fail.
 const KEPT: &str = "fuzz/artifacts";
-
-const TOOLS: &str = "target/tools/cargo";

@@ -38,14 +38,24 @@ impl fmt::Display for Tally {
 
 #[derive(Default)]
 pub(super) struct Report {
+    /// What is in the names of the steps that are run; `None` for all.
+    only: Option<String>,
     tally: Tally,
     failed: Vec<String>,
     skipped: Vec<String>,
 }
 
 impl Report {
+    /// Of the steps that have `only` in their name, or of all.
+    pub(super) fn new(only: Option<String>) -> Self {
+        Self { only, ..Self::default() }
+    }
+
     /// Runs a step under a headline. A failed one does not stop the next.
     pub(super) fn step(&mut self, name: &str, run: impl FnOnce() -> Outcome<Verdict>) {
+        if self.only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+            return;
+        }
         println!("\n=== {name}");
         let started = Instant::now();
         let counted = self.add(name, run());
@@ -103,6 +113,14 @@ mod tests {
         assert!(report.close());
         assert_eq!(report.tally.to_string(), "10 passed, 0 failed, 3 skipped");
         assert_eq!(report.skipped, ["b: absent", "x: absent"]);
+    }
+
+    #[test]
+    fn only_the_steps_that_are_asked_for_are_run() {
+        let mut report = Report::new(Some("deb".into()));
+        report.step("a deb", || Ok(Verdict::Passed));
+        report.step("docs", || Err("was not asked for".into()));
+        assert_eq!(report.tally.to_string(), "1 passed, 0 failed, 0 skipped");
     }
 
     #[test]
