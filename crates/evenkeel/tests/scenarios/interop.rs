@@ -2,6 +2,7 @@
 
 mod browser;
 mod curl;
+mod dashboard;
 mod load;
 pub(crate) mod programs;
 mod scripts;
