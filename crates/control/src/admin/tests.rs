@@ -157,6 +157,31 @@ async fn a_newcomer_gets_the_slot_that_was_used_longest_ago() {
     assert_eq!(exchange(&mut kept[1], &request).await, "", "used longest ago");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stream_keeps_its_slot_however_many_come() {
+    let api = Api::start().await;
+    let request = format!("GET /api/v1/stream HTTP/1.1\r\nHost: {}\r\n\r\n", api.address);
+    let mut stream = TcpStream::connect(api.address).await.unwrap();
+    let head = exchange(&mut stream, &request).await;
+    assert!(head.contains("content-type: text/event-stream\r\n"), "{head}");
+    for _ in 0..2 * CONNECTIONS_MAX {
+        assert_eq!(api.get("/livez").await.0, 200);
+    }
+    let mut idle = Vec::new();
+    for _ in 0..CONNECTIONS_MAX {
+        idle.push(TcpStream::connect(api.address).await.unwrap());
+        assert_eq!(api.get("/livez").await.0, 200);
+    }
+    let mut seen = String::new();
+    while seen.matches("event: status\n").count() < 3 {
+        let mut more = vec![0; 64 * 1024];
+        let length = timeout(Duration::from_secs(60), stream.read(&mut more)).await.unwrap();
+        let length = length.unwrap();
+        assert!(length > 0, "the stream has ended: {seen}");
+        seen.push_str(&String::from_utf8_lossy(&more[..length]));
+    }
+}
+
 #[tokio::test]
 async fn a_head_without_end_is_refused() {
     let api = Api::start().await;

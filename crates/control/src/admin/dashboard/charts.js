@@ -61,7 +61,7 @@ function options(chart, body, history) {
     scales: { x: { range: (_, low, high) => span(low, high) }, y: { range: (_, low, high) => [0, Math.max(high * 1.1, chart.least) || chart.least] } },
     axes: [
       { ...axis, space: 70, size: 26, values: [[60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]] },
-      { ...axis, size: 58, space: 34, values: (_, ticks) => ticks.map(chart.format) },
+      { ...axis, size: 58, space: 34, incrs: chart.steps, values: (_, ticks) => ticks.map(chart.tick ?? chart.format) },
     ],
     bands: chart.bands ?? [],
     series: [
@@ -131,6 +131,7 @@ const CHARTS = [
     data: ({ times, quantiles }) => [times, ...[...quantiles].reverse()],
     measured: ({ quantiles }) => [...quantiles].reverse(),
     format: format.latency,
+    tick: format.shortLatency,
     least: 0.001,
   },
   {
@@ -139,8 +140,10 @@ const CHARTS = [
     series: [{ label: "In flight", stroke: "line-1", fill: true }],
     data: ({ times, inFlight }) => [times, inFlight],
     measured: ({ inFlight }) => [inFlight],
-    format: format.number,
-    least: 1,
+    format: format.count,
+    // Nobody has half a request.
+    steps: [1, 2, 5].flatMap((step) => [0, 1, 2, 3, 4, 5].map((power) => step * 10 ** power)).sort((a, b) => a - b),
+    least: 2,
   },
 ];
 

@@ -10,8 +10,11 @@ export function showEvent(event) {
   if ([...list.children].some((item) => item.dataset.key === key)) return;
   const subject = [event.cluster, event.endpoint].filter(Boolean).join(" / ");
   const when = element("time", "", format.time(event.at_unix_seconds));
-  const text = element("p", "", ...(subject ? [element("strong", "", subject), " "] : []), event.text);
+  // A report of several lines is drawn with signs that want to stand below each other.
+  const [first, ...rest] = event.text.split("\n");
+  const text = element("p", "", ...(subject ? [element("strong", "", subject), " "] : []), first);
   const item = element("li", "", when, level(event.level), text);
+  if (rest.length > 0) item.append(element("pre", "", rest.join("\n")));
   item.dataset.key = key;
   list.prepend(item);
   while (list.children.length > EVENTS_MAX) list.lastElementChild.remove();

@@ -8,7 +8,7 @@ export function number(value) {
   return value < 10_000 ? whole.format(value) : short.format(value);
 }
 
-export const count = (value) => whole.format(value);
+export const count = (value) => (Number.isFinite(value) ? whole.format(value) : NONE);
 
 /** How long an answer took. */
 export function latency(seconds) {
@@ -16,6 +16,12 @@ export function latency(seconds) {
   if (seconds === 0) return "0 ms";
   if (seconds < 0.001) return `${digits(seconds * 1e6)} µs`;
   return seconds < 1 ? `${digits(seconds * 1e3)} ms` : `${digits(seconds)} s`;
+}
+
+/** The same for an axis, which has round values. */
+export function shortLatency(seconds) {
+  if (seconds > 0 && seconds < 0.001) return `${round.format(seconds * 1e6)} µs`;
+  return seconds < 1 ? `${round.format(seconds * 1e3)} ms` : `${round.format(seconds)} s`;
 }
 
 /** A share of 1, as a percentage that is 0 only when it is. */
@@ -58,6 +64,7 @@ const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const small = new Intl.NumberFormat("en", { maximumFractionDigits: 1, minimumFractionDigits: 1 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+const round = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 // Always three digits, so that a figure does not jump from side to side while it changes.
 const digits = (value) => value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
 const timeOfDay = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });

@@ -32,7 +32,7 @@ export class History {
     const window = between(this.#statuses[0], present);
     const last = between(this.#statuses.at(-2) ?? present, present);
     this.#remember(present, last);
-    return { ...window.totals(), last: last.requests(), listeners: window.listeners(), endpoint: window.endpoint, cluster: window.cluster };
+    return { ...window.totals(), last: last.requests(), listeners: window.listeners(), route: window.route, endpoint: window.endpoint, cluster: window.cluster };
   }
 
   #remember(present, last) {
@@ -104,12 +104,13 @@ function between(old, present) {
   const seconds = present.uptime - old.uptime;
   const rate = (amount) => (seconds > LEAST_SECONDS ? amount / seconds : NaN);
 
-  const listener = (now) => {
-    const before = old.listeners.get(now.name);
+  const answers = (before, now) => {
     const since = (name) => (before ? now.requests[name] - before.requests[name] : NaN);
     const classes = CLASSES.map((name) => rate(since(name)));
     return { classes, rate: rate(CLASSES.reduce((sum, name) => sum + since(name), since("1xx"))) };
   };
+  const listener = (now) => answers(old.listeners.get(now.name), now);
+  const route = (of, now) => answers(old.listeners.get(of.name)?.routes.find(({ name }) => name === now.name), now);
   const listeners = () => new Map([...present.listeners.values()].map((now) => [now.name, listener(now)]));
 
   /** What the clients asked for. */
@@ -141,7 +142,7 @@ function between(old, present) {
 
   const endpoint = (key) => work([key]);
   const cluster = (name) => work(present.clusters.get(name).endpoints.map((each) => keyOf(name, each.name)));
-  return { totals, requests, listeners, endpoint, cluster };
+  return { totals, requests, listeners, route, endpoint, cluster };
 }
 
 /** Adds what one endpoint did. One whose counters began anew in between is left out: nobody knows what it did before. */

@@ -8,7 +8,7 @@ import { badge } from "./states.js";
 export const COLUMNS = [
   { title: "State", kind: "state" },
   { title: "Endpoint", kind: "name" },
-  { title: "Weight", kind: "figure" },
+  { title: "Weight", kind: "figure slim" },
   { title: "In flight", kind: "figure" },
   { title: "Requests/s", kind: "figure wide" },
   { title: "Errors", kind: "figure" },

@@ -6,30 +6,32 @@ import * as format from "./format.js";
 /** Shows what is not about endpoints. */
 export function showTables(status, figures) {
   fill(byId("listeners"), "", LISTENER, status.listeners.map((listener) => listenerRow(listener, figures.listeners.get(listener.name))));
-  const routes = status.listeners.flatMap((listener) => (listener.routes ?? []).map((route) => routeRow(listener, route)));
-  // A route for each listener is what `to` says, which stands above already.
-  fill(byId("routes"), "Routes", ROUTE, routes.length > status.listeners.length ? routes : []);
+  fill(byId("routes"), "Routes", ROUTE, routeRows(status, figures));
   fill(byId("overrides"), "Changed by hand", OVERRIDE, status.overrides.map(overrideRow));
   fill(byId("leaving"), "Gone from the config, still at work", LEAVING, status.leaving.map(leavingRow));
 }
 
 function listenerRow(listener, figure) {
-  const [, , bad, broken] = figure.classes;
   const where = listener.cluster ? `→ ${listener.cluster}` : "by route";
-  return [
-    [listener.name, "key"],
-    [`${listener.binds.join(", ")} ${where}`, ""],
-    [format.count(listener.active), "figure"],
-    [format.number(figure.rate), "figure"],
-    [format.number(bad), "figure"],
-    [format.number(broken), broken > 0 ? "figure bad" : "figure"],
-  ];
+  return [[listener.name, "key"], [`${listener.binds.join(", ")} ${where}`, ""], [format.count(listener.active), "figure"], ...answers(figure)];
 }
 
-function routeRow(listener, { name, host, path, to }) {
-  const match = `${host ?? "any host"} ${path ?? ""}`.trim();
+/** All routes, or none if they say no more than that each listener has a cluster. */
+function routeRows({ listeners }, figures) {
+  const isDefault = ({ host, path }) => host === "*" && path === "/*";
+  const routes = listeners.flatMap((listener) => (listener.routes ?? []).map((route) => [listener, route]));
+  if (routes.length <= listeners.length && routes.every(([, route]) => isDefault(route))) return [];
+  return routes.map(([listener, route], position) => (position < ROWS_MAX ? routeRow(listener, route, figures.route(listener, route)) : []));
+}
+
+function routeRow(listener, { name, host, path, to }, figure) {
+  const match = host === "*" ? path : `${host}${path}`;
   const targets = to.map(({ cluster, weight }) => (to.length > 1 ? `${cluster} (${weight})` : cluster)).join(", ");
-  return [[name ?? "", "key"], [listener.name, ""], [match, "code"], [targets, ""]];
+  return [[name, "key"], [listener.name, ""], [match, "code"], [targets, ""], ...answers(figure)];
+}
+
+function answers({ rate, classes: [, , bad, broken] }) {
+  return [[format.number(rate), "figure"], [format.number(bad), "figure"], [format.number(broken), broken > 0 ? "figure bad" : "figure"]];
 }
 
 const overrideRow = ({ cluster, endpoint, text, idle }) => [[cluster, "key"], [endpoint, "code"], [idle ? `${text} (of no effect)` : text, ""]];
@@ -64,7 +66,7 @@ function build(root, title, columns, rows, left) {
 }
 
 const LISTENER = ["Name", "Listens on", "Active", "Requests/s", "4xx/s", "5xx/s"];
-const ROUTE = ["Route", "Listener", "Takes", "Cluster"];
+const ROUTE = ["Route", "Listener", "Takes", "Cluster", "Requests/s", "4xx/s", "5xx/s"];
 const OVERRIDE = ["Cluster", "Endpoint", "What"];
 const LEAVING = ["Cluster", "Endpoint", "In flight"];
 
