@@ -30,13 +30,17 @@ fn main() -> Outcome<()> {
 
 /// The library's script and style, from where the packager says or else from npm.
 fn charts(out: &Path) -> Outcome<(String, String)> {
-    let package = match env::var_os(UNPACKED) {
-        Some(directory) if !directory.is_empty() => PathBuf::from(directory),
-        _ => fetched(&out.join("npm"))?,
+    let given = env::var_os(UNPACKED).filter(|directory| !directory.is_empty());
+    let package = match &given {
+        Some(directory) => PathBuf::from(directory),
+        None => fetched(&out.join("npm"))?,
     };
     let read = |name: &str| {
         let path = package.join(name);
-        println!("cargo::rerun-if-changed={}", path.display());
+        // What we have fetched ourselves is younger than this run: cargo would take it for changed, each time.
+        if given.is_some() {
+            println!("cargo::rerun-if-changed={}", path.display());
+        }
         fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
     };
     // Its licence asks to be in every copy, and the binary becomes one.
