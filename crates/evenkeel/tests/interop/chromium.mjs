@@ -31,7 +31,10 @@ export class Page {
   async open(url) {
     for (const domain of ["Runtime", "Log", "Page"]) await this.send(`${domain}.enable`);
     await this.send("Page.navigate", { url });
-    await this.until(`${url} is loaded`, `location.href === ${JSON.stringify(url)} && document.readyState === "complete"`);
+    await this.until(
+      `${url} is loaded`,
+      `location.href === ${JSON.stringify(url)} && document.readyState === "complete"`,
+    );
   }
 
   send(method, params = {}) {
@@ -40,8 +43,13 @@ export class Page {
 
   /** The value of an expression in the page. */
   async evaluate(expression) {
-    const answer = await this.send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
-    if (answer.exceptionDetails) throw new Error(`${expression}: ${answer.exceptionDetails.exception?.description}`);
+    const answer = await this.send("Runtime.evaluate", {
+      expression,
+      awaitPromise: true,
+      returnByValue: true,
+    });
+    if (answer.exceptionDetails)
+      throw new Error(`${expression}: ${answer.exceptionDetails.exception?.description}`);
     return answer.result.value;
   }
 
@@ -49,7 +57,10 @@ export class Page {
   async until(what, expression, seconds = 30) {
     const ends = Date.now() + seconds * 1000;
     while (!(await this.evaluate(expression))) {
-      if (Date.now() > ends) throw new Error(`not within ${seconds} s: ${what}; complaints: ${this.complaints.join("; ")}`);
+      if (Date.now() > ends)
+        throw new Error(
+          `not within ${seconds} s: ${what}; complaints: ${this.complaints.join("; ")}`,
+        );
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -63,13 +74,19 @@ export class Page {
       return { x: x + width / 2, y: y + height / 2 };
     })()`);
     const mouse = { x, y, button: "left", clickCount: 1 };
-    for (const type of ["mousePressed", "mouseReleased"]) await this.send("Input.dispatchMouseEvent", { type, ...mouse });
+    for (const type of ["mousePressed", "mouseReleased"])
+      await this.send("Input.dispatchMouseEvent", { type, ...mouse });
   }
 
   #heard(method, params) {
-    if (method === "Runtime.exceptionThrown") this.complaints.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
-    if (method === "Runtime.consoleAPICalled" && params.type === "error") this.complaints.push(JSON.stringify(params.args));
-    if (method === "Log.entryAdded" && params.entry.level === "error") this.complaints.push(`${params.entry.text} ${params.entry.url ?? ""}`);
+    if (method === "Runtime.exceptionThrown")
+      this.complaints.push(
+        params.exceptionDetails.exception?.description ?? params.exceptionDetails.text,
+      );
+    if (method === "Runtime.consoleAPICalled" && params.type === "error")
+      this.complaints.push(JSON.stringify(params.args));
+    if (method === "Log.entryAdded" && params.entry.level === "error")
+      this.complaints.push(`${params.entry.text} ${params.entry.url ?? ""}`);
   }
 }
 

@@ -1,5 +1,5 @@
 // Looks at the dashboard with Chromium, as a person would: `node dashboard.mjs ADMIN LISTENER CONFIG CHROMIUM FLAG…`.
-// Each check is a function here; its name is printed when it has passed. Before `survives` it asks on stdout to have the balancer
+// Each check is a function here; its name is printed when it has passed. The last one asks on stdout to have the balancer
 // stopped, and started again.
 
 import assert from "node:assert/strict";
@@ -10,21 +10,27 @@ const [, , admin, listener, config, command, ...flags] = process.argv;
 const good = readFileSync(config, "utf8");
 const page = await start(command, flags);
 
-const text = (selector) => page.evaluate(`document.querySelector(${JSON.stringify(selector)}).textContent`);
-const shown = (selector) => `(() => { const found = document.querySelector(${JSON.stringify(selector)}); return found !== null && found.checkVisibility(); })()`;
-const stateOf = (row) => `document.querySelector("tbody tr:nth-child(${row}) td.state")?.textContent`;
+const find = (selector) => `document.querySelector(${JSON.stringify(selector)})`;
+const text = (selector) => page.evaluate(`${find(selector)}.textContent`);
+const shown = (selector) => `(${find(selector)}?.checkVisibility() ?? false)`;
+const stateOf = (row) =>
+  `document.querySelector("tbody tr:nth-child(${row}) td.state")?.textContent`;
 
 /** Asks the balancer, so that there is something to see; returns who answered. */
 async function ask(times) {
   const answered = new Set();
-  for (let number = 0; number < times; number++) answered.add(await (await fetch(`http://${listener}/`)).text());
+  for (let number = 0; number < times; number++)
+    answered.add(await (await fetch(`http://${listener}/`)).text());
   return [...answered].sort();
 }
 
 const checks = {
   async loads() {
     await page.open(`http://${admin}/`);
-    await page.until("the stream is live", `document.querySelector("#link").textContent === "live"`);
+    await page.until(
+      "the stream is live",
+      `document.querySelector("#link").textContent === "live"`,
+    );
     await page.until("both endpoints are up", `${stateOf(1)} === "up" && ${stateOf(2)} === "up"`);
     assert.match(await text("#version"), /^\d+\.\d+\.\d+/);
     assert.equal(await text("#readiness"), "ready");
@@ -36,14 +42,17 @@ const checks = {
     let seen = false;
     while (!seen && Date.now() - before < 30_000) {
       await ask(20);
-      seen = await page.evaluate(`Number(document.querySelector("#tiles strong").textContent) > 0 && /ms|µs/.test(document.querySelector("td.figure:nth-child(8)").textContent)`);
+      const [requests, p99] = [await text("#tiles strong"), await text("td.figure:nth-child(8)")];
+      seen = parseFloat(requests) > 0 && /ms|µs/.test(p99);
     }
     assert.ok(seen, `no live figures: ${await text("#tiles")}`);
   },
 
   async draws() {
     // Without the chart library, which a build may lack, the page has to say so.
-    const charts = await page.evaluate("typeof uPlot === 'undefined' ? -1 : document.querySelectorAll('#charts canvas').length");
+    const charts = await page.evaluate(
+      "typeof uPlot === 'undefined' ? -1 : document.querySelectorAll('#charts canvas').length",
+    );
     if (charts === -1) assert.match(await text("#charts"), /no charts/);
     else assert.equal(charts, 3);
   },
@@ -56,7 +65,10 @@ const checks = {
     await page.click("#confirm-yes");
     await page.until("it drains", `${stateOf(1)} === "draining"`);
     assert.deepEqual(await ask(4), ["b"]);
-    await page.until("an event tells of it", `/drain/.test(document.querySelector("#events").textContent)`);
+    await page.until(
+      "an event tells of it",
+      `/drain/.test(document.querySelector("#events").textContent)`,
+    );
     await page.click("tbody tr:nth-child(1) td.act button");
     await page.click("#confirm-yes");
     await page.until("it is back", `${stateOf(1)} === "up"`);
@@ -79,7 +91,11 @@ const checks = {
     await page.until("the banner is there", shown("#refused"));
     const banner = "document.querySelector('#refused-problem')";
     assert.ok((await page.evaluate(`${banner}.textContent`)).includes(MARKUP));
-    assert.equal(await page.evaluate(`${banner}.children.length`), 0, "a problem was taken for markup");
+    assert.equal(
+      await page.evaluate(`${banner}.children.length`),
+      0,
+      "a problem was taken for markup",
+    );
     // The browser tells of an answer that says no; that one we asked for.
     page.complaints = page.complaints.filter((complaint) => !complaint.includes("422"));
   },
@@ -93,9 +109,17 @@ const checks = {
 
   async fits() {
     for (const width of [360, 768, 1280]) {
-      await page.send("Emulation.setDeviceMetricsOverride", { width, height: 800, deviceScaleFactor: 1, mobile: width < 500 });
+      await page.send("Emulation.setDeviceMetricsOverride", {
+        width,
+        height: 800,
+        deviceScaleFactor: 1,
+        mobile: width < 500,
+      });
       await page.until("it is laid out anew", `innerWidth === ${width}`);
-      assert.ok(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), `wider than ${width} pixels`);
+      assert.ok(
+        await page.evaluate("document.documentElement.scrollWidth <= innerWidth"),
+        `wider than ${width} pixels`,
+      );
     }
   },
 
@@ -104,7 +128,11 @@ const checks = {
     console.log("now stop the balancer");
     await page.until("it says that the balancer is gone", shown("#lost"), 60);
     console.log("now start it again");
-    await page.until("it finds the balancer again", `!${shown("#lost")} && document.querySelector("#link").textContent === "live"`, 60);
+    await page.until(
+      "it finds the balancer again",
+      `!${shown("#lost")} && document.querySelector("#link").textContent === "live"`,
+      60,
+    );
   },
 };
 

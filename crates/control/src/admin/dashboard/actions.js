@@ -59,7 +59,9 @@ async function answer(event) {
   if (!byId("confirm-token").hidden) token = byId("token").value.trim();
   sending = true;
   byId("confirm-yes").disabled = true;
-  const problem = await send(asked).catch((error) => `The balancer could not be reached: ${error.message}`);
+  const problem = await send(asked).catch(
+    (error) => `The balancer could not be reached: ${error.message}`,
+  );
   byId("confirm-yes").disabled = false;
   sending = false;
   byId("confirm-problem").hidden = problem === null;

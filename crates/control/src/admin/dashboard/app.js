@@ -42,11 +42,18 @@ function link(state, since) {
   document.body.classList.toggle("stale", lost);
   byId("lost").hidden = !lost;
   if (!lost) return;
-  const then = since === null ? "" : ` These figures are of ${format.time((performance.timeOrigin + since) / 1000)}.`;
+  const then =
+    since === null
+      ? ""
+      : ` These figures are of ${format.time((performance.timeOrigin + since) / 1000)}.`;
   setText(byId("lost"), `There is no connection to the balancer; this page goes on trying.${then}`);
 }
 
-const LINKS = { live: ["good", "live"], polling: ["warn", "slow: too many dashboards"], lost: ["bad", "connection lost"] };
+const LINKS = {
+  live: ["good", "live"],
+  polling: ["warn", "slow: too many dashboards"],
+  lost: ["bad", "connection lost"],
+};
 
 byId("reload").addEventListener("click", askForReload);
 followTheme(byId("theme"), () => charts.redraw());

@@ -2,7 +2,8 @@
 
 import { byId, element } from "./dom.js";
 import * as format from "./format.js";
-import { CHART_SECONDS, CLASSES } from "./history.js";
+import { CHART_SECONDS } from "./history.js";
+import { CLASSES } from "./rates.js";
 
 /** Draws `chart` of a History, again and again. */
 export class Charts {
@@ -33,13 +34,18 @@ export class Charts {
     for (const { plot } of this.#plots) plot.destroy();
     this.#plots = this.#cards.map(({ chart, body }) => {
       const data = chart.data(this.#history.chart);
-      return { chart, body, plot: new uPlot(options(chart, body, this.#history.chart), data, body) };
+      return {
+        chart,
+        body,
+        plot: new uPlot(options(chart, body, this.#history.chart), data, body),
+      };
     });
   }
 
   #resize() {
     for (const { plot, body } of this.#plots) {
-      if (plot.width !== body.clientWidth) plot.setSize({ width: body.clientWidth, height: HEIGHT });
+      if (plot.width !== body.clientWidth)
+        plot.setSize({ width: body.clientWidth, height: HEIGHT });
     }
   }
 }
@@ -52,16 +58,38 @@ function card({ title, note }) {
 
 function options(chart, body, history) {
   const color = (name) => colorIn(body, name);
-  const axis = { stroke: color("muted"), grid: { stroke: color("grid"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+  const axis = {
+    stroke: color("muted"),
+    grid: { stroke: color("grid"), width: 1 },
+    ticks: { show: false },
+    font: "11px system-ui, sans-serif",
+  };
   return {
     width: body.clientWidth || 300,
     height: HEIGHT,
     padding: [8, 8, 0, 0],
     cursor: { sync: { key: "evenkeel" }, drag: { x: false, y: false }, points: { size: 6 } },
-    scales: { x: { range: (_, low, high) => span(low, high) }, y: { range: (_, low, high) => [0, Math.max(high * 1.1, chart.least) || chart.least] } },
+    scales: {
+      x: { range: (_, low, high) => span(low, high) },
+      y: { range: (_, low, high) => [0, Math.max(high * 1.1, chart.least) || chart.least] },
+    },
     axes: [
-      { ...axis, space: 70, size: 26, values: [[60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]] },
-      { ...axis, size: 58, space: 34, incrs: chart.steps, values: (_, ticks) => ticks.map(chart.tick ?? chart.format) },
+      {
+        ...axis,
+        space: 70,
+        size: 26,
+        values: [
+          [60, "{HH}:{mm}"],
+          [1, "{HH}:{mm}:{ss}"],
+        ],
+      },
+      {
+        ...axis,
+        size: 58,
+        space: 34,
+        incrs: chart.steps,
+        values: (_, ticks) => ticks.map(chart.tick ?? chart.format),
+      },
     ],
     bands: chart.bands ?? [],
     series: [
@@ -104,7 +132,9 @@ function stacked(lists) {
   const sums = [];
   for (const list of lists) {
     const below = sums.at(-1);
-    sums.push(list.map((value, index) => (value === null ? null : value + (below ? below[index] : 0))));
+    sums.push(
+      list.map((value, index) => (value === null ? null : value + (below ? below[index] : 0))),
+    );
   }
   return sums.reverse();
 }
@@ -113,7 +143,9 @@ const CHARTS = [
   {
     title: "Requests",
     note: "per second, by status",
-    series: [...CLASSES].reverse().map((name) => ({ label: name, stroke: `class-${name}`, fill: true })),
+    series: [...CLASSES]
+      .reverse()
+      .map((name) => ({ label: name, stroke: `class-${name}`, fill: true })),
     bands: [{ series: [1, 2] }, { series: [2, 3] }, { series: [3, 4] }],
     data: ({ times, classes }) => [times, ...stacked(classes)],
     measured: ({ classes }) => [...classes].reverse(),
@@ -142,7 +174,9 @@ const CHARTS = [
     measured: ({ inFlight }) => [inFlight],
     format: format.count,
     // Nobody has half a request.
-    steps: [1, 2, 5].flatMap((step) => [0, 1, 2, 3, 4, 5].map((power) => step * 10 ** power)).sort((a, b) => a - b),
+    steps: [1, 2, 5]
+      .flatMap((step) => [0, 1, 2, 3, 4, 5].map((power) => step * 10 ** power))
+      .sort((a, b) => a - b),
     least: 2,
   },
 ];

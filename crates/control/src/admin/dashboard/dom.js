@@ -1,4 +1,5 @@
-// Makes and changes elements, always by text and never by markup: names and reasons come from others. Used by every part of the page.
+// Makes and changes elements, always by text and never by markup: names and reasons come from others. Used by every part of
+// the page.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -27,7 +28,8 @@ export function setAttribute(node, name, value) {
 /** Makes `children` the children of `parent`, and moves none that stands where it should. */
 export function setChildren(parent, children) {
   children.forEach((child, position) => {
-    if (parent.children[position] !== child) parent.insertBefore(child, parent.children[position] ?? null);
+    if (parent.children[position] !== child)
+      parent.insertBefore(child, parent.children[position] ?? null);
   });
   while (parent.children.length > children.length) parent.lastElementChild.remove();
 }

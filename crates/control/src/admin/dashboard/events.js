@@ -23,13 +23,30 @@ export function showEvent(event) {
 
 function level(name) {
   const { kind, paths } = LEVELS[name] ?? LEVELS.info;
-  return element("span", `badge ${kind}`, drawing("shape", 16, ...paths), element("span", "spoken", name));
+  return element(
+    "span",
+    `badge ${kind}`,
+    drawing("shape", 16, ...paths),
+    element("span", "spoken", name),
+  );
 }
 
 const LEVELS = {
   info: { kind: "plain", paths: [["M8 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8z", "line"]] },
-  warn: { kind: "warn", paths: [["M8 1l7.5 13.5H.5z", "full"], ["M8 6v4M8 12.2v.6", "mark"]] },
-  error: { kind: "bad", paths: [["M5 1h6l4 4v6l-4 4H5l-4-4V5z", "full"], ["M5.4 5.4l5.2 5.2M10.6 5.4l-5.2 5.2", "mark"]] },
+  warn: {
+    kind: "warn",
+    paths: [
+      ["M8 1l7.5 13.5H.5z", "full"],
+      ["M8 6v4M8 12.2v.6", "mark"],
+    ],
+  },
+  error: {
+    kind: "bad",
+    paths: [
+      ["M5 1h6l4 4v6l-4 4H5l-4-4V5z", "full"],
+      ["M5.4 5.4l5.2 5.2M10.6 5.4l-5.2 5.2", "mark"],
+    ],
+  },
 };
 
 const EVENTS_MAX = 200;

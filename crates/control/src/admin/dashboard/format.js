@@ -47,14 +47,18 @@ export function ago(unixSeconds) {
   const seconds = Math.max(0, Date.now() / 1000 - unixSeconds);
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 86_400 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`;
+  return seconds < 86_400
+    ? `${Math.floor(seconds / 3_600)} h`
+    : `${Math.floor(seconds / 86_400)} d`;
 }
 
 /** The time of day; with the date when it was another day. */
 export function time(unixSeconds) {
   const moment = new Date(unixSeconds * 1000);
   const clock = timeOfDay.format(moment);
-  return moment.toDateString() === new Date().toDateString() ? clock : `${day.format(moment)} ${clock}`;
+  return moment.toDateString() === new Date().toDateString()
+    ? clock
+    : `${day.format(moment)} ${clock}`;
 }
 
 export const NONE = "–";
@@ -67,5 +71,9 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignific
 const round = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 // Always three digits, so that a figure does not jump from side to side while it changes.
 const digits = (value) => value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
-const timeOfDay = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const timeOfDay = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });

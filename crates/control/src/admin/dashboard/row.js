@@ -78,10 +78,10 @@ export class Row {
     setText(this.#name, name);
     const tags = [];
     if (backup) tags.push("backup");
-    if (forced) tags.push(forced === "drain" ? "drained by hand" : `held ${forced} by hand`);
     if (address && address !== name) tags.push(address);
     setTags(this.#tags, tags);
-    const duration = since === null ? "" : `for ${format.ago(since)}`;
+    // What is known is since when its checks say what they say, not since when an operator does.
+    const duration = since === null || forced ? "" : `for ${format.ago(since)}`;
     setText(this.#why, [reason, duration].filter(Boolean).join(" · "));
     setAttribute(this.#why, "title", since === null ? null : `since ${format.time(since)}`);
   }
@@ -94,7 +94,10 @@ export class Row {
     }
     setText(this.#check, check.passed ? "passed" : "failed");
     this.#check.classList.toggle("bad", !check.passed);
-    setText(this.#checked, `${format.latency(check.took_seconds)}, ${format.ago(check.at_unix_seconds)} ago`);
+    setText(
+      this.#checked,
+      `${format.latency(check.took_seconds)}, ${format.ago(check.at_unix_seconds)} ago`,
+    );
     setAttribute(this.#cells[8], "title", check.detail);
   }
 
@@ -108,7 +111,10 @@ export class Row {
 function setTags(parent, tags) {
   if (parent.dataset.tags === tags.join("\n")) return;
   parent.dataset.tags = tags.join("\n");
-  setChildren(parent, tags.map((tag) => element("span", "tag", tag)));
+  setChildren(
+    parent,
+    tags.map((tag) => element("span", "tag", tag)),
+  );
 }
 
 function sparkline() {

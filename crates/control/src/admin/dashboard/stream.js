@@ -35,7 +35,10 @@ export class Stream {
   async #ask() {
     this.#source = null;
     try {
-      const answer = await fetch("/api/v1/status", { signal: AbortSignal.timeout(ASK_TIMEOUT), cache: "no-store" });
+      const answer = await fetch("/api/v1/status", {
+        signal: AbortSignal.timeout(ASK_TIMEOUT),
+        cache: "no-store",
+      });
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       this.#took(await answer.json(), "polling");
     } catch {

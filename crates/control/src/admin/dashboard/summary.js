@@ -1,6 +1,6 @@
 // The head of the page: what runs, the banner of a refused reload, the totals. Called by app.js for each status.
 
-import { byId, element, setChildren, setClass, setText } from "./dom.js";
+import { byId, element, setAttribute, setChildren, setClass, setText } from "./dom.js";
 import * as format from "./format.js";
 
 /** Shows what concerns the whole balancer. */
@@ -13,42 +13,55 @@ export function showSummary(status, figures) {
 }
 
 function showReadiness({ ready, draining }) {
-  const [kind, word] = draining ? ["warn", "shutting down"] : ready ? ["good", "ready"] : ["warn", "not ready: checking"];
+  const [kind, word] = draining
+    ? ["warn", "shutting down"]
+    : ready
+      ? ["good", "ready"]
+      : ["warn", "not ready: checking"];
   setClass(byId("readiness"), `pill ${kind}`);
   setText(byId("readiness"), word);
 }
 
 function showFacts(status) {
   const { config } = status;
-  const revision = config.revision ? ` (${config.revision.slice(0, 8)})` : "";
+  const source = config.source ?? "command line";
+  // What is shown, and what is said of it to whoever points there.
   const facts = [
     ["Up for", format.duration(status.uptime_seconds)],
     ["Workers", String(status.workers)],
     ["Plan", `#${status.generation}`],
-    ["Config", `${config.source ?? "command line"}${revision}`],
+    ["Config", source, `${source}, revision ${config.revision}`],
   ];
-  if (config.last_reload) facts.push(["Last reload", lastReload(config.last_reload)]);
+  if (config.last_reload) facts.push(["Last reload", ...lastReload(config.last_reload)]);
   const list = byId("facts");
   if (list.children.length !== facts.length) {
     list.replaceChildren(...facts.map(() => element("div", "", element("dt"), element("dd"))));
   }
-  facts.forEach(([name, value], position) => {
+  facts.forEach(([name, value, title], position) => {
     const [term, text] = list.children[position].children;
     setText(term, name);
     setText(text, value);
-    if (text.title !== value) text.title = value;
+    setAttribute(text, "title", title ?? null);
   });
 }
 
-const lastReload = ({ at_unix_seconds, trigger, result }) => `${result} ${format.time(at_unix_seconds)} (${trigger})`;
+function lastReload({ at_unix_seconds: at, trigger, result, changes }) {
+  return [
+    `${result} ${format.time(at)}`,
+    [`asked for by ${TRIGGERS[trigger] ?? trigger}`, ...changes].join("\n"),
+  ];
+}
 
 function showRefusal(config) {
   const refused = config.refused;
   byId("refused").hidden = !refused;
   if (!refused) return;
-  const reload = config.last_reload;
-  setText(byId("refused-when"), reload ? `${format.time(reload.at_unix_seconds)}, asked for by ${TRIGGERS[reload.trigger] ?? reload.trigger}. Mend the config and reload.` : "");
-  setText(byId("refused-problem"), reload?.problem ?? "");
+  const { at_unix_seconds: at, trigger, problem } = config.last_reload ?? {};
+  const when =
+    at === undefined ? "" : `${format.time(at)}, asked for by ${TRIGGERS[trigger] ?? trigger}. `;
+  setText(byId("refused-when"), `${when}Mend the config and reload.`);
+  setText(byId("refused-problem"), problem ?? "");
+  byId("refused-problem").hidden = !problem;
 }
 
 const TRIGGERS = { signal: "a signal", file: "a change of the file", api: "the admin API" };
@@ -58,7 +71,13 @@ function showTiles(status, { rate, classes, failures, quantiles: [p50, , p99], i
   const errors = classes[3];
   const tiles = [
     ["Requests", format.number(rate), "/s", "from clients", ""],
-    ["Errors", format.number(errors), "/s", `5xx; ${format.number(failures)}/s attempts failed`, errors > 0 ? "bad" : ""],
+    [
+      "Errors",
+      format.number(errors),
+      "/s",
+      `5xx; ${format.number(failures)}/s attempts failed`,
+      errors > 0 ? "bad" : "",
+    ],
     ["Latency", format.latency(p50), "p50", `${format.latency(p99)} p99`, ""],
     ["Connections", format.count(active), "", "open from clients", ""],
     ["In flight", format.count(inFlight), "", "requests at the endpoints", ""],
@@ -75,4 +94,11 @@ function showTiles(status, { rate, classes, failures, quantiles: [p50, , p99], i
   });
 }
 
-const tile = () => element("div", "tile", element("h3"), element("p", "figure", element("strong"), element("span")), element("p", "hint"));
+const tile = () =>
+  element(
+    "div",
+    "tile",
+    element("h3"),
+    element("p", "figure", element("strong"), element("span")),
+    element("p", "hint"),
+  );

@@ -5,38 +5,71 @@ import * as format from "./format.js";
 
 /** Shows what is not about endpoints. */
 export function showTables(status, figures) {
-  fill(byId("listeners"), "", LISTENER, status.listeners.map((listener) => listenerRow(listener, figures.listeners.get(listener.name))));
+  fill(
+    byId("listeners"),
+    "",
+    LISTENER,
+    status.listeners.map((listener) => listenerRow(listener, figures.listeners.get(listener.name))),
+  );
   fill(byId("routes"), "Routes", ROUTE, routeRows(status, figures));
   fill(byId("overrides"), "Changed by hand", OVERRIDE, status.overrides.map(overrideRow));
-  fill(byId("leaving"), "Gone from the config, still at work", LEAVING, status.leaving.map(leavingRow));
+  fill(
+    byId("leaving"),
+    "Gone from the config, still at work",
+    LEAVING,
+    status.leaving.map(leavingRow),
+  );
 }
 
 function listenerRow(listener, figure) {
   const where = listener.cluster ? `→ ${listener.cluster}` : "by route";
-  return [[listener.name, "key"], [`${listener.binds.join(", ")} ${where}`, ""], [format.count(listener.active), "figure"], ...answers(figure)];
+  return [
+    [listener.name, "key"],
+    [`${listener.binds.join(", ")} ${where}`, ""],
+    [format.count(listener.active), "figure"],
+    ...answers(figure),
+  ];
 }
 
 /** All routes, or none if they say no more than that each listener has a cluster. */
 function routeRows({ listeners }, figures) {
   const isDefault = ({ host, path }) => host === "*" && path === "/*";
-  const routes = listeners.flatMap((listener) => (listener.routes ?? []).map((route) => [listener, route]));
+  const routes = listeners.flatMap((listener) =>
+    (listener.routes ?? []).map((route) => [listener, route]),
+  );
   if (routes.length <= listeners.length && routes.every(([, route]) => isDefault(route))) return [];
-  return routes.map(([listener, route], position) => (position < ROWS_MAX ? routeRow(listener, route, figures.route(listener, route)) : []));
+  return routes.map(([listener, route], position) =>
+    position < ROWS_MAX ? routeRow(listener, route, figures.route(listener, route)) : [],
+  );
 }
 
 function routeRow(listener, { name, host, path, to }, figure) {
   const match = host === "*" ? path : `${host}${path}`;
-  const targets = to.map(({ cluster, weight }) => (to.length > 1 ? `${cluster} (${weight})` : cluster)).join(", ");
+  const targets = to
+    .map(({ cluster, weight }) => (to.length > 1 ? `${cluster} (${weight})` : cluster))
+    .join(", ");
   return [[name, "key"], [listener.name, ""], [match, "code"], [targets, ""], ...answers(figure)];
 }
 
 function answers({ rate, classes: [, , bad, broken] }) {
-  return [[format.number(rate), "figure"], [format.number(bad), "figure"], [format.number(broken), broken > 0 ? "figure bad" : "figure"]];
+  return [
+    [format.number(rate), "figure"],
+    [format.number(bad), "figure"],
+    [format.number(broken), broken > 0 ? "figure bad" : "figure"],
+  ];
 }
 
-const overrideRow = ({ cluster, endpoint, text, idle }) => [[cluster, "key"], [endpoint, "code"], [idle ? `${text} (of no effect)` : text, ""]];
+const overrideRow = ({ cluster, endpoint, text, idle }) => [
+  [cluster, "key"],
+  [endpoint, "code"],
+  [idle ? `${text} (of no effect)` : text, ""],
+];
 
-const leavingRow = ({ cluster, endpoint, in_flight: inFlight }) => [[cluster, "key"], [endpoint, "code"], [format.count(inFlight), "figure"]];
+const leavingRow = ({ cluster, endpoint, in_flight: inFlight }) => [
+  [cluster, "key"],
+  [endpoint, "code"],
+  [format.count(inFlight), "figure"],
+];
 
 /** A table with these rows, or nothing; its elements are kept as long as its form is. */
 function fill(root, title, columns, rows) {
@@ -49,19 +82,26 @@ function fill(root, title, columns, rows) {
     build(root, title, columns, shown, rows.length - shown.length);
   }
   const lines = root.querySelectorAll("tbody tr");
-  shown.forEach((cells, line) => cells.forEach(([text, kind], position) => {
-    const cell = lines[line].children[position];
-    setClass(cell, kind);
-    setText(cell, text);
-  }));
+  shown.forEach((cells, line) =>
+    cells.forEach(([text, kind], position) => {
+      const cell = lines[line].children[position];
+      setClass(cell, kind);
+      setText(cell, text);
+    }),
+  );
 }
 
 function build(root, title, columns, rows, left) {
-  const head = element("tr", "", ...columns.map((column, position) => element("th", rows[0][position][1].split(" ")[0], column)));
+  const head = element(
+    "tr",
+    "",
+    ...columns.map((column, position) => element("th", rows[0][position][1].split(" ")[0], column)),
+  );
   const body = rows.map((cells) => element("tr", "", ...cells.map(() => element("td"))));
   const table = element("table", "", element("thead", "", head), element("tbody", "", ...body));
   const scroller = element("div", "scroller", table);
-  const more = left > 0 ? [element("p", "hint", `and ${format.count(left)} more, in /api/v1/status`)] : [];
+  const more =
+    left > 0 ? [element("p", "hint", `and ${format.count(left)} more, in /api/v1/status`)] : [];
   root.replaceChildren(...(title ? [element("h3", "", title)] : []), scroller, ...more);
 }
 
