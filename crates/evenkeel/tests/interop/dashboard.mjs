@@ -48,6 +48,37 @@ const checks = {
     assert.ok(seen, `no live figures: ${await text("#tiles")}`);
   },
 
+  async computes() {
+    // Between two statuses ten seconds apart: 90 answers within 10 ms, 10 within 1 s, 5 attempts without an answer.
+    const figures =
+      await page.evaluate(`import("/dashboard/rates.js").then(({ between, indexed }) => {
+      const status = (uptime, requests, failures, broken, counts) => {
+        const classes = { "1xx": 0, "2xx": requests - failures - broken, "3xx": 0, "4xx": 0, "5xx": broken };
+        const endpoint = { name: "e", requests, failures, responses: classes, latency_counts: counts, in_flight: 3 };
+        return indexed({
+          uptime_seconds: uptime,
+          latency_bounds_seconds: [0.01, 0.1, 1],
+          listeners: [{ name: "l", requests: classes }],
+          clusters: [{ name: "c", endpoints: [endpoint] }],
+        });
+      };
+      const now = status(110, 1105, 5, 5, [990, 0, 110]);
+      const figures = between(status(100, 1000, 0, 0, [900, 0, 100]), now);
+      const anew = between(status(100, 9999, 0, 0, []), now).endpoint("c\\ne").rate;
+      return { ...figures.totals(), endpoint: figures.endpoint("c\\ne"), anew };
+    })`);
+    assert.equal(figures.rate, 10);
+    assert.deepEqual(figures.classes, [9.5, 0, 0, 0.5]);
+    assert.deepEqual([figures.failures, figures.inFlight], [0.5, 3]);
+    assert.ok(Math.abs(figures.endpoint.errorShare - 10 / 105) < 1e-9);
+    // As Prometheus has it: 50 of 90 into the first bucket, 9 of 10 into the third.
+    const expected = [(0.01 * 50) / 90, 0.01, 0.1 + 0.9 * 0.9];
+    figures.quantiles.forEach((quantile, at) =>
+      assert.ok(Math.abs(quantile - expected[at]) < 1e-9),
+    );
+    assert.ok(!Number.isFinite(figures.anew), "counters that began anew were taken for a rate");
+  },
+
   async draws() {
     // Without the chart library, which a build may lack, the page has to say so.
     const charts = await page.evaluate(
