@@ -16,10 +16,13 @@ mod origin;
 mod payload;
 mod run;
 mod schema;
+mod screen;
 mod serve;
 mod service;
+mod state_words;
 mod stderr;
 mod terminal;
+mod tone;
 mod units;
 mod workers;
 

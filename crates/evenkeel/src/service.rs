@@ -22,9 +22,10 @@ use crate::failure::{Failure, print_report};
 use crate::serve::Save;
 use crate::stderr::{self, Stderr, say};
 use crate::terminal::wants_colour;
+use crate::tone::Palette;
 use crate::units::show_count;
 
-use picture::{Paint, Picture};
+use picture::Picture;
 use signals::StopSignals;
 
 /// A config that is about to be run.
@@ -105,15 +106,19 @@ impl Service {
         // A check that takes longer must not keep people waiting; then the picture says that it is still running.
         let _ = timeout(FIRST_ROUND, view.first_round()).await;
         let status = view.status();
-        let picture =
-            |paint| Picture { service: self, status: &status, admin: view.admin_address(), paint };
+        let picture = |palette| Picture {
+            service: self,
+            status: &status,
+            admin: view.admin_address(),
+            palette,
+        };
         // Whoever closed our stdout wants to be served all the same.
         let _ = if self.logs_to_stdout() {
             let colour = wants_colour(&io::stderr());
-            Stderr.write_all(picture(Paint { colour }).to_string().as_bytes())
+            Stderr.write_all(picture(Palette::new(colour)).to_string().as_bytes())
         } else {
             let colour = wants_colour(&io::stdout());
-            write!(io::stdout(), "{}", picture(Paint { colour }))
+            write!(io::stdout(), "{}", picture(Palette::new(colour)))
         };
     }
 }

@@ -13,7 +13,7 @@ use super::config::by_hand;
 use super::performance::{Performance, choices};
 use super::picture::Picture;
 use super::plain::Plain;
-use super::screen::Screen;
+use super::screen::DemoScreen;
 use super::script::Wish;
 use super::summary::Summary;
 
@@ -31,7 +31,7 @@ fn perform(args: &Args) -> Result<(), Failure> {
     let (wishes, wished) = mpsc::channel();
     let mut performance = Performance::start(args, &wishes)?;
     let stage = if wants_picture(args) {
-        Stage::Screen(Screen::open(&wishes)?)
+        Stage::Screen(DemoScreen::open(&wishes)?)
     } else {
         Stage::Lines(Plain::new(&performance.scene, args.json))
     };
@@ -68,7 +68,7 @@ fn play(
 
 /// Where it is shown.
 enum Stage {
-    Screen(Screen),
+    Screen(DemoScreen),
     Lines(Plain),
 }
 

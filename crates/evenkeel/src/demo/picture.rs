@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use evenkeel_control::admin::EndpointState;
 
+use crate::tone::Tone;
 use crate::units::{show_count, show_duration};
 
 mod arrangement;
 mod draw;
-mod palette;
-
-pub(super) use self::palette::{Palette, Tone};
 
 use super::cast::{ROLES, Role};
 use super::sample::{EndpointSample, History, Sample};

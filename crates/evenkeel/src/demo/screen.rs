@@ -1,70 +1,45 @@
-//! The terminal while the picture is on it: raw, on its alternate screen, and always given back. `command` opens it.
+//! The demo on a terminal: draws the picture, and turns what is typed into wishes. `command` opens it.
 
-use std::io::{self, Stdout};
+use std::io;
 use std::sync::mpsc::Sender;
-use std::thread;
 
-use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use crossterm::execute;
-use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::terminal::wants_colour;
+use crate::screen::Screen;
 
-use super::picture::{Palette, Picture};
+use super::picture::Picture;
 use super::script::Wish;
 
-/// Dropping it gives the terminal back; a panic does too, before it prints.
-pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
-    palette: Palette,
-}
+/// The screen with the demo on it.
+pub(super) struct DemoScreen(Screen);
 
-impl Screen {
+impl DemoScreen {
     /// Takes the terminal over. What is typed becomes wishes.
     pub(super) fn open(wishes: &Sender<Wish>) -> io::Result<Self> {
-        let palette = Palette::new(wants_colour(&io::stdout()));
-        let terminal = ratatui::try_init().inspect_err(|_| ratatui::restore())?;
-        let screen = Screen { terminal, palette };
         let wishes = wishes.clone();
-        thread::Builder::new().name("keys".to_owned()).spawn(move || listen(&wishes))?;
-        Ok(screen)
-    }
-
-    /// Shows `picture`, all of it at once.
-    pub(super) fn draw(&mut self, picture: &Picture) -> io::Result<()> {
-        // Terminals that know it show nothing half drawn; the others ignore it.
-        execute!(io::stdout(), BeginSynchronizedUpdate)?;
-        let drawn = self.terminal.draw(|frame| picture.draw(frame, &self.palette)).map(drop);
-        execute!(io::stdout(), EndSynchronizedUpdate)?;
-        drawn
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        ratatui::restore();
-    }
-}
-
-/// Until nobody wishes any more, or the terminal is gone.
-fn listen(wishes: &Sender<Wish>) {
-    while let Ok(event) = event::read() {
-        let wish = match event {
-            Event::Key(key) => wish_of(key),
-            Event::Resize(..) => Some(Wish::Redraw),
-            _ => None,
+        let hear = move |event: Option<&Event>| {
+            wish_of(event).is_none_or(|wish| wishes.send(wish).is_ok())
         };
-        if wish.is_some_and(|wish| wishes.send(wish).is_err()) {
-            return;
-        }
+        Ok(DemoScreen(Screen::open(hear)?))
     }
-    // Without keys there is no other way to say it.
-    let _ = wishes.send(Wish::Quit);
+
+    /// Shows `picture`.
+    pub(super) fn draw(&mut self, picture: &Picture) -> io::Result<()> {
+        self.0.draw(|frame, palette| picture.draw(frame, palette))
+    }
 }
 
-fn wish_of(key: KeyEvent) -> Option<Wish> {
+fn wish_of(event: Option<&Event>) -> Option<Wish> {
+    match event {
+        Some(Event::Key(key)) => wish_of_key(*key),
+        Some(Event::Resize(..)) => Some(Wish::Redraw),
+        Some(_) => None,
+        // Without keys there is no other way to say it.
+        None => Some(Wish::Quit),
+    }
+}
+
+fn wish_of_key(key: KeyEvent) -> Option<Wish> {
     if key.kind == KeyEventKind::Release {
         return None;
     }
@@ -84,7 +59,7 @@ mod tests {
 
     #[test]
     fn keys_mean_what_the_last_line_says() {
-        let typed = |code, modifiers| wish_of(KeyEvent::new(code, modifiers));
+        let typed = |code, modifiers| wish_of_key(KeyEvent::new(code, modifiers));
         let plain = |key| typed(KeyCode::Char(key), KeyModifiers::NONE);
         assert_eq!([plain('k'), plain('s')], [Some(Wish::Toggle), Some(Wish::Pace)]);
         assert_eq!([plain('q'), plain('c')], [Some(Wish::Quit), None]);
@@ -92,6 +67,12 @@ mod tests {
         assert_eq!(typed(KeyCode::Esc, KeyModifiers::NONE), Some(Wish::Quit));
         let released =
             KeyEvent::new_with_kind(KeyCode::Char('k'), KeyModifiers::NONE, KeyEventKind::Release);
-        assert_eq!(wish_of(released), None);
+        assert_eq!(wish_of_key(released), None);
+    }
+
+    #[test]
+    fn a_terminal_that_is_gone_ends_the_demo() {
+        assert_eq!(wish_of(None), Some(Wish::Quit));
+        assert_eq!(wish_of(Some(&Event::Resize(1, 1))), Some(Wish::Redraw));
     }
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use evenkeel_control::admin::{Address, ClusterStatus, EndpointState, EndpointStatus, Status};
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 
+use crate::state_words::{StateWords, state_words};
+use crate::tone::{Palette, Tone};
 use crate::units::show_duration;
 
 use super::{Kept, Service};
@@ -18,7 +20,7 @@ pub(super) struct Picture<'a> {
     pub(super) status: &'a Status,
     /// Where the admin API really listens.
     pub(super) admin: Option<Address>,
-    pub(super) paint: Paint,
+    pub(super) palette: Palette,
 }
 
 /// Where requests for each cluster come in.
@@ -34,16 +36,10 @@ fn doors(status: &Status) -> HashMap<&str, Vec<&str>> {
     doors
 }
 
-/// Puts a colour around words, or does not.
-#[derive(Clone, Copy)]
-pub(super) struct Paint {
-    pub(super) colour: bool,
-}
-
 impl fmt::Display for Picture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Status { version, clusters, .. } = self.status;
-        let name = self.paint.strong(&format!("evenkeel {version}"));
+        let name = self.palette.paint(Tone::Strong, &format!("evenkeel {version}"));
         // One cluster, the common case, is one line less.
         let gap = if clusters.len() == 1 { "  " } else { "\n" };
         write!(f, "{name}{gap}")?;
@@ -95,25 +91,22 @@ impl Picture<'_> {
         endpoint: &EndpointStatus,
         width: usize,
     ) -> fmt::Result {
-        let (mark, state, colour) = match endpoint.state {
-            EndpointState::Up => ("✓", "up", GREEN),
-            EndpointState::Down => ("✗", "down", RED),
-            EndpointState::Unchecked => ("·", "unchecked", YELLOW),
-            EndpointState::Unresolved => ("?", "unresolved", YELLOW),
-            EndpointState::Draining => ("↓", "draining", YELLOW),
-        };
-        let paint = |text: &str| self.paint.ansi(colour, text);
-        let state = paint(&format!("{state:<4}"));
+        let StateWords { mark, word, tone } = state_words(endpoint.state);
+        let paint = |text: &str| self.palette.paint(tone, text);
+        let state = paint(&format!("{word:<4}"));
         let line =
             format!("  {} {:<width$}   {state}   {}", paint(mark), endpoint.name, why(endpoint));
         let note = note(endpoint);
         let gap = if note.is_empty() { "" } else { "   " };
-        writeln!(f, "{}{gap}{}", line.trim_end(), self.paint.faint(&note))
+        writeln!(f, "{}{gap}{}", line.trim_end(), self.palette.paint(Tone::Quiet, &note))
     }
 
     fn write_closing(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let admin = match &self.admin {
-            Some(address) => format!("admin {}", self.paint.strong(&address.to_string())),
+            Some(address) => {
+                let url = self.palette.paint(Tone::Strong, &address.to_string());
+                format!("admin {url}")
+            }
             None => "admin off".to_owned(),
         };
         let kept = match &self.service.kept {
@@ -173,30 +166,6 @@ fn note(endpoint: &EndpointStatus) -> String {
     let notes: Vec<String> = weight.into_iter().chain(backup).collect();
     if notes.is_empty() { String::new() } else { format!("({})", notes.join(", ")) }
 }
-
-// === impl Paint ===
-
-impl Paint {
-    fn strong(self, text: &str) -> String {
-        self.ansi("1", text)
-    }
-
-    fn faint(self, text: &str) -> String {
-        self.ansi("2", text)
-    }
-
-    fn ansi(self, style: &str, text: &str) -> String {
-        if self.colour && !text.is_empty() {
-            format!("\x1b[{style}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
-    }
-}
-
-const GREEN: &str = "32";
-const RED: &str = "31";
-const YELLOW: &str = "33";
 
 #[cfg(test)]
 mod tests;

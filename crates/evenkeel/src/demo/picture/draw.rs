@@ -1,20 +1,21 @@
 //! Puts a picture on the screen. Called by `screen` for every frame.
 
 use ratatui::Frame;
-use ratatui::layout::{Alignment, Rect};
-use ratatui::text::{Line, Span};
+use ratatui::layout::Rect;
 use ratatui::widgets::{RenderDirection, Sparkline};
 
+use crate::screen::Canvas;
+use crate::tone::{Palette, Tone};
+
 use super::arrangement::{Arrangement, Columns};
-use super::palette::{Palette, Tone};
 use super::{Chart, Picture, Row};
 
 impl Picture {
     /// Draws everything that has room.
-    pub(in super::super) fn draw(&self, frame: &mut Frame<'_>, palette: &Palette) {
+    pub(in super::super) fn draw(&self, frame: &mut Frame<'_>, palette: Palette) {
         let rows = u16::try_from(self.rows.len()).unwrap_or(u16::MAX);
         let places = Arrangement::new(frame.area(), rows);
-        let mut canvas = Canvas { frame, palette: *palette };
+        let mut canvas = Canvas { frame, palette };
         self.draw_title(&mut canvas, places.title);
         self.draw_hint(&mut canvas, places.hint);
         self.draw_figures(&mut canvas, places.figures);
@@ -151,30 +152,6 @@ fn draw_keys(canvas: &mut Canvas<'_, '_>, place: Rect) {
         [(Tone::Strong, key.to_owned()), (Tone::Quiet, format!(" {meaning}    "))]
     });
     canvas.words(place, words);
-}
-
-/// What is drawn on, and with what.
-struct Canvas<'a, 'f> {
-    frame: &'a mut Frame<'f>,
-    palette: Palette,
-}
-
-impl Canvas<'_, '_> {
-    fn left(&mut self, place: Rect, tone: Tone, text: &str) {
-        let line = Line::styled(text, self.palette.style(tone));
-        self.frame.render_widget(line, place);
-    }
-
-    fn right(&mut self, place: Rect, tone: Tone, text: &str) {
-        let line = Line::styled(text, self.palette.style(tone)).alignment(Alignment::Right);
-        self.frame.render_widget(line, place);
-    }
-
-    fn words(&mut self, place: Rect, words: impl IntoIterator<Item = (Tone, String)>) {
-        let palette = self.palette;
-        let spans = words.into_iter().map(|(tone, text)| Span::styled(text, palette.style(tone)));
-        self.frame.render_widget(Line::from_iter(spans), place);
-    }
 }
 
 const KEYS: [(&str, &str); 3] =

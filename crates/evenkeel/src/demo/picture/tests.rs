@@ -5,6 +5,7 @@ use ratatui::style::Color;
 use super::super::sample::tests::sample;
 use super::draw::bar;
 use super::*;
+use crate::tone::Palette;
 
 fn scene() -> Scene {
     Scene {
@@ -36,7 +37,7 @@ fn picture() -> Picture {
 
 fn drawn(width: u16, height: u16, has_colour: bool) -> TestBackend {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| picture().draw(frame, &Palette::new(has_colour))).unwrap();
+    terminal.draw(|frame| picture().draw(frame, Palette::new(has_colour))).unwrap();
     terminal.backend().clone()
 }
 

@@ -3,7 +3,9 @@ use evenkeel_control::config::{Config, ConfigFile, Loaded};
 
 use super::*;
 
-const PLAIN: Paint = Paint { colour: false };
+fn plain() -> Palette {
+    Palette::new(false)
+}
 
 fn service(toml: &str, kept: Kept) -> Service {
     let Loaded { config, warnings, .. } = Config::parse("test.toml", toml).unwrap();
@@ -100,7 +102,7 @@ fn one_cluster_is_shown_with_the_state_of_each_endpoint_and_why() {
         )],
     );
     let admin = Some(Address::Tcp("127.0.0.1:9900".parse().unwrap()));
-    let picture = Picture { service: &service, status: &status, admin, paint: PLAIN };
+    let picture = Picture { service: &service, status: &status, admin, palette: plain() };
     let expected = "\
 evenkeel 1.2.3  http :8080 → 3 endpoints, least-request, checked by TCP every 2 s
   ✓ 127.0.0.1:9001   up     300 µs   (weight 3)
@@ -123,7 +125,7 @@ fn several_clusters_are_named_and_checks_may_be_off() {
         vec![listener("a", ":1", "x"), listener("b", ":2", "y")],
         vec![("x", one("127.0.0.1:3")), ("y", one("127.0.0.1:4"))],
     );
-    let picture = Picture { service: &service, status: &status, admin: None, paint: PLAIN };
+    let picture = Picture { service: &service, status: &status, admin: None, palette: plain() };
     let expected = "\
 evenkeel 1.2.3
 http :1 → x: 1 endpoint, least-request, not checked
@@ -133,12 +135,4 @@ http :2 → y: 1 endpoint, least-request, checked by HTTP /up every 1500 ms
 admin off   ·   config e.toml
 ";
     assert_eq!(picture.to_string(), expected);
-}
-
-#[test]
-fn colours_are_added_only_when_wanted() {
-    let (plain, colourful) = (PLAIN, Paint { colour: true });
-    assert_eq!(plain.strong("a"), "a");
-    assert_eq!(colourful.strong("a"), "\x1b[1ma\x1b[0m");
-    assert_eq!(colourful.faint(""), "");
 }
