@@ -59,7 +59,10 @@ impl Overrides {
     /// `base` with everything that can be applied to it.
     pub(crate) fn over(&self, base: &Config) -> Config {
         let mut config = base.clone();
-        for ((cluster, name), over) in &self.0 {
+        // What goes, goes last: a cluster keeps its last endpoint, and until then others may have come.
+        let goes = |over: &Override| over.presence == Presence::Removed;
+        let (last, first): (Vec<_>, Vec<_>) = self.0.iter().partition(|(_, over)| goes(over));
+        for ((cluster, name), over) in first.into_iter().chain(last) {
             if let Some(cluster) = config.clusters.iter_mut().find(|each| each.name == *cluster) {
                 over.apply(name, cluster);
             }

@@ -33,6 +33,20 @@ fn each_change_shows_in_the_config_and_the_next_one_sees_it() {
 }
 
 #[test]
+fn all_endpoints_of_the_file_can_be_replaced_whatever_their_names() {
+    let base = base();
+    for new in ["A:0", "b:9"] {
+        let overrides = [add(new), remove("a:1"), remove("a:2")]
+            .iter()
+            .try_fold(Overrides::default(), |overrides, change| overrides.with(&base, change));
+        let now = overrides.unwrap().over(&base);
+        let names: Vec<&str> =
+            now.clusters[0].endpoints.iter().map(|each| each.name.as_str()).collect();
+        assert_eq!(names, [new]);
+    }
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_and_says_why() {
     let base = base();
     let one = Overrides::default().with(&base, &remove("a:1")).unwrap();
