@@ -23,6 +23,7 @@ mod status;
 mod stream;
 
 pub use changes::{NewEndpoint, NewState, NewWeight, ReloadRequest, WantedState};
+pub use latency::quantile;
 pub use problem::Explanation;
 pub(crate) use serve::Server;
 pub(crate) use snapshot::status;

@@ -58,7 +58,7 @@ pub use model::{
 pub use report::{Report, Verdict};
 pub use serve_line::ServeOptions;
 pub use sources::{Place, Source, Sources};
-pub(crate) use suggest::closest;
+pub use suggest::closest;
 pub use words::ACCESS_FORMATS;
 pub use write::to_toml;
 

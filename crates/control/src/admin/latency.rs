@@ -36,26 +36,28 @@ pub(super) fn latency(Buckets { counts, nanos }: &Buckets) -> Option<Latency> {
     if count == 0 {
         return None;
     }
+    let quantile =
+        |share| quantile(counts, DURATION_BOUNDS.iter().map(|bound| bound.seconds), share);
     Some(Latency {
         mean_seconds: *nanos as f64 / 1e9 / count as f64,
-        p50_seconds: quantile(counts, 0.5),
-        p90_seconds: quantile(counts, 0.9),
-        p99_seconds: quantile(counts, 0.99),
+        p50_seconds: quantile(0.5),
+        p90_seconds: quantile(0.9),
+        p99_seconds: quantile(0.99),
     })
 }
 
-/// As Prometheus estimates it: evenly spread within a bucket. The last bucket has no end, so its beginning is all that can be
-/// said.
-fn quantile(buckets: &[u64], share: f64) -> f64 {
-    let rank = share * buckets.iter().sum::<u64>() as f64;
+/// The time in seconds within which `share` (0 to 1) of what a histogram has counted lies, as Prometheus estimates it: evenly
+/// spread within a bucket. The last bucket has no end, so its beginning is all that can be said; of nothing it is 0.
+pub fn quantile(counts: &[u64], bounds_seconds: impl Iterator<Item = f64>, share: f64) -> f64 {
+    let rank = share * counts.iter().sum::<u64>() as f64;
     let (mut below, mut lower) = (0.0, 0.0);
-    for (&count, bound) in buckets.iter().zip(DURATION_BOUNDS) {
+    for (&count, bound) in counts.iter().zip(bounds_seconds) {
         let count = count as f64;
         if count > 0.0 && below + count >= rank {
-            return lower + (bound.seconds - lower) * (rank - below) / count;
+            return lower + (bound - lower) * (rank - below) / count;
         }
         below += count;
-        lower = bound.seconds;
+        lower = bound;
     }
     lower
 }

@@ -1,7 +1,7 @@
 //! 'Did you mean': the known word that an unknown one is close to, and where a word that is known elsewhere belongs.
 
 /// The word of `known` that `word` was surely meant to be.
-pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(word);
     // One slip in three letters: more, and any short word resembles any other.
     let slips_max = folded.chars().count().div_ceil(3).min(3);
