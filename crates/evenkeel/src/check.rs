@@ -9,6 +9,7 @@ use evenkeel_control::config::{Config, Loaded, Report};
 
 use crate::failure::{Failure, exit_code, print_report, wrong_config};
 use crate::terminal::has_reader;
+use crate::units::counted;
 
 /// Say whether a config file can be used, and everything that is wrong with it
 ///
@@ -68,10 +69,6 @@ fn summary(config: &Config) -> String {
     let listeners = counted(config.listeners.len(), "listener");
     let clusters = counted(config.clusters.len(), "cluster");
     format!("{listeners}, {clusters}, {}", counted(endpoints, "endpoint"))
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 const EXAMPLES: &str = "\

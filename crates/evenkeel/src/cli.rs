@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 
-use crate::{check, completions, demo, load, man, origin, run, schema, serve};
+use crate::operate::Operation;
+use crate::{
+    check, completions, demo, load, man, origin, run, schema, serve, status, top,
+};
 
 /// Makes a set of servers look like one that never fails.
 #[derive(clap::Parser)]
@@ -21,6 +24,9 @@ impl Cli {
             Command::Serve(args) => serve::serve(&args),
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::check(&args),
+            Command::Status(args) => status::run(&args),
+            Command::Top(args) => top::run(&args),
+            Command::Operate(operation) => operation.run(),
             Command::Schema(args) => schema::print(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Origin(args) => origin::run(&args),
@@ -36,6 +42,10 @@ enum Command {
     Serve(serve::Args),
     Run(run::Args),
     Check(check::Args),
+    Status(status::Args),
+    Top(top::Args),
+    #[command(flatten)]
+    Operate(Operation),
     Schema(schema::Args),
     Demo(demo::Args),
     Origin(origin::Args),
@@ -52,6 +62,10 @@ EXAMPLES:
                                                and keep that as a config
   evenkeel check                               is ./evenkeel.toml right?
   evenkeel run                                 balance as it says
+  evenkeel status                              how does it stand?
+  evenkeel top                                 and live
+  evenkeel drain 9001 --wait                   send the work of an endpoint elsewhere
+  evenkeel reload                              read its config again
   evenkeel load http://127.0.0.1:8080          how fast is it?
 
 `evenkeel COMMAND --help` shows more of them, and what each exit code means.";

@@ -1,10 +1,11 @@
-//! How a command ends when it could not do what it was asked for. Made by `serve`, `run` and `check`.
+//! How a command ends when it could not do what it was asked for. Made by the commands that balance, check, and talk to a balancer.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use evenkeel_control::config::Report;
 
+use crate::admin_client::ClientError;
 use crate::balancer::StartError;
 use crate::stderr;
 use crate::terminal::wants_colour;
@@ -14,6 +15,8 @@ use crate::terminal::wants_colour;
 pub(crate) enum Failure {
     /// The config cannot be used.
     Config(Report),
+    /// The same, as the balancer reports it that was to put it in force.
+    Refused(String),
     /// Something else went wrong: the sentence says what, and what to do.
     Running(String),
 }
@@ -26,10 +29,9 @@ pub(crate) fn exit_code(done: Result<(), Failure>) -> ExitCode {
             print_report(&report);
             wrong_config()
         }
+        Err(Failure::Refused(report)) => complain(&report, wrong_config()),
         Err(Failure::Running(sentence)) => {
-            stderr::say(&format!("error: {sentence}"));
-            stderr::finish();
-            ExitCode::FAILURE
+            complain(&format!("error: {sentence}"), ExitCode::FAILURE)
         }
     }
 }
@@ -37,6 +39,12 @@ pub(crate) fn exit_code(done: Result<(), Failure>) -> ExitCode {
 /// The exit code of whatever finds a config that cannot be used.
 pub(crate) fn wrong_config() -> ExitCode {
     ExitCode::from(WRONG_CONFIG)
+}
+
+fn complain(text: &str, code: ExitCode) -> ExitCode {
+    stderr::say(text.trim_end());
+    stderr::finish();
+    code
 }
 
 /// Shows errors or warnings about a config; prints nothing if there are none.
@@ -52,6 +60,12 @@ pub(crate) fn print_report(report: &Report) {
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
+        Self::Running(error.to_string())
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
         Self::Running(error.to_string())
     }
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+mod admin_client;
 mod balancer;
 mod check;
 mod cli;
@@ -12,17 +13,21 @@ mod demo;
 mod failure;
 mod load;
 mod man;
+mod operate;
 mod origin;
 mod payload;
+mod reload_words;
 mod run;
 mod schema;
 mod screen;
 mod serve;
 mod service;
 mod state_words;
+mod status;
 mod stderr;
 mod terminal;
 mod tone;
+mod top;
 mod units;
 mod workers;
 

@@ -140,6 +140,43 @@ pub(crate) fn show_count(count: u64) -> String {
     shown
 }
 
+/// The same for seconds as JSON carries them; what is no time is shown as none.
+pub(crate) fn show_seconds(seconds: f64) -> String {
+    show_duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+/// Shows how long something lasts already, in the two units that matter: `12 s`, `3 min`, `3 h 12 min`, `5 d 3 h`. What has not
+/// begun by our clock has just begun.
+pub(crate) fn show_age(seconds: f64) -> String {
+    // A float is cut to the bounds of the integer; no balancer runs that long.
+    let (seconds, minutes) = (seconds.max(0.0) as u64, seconds.max(0.0) as u64 / 60);
+    let (hours, days) = (minutes / 60, minutes / 60 / 24);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {} min", minutes % 60),
+        (_, _, _) => format!("{days} d {} h", hours % 24),
+    }
+}
+
+/// Shows a share of a whole: `0.3 %`; `–` if there is no whole.
+pub(crate) fn show_share(part: u64, whole: u64) -> String {
+    let percent = 100.0 * part as f64 / whole as f64;
+    match (part, whole) {
+        (_, 0) => "–".to_owned(),
+        (0, _) => "0 %".to_owned(),
+        // Few are not none.
+        _ if percent < 0.05 => "<0.1 %".to_owned(),
+        _ => format!("{percent:.1} %"),
+    }
+}
+
+/// Shows a number of things: `1 endpoint`, `3 endpoints`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", show_count(count as u64))
+}
+
 fn three_digits(number: f64) -> String {
     if number < 9.995 {
         format!("{number:.2}")

@@ -99,3 +99,36 @@ fn counts_are_shown_with_their_thousands_apart() {
         assert_eq!(show_count(count), shown);
     }
 }
+
+#[test]
+fn ages_are_shown_in_the_units_that_matter() {
+    for (seconds, shown) in [
+        (-5.0, "0 s"),
+        (0.9, "0 s"),
+        (59.9, "59 s"),
+        (60.0, "1 min"),
+        (3599.0, "59 min"),
+        (3600.0, "1 h 0 min"),
+        (11_520.0, "3 h 12 min"),
+        (86_400.0, "1 d 0 h"),
+        (442_800.0, "5 d 3 h"),
+    ] {
+        assert_eq!(show_age(seconds), shown);
+    }
+}
+
+#[test]
+fn few_of_many_are_not_shown_as_none() {
+    for (part, whole, shown) in
+        [(0, 0, "–"), (0, 5, "0 %"), (1, 100_000, "<0.1 %"), (1, 1000, "0.1 %"), (5, 5, "100.0 %")]
+    {
+        assert_eq!(show_share(part, whole), shown, "{part} of {whole}");
+    }
+}
+
+#[test]
+fn things_are_counted() {
+    assert_eq!(counted(1, "worker"), "1 worker");
+    assert_eq!(counted(0, "worker"), "0 workers");
+    assert_eq!(counted(10_000, "endpoint"), "10,000 endpoints");
+}

@@ -31,6 +31,7 @@ mod interop;
 mod kept_config;
 mod messages;
 mod notify;
+mod operating_cli;
 mod pooled;
 mod reloads;
 mod reloads_load;

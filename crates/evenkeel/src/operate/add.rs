@@ -1,0 +1,78 @@
+//! `evenkeel add`: a new endpoint for a cluster.
+
+use evenkeel_control::admin::{NewEndpoint, Status};
+use evenkeel_plan::limits::WEIGHT_MAX;
+
+use crate::admin_client::{AdminArgs, AdminClient, Change};
+use crate::failure::Failure;
+
+use super::find::list;
+use super::print::print;
+
+/// Add an endpoint to a cluster
+///
+/// It gets work as soon as a check finds it up, and stays across reloads of the config until it is removed.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES, allow_missing_positional = true)]
+pub(crate) struct Args {
+    /// The cluster; may be left out if there is only one
+    cluster: Option<String>,
+
+    /// Where it is: PORT (on the balancer's machine) or HOST:PORT
+    #[arg(required = true)]
+    address: Option<String>,
+
+    /// Its share of the work relative to the others [default: 1]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(WEIGHT_MAX)))]
+    weight: Option<u32>,
+
+    /// Use it only while no other endpoint can be
+    #[arg(long)]
+    backup: bool,
+
+    /// Print what the admin API answers
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+/// Adds.
+pub(super) fn add(args: &Args) -> Result<(), Failure> {
+    let client = AdminClient::new(&args.admin)?;
+    let address = args.address.clone().unwrap_or_default();
+    let cluster = match &args.cluster {
+        Some(cluster) => cluster.clone(),
+        None => only_cluster(&client.status()?.meaning, &address).map_err(Failure::Running)?,
+    };
+    let endpoint =
+        NewEndpoint { address, weight: args.weight, backup: args.backup.then_some(true) };
+    print(&client.change(&Change::Add { cluster, endpoint })?, args.json)
+}
+
+fn only_cluster(status: &Status, address: &str) -> Result<String, String> {
+    match status.clusters.as_slice() {
+        [only] => Ok(only.name.clone()),
+        [] => Err("this balancer has no cluster to add an endpoint to".to_owned()),
+        several => {
+            let names = list(several.iter().map(|cluster| cluster.name.as_str()));
+            let first = &several[0].name;
+            Err(format!(
+                "this balancer has several clusters: {names}\n  say which, as in `evenkeel add {first} {address}`"
+            ))
+        }
+    }
+}
+
+const EXAMPLES: &str = concat!(
+    "\
+EXAMPLES:
+  evenkeel add 9004                         to the only cluster
+  evenkeel add api 10.0.0.4:8080 --weight 2
+  evenkeel add api 10.0.0.5:8080 --backup   only if the others are down
+
+",
+    super::exit_codes!()
+);

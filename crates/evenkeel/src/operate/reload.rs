@@ -1,0 +1,79 @@
+//! `evenkeel reload`: makes a balancer read its config again.
+
+use evenkeel_control::admin::{ReloadRequest, ReloadResult};
+use evenkeel_control::conductor::Applied;
+
+use crate::admin_client::{AdminArgs, AdminClient, ClientError};
+use crate::failure::Failure;
+
+use super::print::{print_aside, print_changes, print_text};
+
+/// Read the config again, and put what changed in force
+///
+/// Only what changed is touched: connections, counters and health of everything else live on. A config that cannot be used is
+/// refused, and changes nothing. What `drain`, `mark`, `weight`, `add` and `remove` changed stays on top of the config.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Drop what the commands changed, so that the config counts alone
+    #[arg(long)]
+    clear: bool,
+
+    /// Write what the commands changed into the config
+    #[arg(long, conflicts_with = "clear")]
+    persist: bool,
+
+    /// Print what the admin API answers
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+/// Reloads, and shows what is different.
+pub(super) fn reload(args: &Args) -> Result<(), Failure> {
+    let client = AdminClient::new(&args.admin)?;
+    match client.reload(ReloadRequest { clear: args.clear, persist: args.persist }) {
+        Ok(said) if args.json => print_text(&said.json),
+        Ok(said) => show(&said.meaning, args.persist),
+        Err(ClientError::Refused(refusal)) if refusal.status == UNPROCESSABLE => {
+            if args.json {
+                print_text(&refusal.json)?;
+            }
+            Err(Failure::Refused(refusal.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn show(applied: &Applied, persisted: bool) -> Result<(), Failure> {
+    let Applied { result, changes, warnings, generation, .. } = applied;
+    for warning in warnings {
+        print_aside(warning);
+    }
+    if persisted {
+        print_text("the config has the overrides now, as far as a config can say them")?;
+    }
+    if *result == ReloadResult::Unchanged || changes.is_empty() {
+        return print_text("nothing changed in what runs");
+    }
+    print_changes(changes)?;
+    print_text(&format!("in force, as generation {generation}"))
+}
+
+/// How the API answers when the config cannot be used.
+const UNPROCESSABLE: u16 = 422;
+
+const EXAMPLES: &str = concat!(
+    "\
+EXAMPLES:
+  evenkeel reload                           and see what is different
+  evenkeel reload --persist                 write what was drained, added and so on into the config
+  evenkeel reload --clear                   or forget it
+
+",
+    super::exit_codes!(),
+    "
+  78  the config cannot be used; what was in force still is"
+);

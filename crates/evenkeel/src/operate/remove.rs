@@ -1,0 +1,51 @@
+//! `evenkeel remove`: takes an endpoint out of its cluster.
+
+use crate::admin_client::{AdminArgs, AdminClient, Change};
+use crate::failure::Failure;
+
+use super::emptying::{Emptying, WaitArgs};
+use super::find::EndpointArgs;
+use super::print::print;
+
+/// Take an endpoint out of its cluster; what runs there finishes
+///
+/// It stays away across reloads of the config, also if the config has it, until it is added again or `evenkeel reload --clear`
+/// makes the config count alone.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    endpoint: EndpointArgs,
+
+    #[command(flatten)]
+    wait: WaitArgs,
+
+    /// Print what the admin API answers
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+/// Removes, and waits if that was asked for.
+pub(super) fn remove(args: &Args) -> Result<(), Failure> {
+    let client = AdminClient::new(&args.admin)?;
+    let status = client.status()?.meaning;
+    let found = args.endpoint.find(&status).map_err(Failure::Running)?;
+    let (cluster, endpoint) = (&found.cluster.name, &found.endpoint.name);
+    let change = Change::Remove { cluster: cluster.clone(), endpoint: endpoint.clone() };
+    print(&client.change(&change)?, args.json)?;
+    let otherwise = "it is removed and gets no new work; what runs there goes on".to_owned();
+    args.wait.wait(&client, &Emptying { cluster, endpoint, otherwise })
+}
+
+const EXAMPLES: &str = concat!(
+    "\
+EXAMPLES:
+  evenkeel remove 9004
+  evenkeel remove 10.0.0.4:8080 --wait      until it can be stopped without anybody noticing
+
+",
+    super::exit_codes!()
+);

@@ -1,0 +1,55 @@
+//! `evenkeel weight`: gives an endpoint more or less work than the others.
+
+use evenkeel_plan::limits::WEIGHT_MAX;
+
+use crate::admin_client::{AdminArgs, AdminClient, Change};
+use crate::failure::Failure;
+
+use super::find::EndpointArgs;
+use super::print::print;
+
+/// Change an endpoint's share of the work
+///
+/// An endpoint of weight 3 gets three times the work of one of weight 1, and one of weight 0 none. It stays so across reloads
+/// of the config.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    endpoint: EndpointArgs,
+
+    /// Its share relative to the others
+    #[arg(value_name = "N", required_unless_present = "undo", value_parser = clap::value_parser!(u32).range(0..=i64::from(WEIGHT_MAX)))]
+    weight: Option<u32>,
+
+    /// Give it back the weight that the config says
+    #[arg(long, conflicts_with = "weight")]
+    undo: bool,
+
+    /// Print what the admin API answers
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+/// Changes the weight.
+pub(super) fn weight(args: &Args) -> Result<(), Failure> {
+    let client = AdminClient::new(&args.admin)?;
+    let status = client.status()?.meaning;
+    let found = args.endpoint.find(&status).map_err(Failure::Running)?;
+    let (cluster, endpoint) = (found.cluster.name.clone(), found.endpoint.name.clone());
+    print(&client.change(&Change::Weight { cluster, endpoint, weight: args.weight })?, args.json)
+}
+
+const EXAMPLES: &str = concat!(
+    "\
+EXAMPLES:
+  evenkeel weight 9001 3                    three times the work of the others
+  evenkeel weight 9001 0                    no new work
+  evenkeel weight 9001 --undo               as the config says
+
+",
+    super::exit_codes!()
+);

@@ -1,0 +1,184 @@
+//! A status as a person reads it; pure. Printed by `status`.
+
+use std::fmt;
+
+use evenkeel_control::admin::{ClusterStatus, EndpointStatus, ListenerStatus, Status};
+
+use crate::reload_words::refused_config;
+use crate::state_words::{age, errors, gets_work, note, readiness, state_words};
+use crate::tone::{Palette, Tone};
+use crate::units::{counted, show_age, show_count, show_seconds, show_share};
+
+use super::table::{Cell, Side, Table};
+
+/// The page; its `Display` ends with a newline.
+pub(super) struct Page<'a> {
+    pub(super) status: &'a Status,
+    /// In seconds of Unix time.
+    pub(super) now: f64,
+    pub(super) palette: Palette,
+}
+
+impl fmt::Display for Page<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_heading(f)?;
+        self.write_refusal(f)?;
+        self.write_listeners(f)?;
+        for cluster in &self.status.clusters {
+            self.write_cluster(f, cluster)?;
+        }
+        self.write_leaving(f)?;
+        self.write_overrides(f)
+    }
+}
+
+impl Page<'_> {
+    fn write_heading(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Status { version, uptime_seconds, generation, workers, .. } = self.status;
+        let (tone, readiness) = readiness(self.status);
+        let name = self.palette.paint(Tone::Strong, &format!("evenkeel {version}"));
+        let readiness = self.palette.paint(tone, readiness);
+        let uptime = show_age(*uptime_seconds);
+        let workers = counted(*workers, "worker");
+        let source = match &self.status.config.source {
+            Some(file) => format!("config {file}"),
+            None => "config from the command line".to_owned(),
+        };
+        writeln!(
+            f,
+            "{name}  {readiness} · up {uptime} · {workers} · generation {generation} · {source}"
+        )
+    }
+
+    /// What runs is not what the file says: nothing on this page matters more.
+    fn write_refusal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(refusal) = refused_config(self.status, self.now) else { return Ok(()) };
+        writeln!(f, "\n{}", self.palette.paint(Tone::Bad, &format!("! {}", refusal.sentence)))?;
+        for line in refusal.problem.trim_end().lines() {
+            writeln!(f, "  {line}")?;
+        }
+        Ok(())
+    }
+
+    fn write_listeners(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&LISTENER);
+        for listener in &self.status.listeners {
+            table.push(listener_row(listener));
+        }
+        write!(f, "\n{}", table.render(self.palette))
+    }
+
+    fn write_cluster(&self, f: &mut fmt::Formatter<'_>, cluster: &ClusterStatus) -> fmt::Result {
+        let ClusterStatus { name, algorithm, endpoints, .. } = cluster;
+        let working = endpoints.iter().filter(|each| gets_work(each)).count();
+        let count = counted(endpoints.len(), "endpoint");
+        let tone = if working == 0 { Tone::Bad } else { Tone::Plain };
+        let working = self
+            .palette
+            .paint(tone, &format!("{} of {count} can get work", show_count(working as u64)));
+        writeln!(f, "\n{}  {algorithm} · {working}", self.palette.paint(Tone::Strong, name))?;
+        let mut table = Table::new(&ENDPOINT);
+        for endpoint in endpoints {
+            table.push(self.endpoint_row(endpoint));
+        }
+        write!(f, "{}", table.render(self.palette))
+    }
+
+    fn endpoint_row(&self, endpoint: &EndpointStatus) -> Vec<Cell> {
+        let words = state_words(endpoint.state);
+        let latency = |seconds: Option<f64>| (Tone::Plain, seconds.map_or_else(none, show_seconds));
+        vec![
+            (words.tone, words.mark.to_owned()),
+            (Tone::Plain, endpoint.name.clone()),
+            (words.tone, words.word.to_owned()),
+            (
+                Tone::Quiet,
+                age(endpoint, self.now).map_or_else(none, |age| format!("{} ago", show_age(age))),
+            ),
+            (Tone::Plain, endpoint.weight.to_string()),
+            (Tone::Plain, show_count(endpoint.in_flight.into())),
+            (Tone::Plain, show_count(endpoint.requests)),
+            share(errors(endpoint), endpoint.requests),
+            latency(endpoint.latency.map(|latency| latency.p50_seconds)),
+            latency(endpoint.latency.map(|latency| latency.p99_seconds)),
+            (words.tone, note(endpoint)),
+        ]
+    }
+
+    fn write_leaving(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.status.leaving.is_empty() {
+            return Ok(());
+        }
+        let title = "removed, and still finishing what runs there";
+        writeln!(f, "\n{}", self.palette.paint(Tone::Strong, title))?;
+        for each in &self.status.leaving {
+            let count = show_count(each.in_flight.into());
+            writeln!(f, "  {}  {}  {count} in flight", each.cluster, each.endpoint)?;
+        }
+        Ok(())
+    }
+
+    fn write_overrides(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.status.overrides.is_empty() {
+            return Ok(());
+        }
+        let title = self.palette.paint(Tone::Strong, "overrides of the config");
+        let hint = "`evenkeel reload --clear` drops them, `--persist` writes them into it";
+        writeln!(f, "\n{title}  {}", self.palette.paint(Tone::Quiet, hint))?;
+        for each in &self.status.overrides {
+            let idle = if each.idle { "  (changes nothing as the config stands)" } else { "" };
+            let idle = self.palette.paint(Tone::Quiet, idle);
+            writeln!(f, "  {}  {}  {}{idle}", each.cluster, each.endpoint, each.text)?;
+        }
+        Ok(())
+    }
+}
+
+fn listener_row(listener: &ListenerStatus) -> Vec<Cell> {
+    let (requests, total) = (&listener.requests, listener.requests.total());
+    vec![
+        (Tone::Strong, listener.name.clone()),
+        (Tone::Plain, listener.binds.join(", ")),
+        (Tone::Plain, listener.cluster.clone()),
+        (Tone::Plain, show_count(u64::try_from(listener.active).unwrap_or(0))),
+        (Tone::Plain, show_count(listener.connections)),
+        (Tone::Plain, show_count(total)),
+        (Tone::Plain, share(requests.client_error, total).1),
+        share(requests.server_error, total),
+    ]
+}
+
+/// A share of failures: none is nothing to look at.
+fn share(part: u64, whole: u64) -> Cell {
+    let tone = if part == 0 { Tone::Quiet } else { Tone::Warning };
+    (tone, show_share(part, whole))
+}
+
+fn none() -> String {
+    "–".to_owned()
+}
+
+const LISTENER: [(Side, &str); 8] = [
+    (Side::Left, "listener"),
+    (Side::Left, "binds"),
+    (Side::Left, "to"),
+    (Side::Right, "open"),
+    (Side::Right, "connections"),
+    (Side::Right, "requests"),
+    (Side::Right, "4xx"),
+    (Side::Right, "5xx"),
+];
+
+const ENDPOINT: [(Side, &str); 11] = [
+    (Side::Left, ""),
+    (Side::Left, "endpoint"),
+    (Side::Left, "state"),
+    (Side::Left, "since"),
+    (Side::Right, "weight"),
+    (Side::Right, "in flight"),
+    (Side::Right, "requests"),
+    (Side::Right, "errors"),
+    (Side::Right, "p50"),
+    (Side::Right, "p99"),
+    (Side::Left, ""),
+];

@@ -1,0 +1,110 @@
+use evenkeel_control::admin::{
+    ClusterStatus, EndpointState, EndpointStatus, LastReload, LeavingStatus, OverrideStatus,
+    ReloadResult, Trigger,
+};
+
+use super::fixture::{NOW, busy, cluster, endpoint, listener, status};
+use super::*;
+
+fn page(status: &Status) -> String {
+    Page { status, now: NOW, palette: Palette::new(false) }.to_string()
+}
+
+fn troubled() -> Status {
+    let endpoints = vec![
+        busy("127.0.0.1:9001", 33_012, 0),
+        EndpointStatus {
+            state: EndpointState::Down,
+            reason: Some("connection refused (3 of 3)".to_owned()),
+            since_unix_seconds: Some(NOW - 12.0),
+            in_flight: 0,
+            ..busy("127.0.0.1:9002", 33_000, 40)
+        },
+        EndpointStatus {
+            state: EndpointState::Unchecked,
+            since_unix_seconds: None,
+            weight: 3,
+            backup: true,
+            ..endpoint("[::1]:9003")
+        },
+    ];
+    let api = ClusterStatus { endpoints, ..cluster("api", &[]) };
+    let mut status = status(vec![api]);
+    status.listeners = vec![listener("web", ":8080", "api")];
+    status
+}
+
+#[test]
+fn a_page_shows_everything_below_each_other() {
+    let expected = "\
+evenkeel 1.2.3  ready · up 3 h 12 min · 2 workers · generation 7 · config /etc/evenkeel.toml
+
+listener  binds  to   open  connections  requests    4xx     5xx
+web       :8080  api    12        1,204    99,120  0.1 %  <0.1 %
+
+api  least-request · 2 of 3 endpoints can get work
+   endpoint        state      since      weight  in flight  requests  errors      p50      p99
+✓  127.0.0.1:9001  up         3 min ago       1          2    33,012     0 %  5.12 ms  21.0 ms
+✗  127.0.0.1:9002  down       12 s ago        1          0    33,000   0.1 %  5.12 ms  21.0 ms  connection refused (3 of 3)
+·  [::1]:9003      unchecked  –               3          0         0       –        –        –  backup
+";
+    assert_eq!(page(&troubled()), expected);
+}
+
+#[test]
+fn a_refused_config_is_told_before_everything_else() {
+    let mut status = troubled();
+    status.config.refused = true;
+    status.config.last_reload = Some(LastReload {
+        at_unix_seconds: NOW - 180.0,
+        trigger: Trigger::File,
+        result: ReloadResult::Refused,
+        changes: Vec::new(),
+        problem: Some("error: unknown key\n --> evenkeel.toml:1:1\n".to_owned()),
+    });
+    let page = page(&status);
+    let expected = "
+! the config was refused 3 min ago, when the file had changed: what runs is older than what it says
+  error: unknown key
+   --> evenkeel.toml:1:1
+
+listener";
+    assert!(page.contains(expected), "{page}");
+}
+
+#[test]
+fn what_was_changed_over_the_api_is_listed() {
+    let mut status = troubled();
+    let (cluster, endpoint) = ("api".to_owned(), "127.0.0.1:9004".to_owned());
+    status.leaving =
+        vec![LeavingStatus { cluster: cluster.clone(), endpoint: endpoint.clone(), in_flight: 2 }];
+    let text = "removed".to_owned();
+    status.overrides = vec![OverrideStatus { cluster, endpoint, text, idle: true }];
+    let page = page(&status);
+    assert!(page.contains("runs there\n  api  127.0.0.1:9004  2 in flight\n"), "{page}");
+    let line = "  api  127.0.0.1:9004  removed  (changes nothing as the config stands)\n";
+    assert!(page.contains("reload --clear") && page.ends_with(line), "{page}");
+}
+
+#[test]
+fn a_balancer_that_shuts_down_or_still_checks_says_so() {
+    let mut status = status(Vec::new());
+    status.ready = false;
+    assert!(page(&status).contains("not ready: the first checks are still running"));
+    status.draining = true;
+    status.config.source = None;
+    let page = page(&status);
+    assert!(page.contains("shutting down") && page.contains("from the command line"), "{page}");
+}
+
+#[test]
+fn one_cluster_is_kept_and_what_we_do_not_know_stays() {
+    let json = r#"{"version":"2","new":[1],"clusters":[{"name":"a"},{"name":"b","more":1}],
+        "overrides":[{"cluster":"a"}],"leaving":[]}"#;
+    let kept: serde_json::Value = serde_json::from_str(&keep_in_json(json, "b").unwrap()).unwrap();
+    assert_eq!(kept["clusters"], serde_json::json!([{ "name": "b", "more": 1 }]));
+    assert_eq!(
+        (kept["new"][0].as_u64(), kept["overrides"].as_array().unwrap().len()),
+        (Some(1), 0)
+    );
+}
