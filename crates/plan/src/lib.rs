@@ -20,6 +20,7 @@ pub mod publish;
 pub mod pulse;
 pub mod reason;
 pub mod route;
+pub mod sight;
 pub mod time;
 pub mod vitals;
 

@@ -63,6 +63,30 @@ impl Deadlines {
     pub(crate) fn wake_all(&self) {
         self.slots.borrow().wakers.iter().flatten().for_each(Waker::wake_by_ref);
     }
+
+    /// Wakes the connections in the `count` slots from `first` on, and calls `woken` with the slot of each. Returns the slot
+    /// after those; `None` if there is none from `first` on.
+    pub(crate) fn wake_some(
+        &self,
+        first: u32,
+        count: u32,
+        mut woken: impl FnMut(u32),
+    ) -> Option<u32> {
+        let slots = self.slots.borrow();
+        let wakers = slots.wakers.get(first as usize..).filter(|wakers| !wakers.is_empty())?;
+        for (slot, waker) in (first..first.saturating_add(count)).zip(wakers) {
+            if let Some(waker) = waker {
+                waker.wake_by_ref();
+                woken(slot);
+            }
+        }
+        Some(first.saturating_add(count))
+    }
+
+    /// Whether `slot` belongs to a connection.
+    pub(crate) fn is_taken(&self, slot: u32) -> bool {
+        self.slots.borrow().wakers.get(slot as usize).is_some_and(Option::is_some)
+    }
 }
 
 const STALL_TICKS_MAX: u32 = 10;
@@ -80,6 +104,11 @@ impl Deadline {
         let ticks = timeout.as_millis().div_ceil(TICK.as_millis()) + 1;
         let ticks = u32::try_from(ticks).unwrap_or(NEVER);
         self.store(self.owner.now.get().saturating_add(ticks).min(NEVER - 1));
+    }
+
+    /// Its place in the worker's list, which no other has at the same time.
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot
     }
 
     /// Whether the time is up.

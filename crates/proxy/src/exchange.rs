@@ -10,6 +10,7 @@ use evenkeel_plan::Listener;
 use evenkeel_plan::balance::Tried;
 use evenkeel_plan::counters::Counter;
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::sight::Phase;
 use evenkeel_proto::forward::ClientFacts;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::Framing;
@@ -24,8 +25,11 @@ use crate::world::World;
 
 mod ask;
 mod attempt;
+mod progress;
 mod relay;
 mod tunnel;
+
+pub(crate) use progress::Progress;
 
 use attempt::Target;
 
@@ -58,6 +62,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) started: Instant,
     /// When its head was; known only if somebody wants to read how long things took.
     pub(crate) arrived: Option<Instant>,
+    /// How far it is, for whoever looks.
+    pub(crate) progress: &'a Progress<'a>,
 }
 
 /// The messages of an exchange: the request as it comes in, and where its answer goes.
@@ -107,6 +113,7 @@ impl<'a> Exchange<'a> {
         let mut tried = Tried::default();
         let mut reason = Reason::NoEndpoint;
         while let Some(target) = self.choose(way, &mut tried, &mut course) {
+            self.progress.follow(&course);
             let _lease = target.endpoint.life.vitals.lease();
             match self.attempt(target, messages, &mut course).await {
                 Ok((attempt, head)) => {
@@ -127,6 +134,7 @@ impl<'a> Exchange<'a> {
                 }
             }
         }
+        self.progress.follow(&course);
         Ended { course, ..self.refuse(reason, messages).await }
     }
 
@@ -136,6 +144,7 @@ impl<'a> Exchange<'a> {
         reason: Reason,
         messages: &mut Messages<'_, B, A>,
     ) -> Ended<'a> {
+        self.progress.enter(Phase::Refusing);
         let bytes_in = messages.upload.moved();
         let mut ended = Ended { failure: Some(reason), bytes_in, ..Ended::default() };
         if reason == Reason::ClientGone {

@@ -9,9 +9,11 @@ use evenkeel_plan::binder::Binder;
 use evenkeel_plan::lines::LineSender;
 use evenkeel_plan::publish::Reader;
 use evenkeel_plan::pulse::Beat;
+use evenkeel_plan::sight::Sight;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc::{Sender, channel};
 
+use crate::sight::Lookout;
 use crate::sockets::{Inherited, Sockets};
 use crate::worker::{Command, Crew, Supplies, Worker, run};
 
@@ -53,6 +55,11 @@ impl Proxy {
     /// What opens and closes the listeners' sockets, for the conductor; those that are named are `inherited`.
     pub fn binder(&self, inherited: Inherited) -> Box<dyn Binder> {
         Box::new(Sockets::new(self.mailboxes.clone(), inherited))
+    }
+
+    /// What shows the connections and exchanges in flight, for the admin API.
+    pub fn sight(&self) -> Arc<dyn Sight> {
+        Arc::new(Lookout::new(self.mailboxes.clone()))
     }
 
     /// The workers' signs of life, struck at least a few times a second.

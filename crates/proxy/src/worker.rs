@@ -16,6 +16,7 @@ use uuid::Builder;
 use crate::access::{Log, Record};
 use crate::buffers::Buffers;
 use crate::deadline::{Deadlines, TICK};
+use crate::looks::Looks;
 use crate::world::World;
 
 mod accept;
@@ -23,7 +24,7 @@ mod crew;
 mod departed;
 mod run;
 
-pub(crate) use crew::{Command, Crew, Membership};
+pub(crate) use crew::{COMMANDS_RESERVED, Command, Crew, Membership};
 pub(crate) use run::run;
 
 use departed::Departures;
@@ -35,6 +36,8 @@ pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) buffers: Buffers,
     pub(crate) deadlines: Rc<Deadlines>,
+    /// What shows somebody what is in flight.
+    pub(crate) looks: Rc<Looks>,
     /// Whether connections shall end as soon as they can.
     pub(crate) draining: Cell<bool>,
     /// How long that may take.
@@ -67,16 +70,20 @@ struct Clock {
     epoch: Cell<Duration>,
     /// The same as text.
     date: RefCell<String>,
+    /// When the last tick was.
+    ticked: Cell<Time>,
 }
 
 impl Worker {
     pub(crate) fn new(index: usize, supplies: Supplies, started: Instant) -> Rc<Self> {
         let Supplies { mut reader, lines, beat } = supplies;
         let plan = Arc::clone(reader.load());
+        let deadlines = Rc::<Deadlines>::default();
         Rc::new(Self {
             index,
             buffers: Buffers::default(),
-            deadlines: Rc::default(),
+            looks: Rc::new(Looks::new(index, Rc::clone(&deadlines))),
+            deadlines,
             draining: Cell::new(false),
             drain_within: Cell::default(),
             reader: RefCell::new(reader),
@@ -136,6 +143,11 @@ impl Worker {
         self.random.borrow_mut().u64(..)
     }
 
+    /// The time, up to a [`TICK`] ago and for nothing.
+    pub(crate) fn lately(&self) -> Time {
+        self.clock.ticked.get()
+    }
+
     /// `now` as the plan counts time.
     pub(crate) fn time(&self, now: Instant) -> Time {
         Time::START.after(now.saturating_duration_since(self.clock.started))
@@ -178,6 +190,7 @@ impl Worker {
         loop {
             let now = ticks.tick().await.into_std();
             self.beat.strike();
+            self.clock.ticked.set(self.time(now));
             let total =
                 now.saturating_duration_since(self.clock.started).as_millis() / TICK.as_millis();
             let total = u32::try_from(total).unwrap_or(u32::MAX);
@@ -207,7 +220,12 @@ impl RequestId {
 
 impl Clock {
     fn new(started: Instant) -> Self {
-        let clock = Self { started, epoch: Cell::default(), date: RefCell::default() };
+        let clock = Self {
+            started,
+            epoch: Cell::default(),
+            date: RefCell::default(),
+            ticked: Cell::default(),
+        };
         clock.set_right();
         clock
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use evenkeel_plan::limits::INTERIM_RESPONSES_MAX;
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::http1::{Onward, request_head};
 
@@ -25,6 +26,7 @@ impl Exchange<'_> {
         messages: &mut Messages<'_, B, A>,
         course: &mut Course<'_>,
     ) -> Result<(Attempt, ResponseHead), AttemptError> {
+        self.progress.enter(Phase::Asking);
         let out = attempt.begin(messages.framing, &self.worker.buffers);
         let onward = Onward {
             client: self.client,

@@ -9,6 +9,7 @@ use evenkeel_plan::endpoint::EndpointCounters;
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::route::Route;
+use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 
 use super::{Answer, Exchange, Messages};
@@ -117,6 +118,7 @@ impl<'a> Exchange<'a> {
     }
 
     async fn connect(&self, target: Target<'_>) -> Result<Io, Setback> {
+        self.progress.enter(Phase::Connecting);
         let refused = |reason| Setback { reason, again: true };
         let address = target.endpoint.address.ok_or(refused(Reason::NoEndpoint))?;
         let timeouts = target.way.timeouts();

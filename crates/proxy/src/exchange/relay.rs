@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::http1::Framing;
 
@@ -30,6 +31,7 @@ impl<'a> Exchange<'a> {
             target.counters.failures.add(1);
             return self.refuse(Reason::UpstreamMalformed, messages).await;
         };
+        self.progress.enter(Phase::Relaying);
         count_status(&target.counters.responses, head.status);
         messages.answer.begin(&head, framing, request_done);
         let status = Some(head.status);

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::upgrade;
 
@@ -53,6 +54,7 @@ impl<'a> Exchange<'a> {
             self.note(target, Err(Reason::UpgradeRefused));
             return self.refuse(Reason::UpgradeRefused, messages).await;
         };
+        self.progress.enter(Phase::Tunnel);
         count_status(&target.counters.responses, head.status);
         self.worker.buffers.give_head(head.fields);
         attempt.switch(&self.worker.buffers);

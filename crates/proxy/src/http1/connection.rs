@@ -4,12 +4,14 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use evenkeel_plan::Listener;
+use evenkeel_plan::time::Time;
 
 use crate::deadline::Deadline;
 use crate::http1::inbox::Inbox;
@@ -20,6 +22,7 @@ use crate::worker::{Membership, Worker};
 mod account;
 mod read;
 mod serve;
+mod show;
 
 /// A client's connection. Small, because there may be many that do nothing.
 #[derive(Debug)]
@@ -29,6 +32,10 @@ pub(crate) struct Connection {
     client: SocketAddr,
     /// The listener that it came in by, as it was then.
     listener: Arc<Listener>,
+    /// When it was accepted, up to a tick before that.
+    opened: Time,
+    /// How many requests have come.
+    requests: Cell<u64>,
     /// Whether an answer may be on its way.
     is_answering: Cell<bool>,
     _membership: Membership,
@@ -71,6 +78,8 @@ impl Connection {
         counters.connections_active.add(1);
         let client = SocketAddr::new(client.ip().to_canonical(), client.port());
         Self {
+            opened: worker.lately(),
+            requests: Cell::new(0),
             worker,
             io: Io::new(socket),
             client,
@@ -81,13 +90,21 @@ impl Connection {
     }
 
     /// Serves requests until either side has had enough.
-    pub(crate) async fn serve(self) {
-        let register = |waker: &std::task::Waker| self.worker.deadlines.register(waker.clone());
-        let deadline = poll_fn(|cx| Poll::Ready(register(cx.waker()))).await;
+    #[expect(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
+    pub(crate) fn serve(self) -> impl Future<Output = ()> {
+        async move {
+            let register = |waker: &std::task::Waker| self.worker.deadlines.register(waker.clone());
+            let deadline = poll_fn(|cx| Poll::Ready(register(cx.waker()))).await;
+            let life = pin!(self.live(&deadline));
+            self.worker.looks.watch(&deadline, life, || self.show(&deadline, None)).await;
+        }
+    }
+
+    async fn live(&self, deadline: &Deadline) {
         let (mut fresh, mut blanks) = (true, 0);
-        while blanks < BLANKS_MAX && self.request_arrives(&deadline, fresh).await {
+        while blanks < BLANKS_MAX && self.request_arrives(deadline, fresh).await {
             // Boxed, so that the room which a request needs is there only while there is one.
-            match Box::pin(self.serve_requests(&deadline)).await {
+            match Box::pin(self.serve_requests(deadline)).await {
                 Next::Wait => blanks += 1,
                 Next::Request => (fresh, blanks) = (false, 0),
                 _ => break,

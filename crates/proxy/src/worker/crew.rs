@@ -11,6 +11,8 @@ use evenkeel_plan::listener::Bind;
 use rustix::process::{Resource, getrlimit};
 use tokio::sync::mpsc::Sender;
 
+use crate::looks::Look;
+
 /// What a worker can be told.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -22,6 +24,8 @@ pub(crate) enum Command {
     Close { bind: Bind },
     /// Serve this connection.
     Adopt(Accepted),
+    /// Say what is in flight.
+    Look(Look),
     /// Accept nothing more, and end when the last connection has; there is so much time for it.
     Drain { within: Duration },
     /// End now.
@@ -96,8 +100,8 @@ const DESCRIPTORS_RESERVED: usize = 24;
 /// The runtime's own, and two handles for each of a few listeners.
 const DESCRIPTORS_PER_WORKER: usize = 8;
 
-/// So many places in a mailbox are kept free for commands, which must get through.
-const COMMANDS_RESERVED: usize = 256;
+/// So many places in a mailbox are kept free for commands that must get through.
+pub(crate) const COMMANDS_RESERVED: usize = 256;
 
 /// Below this difference a hand-over costs more than it gains.
 const HAND_OVER_MARGIN: usize = 2;

@@ -45,6 +45,7 @@ pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut commands: Recei
                 closing.for_each(|opening| close(&worker, &crew, &opening));
             }
             Command::Adopt(accepted) => serve(&worker, &crew, accepted),
+            Command::Look(look) => worker.looks.begin(look),
             Command::Drain { within } => {
                 worker.drain_within.set(within);
                 openings.drain(..).for_each(|opening| close(&worker, &crew, &opening));
@@ -95,6 +96,7 @@ async fn drain(worker: &Rc<Worker>, crew: &Arc<Crew>, commands: &mut Receiver<Co
     while let Ok(command) = commands.try_recv() {
         match command {
             Command::Adopt(accepted) => serve(worker, crew, accepted),
+            Command::Look(look) => worker.looks.begin(look),
             Command::Stop => return,
             _ => {}
         }
@@ -104,6 +106,7 @@ async fn drain(worker: &Rc<Worker>, crew: &Arc<Crew>, commands: &mut Receiver<Co
         tokio::select! {
             command = commands.recv() => match command {
                 Some(Command::Adopt(accepted)) => serve(worker, crew, accepted),
+                Some(Command::Look(look)) => worker.looks.begin(look),
                 Some(Command::Stop) | None => return,
                 Some(_) => {}
             },

@@ -1,5 +1,6 @@
 //! One request: judged, passed on or refused, and accounted for.
 
+use std::pin::pin;
 use std::time::Instant;
 
 use evenkeel_plan::Listener;
@@ -10,10 +11,11 @@ use evenkeel_proto::http1::{BodyDecoder, Framing};
 
 use super::account::Past;
 use super::read::NoHead;
+use super::show::Shown;
 use super::{Busy, Connection, Next};
-use crate::body::Pump;
+use crate::body::{Pump, Source};
 use crate::deadline::Deadline;
-use crate::exchange::{Answer, Ended, Exchange, Messages, flush};
+use crate::exchange::{Answer, Ended, Exchange, Messages, Progress, flush};
 use crate::http1::judge::{Judged, judge};
 use crate::http1::receive::Receive;
 use crate::http1::respond::{KeepAlive, METHODS_ALLOWED, Page, Respond};
@@ -32,6 +34,7 @@ impl Connection {
                 return self.answer(busy, deadline, own, false).await;
             }
         };
+        self.requests.update(|requests| requests + 1);
         let world = self.worker.world_of(&self.listener);
         let listener = world.listener(&self.listener).unwrap_or(&self.listener);
         let next = match judge(&mut head, listener) {
@@ -78,6 +81,7 @@ impl Connection {
         let offered = judged.offer.is_some();
         let kept = !offered && wants_keep_alive(&head.fields, head.version);
         let mut keep_alive = KeepAlive::new(kept);
+        let progress = Progress::default();
         let exchange = Exchange {
             worker: &self.worker,
             world: &world,
@@ -86,6 +90,7 @@ impl Connection {
             client: self.facts(listener, &request_id),
             started,
             arrived: world.plan.access.map(|_| Instant::now()),
+            progress: &progress,
         };
         let request_id = exchange.client.request_id(head);
         let Busy { inbox, outbox } = busy;
@@ -113,7 +118,8 @@ impl Connection {
             },
         };
         self.is_answering.set(true);
-        let ended = exchange.run(&mut messages).await;
+        let shown = Shown { head, request_id, started, progress: &progress };
+        let ended = self.run(&exchange, &mut messages, &shown).await;
         self.account(listener, &Past { head: Some(head), request_id, started, ended });
         if ended.broken {
             Next::Reset
@@ -124,6 +130,18 @@ impl Connection {
         } else {
             Next::Close
         }
+    }
+
+    /// Runs `exchange`, and shows it to whoever looks.
+    async fn run<'a, B: Source, A: Answer>(
+        &self,
+        exchange: &Exchange<'a>,
+        messages: &mut Messages<'_, B, A>,
+        shown: &Shown<'_>,
+    ) -> Ended<'a> {
+        let run = pin!(exchange.run(messages));
+        let show = || self.show(exchange.deadline, Some(shown));
+        self.worker.looks.watch(exchange.deadline, run, show).await
     }
 
     fn facts<'a>(&self, listener: &Listener, request_id: &'a RequestId) -> ClientFacts<'a> {

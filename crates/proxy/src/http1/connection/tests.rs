@@ -22,7 +22,7 @@ fn connection() -> Connection {
 #[test]
 fn a_connection_at_rest_is_small() {
     let serving = connection().serve();
-    assert!(size_of_val(&serving) <= 512, "{} bytes", size_of_val(&serving));
+    assert!(size_of_val(&serving) <= 384, "{} bytes", size_of_val(&serving));
 }
 
 #[test]

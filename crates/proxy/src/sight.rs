@@ -1,0 +1,71 @@
+//! Asks all workers what is in flight. Made by `proxy`; the admin API holds it as the plan's [`Sight`].
+
+use std::sync::Arc;
+
+use evenkeel_plan::sight::{Answer, Question, Sight, Tell};
+use tokio::sync::mpsc::Sender;
+
+use crate::looks::Look;
+use crate::worker::{COMMANDS_RESERVED, Command};
+
+/// Where all workers can be asked.
+#[derive(Debug)]
+pub(crate) struct Lookout {
+    mailboxes: Vec<Sender<Command>>,
+}
+
+impl Lookout {
+    pub(crate) fn new(mailboxes: Vec<Sender<Command>>) -> Self {
+        Self { mailboxes }
+    }
+}
+
+impl Sight for Lookout {
+    fn look(&self, question: &Question, tell: Tell) {
+        for (worker, mailbox) in self.mailboxes.iter().enumerate() {
+            let look = Look { question: question.clone(), tell: Arc::clone(&tell) };
+            if mailbox.is_closed() {
+                tell(Answer { worker, ..Answer::default() });
+            } else if mailbox.capacity() > COMMANDS_RESERVED {
+                // A worker that ends at this moment has nothing more to show, and says nothing.
+                let _ = mailbox.try_send(Command::Look(look));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tokio::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    fn asked(mailbox: Sender<Command>) -> mpsc::Receiver<Answer> {
+        let (answers, told) = mpsc::channel();
+        let tell: Tell = Arc::new(move |answer| drop(answers.send(answer)));
+        Lookout::new(vec![mailbox]).look(&Question::default(), tell);
+        told
+    }
+
+    fn commands(size: usize) -> (Sender<Command>, Receiver<Command>) {
+        channel(size)
+    }
+
+    #[test]
+    fn a_worker_that_has_ended_has_nothing_in_flight() {
+        let (mailbox, worker) = commands(COMMANDS_RESERVED + 1);
+        drop(worker);
+        assert_eq!(asked(mailbox).recv(), Ok(Answer::default()));
+    }
+
+    #[test]
+    fn a_worker_that_does_not_look_into_its_mailbox_is_not_buried_in_questions() {
+        let (mailbox, mut worker) = commands(COMMANDS_RESERVED + 1);
+        let _first = asked(mailbox.clone());
+        assert!(asked(mailbox.clone()).recv().is_err(), "nobody is left who could answer");
+        assert_eq!(mailbox.capacity(), COMMANDS_RESERVED);
+        assert!(matches!(worker.try_recv(), Ok(Command::Look(_))));
+    }
+}
