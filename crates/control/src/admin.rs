@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 mod changes;
 mod dashboard;
 mod guard;
+mod in_flight;
 mod latency;
+mod look;
 mod metrics;
 mod problem;
 mod serve;
@@ -23,6 +25,7 @@ mod status;
 mod stream;
 
 pub use changes::{NewEndpoint, NewState, NewWeight, ReloadRequest, WantedState};
+pub use in_flight::{ConnectionInFlight, ExchangeInFlight, ExchangePhase, InFlight};
 pub use latency::quantile;
 pub use problem::Explanation;
 pub(crate) use serve::Server;
@@ -94,6 +97,8 @@ fn router(bound: Address, overview: Arc<Overview>) -> Router {
         .route("/api/v1/status", get(show_status))
         .route("/api/v1/stream", get(stream))
         .route("/api/v1/events", get(show_events))
+        .route("/api/v1/connections", get(look::show_connections))
+        .route("/api/v1/exchanges", get(look::show_exchanges))
         .route("/api/v1/config", get(show_config))
         .route("/api/v1/overrides", get(show_overrides))
         .route("/api/v1/reload", post(changes::reload))
@@ -213,6 +218,7 @@ fn expose(metrics: &Metrics) -> Response {
 /// What there is to see.
 const INDEX: &str = "evenkeel admin: a browser gets a dashboard here\n\n\
     /api/v1/status  listeners, clusters and endpoints, and why they stand where they stand (JSON)\n\
+    /api/v1/connections, /api/v1/exchanges  what is in flight; ?listener=NAME&limit=100\n\
     /api/v1/        events, config, overrides; POST, PUT and DELETE change things: see /api/v1/openapi.json\n\
     /api/v1/stream  the same once a second, and what happens (server-sent events)\n\
     /metrics        the same in numbers, for Prometheus (OpenMetrics)\n\

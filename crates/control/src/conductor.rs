@@ -10,6 +10,7 @@ use std::time::Duration;
 use evenkeel_plan::Plan;
 use evenkeel_plan::binder::Binder;
 use evenkeel_plan::publish::Publisher;
+use evenkeel_plan::sight::Sight;
 use tokio::sync::{mpsc, watch};
 
 mod bind_problem;
@@ -77,6 +78,8 @@ pub struct Parts {
     pub publisher: Publisher,
     /// Opens and closes the listeners' sockets.
     pub binder: Box<dyn Binder>,
+    /// Shows what is in flight.
+    pub sight: Arc<dyn Sight>,
     /// How many workers count; at least 1.
     pub workers: usize,
 }

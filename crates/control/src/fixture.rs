@@ -10,6 +10,7 @@ use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::lines::{LineCounters, lines};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
 use evenkeel_plan::publish::{Publisher, Reader};
+use evenkeel_plan::sight::{Answer, Question, Sight, Tell};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::PathRules;
 
@@ -87,13 +88,33 @@ impl Binder for IdleBinder {
     fn commit(&mut self, _plan: &Arc<Plan>) {}
 }
 
+/// Two workers without a connection.
+#[derive(Debug)]
+pub(crate) struct NothingInFlight;
+
+impl Sight for NothingInFlight {
+    fn look(&self, _question: &Question, tell: Tell) {
+        (0..2).for_each(|worker| tell(Answer { worker, ..Answer::default() }));
+    }
+}
+
 /// Everything that can be seen of a balancer that does nothing.
 pub(crate) fn overview(
     reader: Reader,
     knowledge: &Knowledge,
     ready: watch::Receiver<bool>,
 ) -> Overview {
-    let machinery = Machinery { workers: 2, lines: Arc::new(LineCounters::new(2)) };
+    overview_with(Arc::new(NothingInFlight), reader, knowledge, ready)
+}
+
+/// The same, with something in flight.
+pub(crate) fn overview_with(
+    sight: Arc<dyn Sight>,
+    reader: Reader,
+    knowledge: &Knowledge,
+    ready: watch::Receiver<bool>,
+) -> Overview {
+    let machinery = Machinery { workers: 2, lines: Arc::new(LineCounters::new(2)), sight };
     Overview::new(reader, knowledge, Desk::new().0, ready, machinery)
 }
 

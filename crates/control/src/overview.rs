@@ -7,6 +7,7 @@ use std::time::Instant;
 use evenkeel_plan::Plan;
 use evenkeel_plan::lines::LineCounters;
 use evenkeel_plan::publish::Reader;
+use evenkeel_plan::sight::Sight;
 use tokio::sync::watch;
 
 use crate::admin::Address;
@@ -31,6 +32,8 @@ pub(crate) struct Overview {
     pub(crate) workers: usize,
     /// What became of the access log's lines.
     pub(crate) lines: Arc<LineCounters>,
+    /// Shows what is in flight.
+    pub(crate) sight: Arc<dyn Sight>,
 }
 
 /// What does the work.
@@ -40,6 +43,8 @@ pub(crate) struct Machinery {
     pub(crate) workers: usize,
     /// What became of the access log's lines.
     pub(crate) lines: Arc<LineCounters>,
+    /// Shows what is in flight.
+    pub(crate) sight: Arc<dyn Sight>,
 }
 
 /// Whether new work is welcome.
@@ -60,7 +65,7 @@ impl Overview {
         first_round: watch::Receiver<bool>,
         machinery: Machinery,
     ) -> Self {
-        let Machinery { workers, lines } = machinery;
+        let Machinery { workers, lines, sight } = machinery;
         let (draining, started) = (AtomicBool::new(false), Instant::now());
         Self {
             reader,
@@ -74,6 +79,7 @@ impl Overview {
             started,
             workers,
             lines,
+            sight,
         }
     }
 

@@ -36,7 +36,8 @@ pub async fn start(setup: Setup) -> Result<Control, StartError> {
     let (checks, first_round) = Checks::new(NetworkProbe, &knowledge);
     let reader = parts.publisher.reader();
     let (desk, orders) = Desk::new();
-    let machinery = Machinery { workers: parts.workers, lines: counters };
+    let sight = Arc::clone(&parts.sight);
+    let machinery = Machinery { workers: parts.workers, lines: counters, sight };
     let overview = Overview::new(reader, &knowledge, desk.clone(), first_round, machinery);
     let overview = Arc::new(overview);
     let fittings = Fittings::new(Arc::clone(&overview), access_log.remote(), set_level);

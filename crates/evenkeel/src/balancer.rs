@@ -49,7 +49,8 @@ impl Balancer {
         let publisher = Publisher::default();
         let (senders, lines) = lines(workers);
         let proxy = Proxy::start(senders, &publisher.reader()).map_err(StartError::System)?;
-        let parts = Parts { publisher, binder: proxy.binder(inherited), workers };
+        let binder = proxy.binder(inherited);
+        let parts = Parts { publisher, binder, sight: proxy.sight(), workers };
         match ControlThread::start(Setup { config, file, parts, lines, set_level }) {
             Ok(control) => Ok(Self { proxy, control, workers }),
             Err(error) => {

@@ -11,7 +11,7 @@ use super::*;
 use crate::admin::EndpointState;
 use crate::config::AdminBind;
 use crate::config::{AccessConfig, AccessPath};
-use crate::fixture::{IdleBinder, config};
+use crate::fixture::{IdleBinder, NothingInFlight, config};
 
 #[tokio::test]
 async fn a_start_checks_the_endpoints_and_says_what_it_found() {
@@ -111,5 +111,10 @@ fn setup(config: Config, parts: Parts) -> Setup {
 }
 
 fn parts() -> Parts {
-    Parts { publisher: Publisher::default(), binder: Box::new(IdleBinder), workers: 2 }
+    Parts {
+        publisher: Publisher::default(),
+        binder: Box::new(IdleBinder),
+        sight: Arc::new(NothingInFlight),
+        workers: 2,
+    }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::conductor::{Desk, Knowledge};
-use crate::fixture::plan;
+use crate::fixture::{NothingInFlight, plan};
 use crate::overview::Machinery;
 
 #[test]
@@ -122,7 +122,8 @@ fn scrape() -> String {
     lines.ring_full.shard(0).add(1);
     lines.ring_full.shard(1).add(2);
     lines.write_failed.add(4);
-    let machinery = Machinery { workers: 2, lines: Arc::new(lines) };
+    let sight = Arc::new(NothingInFlight);
+    let machinery = Machinery { workers: 2, lines: Arc::new(lines), sight };
     let (knowledge, desk) = (Knowledge::new(None), Desk::new().0);
     let overview = Overview::new(publisher.reader(), &knowledge, desk, first_round, machinery);
     Metrics::new(Arc::new(overview)).render().unwrap()
