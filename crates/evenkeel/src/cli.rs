@@ -5,9 +5,7 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 
 use crate::operate::Operation;
-use crate::{
-    check, completions, demo, load, man, origin, run, schema, serve, status, top,
-};
+use crate::{check, completions, demo, load, man, origin, run, schema, serve, status, top};
 
 /// Makes a set of servers look like one that never fails.
 #[derive(clap::Parser)]

@@ -12,8 +12,8 @@ use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
 use super::latency::{Buckets, latency};
 use super::{
-    ClusterStatus, EndpointState, EndpointStatus, ForcedState, LastCheck, ListenerStatus, Status,
-    RouteStatus, TargetStatus,
+    ClusterStatus, EndpointState, EndpointStatus, ForcedState, LastCheck, ListenerStatus,
+    RouteStatus, Status, TargetStatus,
 };
 use crate::journal::{Checked, EndpointKey, Entry, Journal};
 use crate::overrides::forced_word;

@@ -128,6 +128,19 @@ pub struct ListenerStatus {
     pub requests: RequestsByClass,
 }
 
+impl ListenerStatus {
+    /// Where its requests go, in a few words: `api`, `12 routes`, or `12 routes, else api`.
+    pub fn leads_to(&self) -> String {
+        let others = self.routes.len() - usize::from(self.cluster.is_some()).min(self.routes.len());
+        let routes = if others == 1 { "1 route".to_owned() } else { format!("{others} routes") };
+        match &self.cluster {
+            Some(cluster) if others == 0 => cluster.clone(),
+            Some(cluster) => format!("{routes}, else {cluster}"),
+            None => routes,
+        }
+    }
+}
+
 /// One route.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RouteStatus {

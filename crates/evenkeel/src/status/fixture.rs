@@ -61,7 +61,8 @@ pub(crate) fn listener(name: &str, bind: &str, cluster: &str) -> ListenerStatus 
     ListenerStatus {
         name: name.to_owned(),
         binds: vec![bind.to_owned()],
-        cluster: cluster.to_owned(),
+        cluster: Some(cluster.to_owned()),
+        routes: Vec::new(),
         connections: 1204,
         active: 12,
         requests: [0, 99_000, 0, 100, 20].into(),

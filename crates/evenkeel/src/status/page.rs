@@ -139,7 +139,7 @@ fn listener_row(listener: &ListenerStatus) -> Vec<Cell> {
     vec![
         (Tone::Strong, listener.name.clone()),
         (Tone::Plain, listener.binds.join(", ")),
-        (Tone::Plain, listener.cluster.clone()),
+        (Tone::Plain, listener.leads_to()),
         (Tone::Plain, show_count(u64::try_from(listener.active).unwrap_or(0))),
         (Tone::Plain, show_count(listener.connections)),
         (Tone::Plain, show_count(total)),

@@ -21,6 +21,7 @@ fn endpoint(port: u16, life: &Arc<Life>) -> Endpoint {
         address: Some(([127, 0, 0, 1], port).into()),
         weight: 1,
         backup: false,
+        forced: None,
         life: Arc::clone(life),
     }
 }

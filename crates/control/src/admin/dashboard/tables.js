@@ -35,7 +35,7 @@ function listenerRow(listener, figure) {
 function routeRows({ listeners }, figures) {
   const isDefault = ({ host, path }) => host === "*" && path === "/*";
   const routes = listeners.flatMap((listener) =>
-    (listener.routes ?? []).map((route) => [listener, route]),
+    listener.routes.map((route) => [listener, route]),
   );
   if (routes.length <= listeners.length && routes.every(([, route]) => isDefault(route))) return [];
   return routes.map(([listener, route], position) =>

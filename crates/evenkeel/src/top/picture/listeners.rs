@@ -44,7 +44,7 @@ fn draw_row(console: &Console, canvas: &mut Canvas<'_, '_>, line: Rect, listener
     let columns = Columns::new(line);
     let track = console.meter.listener(&listener.name);
     canvas.left(columns.name, Tone::Strong, &cut(&listener.name, columns.name.width.into()));
-    let binds = format!("{} → {}", listener.binds.join(", "), listener.cluster);
+    let binds = format!("{} → {}", listener.binds.join(", "), listener.leads_to());
     canvas.left(columns.binds, Tone::Plain, &cut(&binds, columns.binds.width.into()));
     let open = u64::try_from(listener.active).unwrap_or(0);
     canvas.right(columns.open, Tone::Plain, &show_count(open));
