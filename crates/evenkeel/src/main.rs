@@ -17,6 +17,7 @@ mod operate;
 mod origin;
 mod payload;
 mod reload_words;
+mod route_words;
 mod run;
 mod schema;
 mod screen;

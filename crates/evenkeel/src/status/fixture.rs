@@ -1,7 +1,8 @@
 //! Statuses for tests.
 
 use evenkeel_control::admin::{
-    ClusterStatus, ConfigStatus, EndpointState, EndpointStatus, Latency, ListenerStatus, Status,
+    ClusterStatus, ConfigStatus, EndpointState, EndpointStatus, Latency, ListenerStatus,
+    RouteStatus, Status, TargetStatus,
 };
 
 /// A moment at which everything here is looked at, in seconds of Unix time.
@@ -62,10 +63,25 @@ pub(crate) fn listener(name: &str, bind: &str, cluster: &str) -> ListenerStatus 
         name: name.to_owned(),
         binds: vec![bind.to_owned()],
         cluster: Some(cluster.to_owned()),
-        routes: Vec::new(),
+        routes: vec![route("*", "/*", &[(cluster, 1)])],
         connections: 1204,
         active: 12,
         requests: [0, 99_000, 0, 100, 20].into(),
+    }
+}
+
+/// A route to these clusters, by weight.
+pub(crate) fn route(host: &str, path: &str, to: &[(&str, u32)]) -> RouteStatus {
+    let target = |(cluster, weight): &(&str, u32)| TargetStatus {
+        cluster: (*cluster).to_owned(),
+        weight: *weight,
+    };
+    RouteStatus {
+        name: format!("{host}{path}"),
+        host: host.to_owned(),
+        path: path.to_owned(),
+        to: to.iter().map(target).collect(),
+        requests: [0, 990, 0, 10, 0].into(),
     }
 }
 

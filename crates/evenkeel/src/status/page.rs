@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use evenkeel_control::admin::{ClusterStatus, EndpointStatus, ListenerStatus, Status};
+use evenkeel_control::admin::{ClusterStatus, EndpointStatus, ListenerStatus, RouteStatus, Status};
 
 use crate::reload_words::refused_config;
+use crate::route_words::{has_routes, pattern, shares};
 use crate::state_words::{age, errors, gets_work, note, readiness, state_words};
 use crate::tone::{Palette, Tone};
 use crate::units::{counted, show_age, show_count, show_seconds, show_share};
@@ -64,6 +65,21 @@ impl Page<'_> {
         let mut table = Table::new(&LISTENER);
         for listener in &self.status.listeners {
             table.push(listener_row(listener));
+        }
+        write!(f, "\n{}", table.render(self.palette))?;
+        self.write_routes(f)
+    }
+
+    fn write_routes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut listeners = self.status.listeners.iter().filter(|each| has_routes(each)).peekable();
+        if listeners.peek().is_none() {
+            return Ok(());
+        }
+        let mut table = Table::new(&ROUTE);
+        for listener in listeners {
+            for route in &listener.routes {
+                table.push(route_row(listener, route));
+            }
         }
         write!(f, "\n{}", table.render(self.palette))
     }
@@ -148,6 +164,18 @@ fn listener_row(listener: &ListenerStatus) -> Vec<Cell> {
     ]
 }
 
+fn route_row(listener: &ListenerStatus, route: &RouteStatus) -> Vec<Cell> {
+    let (requests, total) = (&route.requests, route.requests.total());
+    vec![
+        (Tone::Plain, pattern(route)),
+        (Tone::Plain, listener.name.clone()),
+        (Tone::Plain, shares(route)),
+        (Tone::Plain, show_count(total)),
+        (Tone::Plain, share(requests.client_error, total).1),
+        share(requests.server_error, total),
+    ]
+}
+
 /// A share of failures: none is nothing to look at.
 fn share(part: u64, whole: u64) -> Cell {
     let tone = if part == 0 { Tone::Quiet } else { Tone::Warning };
@@ -164,6 +192,15 @@ const LISTENER: [(Side, &str); 8] = [
     (Side::Left, "to"),
     (Side::Right, "open"),
     (Side::Right, "connections"),
+    (Side::Right, "requests"),
+    (Side::Right, "4xx"),
+    (Side::Right, "5xx"),
+];
+
+const ROUTE: [(Side, &str); 6] = [
+    (Side::Left, "route"),
+    (Side::Left, "listener"),
+    (Side::Left, "to"),
     (Side::Right, "requests"),
     (Side::Right, "4xx"),
     (Side::Right, "5xx"),

@@ -3,7 +3,7 @@ use evenkeel_control::admin::{
     ReloadResult, Trigger,
 };
 
-use super::fixture::{NOW, busy, cluster, endpoint, listener, status};
+use super::fixture::{NOW, busy, cluster, endpoint, listener, route, status};
 use super::*;
 
 fn page(status: &Status) -> String {
@@ -49,6 +49,22 @@ api  least-request · 2 of 3 endpoints can get work
 ·  [::1]:9003      unchecked  –               3          0         0       –        –        –  backup
 ";
     assert_eq!(page(&troubled()), expected);
+}
+
+#[test]
+fn routes_are_listed_where_there_are_any() {
+    let mut status = troubled();
+    assert!(!page(&status).contains("route"));
+    let split = route("a.example", "/v1/*", &[("api", 95), ("next", 5)]);
+    status.listeners[0].routes.insert(0, split);
+    let expected = "
+route           listener  to              requests    4xx  5xx
+a.example/v1/*  web       api 95, next 5     1,000  1.0 %  0 %
+*/*             web       api                1,000  1.0 %  0 %
+";
+    let page = page(&status);
+    assert!(page.contains(expected), "{page}");
+    assert!(page.contains(":8080  1 route, else api"), "{page}");
 }
 
 #[test]
