@@ -14,6 +14,7 @@ use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::lines::{LineReceiver, lines};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, TrustedProxies};
 use evenkeel_plan::publish::Publisher;
+use evenkeel_plan::route::{Route, Router};
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 use evenkeel_proto::path::PathRules;
 use evenkeel_proxy::{Inherited, Proxy};
@@ -235,7 +236,7 @@ fn plan(settings: u8, proxy: SocketAddr, endpoint: SocketAddr) -> Plan {
     let listener = Listener {
         name: "fuzz".into(),
         binds: vec![Bind::Only(proxy)],
-        to: 0,
+        routes: Arc::new(Router::new(vec![Route::everything(0, |_| Arc::new(Sharded::new(1)))])),
         trusted_proxies: TrustedProxies::default(),
         timeouts,
         limits: DownstreamLimits { body, ..DownstreamLimits::default() },
