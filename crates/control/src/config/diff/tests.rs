@@ -34,6 +34,26 @@ fn every_kind_of_difference_is_one_line() {
 }
 
 #[test]
+fn a_route_is_a_thing_of_its_own() {
+    let with = |routes: &str| {
+        let clusters = "[cluster.api]\nendpoints = \"a:1\"\n[cluster.next]\nendpoints = \"b:1\"\n";
+        let listener = "[listener.web]\nbind = \":1\"\nto = \"api\"\n";
+        parsed(&format!("{listener}{routes}{clusters}"))
+    };
+    let before =
+        with("[[route]]\npath = \"/v1/*\"\nto = \"api\"\n[[route]]\nhost = \"a\"\nto = \"next\"\n");
+    let after = with(
+        "[[route]]\npath = \"/v1/*\"\nto = { api = 9, next = 1 }\n[[route]]\nhost = \"b\"\nto = \"next\"\n",
+    );
+    let expected = [
+        "~ route /v1/* of web: to \"api\" → { api = 9, next = 1 }",
+        "+ route b/* of web",
+        "- route a/* of web",
+    ];
+    assert_eq!(diff(&before, &after), expected);
+}
+
+#[test]
 fn a_token_is_never_shown() {
     let with = |token: &str| {
         parsed(&format!(
