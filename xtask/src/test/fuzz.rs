@@ -45,7 +45,13 @@ fn short_run(program: &Path, target: &str) -> Outcome<()> {
     fs::create_dir_all(&found)?;
     let corpus = format!("{CORPUS}/{target}");
     let mut run = command(program, "run", &[target, &found, &corpus, "--"]);
-    succeed(run.args(LIMITS))
+    succeed(run.args(LIMITS).arg(format!("-dict={}", dictionary(target))))
+}
+
+/// A target that reads something else than HTTP has a dictionary of its own.
+fn dictionary(target: &str) -> String {
+    let own = format!("fuzz/{target}.dict");
+    if Path::new(&own).is_file() { own } else { "fuzz/http1.dict".to_owned() }
 }
 
 /// The one toolchain that builds all else has what is needed, but behind a switch that is meant for nightly ones only.
@@ -63,11 +69,10 @@ fn cargo_fuzz(may_install: bool) -> Outcome<PathBuf> {
 }
 
 /// For each target: long enough to notice what a change has broken, and a bound for each input.
-const LIMITS: [&str; 6] = [
+const LIMITS: [&str; 5] = [
     "-max_total_time=20",
     "-max_len=4096",
     "-timeout=20",
-    "-dict=fuzz/http1.dict",
     "-len_control=20",
     "-print_final_stats=1",
 ];
