@@ -16,7 +16,10 @@ pub use json::Verdict;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     sources: Sources,
+    /// At most [`SHOWN_MAX`].
     diagnostics: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
 }
 
 /// Puts a colour around a word, or does not.
@@ -30,7 +33,13 @@ struct Paint {
 impl Report {
     pub(super) fn new(sources: Sources, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| span.start));
-        Self { sources, diagnostics }
+        let errors = count(&diagnostics, Severity::Error);
+        let warnings = diagnostics.len() - errors;
+        if diagnostics.len() > SHOWN_MAX && errors > 0 {
+            diagnostics.retain(|diagnostic| diagnostic.severity() == Severity::Error);
+        }
+        diagnostics.truncate(SHOWN_MAX);
+        Self { sources, diagnostics, errors, warnings }
     }
 
     /// What it is about: the file or line that was asked for, without what that includes.
@@ -43,19 +52,19 @@ impl Report {
         &self.sources
     }
 
-    /// What is wrong, in the order of the files; what is about the whole of it comes first.
+    /// What is wrong, in the order of the files; what is about the whole of it comes first. Of very many, the first errors.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
 
     /// How many errors there are.
     pub fn errors(&self) -> usize {
-        self.count(Severity::Error)
+        self.errors
     }
 
     /// How many warnings there are.
     pub fn warnings(&self) -> usize {
-        self.count(Severity::Warning)
+        self.warnings
     }
 
     /// Whether nothing is wrong.
@@ -120,12 +129,20 @@ impl Report {
         };
         let counts = [counted(self.errors(), "error"), counted(self.warnings(), "warning")];
         let counts: Vec<String> = counts.into_iter().flatten().collect();
-        if counts.is_empty() { String::new() } else { format!("{}.\n", counts.join(", ")) }
+        let counts = counts.join(", ");
+        match self.diagnostics.len() {
+            0 => String::new(),
+            shown if shown < self.errors + self.warnings => {
+                let are = if shown == 1 { "is" } else { "are" };
+                format!("{counts}, of which {shown} {are} shown.\n")
+            }
+            _ => format!("{counts}.\n"),
+        }
     }
+}
 
-    fn count(&self, severity: Severity) -> usize {
-        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == severity).count()
-    }
+fn count(diagnostics: &[Diagnostic], severity: Severity) -> usize {
+    diagnostics.iter().filter(|diagnostic| diagnostic.severity() == severity).count()
 }
 
 impl fmt::Display for Report {
@@ -158,6 +175,9 @@ impl Paint {
         if self.colour { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
+
+/// More is not read by anybody, and a large file can have a mistake in every line.
+const SHOWN_MAX: usize = 1000;
 
 #[cfg(test)]
 mod tests;

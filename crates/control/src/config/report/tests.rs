@@ -60,3 +60,18 @@ fn what_is_about_the_whole_comes_first_and_the_rest_in_the_order_of_the_source()
     assert_eq!((report.errors(), report.warnings()), (2, 1));
     assert!(report.to_string().ends_with("\n2 errors, 1 warning.\n"));
 }
+
+#[test]
+fn of_very_many_mistakes_the_first_errors_are_shown_and_all_are_counted() {
+    let at = |code: Code, place: usize| Diagnostic::new(code, "").at(place..place + 1);
+    let source = Source { name: String::new(), text: "x".repeat(3000) };
+    let mut diagnostics: Vec<Diagnostic> =
+        (0..1500).map(|place| at(Code::UnusedCluster, place)).collect();
+    let warnings = Report::new(Sources::new(source.clone()), diagnostics.clone());
+    assert!(warnings.to_string().ends_with("\n1500 warnings, of which 1000 are shown.\n"));
+    diagnostics.push(at(Code::UnknownKey, 2999));
+    let report = Report::new(Sources::new(source), diagnostics);
+    assert_eq!((report.errors(), report.warnings()), (1, 1500));
+    assert_eq!(report.diagnostics().len(), 1);
+    assert!(report.to_string().ends_with("\n1 error, 1500 warnings, of which 1 is shown.\n"));
+}
