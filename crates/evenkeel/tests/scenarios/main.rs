@@ -26,6 +26,7 @@ mod hostile_retries;
 mod hostile_targets;
 mod hostile_upgrade;
 mod http1_page;
+mod in_flight;
 mod inherited;
 mod interop;
 mod kept_config;
