@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Extension, Json, Router, middleware};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 mod changes;
 mod dashboard;
+mod extract;
 mod guard;
 mod in_flight;
 mod latency;
 mod look;
 mod metrics;
+mod openapi;
 mod problem;
 mod serve;
 mod slots;
@@ -39,6 +42,7 @@ pub use status::{
 };
 
 use changes::etag;
+use extract::{Asked, Named};
 use guard::Guard;
 use metrics::Metrics;
 use problem::Problem;
@@ -55,7 +59,7 @@ struct Shared {
 }
 
 /// The latest events.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EventList {
     /// The oldest first.
     pub events: Vec<Event>,
@@ -71,15 +75,15 @@ struct Since {
 }
 
 /// The config in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConfigText {
-    /// See [`ConfigStatus::revision`].
+    /// As in the status.
     pub revision: String,
     /// The file with the overrides on top, as TOML in its shortest form; secrets are masked.
     pub toml: String,
 }
 
-/// What the paths answer with. axum answers 405 to other methods.
+/// What the paths answer with.
 fn router(bound: Address, overview: Arc<Overview>) -> Router {
     let metrics = Arc::new(Metrics::new(Arc::clone(&overview)));
     let scrape = move || async move { expose(&metrics) };
@@ -113,11 +117,29 @@ fn router(bound: Address, overview: Arc<Overview>) -> Router {
             put(changes::set_weight).delete(changes::reset_weight),
         )
         .route("/api/v1/clusters/{cluster}/endpoints/{endpoint}/state", put(changes::set_state))
-        .fallback(|| async { (StatusCode::NOT_FOUND, INDEX) })
+        .route("/api/v1/openapi.json", get(|| async { Json(openapi::description()) }))
+        .method_not_allowed_fallback(no_such_method)
+        .fallback(no_such_path)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(guard, guard::check))
         .layer(middleware::map_response(harden))
         .with_state(Shared { overview })
+}
+
+/// To a method that the path does not have; axum says in `Allow` which it has.
+async fn no_such_method(method: Method) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not for this path"))
+        .help("`Allow` says what is; GET /api/v1/openapi.json says what it does")
+}
+
+/// A program gets an explanation, the lost get the list of paths.
+async fn no_such_path(uri: Uri) -> Response {
+    if !uri.path().starts_with("/api/") {
+        return (StatusCode::NOT_FOUND, INDEX).into_response();
+    }
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no path {:?}", uri.path()))
+        .help("GET /api/v1/openapi.json lists them")
+        .into_response()
 }
 
 /// Every answer is of this moment, is of the type that it says, and is for nobody's page but ours.
@@ -141,7 +163,7 @@ async fn show_status(State(shared): State<Shared>) -> Response {
 
 async fn show_events(
     State(shared): State<Shared>,
-    Query(Since { since }): Query<Since>,
+    Asked(Since { since }): Asked<Since>,
 ) -> Json<EventList> {
     let events = shared.overview.events.since(since);
     let last = *shared.overview.events.last().borrow();
@@ -162,21 +184,21 @@ async fn show_overrides(State(shared): State<Shared>) -> Response {
 
 async fn show_cluster(
     State(shared): State<Shared>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
 ) -> Result<Response, Problem> {
     tagged(&shared, find_cluster(&shared, &name)?)
 }
 
 async fn show_endpoints(
     State(shared): State<Shared>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
 ) -> Result<Response, Problem> {
     tagged(&shared, find_cluster(&shared, &name)?.endpoints)
 }
 
 async fn show_endpoint(
     State(shared): State<Shared>,
-    Path((cluster, name)): Path<(String, String)>,
+    Named((cluster, name)): Named<(String, String)>,
 ) -> Result<Response, Problem> {
     let endpoints = find_cluster(&shared, &cluster)?.endpoints;
     let found = endpoints.into_iter().find(|endpoint| endpoint.name == name);

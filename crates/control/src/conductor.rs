@@ -150,8 +150,8 @@ impl<L: Lookup> Conductor<L> {
             tokio::select! {
                 () = self.resolver.changed() => self.follow_names(),
                 order = orders.recv() => match order {
-                    Some(Order { wish, reply }) => {
-                        let outcome = self.follow(wish).await;
+                    Some(Order { wish, seen, reply }) => {
+                        let outcome = self.follow(wish, seen.as_deref()).await;
                         // Whoever asked may be gone; it is done all the same.
                         let _ = reply.send(outcome);
                     }

@@ -2,13 +2,15 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use evenkeel_plan::endpoint::Forced;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use super::extract::{Body, Named};
 use super::problem::Problem;
 use super::{ForcedState, Shared, Trigger};
 use crate::conductor::{Applied, ReloadWish, Wish};
@@ -16,7 +18,7 @@ use crate::config;
 use crate::overrides::Change;
 
 /// An endpoint that is to join a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEndpoint {
     /// `10.0.0.1:8080`, `db.internal:5432`, or a port on this machine.
@@ -30,7 +32,7 @@ pub struct NewEndpoint {
 }
 
 /// A weight that an endpoint is to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewWeight {
     /// At most 65535; 0 gets no new work.
@@ -38,7 +40,7 @@ pub struct NewWeight {
 }
 
 /// A state that an endpoint is to have, whatever its checks say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewState {
     /// Which.
@@ -46,7 +48,7 @@ pub struct NewState {
 }
 
 /// What an operator may say about an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WantedState {
     /// What its checks say.
@@ -60,7 +62,7 @@ pub enum WantedState {
 }
 
 /// How the config file is to be read again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReloadRequest {
     /// Forget what the admin API has changed on top of the file.
@@ -75,20 +77,19 @@ type Answer = Result<Response, Problem>;
 pub(super) async fn reload(
     State(shared): State<Shared>,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Answer {
     let ReloadRequest { clear, persist } =
         if body.is_empty() { ReloadRequest::default() } else { read(&headers, &body)? };
     let wish = ReloadWish { trigger: Trigger::Api, clear, persist };
-    let applied = shared.overview.desk.order(Wish::Reload(wish)).await?;
-    Ok(told(StatusCode::OK, &applied))
+    order(&shared, &headers, Wish::Reload(wish), StatusCode::OK).await
 }
 
 pub(super) async fn add(
     State(shared): State<Shared>,
-    Path(cluster): Path<String>,
+    Named(cluster): Named<String>,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Answer {
     let NewEndpoint { address, weight, backup } = read(&headers, &body)?;
     let weight = weight.map(checked_weight).transpose()?;
@@ -96,43 +97,50 @@ pub(super) async fn add(
     endpoint.weight = weight.unwrap_or(endpoint.weight);
     endpoint.backup = backup.unwrap_or(endpoint.backup);
     let change = Change::Add { cluster, endpoint };
-    order(&shared, &headers, change, StatusCode::CREATED).await
+    order(&shared, &headers, Wish::Change(change), StatusCode::CREATED).await
 }
 
 pub(super) async fn remove(
     State(shared): State<Shared>,
-    Path((cluster, endpoint)): Path<(String, String)>,
+    Named((cluster, endpoint)): Named<(String, String)>,
     headers: HeaderMap,
 ) -> Answer {
-    order(&shared, &headers, Change::Remove { cluster, endpoint }, StatusCode::OK).await
+    order(&shared, &headers, Wish::Change(Change::Remove { cluster, endpoint }), StatusCode::OK)
+        .await
 }
 
 pub(super) async fn set_weight(
     State(shared): State<Shared>,
-    Path((cluster, endpoint)): Path<(String, String)>,
+    Named((cluster, endpoint)): Named<(String, String)>,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Answer {
     let NewWeight { weight } = read(&headers, &body)?;
     let weight = Some(checked_weight(weight)?);
-    order(&shared, &headers, Change::Weight { cluster, endpoint, weight }, StatusCode::OK).await
+    order(
+        &shared,
+        &headers,
+        Wish::Change(Change::Weight { cluster, endpoint, weight }),
+        StatusCode::OK,
+    )
+    .await
 }
 
 /// Back to what the file says.
 pub(super) async fn reset_weight(
     State(shared): State<Shared>,
-    Path((cluster, endpoint)): Path<(String, String)>,
+    Named((cluster, endpoint)): Named<(String, String)>,
     headers: HeaderMap,
 ) -> Answer {
     let change = Change::Weight { cluster, endpoint, weight: None };
-    order(&shared, &headers, change, StatusCode::OK).await
+    order(&shared, &headers, Wish::Change(change), StatusCode::OK).await
 }
 
 pub(super) async fn set_state(
     State(shared): State<Shared>,
-    Path((cluster, endpoint)): Path<(String, String)>,
+    Named((cluster, endpoint)): Named<(String, String)>,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Answer {
     let NewState { state } = read(&headers, &body)?;
     let forced = match state {
@@ -141,12 +149,18 @@ pub(super) async fn set_state(
         WantedState::Up => Some(Forced::Up),
         WantedState::Down => Some(Forced::Down),
     };
-    order(&shared, &headers, Change::Force { cluster, endpoint, forced }, StatusCode::OK).await
+    order(
+        &shared,
+        &headers,
+        Wish::Change(Change::Force { cluster, endpoint, forced }),
+        StatusCode::OK,
+    )
+    .await
 }
 
-async fn order(shared: &Shared, headers: &HeaderMap, change: Change, done: StatusCode) -> Answer {
-    let wish = Wish::Change { change, if_match: if_match(headers)? };
-    Ok(told(done, &shared.overview.desk.order(wish).await?))
+async fn order(shared: &Shared, headers: &HeaderMap, wish: Wish, done: StatusCode) -> Answer {
+    let seen = if_match(headers)?;
+    Ok(told(done, &shared.overview.desk.order_if(seen, wish).await?))
 }
 
 fn told(status: StatusCode, applied: &Applied) -> Response {
@@ -216,3 +230,6 @@ impl From<Forced> for ForcedState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

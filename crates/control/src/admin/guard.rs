@@ -34,7 +34,9 @@ pub(super) struct Guard {
 
 pub(super) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if !is_meant_for(&guard.bound, request.headers()) {
-        return (StatusCode::MISDIRECTED_REQUEST, REFUSAL).into_response();
+        return Problem::new(StatusCode::MISDIRECTED_REQUEST, REFUSAL)
+            .help(WAY_OUT)
+            .into_response();
     }
     if is_change(request.method()) {
         let config = guard.overview.in_force.config();
@@ -154,9 +156,10 @@ fn without_port(host: &str) -> &str {
 /// Nobody's loopback.
 const UNKNOWN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
-const REFUSAL: &str = "The Host of this request is not an address or localhost. \
-    The admin API listens on loopback and answers only to those, \
-    so that no web page can read it through a name of its own.\n";
+const REFUSAL: &str = "the Host of this request is not an address or localhost";
+
+const WAY_OUT: &str = "the admin API listens on loopback and answers only to those, \
+    so that no web page can read it through a name of its own";
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,9 @@ use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use super::changes::etag;
 use crate::conductor::Refused;
 
 /// An answer that says no.
@@ -12,10 +14,12 @@ use crate::conductor::Refused;
 pub(super) struct Problem {
     status: StatusCode,
     body: Explanation,
+    /// The revision of the config, for whoever has seen an older one.
+    revision: Option<String>,
 }
 
 /// Why something was not done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     /// What is wrong; for a refused reload, a report of several lines.
     pub error: String,
@@ -25,7 +29,7 @@ pub struct Explanation {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, body: Explanation { error: error.into(), help: None } }
+        Self { status, body: Explanation { error: error.into(), help: None }, revision: None }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
@@ -48,7 +52,11 @@ impl From<Refused> for Problem {
             Refused::Config(_) | Refused::Force(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refused::Ending => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self::new(status, refused.to_string())
+        let problem = Self::new(status, refused.to_string());
+        match refused {
+            Refused::Outdated { revision } => Self { revision: Some(revision), ..problem },
+            _ => problem,
+        }
     }
 }
 
@@ -58,6 +66,10 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             let scheme = header::HeaderValue::from_static("Bearer realm=\"evenkeel\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        let tag = self.revision.and_then(|revision| etag(&revision).try_into().ok());
+        if let Some(tag) = tag {
+            response.headers_mut().insert(header::ETAG, tag);
         }
         response
     }

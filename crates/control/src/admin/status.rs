@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The whole balancer at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// The version of the program.
     pub version: String,
@@ -19,7 +20,7 @@ pub struct Status {
     pub ready: bool,
     /// Whether it is shutting down.
     pub draining: bool,
-    /// The upper bounds of the buckets in [`EndpointStatus::latency_counts`], rising; one more bucket has no bound.
+    /// The upper bounds of the buckets in `latency_counts`, rising; one more bucket has no bound.
     pub latency_bounds_seconds: Vec<f64>,
     /// In the order of the config.
     pub listeners: Vec<ListenerStatus>,
@@ -34,7 +35,7 @@ pub struct Status {
 }
 
 /// An endpoint that is gone from the config.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LeavingStatus {
     /// The cluster that it was in.
     pub cluster: String,
@@ -45,20 +46,20 @@ pub struct LeavingStatus {
 }
 
 /// The config in force, and how it came to be.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ConfigStatus {
-    /// The file; `None` when it was given on the command line.
+    /// The file; nothing when it was given on the command line.
     pub source: Option<String>,
     /// Changes with every change of the config, whether of the file or of the overrides; never seen twice. `If-Match` takes it.
     pub revision: String,
-    /// The last reload; `None` before the first.
+    /// The last reload; nothing before the first.
     pub last_reload: Option<LastReload>,
     /// Whether the file as it stands was refused: what runs is not what it says.
     pub refused: bool,
 }
 
 /// One reload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LastReload {
     /// When, in seconds of Unix time.
     pub at_unix_seconds: f64,
@@ -73,7 +74,7 @@ pub struct LastReload {
 }
 
 /// What asked for a reload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Trigger {
     /// HUP.
@@ -85,7 +86,7 @@ pub enum Trigger {
 }
 
 /// What became of a reload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReloadResult {
     /// The config is in force.
@@ -97,7 +98,7 @@ pub enum ReloadResult {
 }
 
 /// One endpoint that the admin API has changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OverrideStatus {
     /// The cluster.
     pub cluster: String,
@@ -110,7 +111,7 @@ pub struct OverrideStatus {
 }
 
 /// One listener.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ListenerStatus {
     /// As the config names it.
     pub name: String,
@@ -166,7 +167,7 @@ pub struct TargetStatus {
 }
 
 /// Answers by class of status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RequestsByClass {
     /// 100 to 199; 101 alone ends an exchange.
     #[serde(rename = "1xx")]
@@ -186,7 +187,7 @@ pub struct RequestsByClass {
 }
 
 /// One cluster.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClusterStatus {
     /// As the config names it.
     pub name: String,
@@ -197,19 +198,20 @@ pub struct ClusterStatus {
 }
 
 /// One endpoint.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EndpointStatus {
     /// As the config writes it.
     pub name: String,
-    /// Where it is; `None` while its name does not resolve.
+    /// Where it is; nothing while its name does not resolve.
+    #[schema(value_type = Option<String>)]
     pub address: Option<SocketAddr>,
     /// Whether it gets work.
     pub state: EndpointState,
-    /// What an operator has said about it; `None` leaves it to the checks.
+    /// What an operator has said about it; nothing leaves it to the checks.
     pub forced: Option<ForcedState>,
     /// Why it is in that state, for a person, such as `connection refused (3 of 3)`.
     pub reason: Option<String>,
-    /// Since when it stands there, in seconds of Unix time; `None` before the first check.
+    /// Since when it stands there, in seconds of Unix time; nothing before the first check.
     pub since_unix_seconds: Option<f64>,
     /// Its share of the work relative to the others.
     pub weight: u32,
@@ -223,17 +225,17 @@ pub struct EndpointStatus {
     pub failures: u64,
     /// Answers so far.
     pub responses: RequestsByClass,
-    /// From the request sent to the answer's head; `None` before the first answer.
+    /// From the request sent to the answer's head; nothing before the first answer.
     pub latency: Option<Latency>,
     /// How many answers took how long, a bucket each, up to the last one that is not empty. Whoever subtracts those of an
     /// earlier status knows the latency between the two.
     pub latency_counts: Vec<u64>,
-    /// The latest check; `None` before it.
+    /// The latest check; nothing before it.
     pub last_check: Option<LastCheck>,
 }
 
 /// Whether an endpoint gets work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EndpointState {
     /// The checks say yes.
@@ -249,7 +251,7 @@ pub enum EndpointState {
 }
 
 /// What an operator has said about an endpoint; stronger than the checks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ForcedState {
     /// No new work; what runs finishes.
@@ -261,7 +263,7 @@ pub enum ForcedState {
 }
 
 /// How long answers took since the start. The quantiles are estimates from buckets.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Latency {
     /// The arithmetic mean; exact.
     pub mean_seconds: f64,
@@ -274,7 +276,7 @@ pub struct Latency {
 }
 
 /// The latest check of an endpoint.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LastCheck {
     /// Whether it passed.
     pub passed: bool,

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 mod snapshots;
 
+use super::problem::Problem;
 use super::slots::Slot;
 use crate::overview::Overview;
 use snapshots::Snapshots;
@@ -39,8 +40,8 @@ impl Streams {
     /// Answers with a stream on the connection that has `slot`, or says that there are too many.
     pub(super) fn open(self: &Arc<Self>, slot: Arc<Slot>, headers: &HeaderMap) -> Response {
         let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
-            return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], REFUSAL)
-                .into_response();
+            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, REFUSAL).help(WAY_OUT);
+            return ([(header::RETRY_AFTER, "5")], problem).into_response();
         };
         slot.set_streaming(true);
         let listener = Listener {
@@ -145,8 +146,9 @@ const STREAM_AGE_MAX: Duration = Duration::from_secs(240);
 /// After how long a client comes back when its stream has ended.
 const RECONNECT: Duration = Duration::from_secs(1);
 
-const REFUSAL: &str = "There are 16 streams of the status already, which is the most there may be. \
-    Close a dashboard that nobody looks at, or ask /api/v1/status now and then.\n";
+const REFUSAL: &str = "There are 16 streams of the status already, which is the most there may be";
+
+const WAY_OUT: &str = "close a dashboard that nobody looks at, or ask /api/v1/status now and then";
 
 #[cfg(test)]
 mod tests;

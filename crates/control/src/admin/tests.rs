@@ -191,15 +191,15 @@ async fn a_head_without_end_is_refused() {
 }
 
 /// The API on a loopback port, over a plan with one listener and one cluster.
-struct Api {
-    address: SocketAddr,
+pub(super) struct Api {
+    pub(super) address: SocketAddr,
     overview: Arc<Overview>,
     first_round: watch::Sender<bool>,
     _server: Server,
 }
 
 impl Api {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let mut publisher = Publisher::default();
         publisher.publish(plan(&[("web", "api")], &[("api", &["10.0.0.1:80", "db:81"])]));
         let (first_round, done) = watch::channel(false);
@@ -212,21 +212,25 @@ impl Api {
         Self { address, overview, first_round, _server }
     }
 
-    async fn get(&self, path: &str) -> (u16, String) {
+    pub(super) async fn get(&self, path: &str) -> (u16, String) {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n", self.address)).await
     }
 
     /// Sends a head that lacks its end, returns the status and all that came.
-    async fn ask(&self, head: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("{head}Connection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        // Refused before it was read to its end, the connection may end with a reset.
-        drop(timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await.unwrap());
-        let answer = String::from_utf8(answer).unwrap();
-        (answer[9..12].parse().unwrap(), answer)
+    pub(super) async fn ask(&self, head: &str) -> (u16, String) {
+        ask(self.address, &format!("{head}Connection: close\r\n\r\n")).await
     }
+}
+
+/// Sends a whole request that ends its connection, returns the status and all that came.
+pub(super) async fn ask(address: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // Refused before it was read to its end, the connection may end with a reset.
+    drop(stream.write_all(request.as_bytes()).await);
+    let mut answer = Vec::new();
+    drop(timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await.unwrap());
+    let answer = String::from_utf8(answer).unwrap();
+    (answer[9..12].parse().unwrap(), answer)
 }
 
 /// Sends a request on a connection that is kept; returns what came first, or nothing when the connection has ended.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
+use utoipa::ToSchema;
 
 use crate::admin::{ReloadResult, Trigger};
 use crate::overrides::Change;
@@ -12,6 +13,8 @@ use crate::overrides::Change;
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(super) wish: Wish,
+    /// The revision that whoever asks has seen; `None` if it does not matter.
+    pub(super) seen: Option<String>,
     pub(super) reply: oneshot::Sender<Result<Applied, Refused>>,
 }
 
@@ -21,12 +24,7 @@ pub(crate) enum Wish {
     /// Read the file again.
     Reload(ReloadWish),
     /// Change something on top of it.
-    Change {
-        /// What.
-        change: Change,
-        /// The revision that whoever asks has seen; `None` if it does not matter.
-        if_match: Option<String>,
-    },
+    Change(Change),
 }
 
 /// How the file is to be read again.
@@ -40,7 +38,7 @@ pub(crate) struct ReloadWish {
 }
 
 /// What an order has done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Applied {
     /// Whether anything is different now.
     pub result: ReloadResult,
@@ -87,8 +85,17 @@ impl Desk {
 
     /// Hands in a wish and waits until it is done. One after the other: orders never overlap.
     pub(crate) async fn order(&self, wish: Wish) -> Result<Applied, Refused> {
+        self.order_if(None, wish).await
+    }
+
+    /// The same, unless the config has another revision by then than `seen`.
+    pub(crate) async fn order_if(
+        &self,
+        seen: Option<String>,
+        wish: Wish,
+    ) -> Result<Applied, Refused> {
         let (reply, done) = oneshot::channel();
-        self.0.send(Order { wish, reply }).await.map_err(|_| Refused::Ending)?;
+        self.0.send(Order { wish, seen, reply }).await.map_err(|_| Refused::Ending)?;
         done.await.unwrap_or(Err(Refused::Ending))
     }
 }

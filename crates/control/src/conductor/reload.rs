@@ -12,23 +12,23 @@ use crate::persist;
 use crate::resolve::Lookup;
 
 impl<L: Lookup> Conductor<L> {
-    /// Does what is wished for, or nothing.
-    pub(super) async fn follow(&mut self, wish: Wish) -> Result<Applied, Refused> {
+    /// Does what is wished for, or nothing; also nothing if the config has another revision than `seen`.
+    pub(super) async fn follow(
+        &mut self,
+        wish: Wish,
+        seen: Option<&str>,
+    ) -> Result<Applied, Refused> {
+        let revision = self.knowledge.in_force.revision();
+        if seen.is_some_and(|seen| seen != revision) {
+            return Err(Refused::Outdated { revision });
+        }
         match wish {
             Wish::Reload(wish) => self.reload(wish).await,
-            Wish::Change { change, if_match } => self.change(&change, if_match.as_deref()).await,
+            Wish::Change(change) => self.change(&change).await,
         }
     }
 
-    async fn change(
-        &mut self,
-        change: &Change,
-        if_match: Option<&str>,
-    ) -> Result<Applied, Refused> {
-        let revision = self.knowledge.in_force.revision();
-        if if_match.is_some_and(|seen| seen != revision) {
-            return Err(Refused::Outdated { revision });
-        }
+    async fn change(&mut self, change: &Change) -> Result<Applied, Refused> {
         let Some(base) = self.base.clone() else { return Err(Refused::Ending) };
         let overrides = self.overrides.with(&base, change)?;
         let applied = self.replace(base, overrides, Vec::new()).await?;
