@@ -184,6 +184,10 @@ impl<L: Lookup> Conductor<L> {
         }
         let in_force = self.knowledge.in_force.config();
         self.resolver.retain(in_force.iter().flat_map(|config| hosts(config)));
+        if applied.is_err() {
+            // Names in force may have moved while we waited for new ones, and nobody says so twice.
+            self.follow_names();
+        }
         applied
     }
 

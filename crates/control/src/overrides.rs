@@ -56,13 +56,13 @@ pub(crate) enum ChangeError {
 }
 
 impl Overrides {
-    /// `base` with everything that can be applied to it.
+    /// `base` with everything that can be applied to it. Who leaves leaves last: then it does not matter for whom a newcomer
+    /// makes room.
     pub(crate) fn over(&self, base: &Config) -> Config {
         let mut config = base.clone();
-        // What goes, goes last: a cluster keeps its last endpoint, and until then others may have come.
-        let goes = |over: &Override| over.presence == Presence::Removed;
-        let (last, first): (Vec<_>, Vec<_>) = self.0.iter().partition(|(_, over)| goes(over));
-        for ((cluster, name), over) in first.into_iter().chain(last) {
+        let (leaving, staying): (Vec<_>, Vec<_>) =
+            self.0.iter().partition(|(_, over)| over.presence == Presence::Removed);
+        for ((cluster, name), over) in staying.into_iter().chain(leaving) {
             if let Some(cluster) = config.clusters.iter_mut().find(|each| each.name == *cluster) {
                 over.apply(name, cluster);
             }
@@ -98,14 +98,20 @@ impl Overrides {
         Ok(changed)
     }
 
-    /// What a file can say of these, and what is left once it says so.
-    pub(crate) fn edits(&self) -> (Vec<Targeted<'_>>, Self) {
+    /// What a file that says `base` can say of these, and what is left once it says so.
+    pub(crate) fn edits(&self, base: &Config) -> (Vec<Targeted<'_>>, Self) {
+        let now = self.over(base);
         let mut edits = Vec::new();
         let mut left = Self::default();
         for ((cluster, endpoint), over) in &self.0 {
             let weight = over.weight.map(Edit::Weight);
             let edit = match &over.presence {
                 Presence::File => weight,
+                // It has stayed because it was the last. A file cannot say that it is to go when another comes.
+                Presence::Removed if endpoint_of(&now, cluster, endpoint).is_some() => {
+                    left.0.insert((cluster.clone(), endpoint.clone()), over.clone());
+                    None
+                }
                 Presence::Removed => Some(Edit::Remove),
                 Presence::Added(endpoint) => {
                     let weight = over.weight.unwrap_or(endpoint.weight);
@@ -123,11 +129,12 @@ impl Overrides {
 
     /// For the status; `base` is what the file says.
     pub(crate) fn status(&self, base: &Config) -> Vec<OverrideStatus> {
+        let now = self.over(base);
         let status = |((cluster, endpoint), over): (&(String, String), &Override)| OverrideStatus {
             cluster: cluster.clone(),
             endpoint: endpoint.clone(),
             text: over.to_string(),
-            idle: over.is_idle(find(base, cluster), endpoint),
+            idle: endpoint_of(base, cluster, endpoint) == endpoint_of(&now, cluster, endpoint),
         };
         self.0.iter().map(status).collect()
     }
@@ -185,13 +192,6 @@ impl Override {
             }
         }
     }
-
-    fn is_idle(&self, cluster: Option<&ClusterConfig>, name: &str) -> bool {
-        let Some(cluster) = cluster else { return true };
-        let mut changed = cluster.clone();
-        self.apply(name, &mut changed);
-        changed == *cluster
-    }
 }
 
 impl fmt::Display for Override {
@@ -219,6 +219,15 @@ pub(crate) const fn forced_word(forced: Forced) -> &'static str {
 
 fn find<'a>(config: &'a Config, cluster: &str) -> Option<&'a ClusterConfig> {
     config.clusters.iter().find(|each| each.name == cluster)
+}
+
+fn endpoint_of<'a>(
+    config: &'a Config,
+    cluster: &str,
+    endpoint: &str,
+) -> Option<&'a EndpointConfig> {
+    let cluster = find(config, cluster)?;
+    position(cluster, endpoint).map(|position| &cluster.endpoints[position])
 }
 
 fn position(cluster: &ClusterConfig, endpoint: &str) -> Option<usize> {

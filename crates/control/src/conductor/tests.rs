@@ -11,6 +11,8 @@ use super::*;
 use crate::fixture::{NothingInFlight, config, endpoint};
 use crate::journal::EndpointKey;
 
+mod walk;
+
 #[tokio::test(start_paused = true)]
 async fn a_start_binds_then_publishes_then_accepts() {
     let (mut conductor, log, mut reader) = conductor(Answers::default());

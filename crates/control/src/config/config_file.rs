@@ -55,16 +55,29 @@ impl ConfigFile {
         std::iter::once(self.path.clone()).chain(others.filter(is_text)).collect()
     }
 
+    /// Reads and checks what it would be if these files had these texts.
+    pub(crate) fn rehearse(&self, texts: &[(PathBuf, String)]) -> Result<Loaded, Report> {
+        let drafts = Drafts { folder: Folder::of(&self.path), texts };
+        let name = self.path.display().to_string();
+        let loaded = match drafts.text(&self.path) {
+            Some(text) => Config::read(&name, text, &drafts, &environment),
+            None => Config::load_with(&self.path, &drafts, &environment),
+        };
+        loaded.map(|loaded| self.with_workers(loaded))
+    }
+
+    fn with_workers(&self, mut loaded: Loaded) -> Loaded {
+        loaded.config.workers = self.workers.unwrap_or(loaded.config.workers);
+        loaded
+    }
+
     /// The same, and what was seen on the way, whatever came of it.
     pub(crate) fn read(&self) -> (Result<Loaded, Report>, Seen) {
         let witness = Witness::new(Folder::of(&self.path));
         // Before it is read: a change in between is then noticed later, and not missed.
         witness.note(self.path.clone(), hash_of(&self.path));
         let loaded = Config::load_with(&self.path, &witness, &environment);
-        let loaded = loaded.map(|mut loaded| {
-            loaded.config.workers = self.workers.unwrap_or(loaded.config.workers);
-            loaded
-        });
+        let loaded = loaded.map(|loaded| self.with_workers(loaded));
         (loaded, witness.seen.into_inner())
     }
 }
@@ -83,6 +96,40 @@ impl Seen {
         folders.sort();
         folders.dedup();
         folders
+    }
+}
+
+/// The disk as it would be if these files were written.
+#[derive(Debug)]
+struct Drafts<'a> {
+    folder: Folder,
+    texts: &'a [(PathBuf, String)],
+}
+
+impl Drafts<'_> {
+    fn text(&self, path: &Path) -> Option<&str> {
+        self.texts.iter().find(|(each, _)| each == path).map(|(_, text)| text.as_str())
+    }
+}
+
+impl Files for Drafts<'_> {
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        match self.text(&self.folder.locate(path)) {
+            Some(text) => Ok(text.as_bytes().to_vec()),
+            None => self.folder.read(path, bytes_max),
+        }
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+        self.folder.list(folder)
+    }
+
+    fn locate(&self, path: &Path) -> PathBuf {
+        self.folder.locate(path)
+    }
+
+    fn is_directory(&self, path: &Path) -> Option<bool> {
+        self.folder.is_directory(path)
     }
 }
 

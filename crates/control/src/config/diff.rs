@@ -26,6 +26,9 @@ pub(crate) fn diff(before: &Config, after: &Config) -> Vec<String> {
     if tokens[0] != tokens[1] && tokens.iter().all(Option::is_some) {
         lines.push("~ admin: token is another one".to_owned());
     }
+    if lines.is_empty() && before != after {
+        lines.push("~ the same in another order".to_owned());
+    }
     lines
 }
 

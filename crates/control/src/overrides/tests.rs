@@ -88,6 +88,21 @@ fn the_last_endpoint_stays_when_the_file_has_lost_all_others() {
 }
 
 #[test]
+fn what_stayed_as_the_last_goes_when_another_comes_whatever_they_are_called() {
+    let later = config(&[("web", "api")], &[("api", &["a:1"])]);
+    for newcomer in ["a:0", "a:9"] {
+        let removed = Overrides::default().with(&base(), &remove("a:1")).unwrap();
+        assert!(removed.status(&later)[0].idle);
+        let (edits, left) = removed.edits(&later);
+        assert!(edits.is_empty() && left == removed, "the file must not lose its last endpoint");
+        let overrides = removed.with(&later, &add(newcomer)).unwrap();
+        let now = overrides.over(&later);
+        assert_eq!(now, config(&[("web", "api")], &[("api", &[newcomer])]));
+        assert!(overrides.status(&later).iter().all(|each| !each.idle), "{overrides:?}");
+    }
+}
+
+#[test]
 fn a_file_takes_over_what_it_can_say() {
     let base = base();
     let changes = [
@@ -100,7 +115,7 @@ fn a_file_takes_over_what_it_can_say() {
     let overrides = changes
         .iter()
         .fold(Overrides::default(), |overrides, change| overrides.with(&base, change).unwrap());
-    let (edits, left) = overrides.edits();
+    let (edits, left) = overrides.edits(&base);
     let added = EndpointConfig { weight: 4, ..endpoint("a:3") };
     let expected = [
         ("api", "a:1", Edit::Remove),
