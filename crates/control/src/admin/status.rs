@@ -48,11 +48,11 @@ pub struct LeavingStatus {
 /// The config in force, and how it came to be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ConfigStatus {
-    /// The file; nothing when it was given on the command line.
+    /// The file; null when it was given on the command line.
     pub source: Option<String>,
     /// Changes with every change of the config, whether of the file or of the overrides; never seen twice. `If-Match` takes it.
     pub revision: String,
-    /// The last reload; nothing before the first.
+    /// The last reload; null before the first.
     pub last_reload: Option<LastReload>,
     /// Whether the file as it stands was refused: what runs is not what it says.
     pub refused: bool,
@@ -202,16 +202,16 @@ pub struct ClusterStatus {
 pub struct EndpointStatus {
     /// As the config writes it.
     pub name: String,
-    /// Where it is; nothing while its name does not resolve.
+    /// Where it is; null while its name does not resolve.
     #[schema(value_type = Option<String>)]
     pub address: Option<SocketAddr>,
     /// Whether it gets work.
     pub state: EndpointState,
-    /// What an operator has said about it; nothing leaves it to the checks.
+    /// What an operator has said about it; null leaves it to the checks.
     pub forced: Option<ForcedState>,
     /// Why it is in that state, for a person, such as `connection refused (3 of 3)`.
     pub reason: Option<String>,
-    /// Since when it stands there, in seconds of Unix time; nothing before the first check.
+    /// Since when it stands there, in seconds of Unix time; null before the first check.
     pub since_unix_seconds: Option<f64>,
     /// Its share of the work relative to the others.
     pub weight: u32,
@@ -225,12 +225,12 @@ pub struct EndpointStatus {
     pub failures: u64,
     /// Answers so far.
     pub responses: RequestsByClass,
-    /// From the request sent to the answer's head; nothing before the first answer.
+    /// From the request sent to the answer's head; null before the first answer.
     pub latency: Option<Latency>,
     /// How many answers took how long, a bucket each, up to the last one that is not empty. Whoever subtracts those of an
     /// earlier status knows the latency between the two.
     pub latency_counts: Vec<u64>,
-    /// The latest check; nothing before it.
+    /// The latest check; null before it.
     pub last_check: Option<LastCheck>,
 }
 
