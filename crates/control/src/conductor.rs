@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 mod bind_problem;
 mod build;
+mod keep;
 mod order;
 mod port_owner;
 mod reload;

@@ -1,15 +1,12 @@
 //! What the conductor does when it is ordered to: read the file again, or change something on top of it. All or nothing.
 
-use std::fs;
-use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Applied, ApplyError, Conductor, Refused, ReloadWish, Wish};
 use crate::admin::{LastReload, ReloadResult, Trigger};
-use crate::config::{Config, ConfigFile, Loaded, Report, diff};
+use crate::config::{Config, Loaded, diff};
 use crate::events::{EventKind, EventLevel};
 use crate::overrides::{Change, ChangeError, Overrides};
-use crate::persist::{self, Targeted};
 use crate::resolve::Lookup;
 
 impl<L: Lookup> Conductor<L> {
@@ -67,25 +64,6 @@ impl<L: Lookup> Conductor<L> {
             None => self.overrides.clone(),
         };
         self.replace(config, overrides, odd).await
-    }
-
-    /// Writes the overrides into the file, or into those that it includes; gives those that a file cannot say. Nothing is
-    /// written before it is known that the files then say what the overrides say now.
-    fn persist(&self, file: &ConfigFile) -> Result<Overrides, Refused> {
-        let wrong = |report: Report| Refused::Config(report.render(false));
-        let base = file.load().map_err(wrong)?.config;
-        let (edits, left) = self.overrides.edits(&base);
-        let texts = edited(file, edits)?;
-        let after = file.rehearse(&texts).map_err(wrong)?.config;
-        if left.over(&after) != self.overrides.over(&base) {
-            return Err(Refused::Conflict(NOT_PERSISTED.to_owned()));
-        }
-        for (path, text) in texts {
-            let unwritable =
-                |error| Refused::Force(format!("cannot write {}: {error}", path.display()));
-            persist::replace(&path, &text).map_err(unwritable)?;
-        }
-        Ok(left)
     }
 
     /// What was on a command line cannot be read again; but overrides can be dropped.
@@ -181,33 +159,6 @@ impl<L: Lookup> Conductor<L> {
     }
 }
 
-/// The texts that the files get from these edits.
-fn edited(
-    file: &ConfigFile,
-    mut edits: Vec<Targeted<'_>>,
-) -> Result<Vec<(PathBuf, String)>, Refused> {
-    let mut texts = Vec::new();
-    for path in file.parts() {
-        if edits.is_empty() {
-            break;
-        }
-        let unreadable =
-            |error| Refused::Config(format!("cannot read {}: {error}", path.display()));
-        let text = fs::read_to_string(&path).map_err(unreadable)?;
-        let (changed, elsewhere) = persist::edit(&text, &edits).map_err(Refused::Conflict)?;
-        if elsewhere.len() < edits.len() {
-            texts.push((path, changed));
-        }
-        edits = elsewhere;
-    }
-    match edits.first() {
-        None => Ok(texts),
-        Some((cluster, ..)) => Err(Refused::Conflict(format!(
-            "no file of the config has cluster {cluster:?}; `evenkeel reload --clear` drops the overrides"
-        ))),
-    }
-}
-
 fn counted(changes: usize) -> String {
     if changes == 1 { "1 change".to_owned() } else { format!("{changes} changes") }
 }
@@ -229,9 +180,6 @@ impl From<ApplyError> for Refused {
 
 const NO_FILE: &str = "this balancer was started from a command line, so there is no file to read; \
     `evenkeel serve … --save FILE` keeps the line as a file, and `evenkeel run -c FILE` starts from it";
-
-const NOT_PERSISTED: &str = "the overrides cannot be written into the file such that it says what is in force; \
-    change the file by hand, and drop the overrides with `evenkeel reload --clear`";
 
 /// Of a reload that changes thousands of things the log shows the beginning; `evenkeel reload` shows all.
 const CHANGES_LOGGED_MAX: usize = 20;

@@ -315,7 +315,8 @@ impl Walk {
         let mut said: Vec<_> = said
             .map(|each| (format!("{} {}", each.cluster, each.endpoint), each.in_flight))
             .collect();
-        (expected.sort(), said.sort());
+        expected.sort();
+        said.sort();
         assert_eq!(said, expected, "{}", self.at);
     }
 }
