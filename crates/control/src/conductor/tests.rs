@@ -107,6 +107,22 @@ async fn names_of_a_refused_config_are_not_followed_and_those_in_force_are() {
     assert_eq!(conductor.resolver.known("db"), Known::At("10.0.0.7".parse().unwrap()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_name_that_moves_while_a_config_is_refused_is_followed_all_the_same() {
+    let answers = Answers::default();
+    answers.set(Ok("10.0.0.7"));
+    let (mut conductor, log, mut reader) = conductor(answers.clone());
+    conductor.apply(config(&[("web", "api")], &[("api", &["db:81"])])).await.unwrap();
+    answers.set(Ok("10.0.0.8"));
+    tokio::time::advance(Duration::from_secs(60)).await;
+    log.refuse.lock().unwrap().push("extra");
+    let bad = config(&[("web", "api"), ("extra", "api")], &[("api", &["db:81", "new:81"])]);
+    conductor.apply(bad).await.unwrap_err();
+    assert_eq!(conductor.resolver.known("db"), Known::At("10.0.0.8".parse().unwrap()));
+    let address = reader.load().clusters[0].endpoints[0].address;
+    assert_eq!(address, Some("10.0.0.8:81".parse().unwrap()));
+}
+
 fn conductor(answers: Answers) -> (Conductor<Answers>, Arc<Log>, Reader) {
     let publisher = Publisher::default();
     let (reader, log) = (publisher.reader(), Arc::new(Log::default()));

@@ -69,3 +69,11 @@ fn a_token_is_never_shown() {
 fn parsed(text: &str) -> Config {
     Config::parse("test.toml", text).unwrap().config
 }
+
+#[test]
+fn another_order_of_the_same_is_a_change() {
+    let order = |endpoints| crate::fixture::config(&[("web", "api")], &[("api", endpoints)]);
+    let (before, after) = (order(&["a:1", "a:2"]), order(&["a:2", "a:1"]));
+    assert_eq!(diff(&before, &after), ["~ the same in another order"]);
+    assert!(diff(&after, &after).is_empty());
+}
