@@ -18,7 +18,6 @@ struct Scripted {
     /// Whether somebody goes on thinking about it.
     thinking: bool,
     kept: Mutex<Vec<Kept>>,
-    asked: Mutex<Vec<Question>>,
 }
 
 /// Somebody who could still answer.
@@ -31,8 +30,7 @@ impl std::fmt::Debug for Kept {
 }
 
 impl Sight for Scripted {
-    fn look(&self, question: &Question, tell: Tell) {
-        self.asked.lock().unwrap().push(question.clone());
+    fn look(&self, _question: &Question, tell: Tell) {
         self.answers.iter().cloned().for_each(|answer| tell(answer));
         if self.thinking {
             self.kept.lock().unwrap().push(Kept(tell));
