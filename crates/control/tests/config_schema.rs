@@ -11,7 +11,7 @@ use evenkeel_control::config::{Config, Folder, schema};
 use serde_json::{Map, Value};
 
 /// Each table of the schema, and a config in which `{}` stands for a key of it.
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 17] = [
     ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
     ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
     ("ListenerTimeouts", "[listener.a]\nbind = ':1'\nto = '9001'\ntimeouts = { {} }\n"),
@@ -32,6 +32,14 @@ const TABLES: [(&str, &str); 15] = [
     (
         "Pool",
         "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\npool = { {} }\n",
+    ),
+    (
+        "Route",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\n[[route]]\nto = 'b'\npath = '/x'\n{}\n",
+    ),
+    (
+        "RouteTimeouts",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\n[[route]]\nto = 'b'\npath = '/x'\ntimeouts = { {} }\n",
     ),
     ("Admin", "[listener.a]\nbind = ':1'\nto = '9001'\n[admin]\n{}\n"),
     ("Log", "[listener.a]\nbind = ':1'\nto = '9001'\n[log]\n{}\n"),

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 
 use evenkeel_plan::sight::{Connection, Exchange, Phase};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Connections, and the exchanges on them, at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct InFlight {
     /// How many there are that were asked for.
     pub total: usize,
@@ -21,13 +22,14 @@ pub struct InFlight {
 }
 
 /// A client's connection.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ConnectionInFlight {
     /// The number of the worker that serves it.
     pub worker: usize,
     /// The name of the listener that it came in by.
     pub listener: String,
     /// The address of whoever is connected to us.
+    #[schema(value_type = String)]
     pub client: SocketAddr,
     /// Since it was accepted, to a tenth of a second.
     pub open_seconds: f64,
@@ -39,7 +41,7 @@ pub struct ConnectionInFlight {
 }
 
 /// An exchange that runs. Texts from outside are at most 256 bytes long; what is longer is cut.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ExchangeInFlight {
     /// The method as it was sent.
     pub method: String,
@@ -62,7 +64,7 @@ pub struct ExchangeInFlight {
 }
 
 /// How far an exchange is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExchangePhase {
     /// No endpoint is chosen yet.

@@ -17,6 +17,7 @@ use super::Explanation;
 #[derive(utoipa::OpenApi)]
 #[openapi(components(schemas(
     super::Status,
+    super::InFlight,
     super::EventList,
     super::ConfigText,
     super::OverrideStatus,

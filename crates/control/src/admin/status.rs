@@ -143,7 +143,7 @@ impl ListenerStatus {
 }
 
 /// One route.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RouteStatus {
     /// As the config names it, or else its host and path.
     pub name: String,
@@ -158,7 +158,7 @@ pub struct RouteStatus {
 }
 
 /// One of the clusters of a route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TargetStatus {
     /// As the config names it.
     pub cluster: String,

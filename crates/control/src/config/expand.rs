@@ -14,7 +14,7 @@ mod reference;
 mod secret;
 
 use reference::{Otherwise, Piece, Reference, pieces};
-use secret::is_secret;
+pub(super) use secret::is_secret;
 
 pub(super) use reference::escaped;
 

@@ -256,6 +256,6 @@ pub struct EndpointConfig {
     pub weight: u32,
     /// Used only while no other endpoint can be.
     pub backup: bool,
-    /// What an operator has said about it. A file cannot say it: it comes from [`crate::overrides`].
+    /// What an operator has said about it. A file cannot say it: it comes from the overrides of the admin API.
     pub forced: Option<Forced>,
 }

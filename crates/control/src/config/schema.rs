@@ -9,6 +9,7 @@ mod cluster;
 mod file;
 mod listener;
 mod markdown;
+mod route;
 mod values;
 
 pub use markdown::markdown;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::admin::tests::ask;
 use crate::conductor::Parts;
 use crate::config::AdminBind;
-use crate::fixture::{IdleBinder, config};
+use crate::fixture::{IdleBinder, NothingInFlight, config};
 use crate::start::{Control, Setup, start};
 
 #[tokio::test]
@@ -168,7 +168,12 @@ impl Api {
         let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80", "10.0.0.2:80"])]);
         config.admin = AdminBind::Fixed((Ipv4Addr::LOCALHOST, 0).into());
         let binder = Box::new(IdleBinder);
-        let parts = Parts { publisher: Publisher::default(), binder, workers: 2 };
+        let parts = Parts {
+            publisher: Publisher::default(),
+            binder,
+            sight: std::sync::Arc::new(NothingInFlight),
+            workers: 2,
+        };
         let set_level = Box::new(|_| {});
         let setup = Setup { config, file: None, parts, lines: lines(2).1, set_level };
         let _control = start(setup).await.unwrap();

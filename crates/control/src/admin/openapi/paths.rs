@@ -6,8 +6,8 @@ use utoipa::openapi::{HttpMethod, Paths, Required};
 
 use super::operation::{Described, count, list, operation, schema, text};
 use crate::admin::{
-    ClusterStatus, ConfigText, EndpointStatus, EventList, NewEndpoint, NewState, NewWeight,
-    OverrideStatus, ReloadRequest, Status,
+    ClusterStatus, ConfigText, EndpointStatus, EventList, InFlight, NewEndpoint, NewState,
+    NewWeight, OverrideStatus, ReloadRequest, Status,
 };
 
 pub(super) fn paths() -> Paths {
@@ -58,7 +58,7 @@ fn probes() -> [Described; 6] {
 }
 
 /// What can be seen of all of it.
-fn balancer() -> [Described; 5] {
+fn balancer() -> [Described; 7] {
     let stream =
         "A `status` event with the status once a second, an `event` event for whatever happens.";
     [
@@ -100,7 +100,27 @@ fn balancer() -> [Described; 5] {
             ("listOverrides", "What has been changed on top of the config file"),
         )
         .answers_tagged(StatusCode::OK, "The changed endpoints.", list::<OverrideStatus>()),
+        in_flight(
+            "/api/v1/connections",
+            ("listConnections", "The connections of clients, the oldest first"),
+        ),
+        in_flight(
+            "/api/v1/exchanges",
+            ("listExchanges", "Those with an exchange on them, the longest-running first"),
+        ),
     ]
+}
+
+fn in_flight(path: &'static str, about: (&'static str, &'static str)) -> Described {
+    get(path, about)
+        .answers(StatusCode::OK, "What is in flight.", schema::<InFlight>())
+        .hears((ParameterIn::Query, "listener"), text(), "Only those of this listener.")
+        .hears(
+            (ParameterIn::Query, "limit"),
+            count(),
+            "At most so many; 100 unless it is stated, 10,000 at most.",
+        )
+        .refuses(&[StatusCode::BAD_REQUEST])
 }
 
 /// What can be seen of a part.

@@ -91,7 +91,8 @@ impl Walk {
         let (binder, answers) = (Arc::new(Log::default()), Answers::default());
         answers.set(Ok("10.9.9.9"));
         let recorder = Recorder { log: Arc::clone(&binder), reader: publisher.reader() };
-        let parts = Parts { publisher, binder: Box::new(recorder), workers: 1 };
+        let sight = Arc::new(NothingInFlight);
+        let parts = Parts { publisher, binder: Box::new(recorder), sight, workers: 1 };
         let lookup = answers.clone();
         let mut conductor = Conductor::new(parts, fittings, lookup, knowledge, Some(file.clone()));
         conductor.apply(file.load().unwrap().config).await.unwrap();
@@ -332,7 +333,9 @@ fn facts(plan: &Plan) -> String {
 fn names(plan: &Plan) -> Vec<String> {
     let listeners = plan.listeners.iter().map(|listener| {
         let binds: Vec<_> = listener.binds.iter().map(ToString::to_string).collect();
-        format!("{} {binds:?} {}", listener.name, plan.clusters[listener.to].name)
+        let targets = listener.routes.fallback().map_or(&[][..], |route| route.to.list());
+        let to = targets.first().map(|target| plan.clusters[target.cluster].name.to_string());
+        format!("{} {binds:?} {to:?}", listener.name)
     });
     let endpoints = plan.clusters.iter().flat_map(|cluster| {
         let word = |forced| format!("{:?}", forced).to_lowercase();
@@ -349,7 +352,7 @@ fn listed(status: &Status) -> Vec<String> {
     let listeners = status
         .listeners
         .iter()
-        .map(|each| format!("{} {:?} {}", each.name, each.binds, each.cluster));
+        .map(|each| format!("{} {:?} {:?}", each.name, each.binds, each.cluster));
     let endpoints = status.clusters.iter().flat_map(|cluster| {
         cluster.endpoints.iter().map(move |each| {
             let (name, weight, backup) = (&each.name, each.weight, each.backup);

@@ -1,7 +1,7 @@
 //! Which names mean secrets, whose values no message may show.
 
 /// Whether a key, or a variable, is called like one that holds a secret.
-pub(super) fn is_secret(name: &str) -> bool {
+pub(in super::super) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let words = || name.split(|char: char| !char.is_ascii_alphanumeric());
     PARTS.iter().any(|part| name.contains(part)) || words().any(|word| WORDS.contains(&word))

@@ -1,6 +1,7 @@
 //! The line of a source around a mistake, made fit for a terminal, and the carets under the mistake.
 
 use super::super::diagnostic::Span;
+use super::super::expand::is_secret;
 
 /// A line and the carets under it. A mistake over several lines is shown at its first.
 pub(super) struct Excerpt {
@@ -19,10 +20,11 @@ impl Excerpt {
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |length| start + length);
         let line = text[line_start..line_end].trim_end_matches('\r');
+        let hidden = hide_secrets(line);
         let from = text[line_start..start].chars().count();
         let end = text.floor_char_boundary(span.end).min(line_start + line.len()).max(start);
         let width = text[start..end].chars().count().max(1);
-        Self::cut(line, from, width)
+        Self::cut(&hidden, from, width)
     }
 
     /// Shows `line` from a little before column `from` if it is too long for a terminal.
@@ -42,6 +44,31 @@ impl Excerpt {
     }
 }
 
+/// The line with stars in the place of what may be secrets: whatever is in quotes behind a key that is called like one. It keeps
+/// its width. A report is shown on screens, in logs and by the admin API.
+fn hide_secrets(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    // The name before the latest `=`, and the quote that we are in.
+    let (mut word, mut secret, mut quote) = (String::new(), false, None);
+    for char in line.chars() {
+        let is_in_quotes = quote.is_some();
+        match char {
+            '"' | '\'' if quote == Some(char) => quote = None,
+            '"' | '\'' if quote.is_none() => quote = Some(char),
+            '=' if !is_in_quotes => {
+                secret = is_secret(&word);
+                word.clear();
+            }
+            ',' | '{' | '}' | '[' if !is_in_quotes => word.clear(),
+            _ if !is_in_quotes => word.push(char),
+            _ => {}
+        }
+        let hide = secret && is_in_quotes && quote.is_some();
+        shown.push(if hide { '*' } else { char });
+    }
+    shown
+}
+
 /// A control character could move the cursor or colour the terminal of whoever reads the report.
 fn printable(char: char) -> char {
     if char.is_control() && char != '\t' { char::REPLACEMENT_CHARACTER } else { char }
@@ -52,3 +79,22 @@ const LINE_CHARS_MAX: usize = 120;
 
 /// How much of a long line is shown before the mistake.
 const LINE_CHARS_BEFORE: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_starred_and_keeps_its_width() {
+        let table = [
+            ("token = \"abc\"", "token = \"***\""),
+            ("admin = { bind = \"x\", token = 'a\"b' }", "admin = { bind = \"x\", token = '***' }"),
+            ("keys = [\"one\", \"two\"] # token", "keys = [\"***\", \"***\"] # token"),
+            ("bind = \"token\"", "bind = \"token\""),
+            ("keep_alive = \"5s\"", "keep_alive = \"5s\""),
+        ];
+        for (line, expected) in table {
+            assert_eq!(hide_secrets(line), expected);
+        }
+    }
+}

@@ -7,8 +7,10 @@ use schemars::JsonSchema;
 use super::super::decode::WORKERS_MAX;
 use super::cluster::Cluster;
 use super::listener::Listener;
+use super::route::Route;
 use super::values::{
-    AccessFormat, Auto, Bind, Duration, Either, False, FilePath, Keep, Level, OneOrMany,
+    AccessFormat, AdminAddress, Auto, Duration, Either, False, FilePath, Keep, Level, OneOrMany,
+    Token,
 };
 
 /// Keys before the first `[…]`.
@@ -40,6 +42,9 @@ pub(super) struct File {
     #[schemars(extend("propertyNames" = names()))]
     listener: Option<BTreeMap<String, Listener>>,
 
+    /// Which requests go where.
+    route: Option<Vec<Route>>,
+
     /// Sets of endpoints, by a name.
     #[schemars(extend("propertyNames" = names()))]
     cluster: Option<BTreeMap<String, Cluster>>,
@@ -65,9 +70,14 @@ bind = "127.0.0.1:9901"
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct Admin {
-    /// Where it listens; a port alone means on this machine only, and port 0 any that is free. `false` switches it off.
+    /// Where it listens; a port alone means on this machine only, and port 0 any that is free. A path of the file system lets in
+    /// whom its rights let in, without a token. `false` switches it off.
     #[schemars(extend("default" = "127.0.0.1:9900"))]
-    bind: Option<Either<Bind, False>>,
+    bind: Option<Either<AdminAddress, False>>,
+
+    /// What those have to send who want to change something from another machine; without one they cannot.
+    #[schemars(extend("default" = ""))]
+    token: Option<Token>,
 }
 
 /// What is written down: events on the standard error, exchanges where you say.

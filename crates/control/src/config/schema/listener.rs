@@ -34,8 +34,9 @@ pub(super) struct Listener {
     #[schemars(extend("default" = "http"))]
     protocol: Option<Protocol>,
 
-    /// Where to send to: the name of a cluster; or endpoints, and then `balance` and `health` may stand here.
-    to: Either<ClusterName, OneOrMany<Endpoint>>,
+    /// Where to send what no route takes: the name of a cluster; or endpoints, and then `balance` and `health` may stand here.
+    /// Needed only if no `[[route]]` is for this listener.
+    to: Option<Either<ClusterName, OneOrMany<Endpoint>>>,
 
     /// As in a cluster; only with endpoints in `to`.
     #[schemars(extend("default" = "least-request"))]

@@ -41,8 +41,10 @@ strings! {
         "bytes, such as `\"100\"`, `\"16KiB\"` (1024), `\"16kB\"` (1000), and the same with `MiB`, `MB`, `GiB`, `GB`";
     Share, "share", "[0-9.]+%",
         "a number from 0 to 100 and a percent sign, such as `\"20%\"`";
-    Bind, "address to listen on", "(?:.*:)?[0-9]+",
-        "a port on all addresses, such as `\":8080\"`, or one address: `\"127.0.0.1:8080\"`, `\"[::1]:8080\"`";
+    Bind, "address to listen on", "(?:.*:)?[0-9]+|fd:.+",
+        "a port on all addresses, such as `\":8080\"`, or one address: `\"127.0.0.1:8080\"`, `\"[::1]:8080\"`; or `\"fd:web\"`, the socket that systemd passes under that name";
+    AdminAddress, "address of the admin API", "(?:.*:)?[0-9]+|unix:.+",
+        "a port on this machine, such as `\"9901\"`, an address: `\"127.0.0.1:9901\"`, or a path: `\"unix:/run/evenkeel/admin.sock\"`";
     EndpointAddress, "address of an endpoint", "(?:.*:)?[0-9]+",
         "a port on this machine, such as `\"9001\"`, or an address or name with a port: `\"10.0.0.1:8080\"`, `\"[::1]:8080\"`, `\"app.internal:8080\"`";
     Network, "network", "[0-9a-fA-F.:]+(?:/[0-9]+)?",
@@ -55,8 +57,14 @@ strings! {
         "starts with a slash, such as `\"/health\"`";
     Method, "method", "[A-Z-]+",
         "in capital letters, such as `\"GET\"`";
+    RouteHost, "host of a route", "[*]|(?:[*][.])?[A-Za-z0-9_-][A-Za-z0-9._-]*|\\[[0-9a-fA-F:.]+\\]",
+        "a name or address without a port, such as `\"api.example.com\"`, or `\"*.example.com\"` for all names below it";
+    RoutePath, "path of a route", "/.*",
+        "a path such as `\"/v1\"`, or `\"/v1/*\"` for it and all below it";
     Host, "host", "[A-Za-z0-9._~:\\[\\]-]+",
         "a name or address with or without a port, such as `\"app.example.com\"`";
+    Token, "token", "|[!-~]{16,}",
+        "at least 16 ASCII letters, digits and signs, best from a variable, as in `\"${ADMIN_TOKEN}\"`";
     Status, "status", "[1-5][0-9][0-9](?:-[1-5][0-9][0-9])?",
         "a status or a range of them in quotes, such as `\"204\"` or `\"200-399\"`";
 }

@@ -1,0 +1,56 @@
+//! `[[route]]` and the tables in it.
+
+use std::collections::BTreeMap;
+
+use evenkeel_plan::limits::WEIGHT_MAX;
+use schemars::JsonSchema;
+
+use super::values::{ClusterName, Duration, Either, Off, OneOrMany, RouteHost, RoutePath};
+
+/// Which requests go where: the most specific route by host, and then by path, whatever the order.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[[route]]", "x-example" = r#"
+[[route]]
+host = "api.example.com"
+path = "/v1/*"
+to = { api = 95, api-next = 5 }
+timeouts = { exchange = "30s" }
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+pub(super) struct Route {
+    /// What metrics, logs and the status call it; without one, its host and path. Unique in its listener.
+    name: Option<ClusterName>,
+
+    /// The listeners that it is for; needed only where there are several.
+    listener: Option<OneOrMany<ClusterName>>,
+
+    /// Whom the client asks for: a name, or `*.` and a name for all below it. Upper and lower case are the same, and the port
+    /// does not matter. Without it, any.
+    #[schemars(extend("default" = "*"))]
+    host: Option<RouteHost>,
+
+    /// What it asks for: a path, or a path and `/*` for it and all below it. Without it, any.
+    #[schemars(extend("default" = "/*"))]
+    path: Option<RoutePath>,
+
+    /// Who answers: a cluster, or clusters with their weights, of which at least one is more than 0.
+    to: Either<ClusterName, BTreeMap<String, Weight>>,
+
+    /// How long it may take.
+    timeouts: Option<RouteTimeouts>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Weight(#[schemars(range(min = 0, max = WEIGHT_MAX))] u64);
+
+/// How long an exchange on this route may take.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct RouteTimeouts {
+    /// From the request's head to the last byte of the answer; `"off"` for any time. Without it, what the cluster says.
+    exchange: Option<Either<Duration, Off>>,
+}
