@@ -35,11 +35,11 @@ const TABLES: [(&str, &str); 17] = [
     ),
     (
         "Route",
-        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\n[[route]]\nto = 'b'\npath = '/x'\n{}\n",
+        "[listener.a]\nbind = ':1'\n[cluster.b]\nendpoints = '9001'\n[[route]]\nto = 'b'\n{}\n",
     ),
     (
         "RouteTimeouts",
-        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\n[[route]]\nto = 'b'\npath = '/x'\ntimeouts = { {} }\n",
+        "[listener.a]\nbind = ':1'\n[cluster.b]\nendpoints = '9001'\n[[route]]\nto = 'b'\ntimeouts = { {} }\n",
     ),
     ("Admin", "[listener.a]\nbind = ':1'\nto = '9001'\n[admin]\n{}\n"),
     ("Log", "[listener.a]\nbind = ':1'\nto = '9001'\n[log]\n{}\n"),
@@ -108,6 +108,7 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         // Tables: their keys have defaults.
         ".listener",
         ".cluster",
+        ".route",
         ".admin",
         ".log",
         "Listener.timeouts",
@@ -116,16 +117,22 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Listener.errors",
         "Cluster.timeouts",
         "Cluster.pool",
+        "Route.timeouts",
         // Needed.
         "Listener.bind",
         "Listener.to",
         "Cluster.endpoints",
         "EndpointTable.address",
         "BalanceTable.algorithm",
+        "Route.to",
         // They depend on each other.
         "Health.kind",
         "Health.path",
         "Health.host",
+        // Without it, what something else says.
+        "Route.name",
+        "Route.listener",
+        "RouteTimeouts.exchange",
     ];
     let set = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(without.into_iter().collect::<BTreeSet<_>>(), set(&expected));
@@ -163,6 +170,9 @@ const BEYOND: &[&str] = &[
     "no-cluster.toml",
     "nothing.toml",
     "references.toml",
+    "route-none.toml",
+    "route-ties.toml",
+    "routes.toml",
     "used-twice.toml",
     "weights.toml",
     "one.toml",
@@ -187,6 +197,9 @@ fn every_example_on_the_page_is_right() {
         let is_there = text.contains("[cluster.api]") || text.contains("[cluster.api.endpoints]");
         if text.contains("api") && !is_there {
             text.push_str("[cluster.api]\nendpoints = '9001'\n");
+        }
+        if text.contains("api-next") {
+            text.push_str("[cluster.api-next]\nendpoints = '9002'\n");
         }
         let loaded = Config::parse_with("example", &text, &Folder::new(folder.path()));
         let warnings = loaded.unwrap_or_else(|report| panic!("{text}\n{report}")).warnings;

@@ -1,4 +1,4 @@
-//! `evenkeel completions`: what a shell has to know to complete our command line. The command line calls [`print`].
+//! `evenkeel completions`: what a shell has to know to complete our command line. The command line calls [`print()`].
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

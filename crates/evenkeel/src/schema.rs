@@ -1,4 +1,4 @@
-//! `evenkeel schema`: what a config may say, for editors. The command line calls [`print`].
+//! `evenkeel schema`: what a config may say, for editors. The command line calls [`print()`].
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

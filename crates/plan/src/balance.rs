@@ -106,6 +106,18 @@ impl<'a> Pick<'a> {
     }
 }
 
+impl<'a> Pick<'a> {
+    /// The endpoint at a position, if it may be used and there can be none of better rank.
+    fn at_best(&self, position: usize) -> Option<(usize, &'a Endpoint)> {
+        let endpoint = self.endpoints.get(position)?;
+        let fit = endpoint.is_usable()
+            && !endpoint.backup
+            && !endpoint.life.vitals.is_avoided(self.now)
+            && !self.tried.contains(position);
+        fit.then_some((position, endpoint))
+    }
+}
+
 /// The order in which endpoints come into question: those that refused a moment ago come last, even after the backups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {

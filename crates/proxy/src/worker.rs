@@ -130,7 +130,7 @@ impl Worker {
 
     /// Whether connections of `listener` shall end as soon as they can: we stop, or the listener is gone from the plan.
     pub(crate) fn is_parting(&self, listener: &Listener) -> bool {
-        self.draining.get() || self.world.borrow().listener(listener).is_none()
+        self.draining.get() || self.world().listener(listener).is_none()
     }
 
     /// The time.

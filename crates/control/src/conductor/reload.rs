@@ -40,7 +40,17 @@ impl<L: Lookup> Conductor<L> {
 
     async fn reload(&mut self, wish: ReloadWish) -> Result<Applied, Refused> {
         let outcome = self.try_reload(wish).await;
-        self.write_down(wish.trigger, &outcome);
+        match &outcome {
+            Ok(_) | Err(Refused::Config(_) | Refused::Force(_)) => {
+                self.write_down(wish.trigger, &outcome);
+            }
+            // It was the wish that could not be followed: the file is as good as it was.
+            Err(refused) => {
+                tracing::warn!("nothing was reloaded: {refused}");
+                let text = format!("nothing was reloaded: {refused}");
+                self.knowledge.events.note(EventLevel::Warn, EventKind::Reload, text);
+            }
+        }
         outcome
     }
 

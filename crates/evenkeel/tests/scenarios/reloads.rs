@@ -202,7 +202,7 @@ fn the_access_log_the_level_and_the_admin_address_follow_the_file() {
     fs::write(running.config(), format!("{text}[admin]\nbind = \"{admin}\"\n")).unwrap();
     wait_until(LONG, || {
         let status = get(admin, "/api/v1/status").unwrap().text();
-        status.contains("access (default)") || status.contains("log: access")
+        status.contains("→ (default)") && status.contains("log: access")
     })
     .unwrap();
     running.get("/unseen");

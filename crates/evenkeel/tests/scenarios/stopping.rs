@@ -101,6 +101,7 @@ fn a_hangup_without_a_file_stops_nothing_and_is_explained() {
     let told = "this balancer was started from a command line, so there is no file to read";
     running.process.wait_for_line(told, LONG).unwrap();
     assert_eq!(get(running.admin, "/readyz").unwrap().status, 200);
+    assert_eq!(running.status()["config"]["refused"], false);
     running.process.signal(Signal::TERM).unwrap();
     assert_eq!(end(running.process).code, Some(0));
 }

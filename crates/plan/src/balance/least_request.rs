@@ -17,30 +17,54 @@ impl Balance for LeastRequest {
         WorkerState::default()
     }
 
-    /// Compares `in_flight / weight` by cross-multiplication. Among equals each is as likely as its weight: at low load
-    /// nearly all are equal, and the first in the list, or the heaviest, would take everything.
+    /// Looks at all of few endpoints, and at a sample of many.
     fn pick(&self, _state: &mut WorkerState, request: &Pick<'_>) -> Option<Choice> {
         let mut draw = fastrand::Rng::with_seed(request.random);
-        let mut best: Option<Best> = None;
-        for (position, endpoint) in request.candidates() {
-            let load = u64::from(endpoint.life.vitals.in_flight());
-            let weight = u64::from(endpoint.weight);
-            best = Some(match best {
-                Some(best) if load * best.weight > best.load * weight => best,
-                Some(best) if load * best.weight == best.load * weight => {
-                    let tickets = best.tickets + weight;
-                    let keep = draw.u64(0..tickets) >= weight;
-                    Best {
-                        tickets,
-                        ..if keep { best } else { Best { position, load, weight, tickets } }
-                    }
-                }
-                _ => Best { position, load, weight, tickets: weight },
-            });
-        }
-        best.map(|best| Choice { position: best.position })
+        let sampled = if request.endpoints.len() > ALL_MAX {
+            let sample: [usize; SAMPLE] =
+                std::array::from_fn(|_| draw.usize(0..request.endpoints.len()));
+            least(sample.into_iter().filter_map(|at| request.at_best(at)), &mut draw)
+        } else {
+            None
+        };
+        // None of the sample may be fit, or the backups may be all that is left.
+        let best = sampled.or_else(|| least(request.candidates(), &mut draw))?;
+        Some(Choice { position: best.position })
     }
 }
+
+/// Compares `in_flight / weight` by cross-multiplication. Among equals each is as likely as its weight: at low load nearly all are
+/// equal, and the first in the list, or the heaviest, would take everything.
+fn least<'a>(
+    candidates: impl Iterator<Item = (usize, &'a Endpoint)>,
+    draw: &mut fastrand::Rng,
+) -> Option<Best> {
+    let mut best: Option<Best> = None;
+    for (position, endpoint) in candidates {
+        let load = u64::from(endpoint.life.vitals.in_flight());
+        let weight = u64::from(endpoint.weight);
+        best = Some(match best {
+            Some(best) if load * best.weight > best.load * weight => best,
+            Some(best) if load * best.weight == best.load * weight => {
+                let tickets = best.tickets + weight;
+                let keep = draw.u64(0..tickets) >= weight;
+                Best {
+                    tickets,
+                    ..if keep { best } else { Best { position, load, weight, tickets } }
+                }
+            }
+            _ => Best { position, load, weight, tickets: weight },
+        });
+    }
+    best
+}
+
+/// Up to so many endpoints are all looked at: each is a cache line that other cores write.
+const ALL_MAX: usize = 64;
+
+/// How many of more than that: two random choices end most of the imbalance (Mitzenmacher 1996), eight leave little of it, also
+/// where some are down or of little weight.
+const SAMPLE: usize = 8;
 
 /// The least loaded endpoint so far, and how many tickets in the draw all its equals hold together.
 #[derive(Clone, Copy)]

@@ -102,6 +102,31 @@ fn least_request_prefers_the_less_loaded_for_its_weight() {
 }
 
 #[test]
+fn of_many_endpoints_the_loaded_and_the_unfit_are_passed_over_and_weights_count() {
+    let mut weights = vec![1; 1000];
+    weights[..500].fill(3);
+    let mut endpoints = endpoints(&weights);
+    endpoints[7].life.vitals.set_standing(Standing::Down);
+    endpoints[8].backup = true;
+    let leases: Vec<_> = endpoints[9..12].iter().map(|each| each.life.vitals.lease()).collect();
+    let shares = shares(Algorithm::LeastRequest, &endpoints, 100_000);
+    assert_eq!((shares[7], shares[8]), (0, 0));
+    assert!(shares[9..12].iter().all(|share| *share < 5), "{:?}", &shares[9..12]);
+    let heavy: usize = shares[..500].iter().sum();
+    assert!((70_000..80_000).contains(&heavy), "{heavy}");
+    drop(leases);
+}
+
+#[test]
+fn of_many_endpoints_the_only_one_that_is_fit_is_found() {
+    let mut endpoints = endpoints(&vec![0; 1000]);
+    endpoints[613].weight = 1;
+    assert_eq!(shares(Algorithm::LeastRequest, &endpoints, 10)[613], 10);
+    endpoints[613].backup = true;
+    assert_eq!(shares(Algorithm::LeastRequest, &endpoints, 10)[613], 10);
+}
+
+#[test]
 fn what_cannot_be_used_is_never_chosen() {
     for algorithm in Algorithm::ALL {
         let mut endpoints = endpoints(&[1, 0, 1, 1, -1]);

@@ -112,6 +112,7 @@ fn scrape() -> String {
     plan.listeners[0].routes.routes()[0].counters.shard(1).requests[1].add(8);
     let life = &plan.clusters[0].endpoints[0].life;
     life.vitals.set_standing(Standing::Down);
+    life.counters.shard(1).attempts.add(6);
     life.counters.shard(1).responses[4].add(4);
     life.counters.shard(0).connect_failures.add(2);
     let mut publisher = Publisher::default();

@@ -31,14 +31,14 @@ fn attempts(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
         })
     })?;
     families.family(Counter, "upstream_failures", "Attempts that got no answer.", |family| {
-        each(plan, |cluster, endpoint| {
+        each_tried(plan, |cluster, endpoint| {
             let count = sum(endpoint, |shard| shard.failures.count());
             family.counter(&labels(cluster, endpoint), count)
         })
     })?;
     let help = "From the first byte of a request sent to the head of its answer received.";
     families.family(Histogram, "upstream_first_byte_seconds", help, |family| {
-        each(plan, |cluster, endpoint| {
+        each_tried(plan, |cluster, endpoint| {
             let shards = endpoint.life.counters.shards().map(|shard| &shard.first_byte);
             family.histogram(&labels(cluster, endpoint), shards)
         })
@@ -47,7 +47,7 @@ fn attempts(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
 
 fn connections(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
     families.family(Counter, "upstream_connects", "Connections tried, by result.", |family| {
-        each(plan, |cluster, endpoint| {
+        each_tried(plan, |cluster, endpoint| {
             let [in_cluster, at] = labels(cluster, endpoint);
             let opened = sum(endpoint, |shard| shard.connects.count());
             let failed = sum(endpoint, |shard| shard.connect_failures.count());
@@ -57,7 +57,7 @@ fn connections(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
     })?;
     let help = "Attempts that found an idle connection in the pool.";
     families.family(Counter, "upstream_reuses", help, |family| {
-        each(plan, |cluster, endpoint| {
+        each_tried(plan, |cluster, endpoint| {
             let count = sum(endpoint, |shard| shard.reuses.count());
             family.counter(&labels(cluster, endpoint), count)
         })
@@ -107,6 +107,17 @@ fn checks(families: &mut Families<'_, '_>, plan: &Plan, journal: &Journal) -> fm
 fn each(plan: &Plan, mut write: impl FnMut(&Cluster, &Endpoint) -> fmt::Result) -> fmt::Result {
     plan.clusters.iter().try_for_each(|cluster| {
         cluster.endpoints.iter().try_for_each(|endpoint| write(cluster, endpoint))
+    })
+}
+
+/// Those that have had work: ten thousand that nobody needs are not worth a scrape of thirty megabytes.
+fn each_tried(
+    plan: &Plan,
+    mut write: impl FnMut(&Cluster, &Endpoint) -> fmt::Result,
+) -> fmt::Result {
+    each(plan, |cluster, endpoint| {
+        let is_tried = endpoint.life.counters.shards().any(|shard| shard.attempts.count() > 0);
+        if is_tried { write(cluster, endpoint) } else { Ok(()) }
     })
 }
 

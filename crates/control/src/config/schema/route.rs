@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use evenkeel_plan::limits::WEIGHT_MAX;
 use schemars::JsonSchema;
 
-use super::values::{ClusterName, Duration, Either, Off, OneOrMany, RouteHost, RoutePath};
+use super::values::{ClusterName, Duration, Either, Name, Off, OneOrMany, RouteHost, RoutePath};
 
 /// Which requests go where: the most specific route by host, and then by path, whatever the order.
 #[derive(JsonSchema)]
@@ -20,10 +20,10 @@ timeouts = { exchange = "30s" }
 #[expect(dead_code, reason = "only what is derived from it is used")]
 pub(super) struct Route {
     /// What metrics, logs and the status call it; without one, its host and path. Unique in its listener.
-    name: Option<ClusterName>,
+    name: Option<Name>,
 
     /// The listeners that it is for; needed only where there are several.
-    listener: Option<OneOrMany<ClusterName>>,
+    listener: Option<OneOrMany<Name>>,
 
     /// Whom the client asks for: a name, or `*.` and a name for all below it. Upper and lower case are the same, and the port
     /// does not matter. Without it, any.
@@ -49,6 +49,14 @@ struct Weight(#[schemars(range(min = 0, max = WEIGHT_MAX))] u64);
 /// How long an exchange on this route may take.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[route.timeouts]", "x-example" = r#"
+[[route]]
+path = "/reports/*"
+to = "api"
+
+[route.timeouts]
+exchange = "5m"
+"#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct RouteTimeouts {
     /// From the request's head to the last byte of the answer; `"off"` for any time. Without it, what the cluster says.

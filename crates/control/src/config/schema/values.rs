@@ -50,7 +50,9 @@ strings! {
     Network, "network", "[0-9a-fA-F.:]+(?:/[0-9]+)?",
         "such as `\"10.0.0.0/8\"` or `\"fd00::/8\"`, or one address";
     ClusterName, "name of a cluster", "[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*",
-        "the `api` of `[cluster.api]`: letters, digits, `-`, `_` and `.`, at most 64, at least one of them a letter";
+        "the `api` of `[cluster.api]`, which is a name as any";
+    Name, "name", "[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*",
+        "letters, digits, `-`, `_` and `.`, at most 64, at least one of them a letter";
     FilePath, "path of a file", ".*[^/]",
         "where a relative one starts depends on the key";
     RequestPath, "path of a URL", "/[!-\"$-~]*",
