@@ -9,10 +9,12 @@ use crate::endpoint::Endpoint;
 use crate::limits::TRIES_MAX;
 use crate::time::Time;
 
+mod around;
 mod least_request;
 mod random;
 mod round_robin;
 
+use around::Around;
 use least_request::LeastRequest;
 use random::Random;
 use round_robin::RoundRobin;
@@ -75,6 +77,8 @@ impl Algorithm {
 pub struct WorkerState {
     /// Smooth round-robin: how much each endpoint is owed, in units of weight.
     owed: Vec<i64>,
+    /// Algorithms that sample: where to look first.
+    around: Around,
 }
 
 /// What a balancer may know when it picks.
@@ -104,9 +108,7 @@ impl<'a> Pick<'a> {
         let best = endpoints.iter().enumerate().filter_map(rank).min();
         endpoints.iter().enumerate().filter(move |&entry| rank(entry) == best && best.is_some())
     }
-}
 
-impl<'a> Pick<'a> {
     /// The endpoint at a position, if it may be used and there can be none of better rank.
     fn at_best(&self, position: usize) -> Option<(usize, &'a Endpoint)> {
         let endpoint = self.endpoints.get(position)?;

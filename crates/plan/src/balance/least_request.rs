@@ -2,6 +2,7 @@
 //!
 //! Slow endpoints hold their attempts longer and so get fewer of them, without any clock.
 
+use super::around::{Around, SPAN};
 use super::{Algorithm, Balance, Choice, Pick, WorkerState};
 use crate::endpoint::Endpoint;
 
@@ -13,17 +14,22 @@ impl Balance for LeastRequest {
         Algorithm::LeastRequest
     }
 
-    fn worker_state(&self, _worker: usize, _endpoints: &[Endpoint]) -> WorkerState {
-        WorkerState::default()
+    fn worker_state(&self, worker: usize, endpoints: &[Endpoint]) -> WorkerState {
+        let start = fastrand::Rng::with_seed(worker as u64).usize(0..endpoints.len().max(1));
+        WorkerState { around: Around { start, drawn: 0 }, ..WorkerState::default() }
     }
 
     /// Looks at all of few endpoints, and at a sample of many.
-    fn pick(&self, _state: &mut WorkerState, request: &Pick<'_>) -> Option<Choice> {
+    fn pick(&self, state: &mut WorkerState, request: &Pick<'_>) -> Option<Choice> {
         let mut draw = fastrand::Rng::with_seed(request.random);
-        let sampled = if request.endpoints.len() > ALL_MAX {
-            let sample: [usize; SAMPLE] =
-                std::array::from_fn(|_| draw.usize(0..request.endpoints.len()));
-            least(sample.into_iter().filter_map(|at| request.at_best(at)), &mut draw)
+        let count = request.endpoints.len();
+        let sampled = if count > ALL_MAX {
+            let near = sample(request, || state.around.draw(count, &mut draw));
+            let idle = least(near.into_iter().flatten(), &mut draw).filter(|best| best.load == 0);
+            idle.or_else(|| {
+                let far = sample(request, || draw.usize(0..count));
+                least(near.into_iter().chain(far).flatten(), &mut draw)
+            })
         } else {
             None
         };
@@ -31,6 +37,14 @@ impl Balance for LeastRequest {
         let best = sampled.or_else(|| least(request.candidates(), &mut draw))?;
         Some(Choice { position: best.position })
     }
+}
+
+/// What is at drawn positions; nothing where it cannot be used.
+fn sample<'a>(
+    request: &Pick<'a>,
+    mut draw: impl FnMut() -> usize,
+) -> [Option<(usize, &'a Endpoint)>; SAMPLE] {
+    std::array::from_fn(|_| request.at_best(draw()))
 }
 
 /// Compares `in_flight / weight` by cross-multiplication. Among equals each is as likely as its weight: at low load nearly all are
@@ -60,7 +74,7 @@ fn least<'a>(
 }
 
 /// Up to so many endpoints are all looked at: each is a cache line that other cores write.
-const ALL_MAX: usize = 64;
+const ALL_MAX: usize = SPAN;
 
 /// How many of more than that: two random choices end most of the imbalance (Mitzenmacher 1996), eight leave little of it, also
 /// where some are down or of little weight.

@@ -17,7 +17,7 @@ impl Balance for RoundRobin {
     }
 
     fn worker_state(&self, worker: usize, endpoints: &[Endpoint]) -> WorkerState {
-        let mut state = WorkerState { owed: vec![0; endpoints.len()] };
+        let mut state = WorkerState { owed: vec![0; endpoints.len()], ..WorkerState::default() };
         // Start where the `worker`th pick of a lone worker would be.
         let pick = Pick { endpoints, tried: &Tried::default(), now: Time::START, random: 0 };
         for _ in 0..worker {
