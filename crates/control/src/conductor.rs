@@ -23,6 +23,7 @@ mod reload;
 pub use bind_problem::BindProblem;
 pub use build::UnknownCluster;
 pub(crate) use build::build;
+pub use keep::Kept;
 pub use order::{Applied, Refused};
 pub(crate) use order::{Desk, Order, ReloadWish, Wish};
 
@@ -61,9 +62,8 @@ pub(crate) struct Knowledge {
 }
 
 impl Knowledge {
-    /// Nothing is known yet; the config will come from `file`, if there is one.
-    pub(crate) fn new(file: Option<&ConfigFile>) -> Self {
-        let seen = file.map(|file| file.read().1).unwrap_or_default();
+    /// Nothing is known yet; the config comes from `file`, if there is one, where this was `seen`.
+    pub(crate) fn new(file: Option<&ConfigFile>, seen: Seen) -> Self {
         Self {
             journal: Arc::default(),
             events: Arc::default(),
@@ -155,6 +155,8 @@ impl<L: Lookup> Conductor<L> {
                         let outcome = self.follow(wish, seen.as_deref()).await;
                         // Whoever asked may be gone; it is done all the same.
                         let _ = reply.send(outcome);
+                        // A row of orders must not keep the checks waiting: control has one thread.
+                        tokio::task::yield_now().await;
                     }
                     None => return,
                 },

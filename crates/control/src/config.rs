@@ -6,11 +6,10 @@
 //! words ──► serve_line ─────────────────────────────────┘
 //! ```
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::DeTable;
 
@@ -21,6 +20,7 @@ mod decode;
 mod diagnostic;
 mod diff;
 mod draft;
+mod drafts;
 mod expand;
 mod files;
 mod include;
@@ -29,6 +29,7 @@ mod model;
 mod report;
 pub mod schema;
 mod section;
+mod seen;
 pub mod serve_line;
 mod sources;
 mod suggest;
@@ -46,7 +47,6 @@ use syntax::Broken;
 
 pub(crate) use address::parse_endpoint;
 pub use config_file::ConfigFile;
-pub(crate) use config_file::Seen;
 pub use diagnostic::{Code, Diagnostic, Severity, Span};
 pub(crate) use diff::diff;
 pub use expand::Variables;
@@ -56,6 +56,7 @@ pub use model::{
     ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret, WorkerCount,
 };
 pub use report::{Report, Verdict};
+pub use seen::Seen;
 pub use serve_line::ServeOptions;
 pub use sources::{Place, Source, Sources};
 pub use suggest::closest;
@@ -69,8 +70,6 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings only.
     pub warnings: Report,
-    /// Every file that was read: the config's own, those that it includes, and its pages.
-    pub files: Vec<PathBuf>,
 }
 
 impl Config {
@@ -101,9 +100,7 @@ impl Config {
         let bytes = read_file(path).map_err(|error| unusable(unreadable(&name, &error)))?;
         let text = String::from_utf8(bytes)
             .map_err(|error| unusable(not_text(&name, not_text_line(&error))))?;
-        let mut loaded = Self::read(&name, &text, files, variables)?;
-        loaded.files.insert(0, path.to_owned());
-        Ok(loaded)
+        Self::read(&name, &text, files, variables)
     }
 
     /// Reads and checks `text`, which messages call `name`. It looks at no file, and no variable is set: what the text names
@@ -141,7 +138,7 @@ impl Config {
         let (mut tree, errors) = DeTable::parse_recoverable(text);
         let mut expander = Expander::new(variables, &sink);
         expander.expand(tree.get_mut(), text, 0);
-        let included = include::read(&tree, files, &mut sources, &sink);
+        let is_whole = include::read(&tree, files, &mut sources, &sink);
         let mut broken = vec![Broken { base: 0, errors }];
         for (base, source) in sources.included() {
             let (part, errors) = DeTable::parse_recoverable(&source.text);
@@ -151,11 +148,10 @@ impl Config {
             broken.push(Broken { base, errors });
         }
         let mut draft = decode::decode(&tree, &sink);
-        let mut read = included.files;
-        read.extend(files::look(&mut draft, files, &sources, &sink));
+        files::look(&mut draft, files, &sources, &sink);
         check::check(&draft, &sink);
         let expansions = expander.finish();
-        if included.partly || expansions.are_partial() {
+        if !is_whole || expansions.are_partial() {
             sink.retain(|diagnostic| !diagnostic.code.claims_absence());
         }
         sink.revise(|diagnostics| expansions.explain(diagnostics));
@@ -163,24 +159,17 @@ impl Config {
         if broken.iter().any(|file| !file.errors.is_empty()) {
             syntax::report(&broken, &sink, &sources);
         }
-        finish(draft, sink, sources, read)
+        finish(draft, sink, sources)
     }
 }
 
 /// Makes a checked draft a config, if nothing is wrong with it.
-fn finish(
-    draft: Draft,
-    sink: Sink,
-    sources: Sources,
-    mut files: Vec<PathBuf>,
-) -> Result<Loaded, Report> {
+fn finish(draft: Draft, sink: Sink, sources: Sources) -> Result<Loaded, Report> {
     let report = sink.into_report(sources);
     if report.errors() > 0 {
         return Err(report);
     }
-    let mut seen = HashSet::new();
-    files.retain(|file| seen.insert(file.clone()));
-    Ok(Loaded { config: draft.finish(), warnings: report, files })
+    Ok(Loaded { config: draft.finish(), warnings: report })
 }
 
 /// The variables of this process.

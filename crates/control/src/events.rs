@@ -95,7 +95,7 @@ impl Events {
             kind,
             cluster: about.map(|(cluster, _)| cluster.to_owned()),
             endpoint: about.map(|(_, endpoint)| endpoint.to_owned()),
-            text: text.into(),
+            text: shortened(text.into()),
         });
         self.last.send_replace(seq);
     }
@@ -115,6 +115,18 @@ impl Events {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// `text`, or its beginning.
+pub(crate) fn shortened(mut text: String) -> String {
+    if text.len() > TEXT_MAX {
+        text.truncate(text.floor_char_boundary(TEXT_MAX));
+        text.push('…');
+    }
+    text
+}
+
+/// In bytes. A report on a large file may have thousands of lines; the log has them all.
+const TEXT_MAX: usize = 4096;
 
 /// What a person reads back; a flapping cluster of ten thousand must not fill the memory.
 const EVENTS_MAX: usize = 500;

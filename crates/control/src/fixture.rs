@@ -19,10 +19,16 @@ use tokio::sync::watch;
 use crate::access_log::AccessLog;
 use crate::conductor::{self, Desk, Knowledge};
 use crate::config::{
-    AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig, WorkerCount,
+    AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig, Seen,
+    WorkerCount,
 };
 use crate::fittings::Fittings;
 use crate::overview::{Machinery, Overview};
+
+/// Nothing is known, and there is no file.
+pub(crate) fn knowledge() -> Knowledge {
+    Knowledge::new(None, Seen::default())
+}
 
 /// Listeners as (name, cluster), clusters as (name, endpoints); everything else is as plain as can be, without checks.
 pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -> Config {

@@ -2,18 +2,18 @@
 //!
 //! An override outlives reloads of the file. One that the file has overtaken changes nothing and stays: the status says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use evenkeel_plan::endpoint::Forced;
 
 use crate::admin::OverrideStatus;
-use crate::config::{ClusterConfig, Config, EndpointConfig, closest};
+use crate::config::{Config, EndpointConfig, closest};
 use crate::persist::{Edit, Targeted};
 
-/// All overrides, by (cluster, endpoint).
+/// All overrides, by cluster and endpoint; no cluster is there without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Overrides(BTreeMap<(String, String), Override>);
+pub(crate) struct Overrides(BTreeMap<String, BTreeMap<String, Override>>);
 
 /// What is different about one endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,15 +56,12 @@ pub(crate) enum ChangeError {
 }
 
 impl Overrides {
-    /// `base` with everything that can be applied to it. Who leaves leaves last: then it does not matter for whom a newcomer
-    /// makes room.
+    /// `base` with everything that can be applied to it.
     pub(crate) fn over(&self, base: &Config) -> Config {
         let mut config = base.clone();
-        let (leaving, staying): (Vec<_>, Vec<_>) =
-            self.0.iter().partition(|(_, over)| over.presence == Presence::Removed);
-        for ((cluster, name), over) in staying.into_iter().chain(leaving) {
-            if let Some(cluster) = config.clusters.iter_mut().find(|each| each.name == *cluster) {
-                over.apply(name, cluster);
+        for cluster in &mut config.clusters {
+            if let Some(overrides) = self.0.get(&cluster.name) {
+                cluster.endpoints = over(overrides, &cluster.endpoints);
             }
         }
         config
@@ -72,56 +69,50 @@ impl Overrides {
 
     /// These with `change` on top; `base` is what the file says.
     pub(crate) fn with(&self, base: &Config, change: &Change) -> Result<Self, ChangeError> {
-        let now = self.over(base);
         let (cluster, endpoint) = change.target();
-        let (Some(file), Some(now)) = (find(base, cluster), find(&now, cluster)) else {
+        let before = self.0.get(cluster).and_then(|overrides| overrides.get(endpoint));
+        let file = base.clusters.iter().find(|each| each.name == cluster);
+        let none = BTreeMap::new();
+        let overrides = self.0.get(cluster).unwrap_or(&none);
+        let now = file.map(|file| over(overrides, &file.endpoints));
+        let is_there = now.as_ref().is_some_and(|now| find(now, endpoint).is_some());
+        let mut changed = self.clone();
+        if !is_there && change.undoes() && before.is_some() {
+            // The file has overtaken it: there is nothing to go back to, but it can be forgotten.
+            changed.set(cluster, endpoint, Override::default());
+            return Ok(changed);
+        }
+        let (Some(file), Some(now)) = (file, now) else {
             return Err(unknown_cluster(base, cluster));
         };
-        let is_there = position(now, endpoint).is_some();
         match change {
             Change::Add { .. } if is_there => return Err(already_there(cluster, endpoint)),
             Change::Add { .. } => {}
-            _ if !is_there => return Err(unknown_endpoint(now, endpoint)),
-            Change::Remove { .. } if now.endpoints.len() == 1 => {
+            _ if !is_there => return Err(unknown_endpoint(cluster, &now, endpoint)),
+            Change::Remove { .. } if now.len() == 1 => {
                 return Err(last_endpoint(cluster, endpoint));
             }
             _ => {}
         }
-        let mut changed = self.clone();
-        let key = (cluster.to_owned(), endpoint.to_owned());
-        let before = changed.0.remove(&key).unwrap_or_default();
-        let in_file = position(file, endpoint).map(|position| &file.endpoints[position]);
-        let after = before.after(change, in_file);
-        if after != Override::default() {
-            changed.0.insert(key, after);
+        if before.is_none() && self.0.values().map(BTreeMap::len).sum::<usize>() >= OVERRIDES_MAX {
+            return Err(ChangeError::Conflict(TOO_MANY.to_owned()));
         }
+        let in_file = find(&file.endpoints, endpoint);
+        changed.set(cluster, endpoint, before.cloned().unwrap_or_default().after(change, in_file));
         Ok(changed)
     }
 
     /// What a file that says `base` can say of these, and what is left once it says so.
     pub(crate) fn edits(&self, base: &Config) -> (Vec<Targeted<'_>>, Self) {
-        let now = self.over(base);
-        let mut edits = Vec::new();
-        let mut left = Self::default();
-        for ((cluster, endpoint), over) in &self.0 {
-            let weight = over.weight.map(Edit::Weight);
-            let edit = match &over.presence {
-                Presence::File => weight,
-                // It has stayed because it was the last. A file cannot say that it is to go when another comes.
-                Presence::Removed if endpoint_of(&now, cluster, endpoint).is_some() => {
-                    left.0.insert((cluster.clone(), endpoint.clone()), over.clone());
-                    None
-                }
-                Presence::Removed => Some(Edit::Remove),
-                Presence::Added(endpoint) => {
-                    let weight = over.weight.unwrap_or(endpoint.weight);
-                    Some(Edit::Add(EndpointConfig { weight, ..endpoint.clone() }))
-                }
-            };
-            edits.extend(edit.map(|edit| (cluster.as_str(), endpoint.as_str(), edit)));
-            if over.forced.is_some() {
-                let over = Override { forced: over.forced, ..Override::default() };
-                left.0.insert((cluster.clone(), endpoint.clone()), over);
+        let (mut edits, mut left) = (Vec::new(), Self::default());
+        for (cluster, overrides) in &self.0 {
+            let (file, now) = endpoints_of(base, cluster, overrides);
+            let (file, now) = (by_name(file), by_name(&now));
+            for (name, each) in overrides {
+                let name = name.as_str();
+                let (edit, stays) = each.edit(file.get(name).copied(), now.contains_key(name));
+                edits.extend(edit.map(|edit| (cluster.as_str(), name, edit)));
+                left.set(cluster, name, stays);
             }
         }
         (edits, left)
@@ -129,15 +120,72 @@ impl Overrides {
 
     /// For the status; `base` is what the file says.
     pub(crate) fn status(&self, base: &Config) -> Vec<OverrideStatus> {
-        let now = self.over(base);
-        let status = |((cluster, endpoint), over): (&(String, String), &Override)| OverrideStatus {
-            cluster: cluster.clone(),
-            endpoint: endpoint.clone(),
-            text: over.to_string(),
-            idle: endpoint_of(base, cluster, endpoint) == endpoint_of(&now, cluster, endpoint),
-        };
-        self.0.iter().map(status).collect()
+        let mut all = Vec::new();
+        for (cluster, overrides) in &self.0 {
+            let (file, now) = endpoints_of(base, cluster, overrides);
+            let (file, now) = (by_name(file), by_name(&now));
+            all.extend(overrides.iter().map(|(name, each)| OverrideStatus {
+                cluster: cluster.clone(),
+                endpoint: name.clone(),
+                text: each.to_string(),
+                idle: file.get(name.as_str()) == now.get(name.as_str()),
+            }));
+        }
+        all
     }
+
+    /// For people: each as `cluster/endpoint: what`.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let line = |(cluster, name, each): (&String, &String, &Override)| {
+            format!("{cluster}/{name}: {each}")
+        };
+        let all = self.0.iter().flat_map(|(cluster, overrides)| {
+            overrides.iter().map(move |(name, each)| (cluster, name, each))
+        });
+        all.map(line).collect()
+    }
+
+    fn set(&mut self, cluster: &str, endpoint: &str, over: Override) {
+        if over != Override::default() {
+            self.0.entry(cluster.to_owned()).or_default().insert(endpoint.to_owned(), over);
+        } else if let Some(overrides) = self.0.get_mut(cluster) {
+            overrides.remove(endpoint);
+            if overrides.is_empty() {
+                self.0.remove(cluster);
+            }
+        }
+    }
+}
+
+/// The endpoints that a file lists, with overrides on top.
+fn over(overrides: &BTreeMap<String, Override>, file: &[EndpointConfig]) -> Vec<EndpointConfig> {
+    let mut endpoints = file.to_vec();
+    let names = file.iter().map(|endpoint| endpoint.name.as_str());
+    let mut positions: HashMap<&str, usize> = names.zip(0..).collect();
+    for (name, each) in overrides {
+        if let Presence::Added(endpoint) = &each.presence {
+            let position = *positions.entry(name).or_insert(endpoints.len());
+            match endpoints.get_mut(position) {
+                Some(place) => *place = endpoint.clone(),
+                None => endpoints.push(endpoint.clone()),
+            }
+        }
+        if let Some(&position) = positions.get(name.as_str()) {
+            let endpoint = &mut endpoints[position];
+            endpoint.weight = each.weight.unwrap_or(endpoint.weight);
+            endpoint.forced = each.forced;
+        }
+    }
+    // Who leaves leaves last: then it does not matter for whom a newcomer makes room. The last endpoint stays: the file may
+    // have lost all others since, and a cluster of nothing helps nobody.
+    let mut spare = endpoints.len().saturating_sub(1);
+    endpoints.retain(|endpoint| {
+        let leaves = |each: &Override| each.presence == Presence::Removed;
+        let goes = spare > 0 && overrides.get(&endpoint.name).is_some_and(leaves);
+        spare -= usize::from(goes);
+        !goes
+    });
+    endpoints
 }
 
 impl Change {
@@ -150,25 +198,30 @@ impl Change {
             | Self::Force { cluster, endpoint, .. } => (cluster, endpoint),
         }
     }
+
+    /// Whether it only takes back what an earlier one has done.
+    fn undoes(&self) -> bool {
+        matches!(self, Self::Weight { weight: None, .. } | Self::Force { forced: None, .. })
+    }
 }
 
 impl Override {
-    fn apply(&self, name: &str, cluster: &mut ClusterConfig) {
-        match (&self.presence, position(cluster, name)) {
-            (Presence::Added(endpoint), None) => cluster.endpoints.push(endpoint.clone()),
-            (Presence::Added(endpoint), Some(position)) => {
-                cluster.endpoints[position] = endpoint.clone();
+    /// What the file has to say instead of it, and what is left of it then. `file` is the endpoint as the file has it;
+    /// `is_there` says whether it is in force.
+    fn edit(&self, file: Option<&EndpointConfig>, is_there: bool) -> (Option<Edit>, Self) {
+        let left = Self { forced: self.forced, ..Self::default() };
+        match (&self.presence, file) {
+            // The file has overtaken it, or has no such cluster: there is nothing to say.
+            (Presence::File, None) => (None, self.clone()),
+            (Presence::Added(_), _) if !is_there => (None, self.clone()),
+            (Presence::File, Some(_)) => (self.weight.map(Edit::Weight), left),
+            // It has stayed because it was the last. A file cannot say that it is to go when another comes.
+            (Presence::Removed, _) if is_there => (None, self.clone()),
+            (Presence::Removed, file) => (file.map(|_| Edit::Remove), left),
+            (Presence::Added(endpoint), _) => {
+                let weight = self.weight.unwrap_or(endpoint.weight);
+                (Some(Edit::Add(EndpointConfig { weight, ..endpoint.clone() })), left)
             }
-            // The last endpoint stays: the file may have lost all others since, and a cluster of nothing helps nobody.
-            (Presence::Removed, Some(position)) if cluster.endpoints.len() > 1 => {
-                cluster.endpoints.remove(position);
-            }
-            _ => {}
-        }
-        if let Some(position) = position(cluster, name) {
-            let endpoint = &mut cluster.endpoints[position];
-            endpoint.weight = self.weight.unwrap_or(endpoint.weight);
-            endpoint.forced = self.forced;
         }
     }
 
@@ -217,21 +270,24 @@ pub(crate) const fn forced_word(forced: Forced) -> &'static str {
     }
 }
 
-fn find<'a>(config: &'a Config, cluster: &str) -> Option<&'a ClusterConfig> {
-    config.clusters.iter().find(|each| each.name == cluster)
-}
-
-fn endpoint_of<'a>(
-    config: &'a Config,
+/// The endpoints of a cluster as the file has them, and with overrides on top; none if there is no such cluster.
+fn endpoints_of<'a>(
+    base: &'a Config,
     cluster: &str,
-    endpoint: &str,
-) -> Option<&'a EndpointConfig> {
-    let cluster = find(config, cluster)?;
-    position(cluster, endpoint).map(|position| &cluster.endpoints[position])
+    overrides: &BTreeMap<String, Override>,
+) -> (&'a [EndpointConfig], Vec<EndpointConfig>) {
+    match base.clusters.iter().find(|each| each.name == cluster) {
+        Some(cluster) => (&cluster.endpoints, over(overrides, &cluster.endpoints)),
+        None => (&[], Vec::new()),
+    }
 }
 
-fn position(cluster: &ClusterConfig, endpoint: &str) -> Option<usize> {
-    cluster.endpoints.iter().position(|each| each.name == endpoint)
+fn find<'a>(endpoints: &'a [EndpointConfig], name: &str) -> Option<&'a EndpointConfig> {
+    endpoints.iter().find(|each| each.name == name)
+}
+
+fn by_name(endpoints: &[EndpointConfig]) -> HashMap<&str, &EndpointConfig> {
+    endpoints.iter().map(|endpoint| (endpoint.name.as_str(), endpoint)).collect()
 }
 
 // === Errors ===
@@ -241,10 +297,10 @@ fn unknown_cluster(config: &Config, name: &str) -> ChangeError {
     ChangeError::Unknown(format!("there is no cluster {name:?}{}", meant(name, names)))
 }
 
-fn unknown_endpoint(cluster: &ClusterConfig, name: &str) -> ChangeError {
-    let names = cluster.endpoints.iter().map(|endpoint| endpoint.name.as_str());
+fn unknown_endpoint(cluster: &str, endpoints: &[EndpointConfig], name: &str) -> ChangeError {
+    let names = endpoints.iter().map(|endpoint| endpoint.name.as_str());
     let meant = meant(name, names);
-    ChangeError::Unknown(format!("cluster {:?} has no endpoint {name:?}{meant}", cluster.name))
+    ChangeError::Unknown(format!("cluster {cluster:?} has no endpoint {name:?}{meant}"))
 }
 
 fn meant<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
@@ -279,6 +335,12 @@ impl fmt::Display for ChangeError {
 
 /// A list that a person can look through.
 const NAMES_SHOWN_MAX: usize = 10;
+
+/// Overrides are for what cannot wait for the file; they are kept in memory, and every status lists them.
+const OVERRIDES_MAX: usize = 10_000;
+
+const TOO_MANY: &str = "there are 10,000 overrides already; `evenkeel reload --persist` writes them into the file, \
+    `evenkeel reload --clear` drops them";
 
 #[cfg(test)]
 mod tests;

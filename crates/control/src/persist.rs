@@ -1,13 +1,13 @@
-//! Writes overrides into the text of a config file, and leaves everything else in it as it is. Pure but for [`replace`]; the
-//! conductor asks for it when somebody wants to keep what the admin API has changed.
+//! Writes overrides into the text of a config file, and leaves everything else in it as it is. Pure but for
+//! [`Drafted`]; the conductor asks for it when somebody wants to keep what the admin API has changed.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::Path;
-
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Value};
 
 use crate::config::{EndpointConfig, parse_endpoint};
+
+mod drafted;
+
+pub(crate) use drafted::Drafted;
 
 /// What is to become of one endpoint in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +63,7 @@ fn apply(list: &mut Item, cluster: &str, endpoint: &str, edit: &Edit) -> Result<
         (Edit::Add(endpoint), Some(position)) => {
             array.replace(position, written(endpoint));
         }
-        (Edit::Remove, Some(position)) => {
-            array.remove(position);
-        }
+        (Edit::Remove, Some(position)) => remove(array, position),
         (Edit::Weight(weight), Some(position)) => {
             if let Some(item) = array.get_mut(position) {
                 set_weight(item, *weight);
@@ -87,18 +85,62 @@ fn as_array(list: &mut Item) -> Option<&mut Array> {
     list.as_array_mut()
 }
 
-/// Adds an item that looks like the one before it: on a line of its own if that has one.
+/// Adds an item that looks like the one before it: on a line of its own if that has one. What is written behind the last one
+/// on its line stays there.
 fn push(array: &mut Array, item: Value) {
-    let prefix =
-        array.iter().last().and_then(|last| last.decor().prefix()?.as_str().map(str::to_owned));
-    match prefix.filter(|_| array.len() > 1 || array.trailing_comma()) {
-        Some(prefix) if prefix.contains('\n') => {
-            // A comment above the last one is not about the new one.
-            let indent = prefix.rsplit('\n').next().unwrap_or_default();
-            array.push_formatted(item.decorated(format!("\n{indent}"), ""));
-        }
-        _ => array.push(item),
+    let last = array.iter().last().map(|last| text(last.decor().prefix()).to_owned());
+    let Some(prefix) = last.filter(|prefix| prefix.contains('\n')) else {
+        array.push(item);
+        return;
+    };
+    // A comment above the last one is not about the new one.
+    let indent = prefix.rsplit('\n').next().unwrap_or_default();
+    let behind = take_end(array);
+    let (comment, rest) = behind.split_at(behind.find('\n').unwrap_or_default());
+    array.push_formatted(item.decorated(format!("{comment}\n{indent}"), ""));
+    array.set_trailing(rest);
+}
+
+/// Removes an item with the comments that are about it: those above it, and the one behind it on its line, which the grammar
+/// counts to what follows the comma.
+fn remove(array: &mut Array, position: usize) {
+    let removed = array.remove(position);
+    let prefix = text(removed.decor().prefix()).to_owned();
+    // On the line of the item before.
+    let kept = &prefix[..prefix.find('\n').unwrap_or_default()];
+    if position == array.len() {
+        let own = text(removed.decor().suffix()).to_owned();
+        let end = if own.is_empty() { text(Some(array.trailing())).to_owned() } else { own };
+        array.set_trailing(format!("{kept}{}", from_line_end(&end)));
+    } else if let Some(next) = array.get_mut(position) {
+        let prefix_of_next = text(next.decor().prefix()).to_owned();
+        let first = if position == 0 && kept.is_empty() && !prefix_of_next.contains('\n') {
+            prefix
+        } else {
+            format!("{kept}{}", from_line_end(&prefix_of_next))
+        };
+        next.decor_mut().set_prefix(first);
     }
+}
+
+/// What stands between the last item and the bracket, with or without a comma; there is nothing then.
+fn take_end(array: &mut Array) -> String {
+    let trailing = text(Some(array.trailing())).to_owned();
+    let Some(last) = array.len().checked_sub(1).and_then(|last| array.get_mut(last)) else {
+        return trailing;
+    };
+    let own = text(last.decor().suffix()).to_owned();
+    last.decor_mut().set_suffix("");
+    own + &trailing
+}
+
+/// `text` without what is on its first line, which is about what stands before it.
+fn from_line_end(text: &str) -> &str {
+    text.find('\n').map_or(text, |end| &text[end..])
+}
+
+fn text(raw: Option<&RawString>) -> &str {
+    raw.and_then(RawString::as_str).unwrap_or_default()
 }
 
 fn name_of(item: &Value) -> Option<String> {
@@ -140,27 +182,6 @@ fn not_written(cluster: &str, endpoint: &str) -> String {
         "the file does not list {endpoint:?} of cluster {cluster:?} by that name; change the file by hand, \
          and drop the overrides with `evenkeel reload --clear`"
     )
-}
-
-/// Puts `text` in the place of a file, all or nothing. A link stays one: what it leads to is replaced.
-pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let path = path.canonicalize()?;
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let draft = folder.join(format!(".evenkeel.{}.tmp", std::process::id()));
-    let written = write_draft(&draft, text, &path).and_then(|()| fs::rename(&draft, &path));
-    if written.is_err() {
-        // What is there of it is of no use to anybody.
-        let _ = fs::remove_file(&draft);
-    }
-    written
-}
-
-fn write_draft(draft: &Path, text: &str, original: &Path) -> io::Result<()> {
-    let rights = fs::metadata(original)?.permissions();
-    let mut file = File::create(draft)?;
-    file.set_permissions(rights)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::admin::{self, Address, Status, Trigger};
 use crate::conductor::{
     Applied, ApplyError, Conductor, Desk, Knowledge, Parts, Refused, ReloadWish, Wish,
 };
-use crate::config::{Config, ConfigFile};
+use crate::config::{Config, ConfigFile, Seen};
 use crate::fittings::{Fittings, SetLevel};
 use crate::health::Checks;
 use crate::overview::{Machinery, Overview};
@@ -32,7 +32,8 @@ pub async fn start(setup: Setup) -> Result<Control, StartError> {
     let Setup { config, file, parts, lines, set_level } = setup;
     let counters = Arc::clone(lines.counters());
     let access_log = AccessLog::start(lines).map_err(StartError::System)?;
-    let knowledge = Knowledge::new(file.as_ref());
+    let (file, seen) = file.unzip();
+    let knowledge = Knowledge::new(file.as_ref(), seen.unwrap_or_default());
     let (checks, first_round) = Checks::new(NetworkProbe, &knowledge);
     let reader = parts.publisher.reader();
     let (desk, orders) = Desk::new();
@@ -57,8 +58,8 @@ pub async fn start(setup: Setup) -> Result<Control, StartError> {
 pub struct Setup {
     /// What is put in force first.
     pub config: Config,
-    /// Where it was read, to be read again; `None` if it was on the command line.
-    pub file: Option<ConfigFile>,
+    /// Where it was read, to be read again, and what was seen there; `None` if it was on the command line.
+    pub file: Option<(ConfigFile, Seen)>,
     /// What comes from the side of the proxy.
     pub parts: Parts,
     /// The lines of the access log.

@@ -2,86 +2,158 @@
 //!
 //! Folders are watched, not files: an editor replaces a file, and Kubernetes swaps a link beside it. What counts is the content.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::admin::Trigger;
 use crate::conductor::{Desk, ReloadWish, Wish};
 use crate::config::{ConfigFile, Seen};
 
+mod trail;
+
+use trail::Trail;
+
 /// Follows the file for as long as it is polled. `seen` is what the config in force, or the one last refused, was made from.
 pub(crate) async fn run(file: ConfigFile, mut seen: watch::Receiver<Seen>, desk: Desk) {
     let (tell, mut told) = mpsc::channel(1);
-    let report = move |_: notify::Result<Event>| {
-        // One is enough to look; a full channel has one.
-        let _ = tell.try_send(());
-    };
-    let mut watcher = match notify::recommended_watcher(report) {
-        Ok(watcher) => watcher,
+    let mut folders = match Folders::new(tell) {
+        Ok(folders) => folders,
         Err(error) => {
             tracing::warn!(%error, "the config file cannot be watched; HUP or `evenkeel reload` reads it again");
             return;
         }
     };
-    let mut folders = BTreeSet::new();
     loop {
-        follow(&mut watcher, &mut folders, &seen.borrow_and_update());
-        tokio::select! {
-            changed = seen.changed() => {
-                if changed.is_err() {
-                    return;
-                }
+        let known = seen.borrow_and_update().clone();
+        let are_others = folders.watch(Trail::of(&known));
+        // What has happened before anybody watched has to be looked for.
+        if !are_others {
+            tokio::select! {
+                changed = seen.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+                _ = told.recv() => {}
             }
-            Some(()) = told.recv() => {
-                settle(&mut told).await;
-                if file.read().1 != *seen.borrow() {
-                    let wish = ReloadWish { trigger: Trigger::File, clear: false, persist: false };
-                    // A refusal has been logged, and is in the status.
-                    let _ = desk.order(Wish::Reload(wish)).await;
-                }
-            }
+        }
+        if has_changed(&file, &known, &mut told).await {
+            let wish = ReloadWish { trigger: Trigger::File, clear: false, persist: false };
+            // A refusal has been logged, and is in the status.
+            let _ = desk.order(Wish::Reload(wish)).await;
         }
     }
 }
 
-/// Waits until nothing has happened for [`QUIET`], but not for ever: somebody may write a log into the same folder.
-async fn settle(told: &mut mpsc::Receiver<()>) {
-    let deadline = Instant::now() + NOISE_MAX;
-    while Instant::now() < deadline {
-        if timeout(QUIET, told.recv()).await.is_err() {
-            return;
+/// Whether the files are no longer what was `known`. An editor writes in several steps: what counts is what has stayed the same
+/// for [`QUIET`].
+async fn has_changed(file: &ConfigFile, known: &Seen, told: &mut mpsc::Receiver<()>) -> bool {
+    let deadline = Instant::now() + RESTLESS_MAX;
+    let mut before = file.read().1;
+    while before != *known {
+        sleep(QUIET).await;
+        // It is in what is read now.
+        let _ = told.try_recv();
+        let now = file.read().1;
+        if now == before || Instant::now() > deadline {
+            return true;
+        }
+        before = now;
+    }
+    false
+}
+
+/// The folders that are watched.
+struct Folders {
+    watcher: RecommendedWatcher,
+    /// What counts in them; the watcher's thread looks at it, too.
+    trail: Arc<Mutex<Trail>>,
+    /// By path; what is there now may be another folder of the same name.
+    watched: BTreeMap<PathBuf, Identity>,
+    /// Those of which somebody has been told that they cannot be watched.
+    lamented: BTreeSet<PathBuf>,
+}
+
+/// Which folder it is, whatever it is called: device and inode.
+type Identity = (u64, u64);
+
+impl Folders {
+    /// Whoever wants to know is told of every event that counts; one is enough to look, so a full channel is left alone.
+    fn new(tell: mpsc::Sender<()>) -> notify::Result<Self> {
+        let trail = Arc::new(Mutex::new(Trail::default()));
+        let counted = Arc::clone(&trail);
+        let report = move |event: notify::Result<Event>| {
+            let trail = counted.lock().unwrap_or_else(PoisonError::into_inner);
+            if event.is_ok_and(|event| !trail.counts(&event)) {
+                return;
+            }
+            let _ = tell.try_send(());
+        };
+        let watcher = notify::recommended_watcher(report)?;
+        Ok(Self { watcher, trail, watched: BTreeMap::new(), lamented: BTreeSet::new() })
+    }
+
+    /// Watches the folders of `trail`, and no others. Returns whether there is one that was not watched before.
+    fn watch(&mut self, trail: Trail) -> bool {
+        let mut gone = std::mem::take(&mut self.watched);
+        let mut are_others = false;
+        let (folders, nearest) = (trail.folders.clone(), trail.nearest.clone());
+        *self.trail.lock().unwrap_or_else(PoisonError::into_inner) = trail;
+        for folder in folders {
+            let Some(identity) = identity(&folder) else { continue };
+            if gone.get(&folder) == Some(&identity) {
+                gone.remove(&folder);
+            } else {
+                // First the one that had the name, or its end would be taken for the end of the new one.
+                self.unwatch(gone.remove(&folder).is_some(), &folder);
+                if !self.start(&folder, nearest.contains(&folder)) {
+                    continue;
+                }
+                are_others = true;
+            }
+            self.watched.insert(folder, identity);
+        }
+        for folder in gone.keys() {
+            self.unwatch(true, folder);
+        }
+        are_others
+    }
+
+    fn start(&mut self, folder: &Path, is_near: bool) -> bool {
+        let outcome = self.watcher.watch(folder, RecursiveMode::NonRecursive);
+        if let Err(error) = &outcome
+            && is_near
+            && self.lamented.insert(folder.to_owned())
+        {
+            tracing::warn!(folder = %folder.display(), %error, "changes in this folder are not noticed; HUP or `evenkeel reload` reads the config again");
+        }
+        outcome.is_ok()
+    }
+
+    fn unwatch(&mut self, is_watched: bool, folder: &Path) {
+        if is_watched {
+            // It may be gone from the disk, too.
+            let _ = self.watcher.unwatch(folder);
         }
     }
-    sleep_until(deadline).await;
 }
 
-/// Watches the folders of what was seen, and no others.
-fn follow(watcher: &mut RecommendedWatcher, watched: &mut BTreeSet<PathBuf>, seen: &Seen) {
-    let wanted: BTreeSet<PathBuf> = seen.folders().into_iter().collect();
-    for gone in watched.difference(&wanted) {
-        // It may be gone from the disk, too.
-        let _ = watcher.unwatch(gone);
-    }
-    let is_watched = |folder: &&PathBuf| watched.contains(*folder) || start(watcher, folder);
-    let now = wanted.iter().filter(is_watched).cloned().collect();
-    *watched = now;
+fn identity(folder: &Path) -> Option<Identity> {
+    fs::metadata(folder).ok().map(|about| (about.dev(), about.ino()))
 }
 
-fn start(watcher: &mut RecommendedWatcher, folder: &Path) -> bool {
-    let outcome = watcher.watch(folder, RecursiveMode::NonRecursive);
-    if let Err(error) = &outcome {
-        tracing::warn!(folder = %folder.display(), %error, "changes in this folder are not noticed; HUP or `evenkeel reload` reads the config again");
-    }
-    outcome.is_ok()
-}
-
-/// An editor writes in several steps; a reload in the middle of them would be refused.
+/// How long files have to stay the same. A reload in the middle of a change would be refused.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// In a folder that is never quiet we look so often.
-const NOISE_MAX: Duration = Duration::from_secs(2);
+/// Files that never stay the same are read after so long all the same.
+const RESTLESS_MAX: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;

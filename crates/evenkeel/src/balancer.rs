@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use evenkeel_control::conductor::Parts;
-use evenkeel_control::config::{Config, ConfigFile, WorkerCount};
+use evenkeel_control::config::{Config, ConfigFile, Seen, WorkerCount};
 use evenkeel_control::{SetLevel, Setup, StartError as ControlError, View};
 use evenkeel_plan::lines::lines;
 use evenkeel_plan::publish::Publisher;
@@ -41,7 +41,7 @@ impl Balancer {
     /// `set_level` how much to log.
     pub(crate) fn start(
         config: Config,
-        file: Option<ConfigFile>,
+        file: Option<(ConfigFile, Seen)>,
         set_level: SetLevel,
         inherited: Inherited,
     ) -> Result<Self, StartError> {

@@ -31,8 +31,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 
 fn load(args: &Args) -> Result<Service, Failure> {
     let file = ConfigFile { path: args.config.clone(), workers: args.workers.given() };
-    let Loaded { config, warnings, .. } = file.load().map_err(Failure::Config)?;
-    Ok(Service { config, warnings, kept: Kept::Read(file) })
+    let (loaded, seen) = file.read();
+    let Loaded { config, warnings } = loaded.map_err(Failure::Config)?;
+    Ok(Service { config, warnings, kept: Kept::Read(file, seen) })
 }
 
 const EXAMPLES: &str = "\

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use evenkeel_control::config::{AccessPath, Config, ConfigFile, Report};
+use evenkeel_control::config::{AccessPath, Config, ConfigFile, Report, Seen};
 use evenkeel_control::{SetLevel, View};
 use evenkeel_proxy::Inherited;
 use tokio::runtime;
@@ -44,8 +44,8 @@ pub(crate) enum Kept {
     Nowhere,
     /// It was on the command line, and is written to this file as soon as it runs.
     Written(Save),
-    /// It came from this file, and is read from it again when that changes.
-    Read(ConfigFile),
+    /// It came from this file as it was then, and is read from it again when that changes.
+    Read(ConfigFile, Seen),
 }
 
 impl Service {
@@ -67,7 +67,7 @@ impl Service {
         // Before anybody can know that we run.
         let mut signals = StopSignals::new()?;
         let file = match &self.kept {
-            Kept::Read(file) => Some(file.clone()),
+            Kept::Read(file, seen) => Some((file.clone(), seen.clone())),
             Kept::Nowhere | Kept::Written(_) => None,
         };
         let balancer = Balancer::start(self.config.clone(), file, set_level, inherited)?;
@@ -92,7 +92,7 @@ impl Service {
     fn keep(&self) -> Result<(), Failure> {
         match &self.kept {
             Kept::Written(save) => save.write(&self.config),
-            Kept::Nowhere | Kept::Read(_) => Ok(()),
+            Kept::Nowhere | Kept::Read(..) => Ok(()),
         }
     }
 

@@ -67,9 +67,9 @@ pub struct LastReload {
     pub trigger: Trigger,
     /// What became of it.
     pub result: ReloadResult,
-    /// What changed, one line each: `+` came, `-` went, `~` is different now.
+    /// What changed, one line each: `+` came, `-` went, `~` is different now. Of more than a hundred the first.
     pub changes: Vec<String>,
-    /// Why it was refused, for a person; several lines.
+    /// Why it was refused, for a person; several lines, at most 4 KiB.
     pub problem: Option<String>,
 }
 

@@ -9,9 +9,9 @@ use tokio::time::{Instant, advance, timeout};
 
 use super::slots::CONNECTIONS_MAX;
 use super::*;
-use crate::conductor::Knowledge;
+
 use crate::config::AdminBind;
-use crate::fixture::{overview, plan};
+use crate::fixture::{self, overview, plan};
 
 #[tokio::test]
 async fn ready_means_checked_and_not_draining() {
@@ -203,7 +203,7 @@ impl Api {
         let mut publisher = Publisher::default();
         publisher.publish(plan(&[("web", "api")], &[("api", &["10.0.0.1:80", "db:81"])]));
         let (first_round, done) = watch::channel(false);
-        let overview = overview(publisher.reader(), &Knowledge::new(None), done);
+        let overview = overview(publisher.reader(), &fixture::knowledge(), done);
         let overview = Arc::new(overview);
         let any = AdminBind::Fixed(SocketAddr::from(([127, 0, 0, 1], 0)));
         let socket = Socket::bind(&any).await.unwrap().unwrap();

@@ -6,16 +6,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use utoipa::ToSchema;
 
+use super::Kept;
 use crate::admin::{ReloadResult, Trigger};
 use crate::overrides::Change;
 
 /// Something that the conductor is to do.
 #[derive(Debug)]
 pub(crate) struct Order {
-    pub(super) wish: Wish,
+    pub(crate) wish: Wish,
     /// The revision that whoever asks has seen; `None` if it does not matter.
-    pub(super) seen: Option<String>,
-    pub(super) reply: oneshot::Sender<Result<Applied, Refused>>,
+    pub(crate) seen: Option<String>,
+    pub(crate) reply: oneshot::Sender<Result<Applied, Refused>>,
 }
 
 /// What is wanted.
@@ -46,6 +47,9 @@ pub struct Applied {
     pub changes: Vec<String>,
     /// What is odd about it, for a person.
     pub warnings: Vec<String>,
+    /// What became of the overrides, if they were to be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
     /// The number of the plan in force.
     pub generation: u64,
     /// The revision of the config in force.

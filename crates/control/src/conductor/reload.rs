@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{Applied, ApplyError, Conductor, Refused, ReloadWish, Wish};
 use crate::admin::{LastReload, ReloadResult, Trigger};
 use crate::config::{Config, Loaded, diff};
-use crate::events::{EventKind, EventLevel};
+use crate::events::{EventKind, EventLevel, shortened};
 use crate::overrides::{Change, ChangeError, Overrides};
 use crate::resolve::Lookup;
 
@@ -55,39 +55,40 @@ impl<L: Lookup> Conductor<L> {
     }
 
     async fn try_reload(&mut self, wish: ReloadWish) -> Result<Applied, Refused> {
+        if wish.clear && wish.persist {
+            return Err(Refused::Conflict(CLEAR_OR_PERSIST.to_owned()));
+        }
         let Some(file) = self.file.clone() else {
             return self.reload_without_a_file(wish).await;
         };
-        let left = wish.persist.then(|| self.persist(&file)).transpose()?;
         let (loaded, seen) = file.read();
-        self.knowledge.seen.send_replace(seen);
-        let Loaded { config, warnings, .. } =
+        self.knowledge.seen.send_replace(seen.clone());
+        let Loaded { config, warnings } =
             loaded.map_err(|report| Refused::Config(report.render(false)))?;
         let mut odd = Vec::new();
         if !warnings.is_empty() {
             odd.push(warnings.render(false));
         }
         odd.extend(self.needs_a_restart(&config));
-        let overrides = match left {
-            _ if wish.clear => Overrides::default(),
-            Some(left) => left,
-            None => self.overrides.clone(),
-        };
-        self.replace(config, overrides, odd).await
+        if wish.clear {
+            return self.replace(config, Overrides::default(), odd).await;
+        }
+        if wish.persist {
+            return self.persist(&file, (config, &seen), odd).await;
+        }
+        self.replace(config, self.overrides.clone(), odd).await
     }
 
     /// What was on a command line cannot be read again; but overrides can be dropped.
     async fn reload_without_a_file(&mut self, wish: ReloadWish) -> Result<Applied, Refused> {
         match self.base.clone() {
-            Some(base) if wish.clear && !wish.persist => {
-                self.replace(base, Overrides::default(), Vec::new()).await
-            }
+            Some(base) if wish.clear => self.replace(base, Overrides::default(), Vec::new()).await,
             _ => Err(Refused::Conflict(NO_FILE.to_owned())),
         }
     }
 
     /// Puts the file `base` with `overrides` on top in force, and says what is different then.
-    async fn replace(
+    pub(super) async fn replace(
         &mut self,
         base: Config,
         overrides: Overrides,
@@ -108,6 +109,7 @@ impl<L: Lookup> Conductor<L> {
             },
             changes,
             warnings,
+            kept: None,
             generation: self.plans.borrow().generation,
             revision: self.knowledge.in_force.revision(),
         })
@@ -136,8 +138,8 @@ impl<L: Lookup> Conductor<L> {
             at_unix_seconds: now.as_secs_f64(),
             trigger,
             result,
-            changes,
-            problem,
+            changes: beginning(changes),
+            problem: problem.map(shortened),
         });
     }
 
@@ -169,6 +171,16 @@ impl<L: Lookup> Conductor<L> {
     }
 }
 
+/// The first of them, and how many more there are.
+fn beginning(mut changes: Vec<String>) -> Vec<String> {
+    let more = changes.len().saturating_sub(CHANGES_KEPT_MAX);
+    if more > 0 {
+        changes.truncate(CHANGES_KEPT_MAX);
+        changes.push(format!("… and {more} more"));
+    }
+    changes
+}
+
 fn counted(changes: usize) -> String {
     if changes == 1 { "1 change".to_owned() } else { format!("{changes} changes") }
 }
@@ -191,5 +203,11 @@ impl From<ApplyError> for Refused {
 const NO_FILE: &str = "this balancer was started from a command line, so there is no file to read; \
     `evenkeel serve … --save FILE` keeps the line as a file, and `evenkeel run -c FILE` starts from it";
 
+const CLEAR_OR_PERSIST: &str =
+    "`clear` forgets what `persist` writes into the file: ask for one of them";
+
 /// Of a reload that changes thousands of things the log shows the beginning; `evenkeel reload` shows all.
 const CHANGES_LOGGED_MAX: usize = 20;
+
+/// So many are in the status until the next reload.
+const CHANGES_KEPT_MAX: usize = 100;

@@ -8,7 +8,7 @@ use evenkeel_plan::publish::Reader;
 use tokio::time::timeout;
 
 use super::*;
-use crate::fixture::{NothingInFlight, config, endpoint};
+use crate::fixture::{self, NothingInFlight, config, endpoint};
 use crate::journal::EndpointKey;
 
 mod walk;
@@ -128,8 +128,8 @@ fn conductor(answers: Answers) -> (Conductor<Answers>, Arc<Log>, Reader) {
     let (reader, log) = (publisher.reader(), Arc::new(Log::default()));
     let binder = Box::new(Recorder { log: Arc::clone(&log), reader: publisher.reader() });
     let parts = Parts { publisher, binder, sight: Arc::new(NothingInFlight), workers: 1 };
-    let knowledge = Knowledge::new(None);
-    let fittings = crate::fixture::fittings(&knowledge);
+    let knowledge = fixture::knowledge();
+    let fittings = fixture::fittings(&knowledge);
     (Conductor::new(parts, fittings, answers, knowledge, None), log, reader)
 }
 

@@ -23,6 +23,7 @@ mod paths;
 mod route;
 
 use admin::AdminDraft;
+pub(super) use errors::MEDIA_TYPES;
 
 pub(super) use health::{METHOD_DEFAULT, STATUS_DEFAULT, http_check};
 pub(super) use listener::{PROTOCOLS, PROTOCOLS_LATER};

@@ -45,14 +45,8 @@ pub struct Folder(PathBuf);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoFiles;
 
-/// Reads the pages that the draft names, and looks at where it wants to write. Returns the files that it has read.
-pub(super) fn look(
-    draft: &mut Draft,
-    files: &dyn Files,
-    sources: &Sources,
-    sink: &Sink,
-) -> Vec<PathBuf> {
-    let mut read = Vec::new();
+/// Reads the pages that the draft names, and looks at where it wants to write.
+pub(super) fn look(draft: &mut Draft, files: &dyn Files, sources: &Sources, sink: &Sink) {
     let pages = draft.listeners.iter_mut().flat_map(|listener| &mut listener.errors.pages);
     for page in pages {
         let span = page.file.span();
@@ -62,12 +56,10 @@ pub(super) fn look(
             Ok(template) => page.template = template,
             Err(problem) => sink.report(problem.at(span)),
         }
-        read.push(files.locate(&path));
     }
     if let Some(problem) = draft.access.as_ref().and_then(|access| log_problem(access, files)) {
         sink.report(problem);
     }
-    read
 }
 
 /// The number of the line from which on something is not UTF-8.

@@ -16,50 +16,41 @@ use super::section::Section;
 use super::sources::{Source, Sources};
 use super::{BYTES_MAX, FILES_MAX};
 
-/// What was found out about the included files.
-#[derive(Debug, Default)]
-pub(super) struct Included {
-    /// Those that were read, as `Files` knows them.
-    pub(super) files: Vec<PathBuf>,
-    /// Whether a file is missing, so that nothing can be said to be absent.
-    pub(super) partly: bool,
-}
-
-/// Reads what `main` includes, and adds it to `sources`.
+/// Reads what `main` includes, and adds it to `sources`. Returns whether all of it is there; if not, nothing can be said to be
+/// absent.
 pub(super) fn read(
     main: &Spanned<DeTable<'_>>,
     files: &dyn Files,
     sources: &mut Sources,
     sink: &Sink,
-) -> Included {
+) -> bool {
     let own = Path::new(&sources.main().name).file_name().unwrap_or_default();
     let own = plain(&files.locate(Path::new(own)));
     let mut found = Found { files, own, seen: HashSet::new(), list: Vec::new() };
     let mut root = Section::file(main, sink);
     let patterns = root.optional("include").map(|field| field.items("a file to include"));
-    let mut included = Included::default();
+    let mut is_whole = true;
     for item in patterns.unwrap_or_default() {
         let named =
             item.parsed("a path or a pattern in a string", |text| found.add(text, &item.span()));
-        included.partly |= named.is_none();
+        is_whole &= named.is_some();
     }
     let mut left = BYTES_MAX.saturating_sub(sources.main().text.len() as u64);
     for (path, span) in found.list {
         match read_one(&path, files, left) {
             Ok(text) => {
                 left = left.saturating_sub(text.len() as u64);
-                included.files.push(files.locate(&path));
                 let name = Path::new(&sources.main().name).with_file_name(&path);
                 let folder = path.parent().map(Path::to_owned).unwrap_or_default();
                 sources.include(Source { name: name.display().to_string(), text }, folder);
             }
             Err(problem) => {
-                included.partly = true;
+                is_whole = false;
                 sink.report(problem.at(span));
             }
         }
     }
-    included
+    is_whole
 }
 
 /// The files to read, each once.

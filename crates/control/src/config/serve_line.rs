@@ -79,7 +79,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
     };
     let line = Source { name: "the command line".to_owned(), text: line.text };
     check::check(&draft, &sink);
-    finish(draft, sink, Sources::new(line), Vec::new())
+    finish(draft, sink, Sources::new(line))
 }
 
 fn access_log(format: AccessFormat) -> AccessDraft {

@@ -7,6 +7,7 @@ use evenkeel_plan::health::HealthCheck;
 use tokio::time::{Instant, timeout};
 
 use super::*;
+use crate::fixture;
 use crate::probe::Failure;
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +126,7 @@ struct World {
 
 impl World {
     fn start(plan: Plan) -> Self {
-        let (probe, knowledge) = (Arc::new(Scripted::default()), Knowledge::new(None));
+        let (probe, knowledge) = (Arc::new(Scripted::default()), fixture::knowledge());
         let journal = Arc::clone(&knowledge.journal);
         journal.follow(&plan, |_| None);
         let lives = plan.clusters[0].endpoints.iter().map(|each| Arc::clone(&each.life)).collect();

@@ -1,5 +1,3 @@
-use std::os::unix::fs::{PermissionsExt as _, symlink};
-
 use super::*;
 
 #[test]
@@ -66,17 +64,43 @@ fn an_endpoint_that_is_written_in_another_way_is_refused() {
 }
 
 #[test]
-fn a_replaced_file_keeps_its_rights_and_its_link() {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, link) = (folder.path().join("real.toml"), folder.path().join("link.toml"));
-    fs::write(&file, "old").unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
-    symlink(&file, &link).unwrap();
-    replace(&link, "new").unwrap();
-    assert_eq!(fs::read_to_string(&file).unwrap(), "new");
-    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
-    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no draft is left");
+fn a_comment_behind_an_endpoint_goes_with_it_and_no_other() {
+    let text = "\
+[cluster.api]
+endpoints = [ # all of them
+    \"a:1\", # the first
+    # about the second
+    \"a:2\", # the second
+    \"a:3\" # the third
+]
+";
+    let with = |list: &str| format!("[cluster.api]\nendpoints = [{list}]\n");
+    for (edit_of, expected) in [
+        (
+            ("api", "a:1", Edit::Remove),
+            " # all of them\n    # about the second\n    \"a:2\", # the second\n    \"a:3\" # the third\n",
+        ),
+        (
+            ("api", "a:2", Edit::Remove),
+            " # all of them\n    \"a:1\", # the first\n    \"a:3\" # the third\n",
+        ),
+        (
+            ("api", "a:3", Edit::Remove),
+            " # all of them\n    \"a:1\", # the first\n    # about the second\n    \"a:2\" # the second\n",
+        ),
+        (
+            ("api", "a:4", added("a:4", 1, false)),
+            " # all of them\n    \"a:1\", # the first\n    # about the second\n    \"a:2\", # the second\n    \"a:3\", # the third\n    \"a:4\"\n",
+        ),
+    ] {
+        assert_eq!(edit(text, &[edit_of]).unwrap().0, with(expected));
+    }
+    let line = with("\"a:1\", \"a:2\", \"a:3\"");
+    for (endpoint, expected) in
+        [("a:1", "\"a:2\", \"a:3\""), ("a:2", "\"a:1\", \"a:3\""), ("a:3", "\"a:1\", \"a:2\"")]
+    {
+        assert_eq!(edit(&line, &[("api", endpoint, Edit::Remove)]).unwrap().0, with(expected));
+    }
 }
 
 fn added(name: &str, weight: u32, backup: bool) -> Edit {

@@ -114,7 +114,7 @@ impl Picture<'_> {
             Kept::Written(save) => {
                 format!("kept as a file: evenkeel run -c {}", save.file().display())
             }
-            Kept::Read(file) => format!("config {}", file.path.display()),
+            Kept::Read(file, _) => format!("config {}", file.path.display()),
         };
         writeln!(f, "{admin}   ·   {kept}")
     }

@@ -26,8 +26,8 @@ impl Around {
 /// How many endpoints are around.
 pub(super) const SPAN: usize = 64;
 
-/// How often is drawn before the next: with eight draws for a request, each endpoint gets eight requests or so.
-const STAY: usize = SPAN * 64;
+/// How often is drawn before the next: with eight draws for a request, each endpoint gets sixteen requests or so.
+const STAY: usize = SPAN * 128;
 
 #[cfg(test)]
 mod tests {

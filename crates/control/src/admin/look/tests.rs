@@ -8,8 +8,8 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::admin::ExchangePhase;
-use crate::conductor::Knowledge;
-use crate::fixture::overview_with;
+
+use crate::fixture::{self, overview_with};
 
 /// Workers that say what they were told to; those of which nothing is known never answer.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Sight for Scripted {
 /// What is seen of two workers.
 async fn seen(sight: Scripted, question: Question) -> InFlight {
     let (reader, ready) = (Publisher::default().reader(), watch::channel(true).1);
-    let overview = overview_with(Arc::new(sight), reader, &Knowledge::new(None), ready);
+    let overview = overview_with(Arc::new(sight), reader, &fixture::knowledge(), ready);
     look(&overview, &question).await
 }
 

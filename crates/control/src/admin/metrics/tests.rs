@@ -9,8 +9,8 @@ use evenkeel_proto::method::Method;
 use tokio::sync::watch;
 
 use super::*;
-use crate::conductor::{Desk, Knowledge};
-use crate::fixture::{NothingInFlight, plan};
+use crate::conductor::Desk;
+use crate::fixture::{self, NothingInFlight, plan};
 use crate::overview::Machinery;
 
 #[test]
@@ -125,7 +125,7 @@ fn scrape() -> String {
     lines.write_failed.add(4);
     let sight = Arc::new(NothingInFlight);
     let machinery = Machinery { workers: 2, lines: Arc::new(lines), sight };
-    let (knowledge, desk) = (Knowledge::new(None), Desk::new().0);
+    let (knowledge, desk) = (fixture::knowledge(), Desk::new().0);
     let overview = Overview::new(publisher.reader(), &knowledge, desk, first_round, machinery);
     Metrics::new(Arc::new(overview)).render().unwrap()
 }

@@ -8,7 +8,7 @@ use super::snapshots::PERIOD;
 use super::*;
 use crate::admin::slots::Slots;
 use crate::admin::{Status, status};
-use crate::conductor::Knowledge;
+
 use crate::events::{EventKind, EventLevel};
 use crate::fixture::{self, plan};
 
@@ -135,5 +135,5 @@ fn overview() -> Arc<Overview> {
     let mut publisher = Publisher::default();
     publisher.publish(plan(&[("web", "api")], &[("api", &["10.0.0.1:80", "db:81"])]));
     let (_, done) = watch::channel(false);
-    Arc::new(fixture::overview(publisher.reader(), &Knowledge::new(None), done))
+    Arc::new(fixture::overview(publisher.reader(), &fixture::knowledge(), done))
 }

@@ -98,7 +98,7 @@ const CLASSES: [(&str, RangeInclusive<u16>); 2] = [("4xx", 400..=499), ("5xx", 5
 const ERRORS: RangeInclusive<u16> = 400..=599;
 
 /// Extensions, and the media types of what is in such files.
-const MEDIA_TYPES: [(&str, &str); 4] = [
+pub(in crate::config) const MEDIA_TYPES: [(&str, &str); 4] = [
     ("html", "text/html; charset=utf-8"),
     ("htm", "text/html; charset=utf-8"),
     ("json", "application/json"),

@@ -1,6 +1,6 @@
 use std::fs;
 
-use super::super::{Config, Loaded};
+use super::super::{Config, ConfigFile, Loaded};
 
 /// What `Config::load` makes of a folder with these files, of which the first is the config.
 fn loaded(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Loaded, String>) {
@@ -31,14 +31,18 @@ fn what_is_included_is_one_config_with_what_includes_it() {
         ("d/a.toml~", "an editor's copy"),
         ("last", "[cluster.api]\nendpoints = '9001'\n"),
     ]);
-    let Loaded { config, warnings, files } = loaded.unwrap();
+    let Loaded { config, warnings } = loaded.unwrap();
     assert!(warnings.is_empty(), "{warnings}");
     let names: Vec<&str> = config.listeners.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["web", "b"]);
     assert_eq!((config.drain.as_secs(), config.log_level.name()), (7, "warn"));
     assert_eq!(config.listeners[1].errors.pages[0].file, "d/p.html");
-    let read = ["evenkeel.toml", "d/a.toml", "d/b.toml", "last", "d/p.html"];
-    assert_eq!(files, read.map(|name| folder.path().join(name)));
+    let file = ConfigFile { path: folder.path().join("evenkeel.toml"), workers: None };
+    let seen = file.read().1;
+    let all = ["d/a.toml", "d/b.toml", "d/p.html", "evenkeel.toml", "last"];
+    assert!(seen.paths().eq(&all.map(|name| folder.path().join(name))), "{seen:?}");
+    let text = ["evenkeel.toml", "d/a.toml", "d/b.toml", "last"];
+    assert_eq!(file.parts(&seen), text.map(|name| folder.path().join(name)));
 }
 
 #[test]

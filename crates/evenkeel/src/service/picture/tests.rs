@@ -1,5 +1,5 @@
 use evenkeel_control::admin::{LastCheck, ListenerStatus, RouteStatus, TargetStatus};
-use evenkeel_control::config::{Config, ConfigFile, Loaded};
+use evenkeel_control::config::{Config, ConfigFile, Loaded, Seen};
 
 use super::*;
 
@@ -119,7 +119,8 @@ fn several_clusters_are_named_and_checks_may_be_off() {
                 [cluster.x]\nendpoints = ['127.0.0.1:3']\nhealth = false\n\
                 [cluster.y]\nendpoints = ['127.0.0.1:4']\n\
                 health = { path = '/up', interval = '1500ms', timeout = '1s' }\n";
-    let service = service(toml, Kept::Read(ConfigFile { path: "e.toml".into(), workers: None }));
+    let file = ConfigFile { path: "e.toml".into(), workers: None };
+    let service = service(toml, Kept::Read(file, Seen::default()));
     let one = |name| vec![endpoint(name, EndpointState::Unchecked)];
     let status = status(
         vec![listener("a", ":1", "x"), listener("b", ":2", "y")],

@@ -1,0 +1,97 @@
+//! What a config was made from: a note of everything on the disk that was looked at. Config files make it, the watch compares it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::BYTES_MAX;
+use super::files::{self, Files};
+
+/// What a config was made from. Equal if every file is.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Every file that was looked at, with a hash of its bytes, or `None` where there was none.
+    files: BTreeMap<PathBuf, Option<u64>>,
+    /// Every folder that was looked through for files to include.
+    folders: BTreeSet<PathBuf>,
+}
+
+impl PartialEq for Seen {
+    fn eq(&self, other: &Self) -> bool {
+        self.files == other.files
+    }
+}
+
+impl Seen {
+    /// Every file that was looked at, also those that are not there.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.keys()
+    }
+
+    /// Every folder that was looked through for files to include.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &PathBuf> {
+        self.folders.iter()
+    }
+}
+
+/// Files as a config sees them, and a note of everything that was looked at.
+#[derive(Debug)]
+pub(super) struct Witness<F> {
+    files: F,
+    seen: RefCell<Seen>,
+}
+
+impl<F: Files> Witness<F> {
+    pub(super) fn new(files: F) -> Self {
+        Self { files, seen: RefCell::default() }
+    }
+
+    /// The file at `path` has these bytes, or is not there.
+    pub(super) fn note(&self, path: PathBuf, bytes: Option<&[u8]>) {
+        self.seen.borrow_mut().files.insert(path, bytes.map(hash));
+    }
+
+    /// The file at `path` is as it is on the disk now.
+    pub(super) fn note_disk(&self, path: &Path) {
+        let is_file = path.metadata().is_ok_and(|about| about.is_file());
+        let file = is_file.then(|| std::fs::File::open(path)).and_then(Result::ok);
+        let bytes = file.and_then(|file| files::read_at_most(file, BYTES_MAX).ok());
+        self.note(path.to_owned(), bytes.as_deref());
+    }
+
+    pub(super) fn into_seen(self) -> Seen {
+        self.seen.into_inner()
+    }
+}
+
+impl<F: Files> Files for Witness<F> {
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        let read = self.files.read(path, bytes_max);
+        self.note(self.files.locate(path), read.as_deref().ok());
+        read
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+        let place = self.files.locate(folder);
+        let place = if place.as_os_str().is_empty() { PathBuf::from(".") } else { place };
+        self.seen.borrow_mut().folders.insert(place);
+        self.files.list(folder)
+    }
+
+    fn locate(&self, path: &Path) -> PathBuf {
+        self.files.locate(path)
+    }
+
+    fn is_directory(&self, path: &Path) -> Option<bool> {
+        self.files.is_directory(path)
+    }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
