@@ -32,32 +32,34 @@ pub(crate) async fn run(file: ConfigFile, mut seen: watch::Receiver<Seen>, desk:
         }
     };
     loop {
-        let known = seen.borrow_and_update().clone();
-        let are_others = folders.watch(Trail::of(&known));
-        // What has happened before anybody watched has to be looked for.
-        if !are_others {
-            tokio::select! {
-                changed = seen.changed() => match changed {
-                    Ok(()) => continue,
-                    Err(_) => return,
-                },
-                _ = told.recv() => {}
-            }
-        }
-        if has_changed(&file, &known, &mut told).await {
+        folders.watch(Trail::of(&seen.borrow_and_update()));
+        // Before the first event, too: something may have happened before anybody watched.
+        if has_changed(&file, &seen, &mut told).await {
             let wish = ReloadWish { trigger: Trigger::File, clear: false, persist: false };
             // A refusal has been logged, and is in the status.
             let _ = desk.order(Wish::Reload(wish)).await;
         }
+        tokio::select! {
+            changed = seen.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            _ = told.recv() => {}
+        }
     }
 }
 
-/// Whether the files are no longer what was `known`. An editor writes in several steps: what counts is what has stayed the same
-/// for [`QUIET`].
-async fn has_changed(file: &ConfigFile, known: &Seen, told: &mut mpsc::Receiver<()>) -> bool {
+/// Whether the files are no longer what was last `seen`, which somebody else may order to be read again at any time. An editor
+/// writes in several steps: what counts is what has stayed the same for [`QUIET`].
+async fn has_changed(
+    file: &ConfigFile,
+    seen: &watch::Receiver<Seen>,
+    told: &mut mpsc::Receiver<()>,
+) -> bool {
     let deadline = Instant::now() + RESTLESS_MAX;
     let mut before = file.read().1;
-    while before != *known {
+    while before != *seen.borrow() {
         sleep(QUIET).await;
         // It is in what is read now.
         let _ = told.try_recv();
@@ -100,10 +102,9 @@ impl Folders {
         Ok(Self { watcher, trail, watched: BTreeMap::new(), lamented: BTreeSet::new() })
     }
 
-    /// Watches the folders of `trail`, and no others. Returns whether there is one that was not watched before.
-    fn watch(&mut self, trail: Trail) -> bool {
+    /// Watches the folders of `trail`, and no others.
+    fn watch(&mut self, trail: Trail) {
         let mut gone = std::mem::take(&mut self.watched);
-        let mut are_others = false;
         let (folders, nearest) = (trail.folders.clone(), trail.nearest.clone());
         *self.trail.lock().unwrap_or_else(PoisonError::into_inner) = trail;
         for folder in folders {
@@ -116,14 +117,12 @@ impl Folders {
                 if !self.start(&folder, nearest.contains(&folder)) {
                     continue;
                 }
-                are_others = true;
             }
             self.watched.insert(folder, identity);
         }
         for folder in gone.keys() {
             self.unwatch(true, folder);
         }
-        are_others
     }
 
     fn start(&mut self, folder: &Path, is_near: bool) -> bool {

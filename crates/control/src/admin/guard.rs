@@ -74,7 +74,8 @@ fn names_us(headers: &HeaderMap) -> bool {
     }
 }
 
-/// A change needs the token; or it comes from this machine, and not from a web page of another one.
+/// A change needs the token, if there is one: whoever comes from loopback may be a proxy that speaks for a stranger. Without a
+/// token it has to come from this machine, and not from a web page of another one. A path's rights are enough.
 fn may_change(peer: Peer, headers: &HeaderMap, token: Option<&Secret>) -> Result<(), Problem> {
     if !has_our_origin(headers) {
         return Err(Problem::new(
@@ -94,11 +95,9 @@ fn may_change(peer: Peer, headers: &HeaderMap, token: Option<&Secret>) -> Result
     }
     match peer {
         Peer::Path => Ok(()),
+        Peer::Network(_) if token.is_some() => Err(wrong_token("changes need the token")),
         Peer::Network(address) if address.to_canonical().is_loopback() && names_us(headers) => {
             Ok(())
-        }
-        Peer::Network(_) if token.is_some() => {
-            Err(wrong_token("changes over a network need the token"))
         }
         Peer::Network(_) => Err(Problem::new(
             StatusCode::FORBIDDEN,

@@ -27,6 +27,21 @@ async fn a_file_that_goes_and_comes_back_as_it_was_is_read_twice() {
     watched.reloads().await;
 }
 
+/// The new content is what was known when the watch began to look, but somebody else has read something else since.
+#[tokio::test]
+async fn a_file_that_comes_back_while_the_watch_looks_is_read_again() {
+    let mut watched = Watched::start(|_, config| fs::write(config, GOOD).unwrap());
+    watched.is_ready().await;
+    let good = fs::read_to_string(&watched.file.path).unwrap();
+    for _ in 0..3 {
+        fs::write(&watched.file.path, OTHER).unwrap();
+        // As at a HUP.
+        watched.seen.send_replace(watched.file.read().1);
+        fs::write(&watched.file.path, &good).unwrap();
+        watched.reloads().await;
+    }
+}
+
 #[tokio::test]
 async fn a_folder_that_is_replaced_is_followed() {
     let mut watched = Watched::start(|top, _| {

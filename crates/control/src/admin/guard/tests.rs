@@ -44,11 +44,13 @@ fn changes_need_this_machine_or_the_token() {
     let right = ("authorization", "Bearer 0123456789abcdef");
     let wrong = ("authorization", "bearer 0123456789abcdeX");
     let short = ("authorization", "Bearer 0123456789abcde");
-    let table: [Row<'_>; 17] = [
+    let table: [Row<'_>; 19] = [
         (Peer::Path, &[local], false, 200),
         (Peer::Path, &[local, wrong], true, 401),
         (here, &[local], false, 200),
-        (here, &[local], true, 200),
+        (here, &[local], true, 401),
+        (here, &[local, right], true, 200),
+        (Peer::Path, &[local], true, 200),
         (network("::ffff:127.0.0.1"), &[local], false, 200),
         // A name that was rebound to loopback, on a socket that is open to a network.
         (here, &[named], false, 403),

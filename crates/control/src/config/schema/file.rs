@@ -70,12 +70,13 @@ bind = "127.0.0.1:9901"
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct Admin {
-    /// Where it listens; a port alone means on this machine only, and port 0 any that is free. A path of the file system lets in
-    /// whom its rights let in, without a token. `false` switches it off.
+    /// Where it listens; a port alone means on this machine only, and port 0 any that is free. Whoever reaches an address may look.
+    /// A path of the file system lets in whom its rights let in, without a token. `false` switches it off.
     #[schemars(extend("default" = "127.0.0.1:9900"))]
     bind: Option<Either<AdminAddress, False>>,
 
-    /// What those have to send who want to change something from another machine; without one they cannot.
+    /// What whoever comes over a network has to send to change something. Without one, changes are taken from this machine only:
+    /// set one where a proxy on this machine passes strangers on.
     #[schemars(extend("default" = ""))]
     token: Option<Token>,
 }
