@@ -99,6 +99,10 @@ impl Overrides {
         }
         let in_file = find(&file.endpoints, endpoint);
         changed.set(cluster, endpoint, before.cloned().unwrap_or_default().after(change, in_file));
+        let after = over(changed.0.get(cluster).unwrap_or(&none), &file.endpoints);
+        if weighs(&now) && !weighs(&after) {
+            return Err(last_weight(cluster, endpoint));
+        }
         Ok(changed)
     }
 
@@ -282,6 +286,11 @@ fn endpoints_of<'a>(
     }
 }
 
+/// Whether anybody can get work.
+fn weighs(endpoints: &[EndpointConfig]) -> bool {
+    endpoints.iter().any(|endpoint| endpoint.weight > 0)
+}
+
 fn find<'a>(endpoints: &'a [EndpointConfig], name: &str) -> Option<&'a EndpointConfig> {
     endpoints.iter().find(|each| each.name == name)
 }
@@ -322,6 +331,12 @@ fn already_there(cluster: &str, endpoint: &str) -> ChangeError {
 fn last_endpoint(cluster: &str, endpoint: &str) -> ChangeError {
     ChangeError::Conflict(format!(
         "{endpoint:?} is the last endpoint of cluster {cluster:?}; add another one first, or drain it"
+    ))
+}
+
+fn last_weight(cluster: &str, endpoint: &str) -> ChangeError {
+    ChangeError::Conflict(format!(
+        "{endpoint:?} is the last endpoint of cluster {cluster:?} that weighs something; give another one a weight first, or drain it"
     ))
 }
 

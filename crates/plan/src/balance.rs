@@ -79,6 +79,8 @@ pub struct WorkerState {
     owed: Vec<i64>,
     /// Algorithms that sample: where to look first.
     around: Around,
+    /// Whether all endpoints weigh the same.
+    has_one_weight: bool,
 }
 
 /// What a balancer may know when it picks.

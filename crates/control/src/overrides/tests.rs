@@ -57,6 +57,10 @@ fn what_cannot_be_done_is_refused_and_says_why() {
         (weight("zzz:80", Some(1)), "cluster \"api\" has no endpoint \"zzz:80\"; there are: a:2"),
         (add("a:2"), "has endpoint \"a:2\" already"),
         (remove("a:2"), "\"a:2\" is the last endpoint of cluster \"api\""),
+        (
+            weight("a:2", Some(0)),
+            "\"a:2\" is the last endpoint of cluster \"api\" that weighs something",
+        ),
     ] {
         let refused = one.with(&base, &change).unwrap_err().to_string();
         assert!(refused.contains(refusal), "{refused}");
@@ -77,6 +81,33 @@ fn an_override_that_the_file_has_overtaken_stays_and_changes_nothing() {
     let gone = config(&[("web", "new")], &[("new", &["a:1"])]);
     assert_eq!(overrides.over(&gone), gone);
     assert!(overrides.status(&base).iter().all(|each| !each.idle));
+}
+
+#[test]
+fn an_override_that_the_file_has_overtaken_can_be_forgotten() {
+    let base = base();
+    let weighed = Overrides::default().with(&base, &weight("a:2", Some(9))).unwrap();
+    for later in [
+        config(&[("web", "api")], &[("api", &["a:1"])]),
+        config(&[("web", "new")], &[("new", &["a:1"])]),
+    ] {
+        assert_eq!(weighed.with(&later, &weight("a:2", None)).unwrap(), Overrides::default());
+    }
+}
+
+#[test]
+fn more_overrides_than_anybody_can_look_through_are_refused() {
+    let names: Vec<String> =
+        (0..=OVERRIDES_MAX).map(|number| format!("a:{}", number + 1)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let base = config(&[("web", "api")], &[("api", &names)]);
+    let mut overrides = Overrides::default();
+    for name in &names[..OVERRIDES_MAX] {
+        overrides.set("api", name, Override { weight: Some(2), ..Override::default() });
+    }
+    assert!(overrides.with(&base, &weight(names[0], Some(3))).is_ok());
+    let refused = overrides.with(&base, &weight(names[OVERRIDES_MAX], Some(3))).unwrap_err();
+    assert!(refused.to_string().contains("--persist"), "{refused}");
 }
 
 #[test]

@@ -16,25 +16,30 @@ impl Balance for LeastRequest {
 
     fn worker_state(&self, worker: usize, endpoints: &[Endpoint]) -> WorkerState {
         let start = fastrand::Rng::with_seed(worker as u64).usize(0..endpoints.len().max(1));
-        WorkerState { around: Around { start, drawn: 0 }, ..WorkerState::default() }
+        WorkerState {
+            around: Around { start, drawn: 0 },
+            has_one_weight: has_one_weight(endpoints),
+            ..WorkerState::default()
+        }
     }
 
     /// Looks at all of few endpoints, and at a sample of many.
     fn pick(&self, state: &mut WorkerState, request: &Pick<'_>) -> Option<Choice> {
         let mut draw = fastrand::Rng::with_seed(request.random);
-        let count = request.endpoints.len();
+        let (count, even) = (request.endpoints.len(), state.has_one_weight);
         let sampled = if count > ALL_MAX {
             let near = sample(request, || state.around.draw(count, &mut draw));
-            let idle = least(near.into_iter().flatten(), &mut draw).filter(|best| best.load == 0);
+            let idle =
+                least(near.into_iter().flatten(), even, &mut draw).filter(|best| best.load == 0);
             idle.or_else(|| {
                 let far = sample(request, || draw.usize(0..count));
-                least(near.into_iter().chain(far).flatten(), &mut draw)
+                least(near.into_iter().chain(far).flatten(), even, &mut draw)
             })
         } else {
             None
         };
         // None of the sample may be fit, or the backups may be all that is left.
-        let best = sampled.or_else(|| least(request.candidates(), &mut draw))?;
+        let best = sampled.or_else(|| least(request.candidates(), even, &mut draw))?;
         Some(Choice { position: best.position })
     }
 }
@@ -47,30 +52,27 @@ fn sample<'a>(
     std::array::from_fn(|_| request.at_best(draw()))
 }
 
-/// Compares `in_flight / weight` by cross-multiplication. Among equals each is as likely as its weight: at low load nearly all are
-/// equal, and the first in the list, or the heaviest, would take everything.
+/// The least of `(in flight + luck) / weight`. Among endpoints of one weight luck is less than one attempt: it decides only
+/// between equals, who are many at low load. Where weights differ it is exponential, which makes each of the idle as likely as
+/// its weight; a strong endpoint with one attempt in flight would lose every time to a weak one with none, else.
 fn least<'a>(
     candidates: impl Iterator<Item = (usize, &'a Endpoint)>,
+    has_one_weight: bool,
     draw: &mut fastrand::Rng,
 ) -> Option<Best> {
-    let mut best: Option<Best> = None;
-    for (position, endpoint) in candidates {
-        let load = u64::from(endpoint.life.vitals.in_flight());
-        let weight = u64::from(endpoint.weight);
-        best = Some(match best {
-            Some(best) if load * best.weight > best.load * weight => best,
-            Some(best) if load * best.weight == best.load * weight => {
-                let tickets = best.tickets + weight;
-                let keep = draw.u64(0..tickets) >= weight;
-                Best {
-                    tickets,
-                    ..if keep { best } else { Best { position, load, weight, tickets } }
-                }
-            }
-            _ => Best { position, load, weight, tickets: weight },
-        });
-    }
-    best
+    let costs = candidates.map(|(position, endpoint)| {
+        let load = endpoint.life.vitals.in_flight();
+        let luck = if has_one_weight { draw.f64() } else { -(1.0 - draw.f64()).ln() };
+        Best { position, load, cost: (f64::from(load) + luck) / f64::from(endpoint.weight) }
+    });
+    costs.min_by(|one, other| one.cost.total_cmp(&other.cost))
+}
+
+/// Whether all who can get work weigh the same.
+fn has_one_weight(endpoints: &[Endpoint]) -> bool {
+    let mut weights = endpoints.iter().map(|endpoint| endpoint.weight).filter(|weight| *weight > 0);
+    let first = weights.next();
+    weights.all(|weight| Some(weight) == first)
 }
 
 /// Up to so many endpoints are all looked at: each is a cache line that other cores write.
@@ -80,11 +82,10 @@ const ALL_MAX: usize = SPAN;
 /// where some are down or of little weight.
 const SAMPLE: usize = 8;
 
-/// The least loaded endpoint so far, and how many tickets in the draw all its equals hold together.
+/// An endpoint, how many attempts it has in flight, and what one more would cost there.
 #[derive(Clone, Copy)]
 struct Best {
     position: usize,
-    load: u64,
-    weight: u64,
-    tickets: u64,
+    load: u32,
+    cost: f64,
 }

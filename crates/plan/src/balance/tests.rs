@@ -89,16 +89,35 @@ fn round_robin_workers_start_at_different_endpoints() {
 #[test]
 fn least_request_prefers_the_less_loaded_for_its_weight() {
     let endpoints = endpoints(&[1, 3]);
-    let pick = || pick_once(Algorithm::LeastRequest, &endpoints, &Tried::default());
-    let first = endpoints[0].life.vitals.lease();
-    assert_eq!(pick(), Some(1));
-    // One of one is more than two of three.
-    let second = [endpoints[1].life.vitals.lease(), endpoints[1].life.vitals.lease()];
-    assert_eq!(pick(), Some(1));
-    drop(first);
-    // None of one is less than two of three.
-    assert_eq!(pick(), Some(0));
-    drop(second);
+    let lease = |position: usize| {
+        let vitals = &endpoints[position].life.vitals;
+        move |_| vitals.lease()
+    };
+    let light_share = |light: usize, heavy: usize| {
+        let _running: (Vec<_>, Vec<_>) =
+            ((0..light).map(lease(0)).collect(), (0..heavy).map(lease(1)).collect());
+        shares(Algorithm::LeastRequest, &endpoints, 1000)[0]
+    };
+    // Ten of one are more than ten of three, and less than sixty of three.
+    assert!(light_share(10, 10) < 20);
+    assert!(light_share(10, 60) > 980);
+}
+
+#[test]
+fn a_weak_endpoint_does_not_get_half_of_the_work_when_there_is_little() {
+    let endpoints = endpoints(&[9, 1]);
+    let _running = endpoints[0].life.vitals.lease();
+    let shares = shares(Algorithm::LeastRequest, &endpoints, 10_000);
+    assert!((1_700..2_200).contains(&shares[1]), "{shares:?}");
+}
+
+#[test]
+fn among_equals_the_least_loaded_always_wins() {
+    for weight in [1, 100] {
+        let endpoints = endpoints(&[weight; 3]);
+        let _running = [0, 2].map(|position: usize| endpoints[position].life.vitals.lease());
+        assert_eq!(shares(Algorithm::LeastRequest, &endpoints, 1000), [0, 1000, 0]);
+    }
 }
 
 #[test]
