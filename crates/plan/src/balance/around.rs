@@ -24,7 +24,7 @@ impl Around {
 }
 
 /// How many endpoints are around.
-pub(super) const SPAN: usize = 64;
+pub(super) const SPAN: usize = 16;
 
 /// How often is drawn before the next: with eight draws for a request, each endpoint gets sixteen requests or so.
 const STAY: usize = SPAN * 128;

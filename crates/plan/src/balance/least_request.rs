@@ -2,7 +2,7 @@
 //!
 //! Slow endpoints hold their attempts longer and so get fewer of them, without any clock.
 
-use super::around::{Around, SPAN};
+use super::around::Around;
 use super::{Algorithm, Balance, Choice, Pick, WorkerState};
 use crate::endpoint::Endpoint;
 
@@ -76,7 +76,7 @@ fn has_one_weight(endpoints: &[Endpoint]) -> bool {
 }
 
 /// Up to so many endpoints are all looked at: each is a cache line that other cores write.
-const ALL_MAX: usize = SPAN;
+const ALL_MAX: usize = 64;
 
 /// How many of more than that: two random choices end most of the imbalance (Mitzenmacher 1996), eight leave little of it, also
 /// where some are down or of little weight.
