@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 mod changes;
 mod dashboard;
 mod extract;
+mod fields;
 mod guard;
 mod in_flight;
 mod latency;
@@ -42,7 +43,8 @@ pub use status::{
 };
 
 use changes::etag;
-use extract::{Asked, Named};
+use extract::Named;
+use fields::{Fields, Form};
 use guard::Guard;
 use metrics::Metrics;
 use problem::Problem;
@@ -65,13 +67,6 @@ pub struct EventList {
     pub events: Vec<Event>,
     /// The number of the last one, for the next question.
     pub last: u64,
-}
-
-/// Which events somebody wants to see.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Since {
-    since: u64,
 }
 
 /// The config in force.
@@ -161,13 +156,12 @@ async fn show_status(State(shared): State<Shared>) -> Response {
     ([(header::ETAG, tag)], Json(status)).into_response()
 }
 
-async fn show_events(
-    State(shared): State<Shared>,
-    Asked(Since { since }): Asked<Since>,
-) -> Json<EventList> {
+async fn show_events(State(shared): State<Shared>, uri: Uri) -> Result<Json<EventList>, Problem> {
+    static FORM: Form = Form { names: &["since"], example: "?since=12" };
+    let since = Fields::of_query(&FORM, &uri)?.number("since", u64::MAX)?.unwrap_or_default();
     let events = shared.overview.events.since(since);
     let last = *shared.overview.events.last().borrow();
-    Json(EventList { events, last })
+    Ok(Json(EventList { events, last }))
 }
 
 async fn show_config(State(shared): State<Shared>) -> Response {
@@ -203,14 +197,17 @@ async fn show_endpoint(
     let endpoints = find_cluster(&shared, &cluster)?.endpoints;
     let found = endpoints.into_iter().find(|endpoint| endpoint.name == name);
     let absent = || format!("cluster {cluster:?} has no endpoint {name:?}");
-    tagged(&shared, found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, absent()))?)
+    let help = || format!("GET /api/v1/clusters/{cluster} lists them");
+    let absent = || Problem::new(StatusCode::NOT_FOUND, absent()).help(help());
+    tagged(&shared, found.ok_or_else(absent)?)
 }
 
 fn find_cluster(shared: &Shared, name: &str) -> Result<ClusterStatus, Problem> {
     let found = snapshot::cluster_status(&shared.overview, name);
     found.ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, format!("there is no cluster {name:?}"))
-            .help("GET /api/v1/status lists them")
+        let plan = shared.overview.plan();
+        let names: Vec<&str> = plan.clusters.iter().map(|cluster| &*cluster.name).collect();
+        problem::unknown("cluster", name, &names)
     })
 }
 

@@ -6,11 +6,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use evenkeel_plan::endpoint::Forced;
-use serde::de::DeserializeOwned;
+use evenkeel_plan::limits::WEIGHT_MAX;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{Body, Named};
+use super::fields::{Fields, Form};
 use super::problem::Problem;
 use super::{ForcedState, Shared, Trigger};
 use crate::conductor::{Applied, ReloadWish, Wish};
@@ -79,8 +80,7 @@ pub(super) async fn reload(
     headers: HeaderMap,
     Body(body): Body,
 ) -> Answer {
-    let ReloadRequest { clear, persist } =
-        if body.is_empty() { ReloadRequest::default() } else { read(&headers, &body)? };
+    let ReloadRequest { clear, persist } = read_reload(&headers, &body)?;
     let wish = ReloadWish { trigger: Trigger::Api, clear, persist };
     order(&shared, &headers, Wish::Reload(wish), StatusCode::OK).await
 }
@@ -91,8 +91,7 @@ pub(super) async fn add(
     headers: HeaderMap,
     Body(body): Body,
 ) -> Answer {
-    let NewEndpoint { address, weight, backup } = read(&headers, &body)?;
-    let weight = weight.map(checked_weight).transpose()?;
+    let NewEndpoint { address, weight, backup } = read_endpoint(&headers, &body)?;
     let mut endpoint = config::parse_endpoint(&address).map_err(|problem| wrong(&problem))?;
     endpoint.weight = weight.unwrap_or(endpoint.weight);
     endpoint.backup = backup.unwrap_or(endpoint.backup);
@@ -115,15 +114,9 @@ pub(super) async fn set_weight(
     headers: HeaderMap,
     Body(body): Body,
 ) -> Answer {
-    let NewWeight { weight } = read(&headers, &body)?;
-    let weight = Some(checked_weight(weight)?);
-    order(
-        &shared,
-        &headers,
-        Wish::Change(Change::Weight { cluster, endpoint, weight }),
-        StatusCode::OK,
-    )
-    .await
+    let NewWeight { weight } = read_weight(&headers, &body)?;
+    let change = Change::Weight { cluster, endpoint, weight: Some(weight) };
+    order(&shared, &headers, Wish::Change(change), StatusCode::OK).await
 }
 
 /// Back to what the file says.
@@ -142,7 +135,7 @@ pub(super) async fn set_state(
     headers: HeaderMap,
     Body(body): Body,
 ) -> Answer {
-    let NewState { state } = read(&headers, &body)?;
+    let NewState { state } = read_state(&headers, &body)?;
     let forced = match state {
         WantedState::Auto => None,
         WantedState::Drain => Some(Forced::Drain),
@@ -190,27 +183,52 @@ fn if_match(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     }
 }
 
-fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be JSON");
-        return Err(problem.help("say so with `Content-Type: application/json`"));
+fn read_reload(headers: &HeaderMap, body: &Bytes) -> Result<ReloadRequest, Problem> {
+    static FORM: Form = Form { names: &["clear", "persist"], example: r#"{"persist": true}"# };
+    if body.is_empty() {
+        return Ok(ReloadRequest::default());
     }
-    serde_json::from_slice(body).map_err(|error| {
-        let text = format!("the body is not what is wanted here: {error}");
-        Problem::new(StatusCode::BAD_REQUEST, text).help("GET /api/v1/openapi.json says what is")
-    })
+    let fields = Fields::of_body(&FORM, headers, body)?;
+    let flag = |name| fields.flag(name).map(Option::unwrap_or_default);
+    Ok(ReloadRequest { clear: flag("clear")?, persist: flag("persist")? })
 }
 
-fn checked_weight(weight: u32) -> Result<u32, Problem> {
-    let most = evenkeel_plan::limits::WEIGHT_MAX;
-    if weight <= most {
-        return Ok(weight);
-    }
-    let text = format!("a weight of {weight} is too much; at most {most}");
-    Err(Problem::new(StatusCode::BAD_REQUEST, text))
+fn read_endpoint(headers: &HeaderMap, body: &Bytes) -> Result<NewEndpoint, Problem> {
+    static FORM: Form = Form {
+        names: &["address", "weight", "backup"],
+        example: r#"{"address": "10.0.0.1:8080", "weight": 2}"#,
+    };
+    let fields = Fields::of_body(&FORM, headers, body)?;
+    let address = fields.text("address")?.ok_or_else(|| fields.missing("address"))?.to_owned();
+    Ok(NewEndpoint { address, weight: weight_in(&fields)?, backup: fields.flag("backup")? })
 }
+
+fn read_weight(headers: &HeaderMap, body: &Bytes) -> Result<NewWeight, Problem> {
+    static FORM: Form = Form { names: &["weight"], example: r#"{"weight": 3}"# };
+    let fields = Fields::of_body(&FORM, headers, body)?;
+    Ok(NewWeight { weight: weight_in(&fields)?.ok_or_else(|| fields.missing("weight"))? })
+}
+
+fn weight_in(fields: &Fields) -> Result<Option<u32>, Problem> {
+    let weight = fields.number("weight", WEIGHT_MAX.into())?;
+    Ok(weight.and_then(|weight| weight.try_into().ok()))
+}
+
+fn read_state(headers: &HeaderMap, body: &Bytes) -> Result<NewState, Problem> {
+    static FORM: Form = Form { names: &["state"], example: r#"{"state": "drain"}"# };
+    let fields = Fields::of_body(&FORM, headers, body)?;
+    let found = fields.word("state", &STATES.map(|(word, _)| word))?;
+    let state = found.and_then(|position| STATES.get(position)).map(|(_, state)| *state);
+    Ok(NewState { state: state.ok_or_else(|| fields.missing("state"))? })
+}
+
+/// As they are written, and so serialized.
+const STATES: [(&str, WantedState); 4] = [
+    ("auto", WantedState::Auto),
+    ("drain", WantedState::Drain),
+    ("up", WantedState::Up),
+    ("down", WantedState::Down),
+];
 
 fn wrong(diagnostic: &config::Diagnostic) -> Problem {
     let problem = Problem::new(StatusCode::BAD_REQUEST, &*diagnostic.message);

@@ -1,7 +1,7 @@
 //! What the paths of the admin API read from a request. Like axum's own, but what they refuse is explained as JSON.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -11,10 +11,6 @@ use super::problem::Problem;
 /// The names in the path, decoded.
 #[derive(Debug)]
 pub(super) struct Named<T>(pub(super) T);
-
-/// What stands after the `?`.
-#[derive(Debug)]
-pub(super) struct Asked<T>(pub(super) T);
 
 /// The body, up to the length that the router allows.
 #[derive(Debug)]
@@ -29,24 +25,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let named = Path::from_request_parts(parts, state).await;
-        named
-            .map(|Path(names)| Self(names))
-            .map_err(|error| Problem::new(error.status(), error.body_text()))
-    }
-}
-
-impl<T, S> FromRequestParts<S> for Asked<T>
-where
-    T: DeserializeOwned,
-    S: Send + Sync,
-{
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let asked = Query::from_request_parts(parts, state).await;
-        asked
-            .map(|Query(asked)| Self(asked))
-            .map_err(|error| Problem::new(error.status(), error.body_text()))
+        // The paths have as many names as are asked for; only their bytes can be wrong.
+        named.map(|Path(names)| Self(names)).map_err(|error| Problem::new(error.status(), NOT_UTF8))
     }
 }
 
@@ -60,7 +40,9 @@ impl<S: Send + Sync> FromRequest<S> for Body {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("the body is longer than {} bytes", super::BODY_BYTES_MAX),
             ),
-            status => Problem::new(status, error.body_text()),
+            status => Problem::new(status, "the body did not come to its end"),
         })
     }
 }
+
+const NOT_UTF8: &str = "a name in the path is not UTF-8 once its `%` are resolved";

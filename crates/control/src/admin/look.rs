@@ -5,66 +5,55 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
+use axum::http::Uri;
 use evenkeel_plan::sight::{Answer, Connection, Question, Tell};
-use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::Shared;
+use super::fields::{Fields, Form};
 use super::in_flight::{ConnectionInFlight, InFlight};
-use super::problem::Problem;
+use super::problem::{Problem, unknown};
 use crate::overview::Overview;
-
-/// Which connections somebody wants to see.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Wanted {
-    /// Those of one listener, by its name; all unless it is stated.
-    listener: Option<Box<str>>,
-    /// How many are listed at most; 100 unless it is stated, and never more than 10,000.
-    limit: usize,
-}
-
-impl Default for Wanted {
-    fn default() -> Self {
-        Self { listener: None, limit: LIMIT_DEFAULT }
-    }
-}
 
 pub(super) async fn show_connections(
     State(shared): State<Shared>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    uri: Uri,
 ) -> Result<Json<InFlight>, Problem> {
-    let question = question(wanted, false)?;
-    Ok(Json(look(&shared.overview, &question).await))
+    show(&shared, question(&uri, false)?).await
 }
 
 pub(super) async fn show_exchanges(
     State(shared): State<Shared>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    uri: Uri,
 ) -> Result<Json<InFlight>, Problem> {
-    let question = question(wanted, true)?;
-    Ok(Json(look(&shared.overview, &question).await))
+    show(&shared, question(&uri, true)?).await
 }
 
-fn question(
-    wanted: Result<Query<Wanted>, QueryRejection>,
-    exchanges_only: bool,
-) -> Result<Question, Problem> {
-    let refused = |what: String| {
-        let help =
-            format!("`?listener=NAME&limit=NUMBER`, at most {LIMIT_MAX}; both may be left out");
-        Problem::new(StatusCode::BAD_REQUEST, what).help(help)
-    };
-    let Query(Wanted { listener, limit }) =
-        wanted.map_err(|rejection| refused(rejection.body_text()))?;
-    if limit > LIMIT_MAX {
-        return Err(refused(format!("a limit of {limit} is too much")));
+fn question(uri: &Uri, exchanges_only: bool) -> Result<Question, Problem> {
+    static FORM: Form = Form { names: &["listener", "limit"], example: "?listener=web&limit=100" };
+    let fields = Fields::of_query(&FORM, uri)?;
+    let limit = fields.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
+    let listener = fields.text("listener")?.map(Into::into);
+    Ok(Question { listener, exchanges_only, max: limit.try_into().unwrap_or(usize::MAX) })
+}
+
+async fn show(shared: &Shared, question: Question) -> Result<Json<InFlight>, Problem> {
+    let seen = look(&shared.overview, &question).await;
+    match question.listener {
+        // A listener that is gone may have connections left, so its name is known as long as there are some.
+        Some(name) if seen.total == 0 => known_listener(&shared.overview, &name)?,
+        _ => {}
     }
-    Ok(Question { listener, exchanges_only, max: limit })
+    Ok(Json(seen))
+}
+
+/// An empty list would say that a listener is idle whose name is only misspelt.
+fn known_listener(overview: &Overview, name: &str) -> Result<(), Problem> {
+    let plan = overview.plan();
+    let names: Vec<&str> = plan.listeners.iter().map(|listener| &*listener.name).collect();
+    if names.contains(&name) { Ok(()) } else { Err(unknown("listener", name, &names)) }
 }
 
 /// What all workers see that answer in time.
@@ -114,10 +103,10 @@ fn oldest(answers: Vec<Answer>, question: &Question) -> Vec<ConnectionInFlight> 
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A screenful or two.
-const LIMIT_DEFAULT: usize = 100;
+const LIMIT_DEFAULT: u64 = 100;
 
 /// Some megabytes of JSON. Each worker may have to hold as many for a moment.
-const LIMIT_MAX: usize = 10_000;
+const LIMIT_MAX: u64 = 10_000;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::changes::etag;
 use crate::conductor::Refused;
+use crate::config::closest;
 
 /// An answer that says no.
 #[derive(Clone, Debug)]
@@ -41,6 +42,24 @@ impl Problem {
     pub(super) fn status(&self) -> StatusCode {
         self.status
     }
+
+    #[cfg(test)]
+    pub(super) fn explanation(&self) -> &Explanation {
+        &self.body
+    }
+}
+
+/// There is no `kind` called `name`; there are `names`.
+pub(super) fn unknown(kind: &str, name: &str, names: &[&str]) -> Problem {
+    let help = match closest(name, names.iter().copied()) {
+        Some(close) => format!("did you mean {close}?"),
+        None if names.is_empty() => format!("there is no {kind} at all"),
+        None if names.len() > LISTED_MAX => {
+            format!("GET /api/v1/status lists all {} of them", names.len())
+        }
+        None => format!("there are: {}", names.join(", ")),
+    };
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no {kind} {name:?}")).help(help)
 }
 
 impl From<Refused> for Problem {
@@ -74,3 +93,6 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+/// As many names as a person looks through.
+const LISTED_MAX: usize = 20;

@@ -121,18 +121,15 @@ async fn timeless() {
 async fn a_limit_that_is_no_number_or_too_much_is_refused_with_the_way_out() {
     for query in ["limit=10001", "limit=-1", "limit=many", "limits=1"] {
         let uri = format!("http://localhost/api/v1/connections?{query}").parse().unwrap();
-        let problem = super::question(Query::try_from_uri(&uri), false).unwrap_err();
-        assert_eq!(problem.status(), StatusCode::BAD_REQUEST, "{query}");
+        let problem = super::question(&uri, false).unwrap_err();
+        assert_eq!(problem.status(), axum::http::StatusCode::BAD_REQUEST, "{query}");
     }
     let uri = "http://localhost/?listener=web&limit=10000".parse().unwrap();
-    let asked = super::question(Query::try_from_uri(&uri), true).unwrap();
+    let asked = super::question(&uri, true).unwrap();
     let expected = Question { listener: Some("web".into()), exchanges_only: true, max: 10_000 };
     assert_eq!(asked, expected);
     let uri = "http://localhost/".parse().unwrap();
-    assert_eq!(
-        super::question(Query::try_from_uri(&uri), false).unwrap(),
-        super::tests::question(100)
-    );
+    assert_eq!(super::question(&uri, false).unwrap(), super::tests::question(100));
 }
 
 #[test]

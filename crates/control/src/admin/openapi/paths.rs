@@ -120,7 +120,7 @@ fn in_flight(path: &'static str, about: (&'static str, &'static str)) -> Describ
             count(),
             "At most so many; 100 unless it is stated, 10,000 at most.",
         )
-        .refuses(&[StatusCode::BAD_REQUEST])
+        .refuses(&[StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND])
 }
 
 /// What can be seen of a part.
