@@ -68,7 +68,12 @@ fn summary(config: &Config) -> String {
     let endpoints = config.clusters.iter().map(|cluster| cluster.endpoints.len()).sum();
     let listeners = counted(config.listeners.len(), "listener");
     let clusters = counted(config.clusters.len(), "cluster");
-    format!("{listeners}, {clusters}, {}", counted(endpoints, "endpoint"))
+    // Most configs have none, and need not be told so.
+    let routes = match config.routes.len() {
+        0 => String::new(),
+        routes => format!("{}, ", counted(routes, "route")),
+    };
+    format!("{listeners}, {routes}{clusters}, {}", counted(endpoints, "endpoint"))
 }
 
 const EXAMPLES: &str = "\

@@ -6,14 +6,17 @@ use evenkeel_control::admin::{ListenerStatus, RouteStatus};
 pub(crate) fn has_routes(listener: &ListenerStatus) -> bool {
     match listener.routes.as_slice() {
         [] => false,
-        [only] => only.to.len() > 1 || pattern(only) != "*/*",
+        [only] => only.to.len() > 1 || pattern(only) != "/*",
         _ => true,
     }
 }
 
-/// What a route takes: `api.example.com/v1/*`.
+/// What a route takes: `api.example.com/v1/*`; `/v1/*` of any host. So it is also called in metrics and logs, unless it has a name.
 pub(crate) fn pattern(route: &RouteStatus) -> String {
-    format!("{}{}", route.host, route.path)
+    match route.host.as_str() {
+        "*" => route.path.clone(),
+        host => format!("{host}{}", route.path),
+    }
 }
 
 /// Who gets it: `api`, or `api 95, api-next 5`.
@@ -41,6 +44,7 @@ mod tests {
         assert_eq!(pattern(&listener.routes[0]), "a.example/v1/*");
         assert_eq!(shares(&listener.routes[0]), "api 95, next 5");
         assert_eq!(shares(&listener.routes[1]), "api");
+        assert_eq!(pattern(&listener.routes[1]), "/*");
         listener.routes.pop();
         assert!(has_routes(&listener));
     }

@@ -77,7 +77,7 @@ pub(crate) fn route(host: &str, path: &str, to: &[(&str, u32)]) -> RouteStatus {
         weight: *weight,
     };
     RouteStatus {
-        name: format!("{host}{path}"),
+        name: if host == "*" { path.to_owned() } else { format!("{host}{path}") },
         host: host.to_owned(),
         path: path.to_owned(),
         to: to.iter().map(target).collect(),

@@ -60,7 +60,7 @@ fn routes_are_listed_where_there_are_any() {
     let expected = "
 route           listener  to              requests    4xx  5xx
 a.example/v1/*  web       api 95, next 5     1,000  1.0 %  0 %
-*/*             web       api                1,000  1.0 %  0 %
+/*              web       api                1,000  1.0 %  0 %
 ";
     let page = page(&status);
     assert!(page.contains(expected), "{page}");
