@@ -14,6 +14,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 mod address;
+mod admin_section;
 mod check;
 mod config_file;
 mod decode;
@@ -46,6 +47,7 @@ use merge::{merge, shift};
 use syntax::Broken;
 
 pub(crate) use address::parse_endpoint;
+pub use admin_section::AdminSection;
 pub use config_file::ConfigFile;
 pub use diagnostic::{Code, Diagnostic, Severity, Span};
 pub(crate) use diff::diff;

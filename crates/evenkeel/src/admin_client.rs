@@ -20,6 +20,7 @@ pub(crate) use self::args::AdminArgs;
 pub(crate) use self::change::Change;
 pub(crate) use self::error::{ClientError, Refusal};
 
+use self::args::{Reached, Surroundings};
 use self::exchange::{Answer, Question};
 use self::place::Located;
 use self::token::Token;
@@ -43,11 +44,8 @@ impl AdminClient {
     pub(crate) fn new(args: &AdminArgs) -> Result<Self, ClientError> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
         let broken = |error| ClientError::Unusable(format!("cannot start: {error}"));
-        Ok(AdminClient {
-            located: args.locate()?,
-            token: args.token()?,
-            runtime: runtime.map_err(broken)?,
-        })
+        let Reached { located, token } = args.reach(&Surroundings::here())?;
+        Ok(AdminClient { located, token, runtime: runtime.map_err(broken)? })
     }
 
     /// Where the API is, as people write it.

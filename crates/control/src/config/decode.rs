@@ -25,6 +25,7 @@ mod route;
 use admin::AdminDraft;
 pub(super) use errors::MEDIA_TYPES;
 
+pub(in crate::config) use admin::read as read_admin;
 pub(super) use health::{METHOD_DEFAULT, STATUS_DEFAULT, http_check};
 pub(super) use listener::{PROTOCOLS, PROTOCOLS_LATER};
 

@@ -38,7 +38,7 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// Reads a refusal, if it is one.
     pub(super) fn read(answer: &Answer) -> Option<Self> {
-        let Explanation { error, help } = serde_json::from_str(&answer.text).ok()?;
+        let Explanation { error, help, .. } = serde_json::from_str(&answer.text).ok()?;
         Some(Refusal { status: answer.status, error, help, json: answer.text.clone() })
     }
 }

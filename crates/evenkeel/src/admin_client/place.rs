@@ -31,8 +31,11 @@ pub(super) enum Source {
     Given,
     /// A config.
     Config(PathBuf),
-    /// Nobody.
-    Default,
+    /// Nobody: neither an argument nor the environment, nor a config that lies here.
+    Default {
+        /// A config that lies here, but does not let itself be read.
+        unread: Option<PathBuf>,
+    },
 }
 
 // === impl Place ===
@@ -122,7 +125,7 @@ impl Located {
                 return ClientError::Strange(what);
             }
         };
-        ClientError::Unreachable(format!("{what}\n  {HOW_TO_FIND}"))
+        ClientError::Unreachable(format!("{what}\n  {}", self.what_to_try()))
     }
 
     /// Something answered that is no admin API.
@@ -142,13 +145,32 @@ impl Located {
         match &self.source {
             Source::Given => String::new(),
             Source::Config(file) => format!(", where {} puts the admin API", file.display()),
-            Source::Default => ", where the admin API is by default".to_owned(),
+            Source::Default { unread: None } => ", where the admin API is by default".to_owned(),
+            Source::Default { unread: Some(file) } => {
+                let file = file.display();
+                format!(", where the admin API is by default, for {file} does not say where else")
+            }
         }
     }
-}
 
-const HOW_TO_FIND: &str = "is the balancer running? It prints the address of its admin API when it starts:\n  \
-                           give it with --admin ADDRESS or in EVENKEEL_ADMIN, or its config with -c FILE";
+    /// The ways out, the likeliest first.
+    fn what_to_try(&self) -> String {
+        let start = match &self.source {
+            Source::Config(file) => format!("`evenkeel run -c {}`", file.display()),
+            Source::Default { unread: Some(_) } => {
+                "`evenkeel check`, then `evenkeel run`".to_owned()
+            }
+            Source::Given | Source::Default { unread: None } => {
+                "`evenkeel run -c FILE` or `evenkeel serve LISTEN ENDPOINT…`".to_owned()
+            }
+        };
+        format!(
+            "is it running? start it with {start}\n  \
+             if it is, it has printed where its admin API is: say so with --admin ADDRESS or in EVENKEEL_ADMIN,\n  \
+             or name the config that it runs from with -c FILE"
+        )
+    }
+}
 
 /// So much of a strange answer tells what answered.
 const EXCERPT_MAX: usize = 80;

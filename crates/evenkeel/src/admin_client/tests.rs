@@ -162,6 +162,42 @@ fn a_config_leads_to_its_admin_api() {
     assert!(error.contains("evenkeel check -c"), "{error}");
 }
 
+/// Where `args` lead, if `address` is in the environment, and `config` in the current folder.
+fn place(args: &AdminArgs, address: Option<&str>, config: &str) -> Result<String, ClientError> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("evenkeel.toml");
+    if !config.is_empty() {
+        fs::write(&file, config).unwrap();
+    }
+    let around = args::Surroundings { address: address.map(str::to_owned), config: file };
+    let Reached { located, token } = args.reach(&around)?;
+    let token = token.map(|token| token.field().to_str().unwrap().to_owned());
+    Ok([Some(located.place.to_string()), token].into_iter().flatten().collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn an_argument_wins_over_the_environment_and_that_over_the_config_that_lies_here() {
+    let other = tempfile::NamedTempFile::new().unwrap();
+    fs::write(other.path(), "[admin]\nbind = '127.0.0.1:2'\n").unwrap();
+    let here = "[admin]\nbind = '127.0.0.1:4'\ntoken = '0123456789abcdef'\nbroken = 1\n";
+    let (nothing, named) = (AdminArgs::none(), AdminArgs::of_config(other.path().to_owned()));
+    for (args, address, config, found) in [
+        (&AdminArgs::at(&"127.0.0.1:1"), Some("3"), here, "127.0.0.1:1"),
+        (&named, Some("3"), here, "127.0.0.1:2"),
+        (&nothing, Some("3"), here, "127.0.0.1:3"),
+        (&nothing, None, "workers = 0\n", "127.0.0.1:9900"),
+        (&nothing, None, "[admin\n", "127.0.0.1:9900"),
+        (&nothing, None, "", "127.0.0.1:9900"),
+    ] {
+        assert_eq!(place(args, address, config).unwrap(), found, "{address:?} {config}");
+    }
+    let here = here.replace("broken = 1\n", "");
+    let found = place(&nothing, None, &here).unwrap();
+    assert_eq!(found, "127.0.0.1:4 Bearer 0123456789abcdef");
+    let error = place(&nothing, Some("nonsense"), "").unwrap_err().to_string();
+    assert!(error.contains("EVENKEEL_ADMIN is \"nonsense\"\n  write a port"), "{error}");
+}
+
 /// What becomes of a question to the API of a config with `admin`.
 fn of_config(admin: &str) -> String {
     let directory = tempfile::tempdir().unwrap();

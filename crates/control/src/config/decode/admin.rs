@@ -6,11 +6,11 @@ use super::super::model::{AdminBind, Secret};
 use super::super::section::Section;
 
 /// See [`AdminBind`].
-pub(super) struct AdminDraft {
-    pub(super) bind: AdminBind,
+pub(in crate::config) struct AdminDraft {
+    pub(in crate::config) bind: AdminBind,
     /// Where it is written, if it is.
-    pub(super) span: Option<Span>,
-    pub(super) token: Option<Secret>,
+    pub(in crate::config) span: Option<Span>,
+    pub(in crate::config) token: Option<Secret>,
 }
 
 impl Default for AdminDraft {
@@ -21,7 +21,7 @@ impl Default for AdminDraft {
 }
 
 /// Reads the section.
-pub(super) fn read(section: &mut Section<'_>) -> AdminDraft {
+pub(in crate::config) fn read(section: &mut Section<'_>) -> AdminDraft {
     let default = AdminDraft::default();
     let bind = section.optional("bind");
     let span = bind.as_ref().map(|field| field.span());
