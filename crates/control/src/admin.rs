@@ -39,7 +39,7 @@ pub(crate) use socket::Socket;
 pub use status::{
     ClusterStatus, ConfigStatus, EndpointState, EndpointStatus, ForcedState, LastCheck, LastReload,
     Latency, LeavingStatus, ListenerStatus, OverrideStatus, ReloadResult, RequestsByClass,
-    RouteStatus, Status, TargetStatus, Trigger,
+    RestartPending, RouteStatus, StandingStatus, Status, TargetStatus, Trigger,
 };
 
 use changes::etag;

@@ -2,12 +2,20 @@
 //! writes it, the admin API and the metrics read it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use evenkeel_plan::Plan;
 use evenkeel_plan::endpoint::Life;
 
+mod forced;
+mod restart;
+
+pub(crate) use forced::ForcedSince;
+
+use restart::restart_pending;
+
 use crate::admin::{ConfigStatus, LastReload, LeavingStatus, OverrideStatus, ReloadResult};
-use crate::config::Config;
+use crate::config::{Config, Report, WorkerCount};
 use crate::journal::EndpointKey;
 
 /// Shared by the conductor, which writes it, and all who look.
@@ -21,7 +29,12 @@ struct Known {
     process: u32,
     change: u64,
     config: Option<Arc<Config>>,
+    /// The workers that the first config asked for; there are no others until the next start.
+    started_with: Option<WorkerCount>,
     overrides: Vec<OverrideStatus>,
+    forced: Arc<ForcedSince>,
+    /// The text of the last report that refused a config, and the same for programs.
+    report: Option<(String, serde_json::Value)>,
     last_reload: Option<LastReload>,
     refused: bool,
     reloads: Reloads,
@@ -46,7 +59,10 @@ impl InForce {
             process: fastrand::u32(..),
             change: 0,
             config: None,
+            started_with: None,
             overrides: Vec::new(),
+            forced: Arc::default(),
+            report: None,
             last_reload: None,
             refused: false,
             reloads: Reloads::default(),
@@ -60,7 +76,24 @@ impl InForce {
         if known.config.as_ref() != Some(&config) || known.overrides != overrides {
             known.change += 1;
         }
+        known.started_with.get_or_insert(config.workers);
+        known.forced = Arc::new(known.forced.follow(&config, unix_seconds()));
         (known.config, known.overrides) = (Some(config), overrides);
+    }
+
+    /// `report` refuses a config: remembers it for [`Self::report`], and gives its text.
+    pub(crate) fn refuse(&self, report: &Report) -> String {
+        let text = report.render(false);
+        let verdict = serde_json::to_value(report.verdict(false)).ok();
+        self.lock().report = verdict.map(|verdict| (text.clone(), verdict));
+        text
+    }
+
+    /// The last report that refused a config, as `evenkeel check --json` prints it, if `text` is its text.
+    pub(crate) fn report(&self, text: &str) -> Option<serde_json::Value> {
+        let known = self.lock();
+        let (_, verdict) = known.report.as_ref().filter(|(refused, _)| refused == text)?;
+        Some(verdict.clone())
     }
 
     /// A reload is over.
@@ -102,6 +135,10 @@ impl InForce {
             revision: known.revision(),
             last_reload: known.last_reload.clone(),
             refused: known.refused,
+            restart_pending: match (known.started_with, &known.config) {
+                (Some(started), Some(config)) => restart_pending(started, config.workers),
+                _ => Vec::new(),
+            },
         };
         (config, known.overrides.clone(), leaving.collect())
     }
@@ -114,6 +151,11 @@ impl InForce {
     /// The config in force; `None` before the first.
     pub(crate) fn config(&self) -> Option<Arc<Config>> {
         self.lock().config.clone()
+    }
+
+    /// Since when operators overrule which checks.
+    pub(crate) fn forced(&self) -> Arc<ForcedSince> {
+        Arc::clone(&self.lock().forced)
     }
 
     pub(crate) fn reloads(&self) -> Reloads {
@@ -135,6 +177,11 @@ impl Known {
     fn revision(&self) -> String {
         format!("{:08x}-{}", self.process, self.change)
     }
+}
+
+/// Before 1970 only if the machine's clock says so.
+fn unix_seconds() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 fn lives(plan: &Plan) -> impl Iterator<Item = (EndpointKey, &Arc<Life>)> {

@@ -1,4 +1,5 @@
-//! How a refused config is told to people, in `status` and in `top`: what runs is not what its file says.
+//! How it is told to people, in `status` and in `top`, that what runs is not what the file says: it was refused, or a part of it waits
+//! for a start.
 
 use evenkeel_control::admin::{Status, Trigger};
 
@@ -45,4 +46,12 @@ pub(crate) fn refused_config(status: &Status, now: f64) -> Option<RefusedConfig<
     let sentence = format!("{what}{why}: what runs is older than what it says");
     let problem = last.and_then(|last| last.problem.as_deref()).unwrap_or_default();
     Some(RefusedConfig { what, sentence, problem })
+}
+
+/// What waits for the next start, in a few words: `restart pending: workers 2 → 4`.
+pub(crate) fn restart_pending(status: &Status) -> Option<String> {
+    let pending = status.config.restart_pending.iter();
+    let keys: Vec<String> =
+        pending.map(|each| format!("{} {} → {}", each.key, each.running, each.wanted)).collect();
+    (!keys.is_empty()).then(|| format!("restart pending: {}", keys.join(", ")))
 }

@@ -1,7 +1,7 @@
 //! How endpoints are told to people: one mark, one word and one colour for each state, in the picture of a start, in `status` and
 //! in `top`.
 
-use evenkeel_control::admin::{EndpointState, EndpointStatus, Status};
+use evenkeel_control::admin::{EndpointState, EndpointStatus, ForcedState, StandingStatus, Status};
 
 use crate::tone::Tone;
 
@@ -26,21 +26,54 @@ pub(crate) fn state_words(state: EndpointState) -> StateWords {
     StateWords { mark, word, tone }
 }
 
+/// The words for an endpoint: whom an operator holds up or down is told from who is so by itself.
+pub(crate) fn endpoint_words(endpoint: &EndpointStatus) -> StateWords {
+    let words = state_words(endpoint.state);
+    match (endpoint.state, endpoint.forced) {
+        (EndpointState::Up, Some(ForcedState::Up)) => {
+            let fails = endpoint.standing == StandingStatus::Down;
+            let tone = if fails { Tone::Warning } else { words.tone };
+            StateWords { word: "up (forced)", tone, ..words }
+        }
+        (EndpointState::Down, Some(ForcedState::Down)) => {
+            StateWords { word: "down (forced)", ..words }
+        }
+        _ => words,
+    }
+}
+
 /// What else there is to know about an endpoint: why it is as it is, and what is special about it. Often
 /// nothing.
 pub(crate) fn note(endpoint: &EndpointStatus) -> String {
-    let backup = endpoint.backup.then_some("backup");
-    // What is well by itself needs no reason.
-    let is_told = !is_well(endpoint.state) || endpoint.forced.is_some();
-    let reason = endpoint.reason.as_deref().filter(|_| is_told);
-    let words: Vec<&str> = [reason, backup].into_iter().flatten().collect();
+    let backup = endpoint.backup.then(|| "backup".to_owned());
+    let why = match (endpoint.state, endpoint.forced) {
+        // That an operator has said so is in the word for it.
+        (EndpointState::Up, Some(ForcedState::Up))
+        | (EndpointState::Down, Some(ForcedState::Down)) => overruled(endpoint),
+        // What is well by itself needs no reason.
+        (state, _) if is_well(state) => None,
+        _ => endpoint.reason.clone(),
+    };
+    let words: Vec<String> = [why, backup].into_iter().flatten().collect();
     words.join(", ")
 }
 
-/// How long an endpoint stands as it does, in seconds; `None` before its first check, and while an operator overrules the checks.
+/// What the checks say, if the operator says something else.
+fn overruled(endpoint: &EndpointStatus) -> Option<String> {
+    match (endpoint.state, endpoint.standing) {
+        (EndpointState::Up, StandingStatus::Down) => {
+            let check = endpoint.last_check.as_ref().filter(|check| !check.passed);
+            let why = check.map_or_else(String::new, |check| format!(": {}", check.detail));
+            Some(format!("checks failing{why}"))
+        }
+        (EndpointState::Down, StandingStatus::Up) => Some("checks passing".to_owned()),
+        _ => None,
+    }
+}
+
+/// How long an endpoint stands as it does, in seconds; `None` before its first check.
 pub(crate) fn age(endpoint: &EndpointStatus, now: f64) -> Option<f64> {
-    let since = endpoint.since_unix_seconds.filter(|_| endpoint.forced.is_none());
-    since.map(|since| now - since)
+    endpoint.since_unix_seconds.map(|since| now - since)
 }
 
 /// How many attempts at an endpoint came to nothing good: there was no answer, or one that says that the endpoint is at fault.
@@ -68,7 +101,7 @@ fn is_well(state: EndpointState) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use evenkeel_control::admin::ForcedState;
+    use evenkeel_control::admin::LastCheck;
 
     use super::*;
     use crate::status::fixture;
@@ -85,10 +118,40 @@ mod tests {
             ..well.clone()
         };
         assert_eq!(note(&down), "connection refused (3 of 3), backup");
-        let checked = EndpointStatus { reason: reason.clone(), ..well.clone() };
+        let checked = EndpointStatus { reason, ..well.clone() };
         assert_eq!(note(&checked), "");
-        let marked = EndpointStatus { forced: Some(ForcedState::Up), reason, ..well };
-        assert_eq!(note(&marked), "connection refused (3 of 3)");
+        let drained = EndpointStatus {
+            state: EndpointState::Draining,
+            forced: Some(ForcedState::Drain),
+            reason: Some("an operator has said so: drained".to_owned()),
+            ..well
+        };
+        assert_eq!(note(&drained), "an operator has said so: drained");
+    }
+
+    #[test]
+    fn an_endpoint_that_is_forced_up_does_not_hide_that_its_checks_fail() {
+        let detail = "connection refused".to_owned();
+        let check = LastCheck { passed: false, detail, at_unix_seconds: 0.0, took_seconds: 0.001 };
+        let up = EndpointStatus {
+            forced: Some(ForcedState::Up),
+            standing: StandingStatus::Down,
+            last_check: Some(check),
+            ..fixture::endpoint("a:1")
+        };
+        let StateWords { word, tone, .. } = endpoint_words(&up);
+        assert_eq!((word, tone), ("up (forced)", Tone::Warning));
+        assert_eq!(note(&up), "checks failing: connection refused");
+        let agreed = EndpointStatus { standing: StandingStatus::Up, ..up };
+        assert_eq!((endpoint_words(&agreed).tone, &*note(&agreed)), (Tone::Good, ""));
+        let down = EndpointStatus {
+            state: EndpointState::Down,
+            forced: Some(ForcedState::Down),
+            ..agreed
+        };
+        assert_eq!(endpoint_words(&down).word, "down (forced)");
+        assert_eq!(note(&down), "checks passing");
+        assert_eq!(age(&down, fixture::NOW), Some(200.0));
     }
 
     #[test]

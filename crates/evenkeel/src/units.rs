@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use evenkeel_plan::limits::WEIGHT_MAX;
+
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +51,12 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         return Err("a size may have at most 1048576GiB".to_owned());
     }
     Ok(bytes as u64)
+}
+
+/// Reads a weight of an endpoint.
+pub(crate) fn weight(text: &str) -> Result<u32, String> {
+    let weight = text.parse().ok().filter(|weight| *weight <= WEIGHT_MAX);
+    weight.ok_or_else(|| format!("a weight is a whole number from 0 to {WEIGHT_MAX}"))
 }
 
 /// How often something happens: above 0 and at most [`FASTEST_PER_SECOND`].
@@ -145,6 +153,14 @@ pub(crate) fn show_seconds(seconds: f64) -> String {
     show_duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
+/// The same for a quantile that is estimated from a histogram with these bounds: below the first one nothing more is known.
+pub(crate) fn show_quantile(seconds: f64, bounds_seconds: &[f64]) -> String {
+    match bounds_seconds.first() {
+        Some(lowest) if seconds <= *lowest => format!("<{} ms", lowest * 1e3),
+        _ => show_seconds(seconds),
+    }
+}
+
 /// Shows how long something lasts already, in the two units that matter: `12 s`, `3 min`, `3 h 12 min`, `5 d 3 h`. What has not
 /// begun by our clock has just begun.
 pub(crate) fn show_age(seconds: f64) -> String {
@@ -165,8 +181,11 @@ pub(crate) fn show_share(part: u64, whole: u64) -> String {
     match (part, whole) {
         (_, 0) => "–".to_owned(),
         (0, _) => "0 %".to_owned(),
-        // Few are not none.
+        // Nor wider than the others: columns have room for six.
+        _ if part >= whole => "100 %".to_owned(),
+        // Few are not none, and most are not all.
         _ if percent < 0.05 => "<0.1 %".to_owned(),
+        _ if percent > 99.9 => "99.9 %".to_owned(),
         _ => format!("{percent:.1} %"),
     }
 }

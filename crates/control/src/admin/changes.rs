@@ -153,7 +153,9 @@ pub(super) async fn set_state(
 
 async fn order(shared: &Shared, headers: &HeaderMap, wish: Wish, done: StatusCode) -> Answer {
     let seen = if_match(headers)?;
-    Ok(told(done, &shared.overview.desk.order_if(seen, wish).await?))
+    let applied = shared.overview.desk.order_if(seen, wish).await;
+    let applied = applied.map_err(|refused| Problem::of(refused, &shared.overview.in_force))?;
+    Ok(told(done, &applied))
 }
 
 fn told(status: StatusCode, applied: &Applied) -> Response {

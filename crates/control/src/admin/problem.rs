@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::changes::etag;
 use crate::conductor::Refused;
 use crate::config::closest;
+use crate::in_force::InForce;
 
 /// An answer that says no.
 #[derive(Clone, Debug)]
@@ -26,16 +27,35 @@ pub struct Explanation {
     pub error: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// What is wrong with a refused config, in the form that `evenkeel check --json` prints; only there if that is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub report: Option<Box<serde_json::Value>>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, body: Explanation { error: error.into(), help: None }, revision: None }
+        Self {
+            status,
+            body: Explanation { error: error.into(), help: None, report: None },
+            revision: None,
+        }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.body.help = Some(help.into());
         self
+    }
+
+    /// With the structured form of the report that `refused` is, if it is one.
+    pub(super) fn of(refused: Refused, in_force: &InForce) -> Self {
+        let report = match &refused {
+            Refused::Config(text) => in_force.report(text),
+            _ => None,
+        };
+        let mut problem = Self::from(refused);
+        problem.body.report = report.map(Box::new);
+        problem
     }
 
     #[cfg(test)]

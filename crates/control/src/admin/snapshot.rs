@@ -1,5 +1,6 @@
 //! Builds a [`Status`] from the plan, its counters and the journal. Called by the admin API and, through `View`, the binary.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use evenkeel_plan::counters::{Counter, DURATION_BOUNDS};
@@ -13,8 +14,9 @@ use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 use super::latency::{Buckets, latency};
 use super::{
     ClusterStatus, EndpointState, EndpointStatus, ForcedState, LastCheck, ListenerStatus,
-    RouteStatus, Status, TargetStatus,
+    RouteStatus, StandingStatus, Status, TargetStatus,
 };
+use crate::in_force::ForcedSince;
 use crate::journal::{Checked, EndpointKey, Entry, Journal};
 use crate::overrides::forced_word;
 use crate::overview::{Overview, Readiness};
@@ -23,7 +25,8 @@ use crate::overview::{Overview, Readiness};
 pub(crate) fn status(overview: &Overview) -> Status {
     let (plan, readiness) = (overview.plan(), overview.readiness());
     let (config, overrides, leaving) = overview.in_force.status();
-    let clusters = plan.clusters.iter().map(|each| cluster(each, &overview.journal));
+    let known = Known::of(overview);
+    let clusters = plan.clusters.iter().map(|each| cluster(each, &known));
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_seconds: overview.started.elapsed().as_secs_f64(),
@@ -44,7 +47,7 @@ pub(crate) fn status(overview: &Overview) -> Status {
 pub(super) fn cluster_status(overview: &Overview, name: &str) -> Option<ClusterStatus> {
     let plan = overview.plan();
     let found = plan.clusters.iter().find(|cluster| *cluster.name == *name)?;
-    Some(cluster(found, &overview.journal))
+    Some(cluster(found, &Known::of(overview)))
 }
 
 fn listener(listener: &Listener, plan: &Plan) -> ListenerStatus {
@@ -97,10 +100,22 @@ fn add_classes(totals: &mut [u64; 5], by_class: &[Counter; 5]) {
     }
 }
 
-fn cluster(cluster: &Cluster, journal: &Journal) -> ClusterStatus {
+/// What is known about endpoints beside the plan.
+struct Known<'a> {
+    journal: &'a Journal,
+    forced: Arc<ForcedSince>,
+}
+
+impl<'a> Known<'a> {
+    fn of(overview: &'a Overview) -> Self {
+        Self { journal: &overview.journal, forced: overview.in_force.forced() }
+    }
+}
+
+fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
     let endpoints = cluster.endpoints.iter().map(|each| {
-        let entry = journal.entry(&EndpointKey::new(&cluster.name, &each.name));
-        endpoint(each, entry)
+        let key = EndpointKey::new(&cluster.name, &each.name);
+        endpoint(each, known.journal.entry(&key), known.forced.of(&key))
     });
     ClusterStatus {
         name: cluster.name.to_string(),
@@ -109,17 +124,25 @@ fn cluster(cluster: &Cluster, journal: &Journal) -> ClusterStatus {
     }
 }
 
-fn endpoint(endpoint: &Endpoint, entry: Entry) -> EndpointStatus {
+fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> EndpointStatus {
     let (vitals, counters) = (&endpoint.life.vitals, &endpoint.life.counters);
     let answered = Buckets::sum(counters.shards().map(|shard| &shard.first_byte));
     let (since, why) = entry.change.map(|change| (unix_seconds(change.at), change.reason)).unzip();
+    let state = state(endpoint);
+    let reason = match endpoint.forced {
+        Some(forced) if state != EndpointState::Unresolved => {
+            Some(forced_reason(forced, vitals.standing(), why))
+        }
+        _ => entry.unresolved.or(why),
+    };
     EndpointStatus {
         name: endpoint.name.to_string(),
         address: endpoint.address,
-        state: state(endpoint),
+        state,
         forced: endpoint.forced.map(ForcedState::from),
-        reason: endpoint.forced.map(forced_reason).or(entry.unresolved).or(why),
-        since_unix_seconds: since,
+        standing: vitals.standing().into(),
+        reason,
+        since_unix_seconds: if endpoint.forced.is_some() { forced_since } else { since },
         weight: endpoint.weight,
         backup: endpoint.backup,
         in_flight: vitals.in_flight(),
@@ -150,9 +173,27 @@ fn state(endpoint: &Endpoint) -> EndpointState {
     }
 }
 
-/// Why an operator's word stands before what the checks say.
-fn forced_reason(forced: Forced) -> String {
-    format!("an operator has said so: {}", forced_word(forced))
+/// An operator's word stands before what the checks say; where they say something else, that is no secret.
+fn forced_reason(forced: Forced, standing: Standing, why: Option<String>) -> String {
+    let word = format!("an operator has said so: {}", forced_word(forced));
+    match (forced, standing) {
+        (Forced::Up | Forced::Drain, Standing::Down) => {
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            format!("{word}; checks failing{why}")
+        }
+        (Forced::Down, Standing::Up) => format!("{word}; checks passing"),
+        _ => word,
+    }
+}
+
+impl From<Standing> for StandingStatus {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Unchecked => Self::Unchecked,
+            Standing::Up => Self::Up,
+            Standing::Down => Self::Down,
+        }
+    }
 }
 
 fn last_check(checked: Checked) -> LastCheck {
@@ -167,4 +208,25 @@ fn last_check(checked: Checked) -> LastCheck {
 /// Before 1970 only if the machine's clock says so.
 fn unix_seconds(at: SystemTime) -> f64 {
     at.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forced_endpoint_does_not_hide_that_its_checks_say_otherwise() {
+        let why = || Some("connection refused (3 of 3)".to_owned());
+        for (forced, standing, reason) in [
+            (Forced::Up, Standing::Down, "up; checks failing: connection refused (3 of 3)"),
+            (Forced::Drain, Standing::Down, "drained; checks failing: connection refused (3 of 3)"),
+            (Forced::Down, Standing::Up, "down; checks passing"),
+            (Forced::Down, Standing::Down, "down"),
+            (Forced::Up, Standing::Up, "up"),
+            (Forced::Up, Standing::Unchecked, "up"),
+        ] {
+            let said = forced_reason(forced, standing, why());
+            assert_eq!(said, format!("an operator has said so: {reason}"));
+        }
+    }
 }

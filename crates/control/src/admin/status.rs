@@ -56,6 +56,19 @@ pub struct ConfigStatus {
     pub last_reload: Option<LastReload>,
     /// Whether the file as it stands was refused: what runs is not what it says.
     pub refused: bool,
+    /// What the config says and only the next start does; most often nothing.
+    pub restart_pending: Vec<RestartPending>,
+}
+
+/// A key of the config that takes effect at the next start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RestartPending {
+    /// Its name, such as `workers`.
+    pub key: String,
+    /// What there is until then.
+    pub running: String,
+    /// What there is from then on.
+    pub wanted: String,
 }
 
 /// One reload.
@@ -209,9 +222,12 @@ pub struct EndpointStatus {
     pub state: EndpointState,
     /// What an operator has said about it; null leaves it to the checks.
     pub forced: Option<ForcedState>,
+    /// What its checks say, also while an operator overrules them.
+    pub standing: StandingStatus,
     /// Why it is in that state, for a person, such as `connection refused (3 of 3)`.
     pub reason: Option<String>,
-    /// Since when it stands there, in seconds of Unix time; null before the first check.
+    /// Since when it is in that state, in seconds of Unix time: since an operator said so, or else since its checks do; null
+    /// before the first check.
     pub since_unix_seconds: Option<f64>,
     /// Its share of the work relative to the others.
     pub weight: u32,
@@ -262,7 +278,20 @@ pub enum ForcedState {
     Down,
 }
 
-/// How long answers took since the start. The quantiles are estimates from buckets.
+/// What the checks of an endpoint say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StandingStatus {
+    /// There are none, or none has finished.
+    Unchecked,
+    /// It is well.
+    Up,
+    /// It is not.
+    Down,
+}
+
+/// How long answers took since the start. The quantiles are estimates from buckets: of one below the first of
+/// `latency_bounds_seconds` no more is known than that.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Latency {
     /// The arithmetic mean; exact.

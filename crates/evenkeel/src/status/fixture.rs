@@ -2,7 +2,7 @@
 
 use evenkeel_control::admin::{
     ClusterStatus, ConfigStatus, EndpointState, EndpointStatus, Latency, ListenerStatus,
-    RouteStatus, Status, TargetStatus,
+    RouteStatus, StandingStatus, Status, TargetStatus,
 };
 
 /// A moment at which everything here is looked at, in seconds of Unix time.
@@ -15,6 +15,7 @@ pub(crate) fn endpoint(name: &str) -> EndpointStatus {
         address: None,
         state: EndpointState::Up,
         forced: None,
+        standing: StandingStatus::Up,
         reason: None,
         since_unix_seconds: Some(NOW - 200.0),
         weight: 1,
@@ -103,6 +104,7 @@ pub(crate) fn status(clusters: Vec<ClusterStatus>) -> Status {
             revision: "0a1b2c3d-7".to_owned(),
             last_reload: None,
             refused: false,
+            restart_pending: Vec::new(),
         },
         overrides: Vec::new(),
     }

@@ -4,11 +4,11 @@ use std::fmt;
 
 use evenkeel_control::admin::{ClusterStatus, EndpointStatus, ListenerStatus, RouteStatus, Status};
 
-use crate::reload_words::refused_config;
+use crate::reload_words::{refused_config, restart_pending};
 use crate::route_words::{has_routes, pattern, shares};
-use crate::state_words::{age, errors, gets_work, note, readiness, state_words};
+use crate::state_words::{age, endpoint_words, errors, gets_work, note, readiness};
 use crate::tone::{Palette, Tone};
-use crate::units::{counted, show_age, show_count, show_seconds, show_share};
+use crate::units::{counted, show_age, show_count, show_quantile, show_share};
 
 use super::table::{Cell, Side, Table};
 
@@ -24,6 +24,7 @@ impl fmt::Display for Page<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_heading(f)?;
         self.write_refusal(f)?;
+        self.write_pending(f)?;
         self.write_listeners(f)?;
         for cluster in &self.status.clusters {
             self.write_cluster(f, cluster)?;
@@ -56,9 +57,14 @@ impl Page<'_> {
         let Some(refusal) = refused_config(self.status, self.now) else { return Ok(()) };
         writeln!(f, "\n{}", self.palette.paint(Tone::Bad, &format!("! {}", refusal.sentence)))?;
         for line in refusal.problem.trim_end().lines() {
-            writeln!(f, "  {line}")?;
+            writeln!(f, "{}", format!("  {line}").trim_end())?;
         }
         Ok(())
+    }
+
+    fn write_pending(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(sentence) = restart_pending(self.status) else { return Ok(()) };
+        writeln!(f, "\n{}", self.palette.paint(Tone::Warning, &format!("! {sentence}")))
     }
 
     fn write_listeners(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,8 +107,10 @@ impl Page<'_> {
     }
 
     fn endpoint_row(&self, endpoint: &EndpointStatus) -> Vec<Cell> {
-        let words = state_words(endpoint.state);
-        let latency = |seconds: Option<f64>| (Tone::Plain, seconds.map_or_else(none, show_seconds));
+        let words = endpoint_words(endpoint);
+        let bounds = &self.status.latency_bounds_seconds;
+        let show = |seconds| show_quantile(seconds, bounds);
+        let latency = |seconds: Option<f64>| (Tone::Plain, seconds.map_or_else(none, show));
         vec![
             (words.tone, words.mark.to_owned()),
             (Tone::Plain, endpoint.name.clone()),
@@ -139,7 +147,12 @@ impl Page<'_> {
             return Ok(());
         }
         let title = self.palette.paint(Tone::Strong, "overrides of the config");
-        let hint = "`evenkeel reload --clear` drops them, `--persist` writes them into it";
+        let hint = match self.status.config.source {
+            Some(_) => {
+                "`evenkeel reload --clear` drops them; `--persist` writes what was added, removed and weighed into it"
+            }
+            None => "`evenkeel reload --clear` drops them",
+        };
         writeln!(f, "\n{title}  {}", self.palette.paint(Tone::Quiet, hint))?;
         for each in &self.status.overrides {
             let idle = if each.idle { "  (changes nothing as the config stands)" } else { "" };

@@ -1,6 +1,6 @@
 use evenkeel_control::admin::{
     ClusterStatus, EndpointState, EndpointStatus, LastReload, LeavingStatus, OverrideStatus,
-    ReloadResult, Trigger,
+    ReloadResult, RestartPending, Trigger,
 };
 
 use super::fixture::{NOW, busy, cluster, endpoint, listener, route, status};
@@ -86,6 +86,15 @@ fn a_refused_config_is_told_before_everything_else() {
 
 listener";
     assert!(page.contains(expected), "{page}");
+}
+
+#[test]
+fn workers_that_wait_for_a_restart_are_told() {
+    let mut status = troubled();
+    let [key, running, wanted] = ["workers", "2", "4"].map(str::to_owned);
+    status.config.restart_pending = vec![RestartPending { key, running, wanted }];
+    let page = page(&status);
+    assert!(page.contains("\n! restart pending: workers 2 → 4\n"), "{page}");
 }
 
 #[test]

@@ -101,7 +101,9 @@ impl Console {
             }
             News::Done(changes) => self.say(Tone::Good, changes.join(" · ")),
             News::Refused(why) => {
-                let lines: Vec<&str> = why.lines().map(str::trim).collect();
+                // The picture of the place is nothing for one line; `evenkeel reload` shows it.
+                let lines = why.lines().map(str::trim).take_while(|line| !line.starts_with('┌'));
+                let lines: Vec<&str> = lines.collect();
                 self.say(Tone::Bad, lines.join(" · "));
             }
         }

@@ -120,7 +120,7 @@ fn ages_are_shown_in_the_units_that_matter() {
 #[test]
 fn few_of_many_are_not_shown_as_none() {
     for (part, whole, shown) in
-        [(0, 0, "–"), (0, 5, "0 %"), (1, 100_000, "<0.1 %"), (1, 1000, "0.1 %"), (5, 5, "100.0 %")]
+        [(0, 0, "–"), (0, 5, "0 %"), (1, 100_000, "<0.1 %"), (1, 1000, "0.1 %"), (5, 5, "100 %")]
     {
         assert_eq!(show_share(part, whole), shown, "{part} of {whole}");
     }
@@ -131,4 +131,28 @@ fn things_are_counted() {
     assert_eq!(counted(1, "worker"), "1 worker");
     assert_eq!(counted(0, "worker"), "0 workers");
     assert_eq!(counted(10_000, "endpoint"), "10,000 endpoints");
+}
+
+#[test]
+fn a_quantile_in_the_lowest_bucket_is_not_shown_as_if_it_were_precise() {
+    let bounds = [0.0005, 0.001, 0.0025];
+    for (seconds, shown) in [(0.000_01, "<0.5 ms"), (0.0005, "<0.5 ms"), (0.000_51, "510 µs")] {
+        assert_eq!(show_quantile(seconds, &bounds), shown);
+    }
+    assert_eq!(show_quantile(0.002, &bounds), "2.00 ms");
+    assert_eq!(show_quantile(0.0001, &[]), "100 µs");
+}
+
+#[test]
+fn a_weight_is_a_whole_number_in_its_bounds() {
+    assert_eq!((weight("0"), weight("65535")), (Ok(0), Ok(65_535)));
+    for wrong in ["65536", "-1", "x", "1.5", ""] {
+        assert!(weight(wrong).is_err_and(|help| help.contains("from 0 to 65535")), "{wrong}");
+    }
+}
+
+#[test]
+fn a_share_of_all_has_no_digit_that_is_cut_off() {
+    assert_eq!([show_share(8, 8), show_share(9_999, 10_000)], ["100 %", "99.9 %"]);
+    assert_eq!(show_share(1_000, 2_000), "50.0 %");
 }

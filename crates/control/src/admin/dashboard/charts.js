@@ -102,7 +102,8 @@ function options(chart, body, history) {
         width: 1.5,
         points: { show: false },
         // What was measured, which is not what is drawn where areas stand on each other.
-        value: (_, __, ___, index) => chart.format(at(chart.measured(history)[position], index)),
+        value: (_, __, ___, index) =>
+          chart.format(at(chart.measured(history)[position], index), history.lowest),
       })),
     ],
   };
@@ -162,7 +163,7 @@ const CHARTS = [
     ],
     data: ({ times, quantiles }) => [times, ...[...quantiles].reverse()],
     measured: ({ quantiles }) => [...quantiles].reverse(),
-    format: format.latency,
+    format: format.quantile,
     tick: format.shortLatency,
     least: 0.001,
   },

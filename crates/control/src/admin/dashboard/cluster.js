@@ -83,10 +83,10 @@ export class Card {
       cluster.endpoints.length === 0
         ? "no endpoints"
         : `${format.count(usable)} of ${format.count(cluster.endpoints.length)} usable`;
-    const [p50, , p99] = figure.quantiles;
+    const [p50, , p99] = figure.quantiles.map((each) => format.quantile(each, figure.lowest));
     setText(
       this.summary,
-      `${states} · ${format.number(figure.rate)} requests/s · p50 ${format.latency(p50)} · p99 ${format.latency(p99)}`,
+      `${states} · ${format.number(figure.rate)} requests/s · p50 ${p50} · p99 ${p99}`,
     );
     this.summary.classList.toggle("bad", usable === 0 && cluster.endpoints.length > 0);
   }

@@ -18,6 +18,11 @@ export function latency(seconds) {
   return seconds < 1 ? `${digits(seconds * 1e3)} ms` : `${digits(seconds)} s`;
 }
 
+/** The same for a quantile of a histogram whose first bucket ends at `lowest`: below it nothing more is known. */
+export function quantile(seconds, lowest) {
+  return seconds <= lowest ? `<${Number((lowest * 1e3).toPrecision(3))} ms` : latency(seconds);
+}
+
 /** The same for an axis, which has round values. */
 export function shortLatency(seconds) {
   if (seconds > 0 && seconds < 0.001) return `${round.format(seconds * 1e6)} µs`;

@@ -12,6 +12,8 @@ export class History {
     classes: CLASSES.map(() => []),
     quantiles: QUANTILES.map(() => []),
     inFlight: [],
+    /** Of a quantile below this no more is known. */
+    lowest: undefined,
   };
 
   /** Takes the next status; returns the figures to show with it. */
@@ -75,6 +77,7 @@ export class History {
       chart.quantiles[position].push(quantile ?? null),
     );
     chart.inFlight.push(figures.inFlight);
+    chart.lowest = figures.lowest;
     const old = chart.times.findIndex((time) => time >= present.at - CHART_SECONDS);
     for (const list of this.#lists()) list.splice(0, old);
   }

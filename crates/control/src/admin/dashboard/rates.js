@@ -67,14 +67,15 @@ export function between(old, present) {
       failures: rate(delta.failures),
       errorShare: delta.requests > 0 ? bad / delta.requests : NaN,
       quantiles: quantiles(delta.buckets, present.bounds),
+      lowest: present.bounds[0],
     };
   };
 
   const totals = () => {
-    const { failures, quantiles } = work(present.endpoints.keys());
+    const { failures, quantiles, lowest } = work(present.endpoints.keys());
     let inFlight = 0;
     for (const endpoint of present.endpoints.values()) inFlight += endpoint.in_flight;
-    return { ...requests(), failures, quantiles, inFlight };
+    return { ...requests(), failures, quantiles, lowest, inFlight };
   };
 
   const endpoint = (key) => work([key]);

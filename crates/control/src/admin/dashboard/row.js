@@ -56,9 +56,10 @@ export class Row {
   /** `most` is the most that any endpoint of the table has in flight. */
   update(endpoint, figure, spark, most) {
     const [state, , weight, , , errors, p50, p99] = this.#cells;
-    if (this.#state !== endpoint.state) {
-      this.#state = endpoint.state;
-      state.replaceChildren(badge(endpoint.state));
+    const word = wordOf(endpoint);
+    if (this.#state !== word) {
+      this.#state = word;
+      state.replaceChildren(badge(endpoint.state, word));
     }
     this.#showName(endpoint);
     setText(weight, String(endpoint.weight));
@@ -68,20 +69,19 @@ export class Row {
     draw(this.#line, spark);
     setText(errors, format.share(figure.errorShare));
     errors.classList.toggle("bad", figure.errorShare >= ALARMING);
-    setText(p50, format.latency(figure.quantiles[0]));
-    setText(p99, format.latency(figure.quantiles[2]));
+    setText(p50, format.quantile(figure.quantiles[0], figure.lowest));
+    setText(p99, format.quantile(figure.quantiles[2], figure.lowest));
     this.#showCheck(endpoint.last_check);
     this.#showButton(endpoint);
   }
 
-  #showName({ name, address, backup, forced, reason, since_unix_seconds: since }) {
+  #showName({ name, address, backup, reason, since_unix_seconds: since }) {
     setText(this.#name, name);
     const tags = [];
     if (backup) tags.push("backup");
     if (address && address !== name) tags.push(address);
     setTags(this.#tags, tags);
-    // What is known is since when its checks say what they say, not since when an operator does.
-    const duration = since === null || forced ? "" : `for ${format.ago(since)}`;
+    const duration = since === null ? "" : `for ${format.ago(since)}`;
     setText(this.#why, [reason, duration].filter(Boolean).join(" · "));
     setAttribute(this.#why, "title", since === null ? null : `since ${format.time(since)}`);
   }
@@ -106,6 +106,11 @@ export class Row {
     setText(this.#button, word);
     setAttribute(this.#button, "aria-label", `${word} ${name}`);
   }
+}
+
+/** Whom an operator holds up or down is told from who is so by itself. */
+function wordOf({ state, forced }) {
+  return state === forced ? `${state} (forced)` : state;
 }
 
 function setTags(parent, tags) {

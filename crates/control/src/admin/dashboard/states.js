@@ -3,14 +3,14 @@
 
 import { drawing, element } from "./dom.js";
 
-/** A badge for a state. */
-export function badge(state) {
+/** A badge for a state, which may be told in another word. */
+export function badge(state, word = state) {
   const { kind, paths } = STATES[state] ?? STATES.unchecked;
   return element(
     "span",
     `badge ${kind}`,
     drawing("shape", 16, ...paths),
-    element("span", "", state),
+    element("span", "", word),
   );
 }
 

@@ -29,6 +29,11 @@ function showFacts(status) {
   const facts = [
     ["Up for", format.duration(status.uptime_seconds)],
     ["Workers", String(status.workers)],
+    ...config.restart_pending.map(({ key, running, wanted }) => [
+      "Restart pending",
+      `${key} ${running} → ${wanted}`,
+      "The config says so; it takes effect at the next start",
+    ]),
     ["Plan", `#${status.generation}`],
     ["Config", source, `${source}, revision ${config.revision}`],
   ];
@@ -66,7 +71,8 @@ function showRefusal(config) {
 
 const TRIGGERS = { signal: "a signal", file: "a change of the file", api: "the admin API" };
 
-function showTiles(status, { rate, classes, failures, quantiles: [p50, , p99], inFlight }) {
+function showTiles(status, { rate, classes, failures, quantiles, lowest, inFlight }) {
+  const [p50, , p99] = quantiles.map((each) => format.quantile(each, lowest));
   const active = status.listeners.reduce((sum, listener) => sum + listener.active, 0);
   const errors = classes[3];
   const tiles = [
@@ -78,7 +84,7 @@ function showTiles(status, { rate, classes, failures, quantiles: [p50, , p99], i
       `5xx; ${format.number(failures)}/s attempts failed`,
       errors > 0 ? "bad" : "",
     ],
-    ["Latency", format.latency(p50), "p50", `${format.latency(p99)} p99`, ""],
+    ["Latency", p50, "p50", `${p99} p99`, ""],
     ["Connections", format.count(active), "", "open from clients", ""],
     ["In flight", format.count(inFlight), "", "requests at the endpoints", ""],
   ];

@@ -1,4 +1,6 @@
-use evenkeel_control::admin::{LastCheck, ListenerStatus, RouteStatus, TargetStatus};
+use evenkeel_control::admin::{
+    LastCheck, ListenerStatus, RouteStatus, StandingStatus, TargetStatus,
+};
 use evenkeel_control::config::{Config, ConfigFile, Loaded, Seen};
 
 use super::*;
@@ -18,6 +20,7 @@ fn endpoint(name: &str, state: EndpointState) -> EndpointStatus {
         address: None,
         state,
         forced: None,
+        standing: StandingStatus::Up,
         reason: None,
         since_unix_seconds: None,
         weight: 1,

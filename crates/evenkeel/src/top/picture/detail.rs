@@ -4,9 +4,9 @@ use evenkeel_control::admin::{EndpointState, EndpointStatus, LastCheck};
 use ratatui::layout::Rect;
 
 use crate::screen::Canvas;
-use crate::state_words::{age, errors, note, state_words};
+use crate::state_words::{age, endpoint_words, errors, note};
 use crate::tone::Tone;
-use crate::units::{show_age, show_count, show_seconds};
+use crate::units::{show_age, show_count, show_quantile, show_seconds};
 
 use super::super::console::Console;
 use super::cut;
@@ -15,7 +15,7 @@ pub(super) fn draw(console: &Console, canvas: &mut Canvas<'_, '_>, place: Rect) 
     let mut lines = place.rows();
     let (Some(first), Some(second)) = (lines.next(), lines.next()) else { return };
     let Some((cluster, endpoint)) = console.selection() else { return };
-    let words = state_words(endpoint.state);
+    let words = endpoint_words(endpoint);
     let head = [
         (Tone::Strong, format!("{} ", endpoint.name)),
         (Tone::Quiet, format!("of {} is ", cluster.name)),
@@ -25,8 +25,8 @@ pub(super) fn draw(console: &Console, canvas: &mut Canvas<'_, '_>, place: Rect) 
     let rest =
         cut(&standing(endpoint, console.now()), usize::from(first.width).saturating_sub(used));
     canvas.words(first, head.into_iter().chain([(Tone::Plain, rest)]));
-    let history = cut(&history(endpoint), second.width.into());
-    canvas.left(second, Tone::Quiet, &history);
+    let bounds = &console.look.status.latency_bounds_seconds;
+    canvas.left(second, Tone::Quiet, &history(endpoint, bounds, second.width.into()));
 }
 
 /// Since when and why, and what the last check found.
@@ -34,7 +34,11 @@ fn standing(endpoint: &EndpointStatus, now: f64) -> String {
     let since = age(endpoint, now).map(|age| format!(" for {}", show_age(age)));
     let note = note(endpoint);
     let note = if note.is_empty() { note } else { format!(": {note}") };
-    let check = endpoint.last_check.as_ref().map(|check| checked(endpoint, check, now));
+    let is_told = |check: &LastCheck| !check.passed && note.contains(&check.detail);
+    let check = endpoint.last_check.as_ref().map(|check| match is_told(check) {
+        true => format!(" · checked {} ago", show_age(now - check.at_unix_seconds)),
+        false => checked(endpoint, check, now),
+    });
     format!("{}{note}{}", since.unwrap_or_default(), check.unwrap_or_default())
 }
 
@@ -48,17 +52,22 @@ fn checked(endpoint: &EndpointStatus, check: &LastCheck, now: f64) -> String {
     }
 }
 
-/// What came of it since the start.
-fn history(endpoint: &EndpointStatus) -> String {
+/// What came of it since the start, as far as `width` columns go: what matters most comes first, and no figure is cut.
+fn history(endpoint: &EndpointStatus, bounds: &[f64], width: usize) -> String {
     let (requests, errors) = (show_count(endpoint.requests), show_count(errors(endpoint)));
-    let mut text = format!("since the start: {requests} requests, {errors} errors");
-    if let Some(latency) = &endpoint.latency {
-        let names = ["mean", "p50", "p90", "p99"];
-        let seconds =
-            [latency.mean_seconds, latency.p50_seconds, latency.p90_seconds, latency.p99_seconds];
-        for (name, seconds) in names.into_iter().zip(seconds) {
-            text.push_str(&format!(" · {name} {}", show_seconds(seconds)));
+    let mut text = cut(&format!("since the start: {requests} requests, {errors} errors"), width);
+    let Some(latency) = &endpoint.latency else { return text };
+    let quantile = |seconds| show_quantile(seconds, bounds);
+    for figure in [
+        format!(" · p50 {}", quantile(latency.p50_seconds)),
+        format!(" · p99 {}", quantile(latency.p99_seconds)),
+        format!(" · p90 {}", quantile(latency.p90_seconds)),
+        format!(" · mean {}", show_seconds(latency.mean_seconds)),
+    ] {
+        if text.chars().count() + figure.chars().count() > width {
+            break;
         }
+        text.push_str(&figure);
     }
     text
 }

@@ -63,6 +63,14 @@ pub(super) fn draw_keys(console: &Console, canvas: &mut Canvas<'_, '_>, place: R
         Mode::Weight(_) => &[("Enter", "change it"), ("Esc", "leave it")],
         Mode::Help => &[("any key", "back")],
     };
+    let mut keys = keys.to_vec();
+    let width = |keys: &[(&str, &str)]| -> usize {
+        keys.iter().map(|(key, meaning)| key.chars().count() + meaning.chars().count() + 3).sum()
+    };
+    // The help tells of all the others, and the way out is known.
+    while width(&keys) > usize::from(place.width) + 2 && keys.len() > 2 {
+        keys.remove(keys.len() - 3);
+    }
     let words = keys.iter().flat_map(|(key, meaning)| {
         [(Tone::Strong, (*key).to_owned()), (Tone::Quiet, format!(" {meaning}  "))]
     });

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::reload_words::refused_config;
+use crate::reload_words::{refused_config, restart_pending};
 use crate::screen::Canvas;
 use crate::state_words::readiness;
 use crate::tone::Tone;
@@ -60,6 +60,9 @@ fn draw_config(console: &Console, canvas: &mut Canvas<'_, '_>, place: Rect) {
         0 => String::new(),
         count => format!(" · {} on top of it", counted(count, "override")),
     };
+    let pending = restart_pending(status).map_or_else(String::new, |text| format!(" · {text}"));
+    let room = usize::from(place.width).saturating_sub(source.chars().count());
+    let overrides = cut(&(pending + &overrides), room);
     let address = format!("{} {}", console.address, console.interval);
     let used = [&source, &overrides, &address].map(|text| text.chars().count());
     canvas.words(place, [(Tone::Quiet, source), (Tone::Warning, overrides)]);

@@ -12,7 +12,7 @@ use super::super::meter::WINDOW;
 pub(super) fn draw(canvas: &mut Canvas<'_, '_>) {
     let notes = [
         "req/s is of the last interval, the bars are those before;".to_owned(),
-        format!("errors, p50 and p99 are of the last {WINDOW}"),
+        format!("errors, p50 and p99 are of the last {WINDOW} intervals"),
     ];
     let height = u16::try_from(KEYS.len() + notes.len() + 3).unwrap_or(u16::MAX);
     let place = middle(canvas.frame.area(), WIDTH, height);
@@ -42,4 +42,5 @@ fn middle(screen: Rect, width: u16, height: u16) -> Rect {
     Rect { x: screen.x + x, y: screen.y + y, width, height }
 }
 
-const WIDTH: u16 = 58;
+/// The longest line, and its frame.
+const WIDTH: u16 = 61;

@@ -9,9 +9,9 @@ mod columns;
 use columns::Columns;
 
 use crate::screen::Canvas;
-use crate::state_words::{StateWords, gets_work, note, state_words};
+use crate::state_words::{StateWords, endpoint_words, gets_work, note};
 use crate::tone::Tone;
-use crate::units::{show_count, show_seconds, show_share};
+use crate::units::{show_count, show_quantile, show_share};
 
 use super::super::console::Console;
 use super::super::rows::Row;
@@ -21,12 +21,17 @@ pub(super) fn draw(console: &Console, canvas: &mut Canvas<'_, '_>, place: Rect) 
     let mut lines = place.rows();
     let Some(heading) = lines.next() else { return };
     let rows = console.rows();
-    let names = rows.iter().filter_map(|row| match row {
+    let endpoints = rows.iter().filter_map(|row| match row {
         Row::Cluster(_) => None,
-        Row::Endpoint(_, endpoint) => Some(endpoint.name.chars().count()),
+        Row::Endpoint(_, endpoint) => Some(endpoint),
     });
-    let name_width = names.max().unwrap_or_default();
-    let columns = |line| Columns::new(line, name_width);
+    let widths = endpoints.map(|endpoint| {
+        let word = endpoint_words(endpoint).word.chars().count() + MARK;
+        (endpoint.name.chars().count(), word)
+    });
+    let (name_width, state_width) =
+        widths.fold((0, 0), |most, each| (most.0.max(each.0), most.1.max(each.1)));
+    let columns = |line| Columns::new(line, name_width, state_width);
     draw_heading(console, canvas, &columns(heading));
     let selected = console.selected.as_ref();
     let at = selected.and_then(|key| rows.iter().position(|row| row.is(key))).unwrap_or(0);
@@ -114,7 +119,7 @@ fn draw_endpoint(
     let (marker, tone) = if is_selected { ("▸", Tone::Strong) } else { ("", Tone::Plain) };
     canvas.left(columns.marker, Tone::Bar, marker);
     canvas.left(columns.name, tone, &cut(&endpoint.name, columns.name.width.into()));
-    let StateWords { mark, word, tone } = state_words(endpoint.state);
+    let StateWords { mark, word, tone } = endpoint_words(endpoint);
     canvas.left(columns.state, tone, &format!("{mark} {word}"));
     canvas.right(columns.weight, Tone::Plain, &endpoint.weight.to_string());
     canvas.right(columns.in_flight, Tone::Plain, &show_count(endpoint.in_flight.into()));
@@ -139,7 +144,9 @@ fn draw_numbers(
     let (errors, requests) = track.recent_errors();
     let tone = if errors == 0 { Tone::Quiet } else { Tone::Warning };
     canvas.right(columns.errors, tone, &show_share(errors, requests));
-    let latency = |seconds: Option<f64>| seconds.map_or_else(|| "–".to_owned(), show_seconds);
+    let bounds = &console.look.status.latency_bounds_seconds;
+    let show = |seconds| show_quantile(seconds, bounds);
+    let latency = |seconds: Option<f64>| seconds.map_or_else(|| "–".to_owned(), show);
     let (p50, p99) = console.meter.latency(track).unzip();
     canvas.right(columns.p50, Tone::Plain, &latency(p50));
     canvas.right(columns.p99, Tone::Plain, &latency(p99));
@@ -163,6 +170,9 @@ fn draw_numbers(
         .style(canvas.palette.style(Tone::Bar));
     canvas.frame.render_widget(spark, columns.spark);
 }
+
+/// A state's mark and a blank.
+const MARK: usize = 2;
 
 /// Among more endpoints, finding the busiest would cost more than all the rest of a frame.
 const COMPARED_MAX: usize = 200;

@@ -1,6 +1,9 @@
 use std::collections::VecDeque;
 
-use evenkeel_control::admin::{EndpointStatus, LastReload, ReloadResult, Trigger};
+use evenkeel_control::admin::{
+    EndpointStatus, ForcedState, LastCheck, LastReload, ReloadResult, RestartPending,
+    StandingStatus, Trigger,
+};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
@@ -53,7 +56,7 @@ fn eighty_by_twenty_four_shows_everything_but_the_sparklines() {
         "",
         "",
         " 127.0.0.1:9001 of api is up for 3 min",
-        " since the start: 13,000 requests, 0 errors · mean 6.00 ms · p50 5.12 ms · p90…",
+        " since the start: 13,000 requests, 0 errors · p50 5.12 ms · p99 21.0 ms",
         "    3 min ago  evenkeel 1.2.3 has started",
         "     12 s ago  api 127.0.0.1:9002 is down: connection refused",
         "",
@@ -88,7 +91,7 @@ fn with_room_there_are_sparklines_on_one_scale() {
         "",
         "",
         " 127.0.0.1:9001 of api is up for 3 min",
-        " since the start: 13,000 requests, 0 errors · mean 6.00 ms · p50 5.12 ms · p90 12.0 ms · p99 21.0 ms",
+        " since the start: 13,000 requests, 0 errors · p50 5.12 ms · p99 21.0 ms · p90 12.0 ms · mean 6.00 ms",
         "",
         "    3 min ago  evenkeel 1.2.3 has started",
         "     12 s ago  api 127.0.0.1:9002 is down: connection refused",
@@ -213,6 +216,61 @@ fn what_is_typed_and_what_was_said_stand_above_the_keys() {
     let shown = lines(&console, 80, 24);
     assert!(has(&shown, "│ d          drain: no new work, what runs finishes"), "{shown:#?}");
     assert_eq!(shown[23], " any key back");
+}
+
+#[test]
+fn the_help_is_whole_on_eighty_by_twenty_four() {
+    let mut console = console();
+    console.mode = Mode::Help;
+    let shown = lines(&console, 80, 24);
+    assert!(
+        has(&shown, "req/s is of the last interval, the bars are those before; │"),
+        "{shown:#?}"
+    );
+    assert!(has(&shown, "errors, p50 and p99 are of the last 10 intervals"), "{shown:#?}");
+    assert!(has(&shown, "└───"), "{shown:#?}");
+}
+
+#[test]
+fn a_narrow_screen_has_whole_keys_and_the_way_out() {
+    let shown = lines(&console(), 60, 14);
+    assert_eq!(shown[13], "↑↓ select  d drain  u bring back  w weight  ? help  q quit");
+}
+
+#[test]
+fn a_restart_that_is_pending_stands_beside_the_config_and_what_is_cut_says_so() {
+    let mut pending = look(61);
+    let [key, running, wanted] = ["workers", "2", "4"].map(str::to_owned);
+    pending.status.config.restart_pending = vec![RestartPending { key, running, wanted }];
+    let mut console = console();
+    console.hear(News::Seen(Box::new(pending)));
+    let line = |width| lines(&console, width, 24)[1].clone();
+    assert!(line(120).starts_with(" config /etc/evenkeel.toml · restart pending: workers 2 → 4 "));
+    assert_eq!(line(48), "config /etc/evenkeel.toml · restart pending: wo…");
+}
+
+#[test]
+fn an_endpoint_that_is_forced_up_shows_that_its_checks_fail() {
+    let mut forced = look(61);
+    let api = &mut forced.status.clusters[0].endpoints;
+    let detail = "connection refused".to_owned();
+    api[1] = EndpointStatus {
+        forced: Some(ForcedState::Up),
+        standing: StandingStatus::Down,
+        last_check: Some(LastCheck {
+            passed: false,
+            detail,
+            at_unix_seconds: NOW,
+            took_seconds: 0.001,
+        }),
+        ..endpoint("127.0.0.1:9002")
+    };
+    let mut console = console();
+    console.hear(News::Seen(Box::new(forced)));
+    let shown = lines(&console, 80, 24);
+    let row = shown.iter().find(|line| line.contains("127.0.0.1:9002 ")).unwrap();
+    assert!(row.contains("✓ up (forced)"), "{shown:#?}");
+    assert!(row.contains("checks failing: connection r"), "{shown:#?}");
 }
 
 #[test]

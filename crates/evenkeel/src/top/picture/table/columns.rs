@@ -18,8 +18,9 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// The columns of the line `line`, where the longest name has `name_width` characters.
-    pub(super) fn new(line: Rect, name_width: usize) -> Self {
+    /// The columns of the line `line`, where the longest name has `name_width` characters, and the longest state `state_width`.
+    pub(super) fn new(line: Rect, name_width: usize, state_width: usize) -> Self {
+        let state_width = u16::try_from(state_width).unwrap_or(u16::MAX).max(STATE);
         let width = line.width;
         // With much room the numbers get more air, with little some go.
         let air = if width >= ROOMY { 2 } else { 0 };
@@ -31,7 +32,7 @@ impl Columns {
             .iter()
             .map(|each| if let Constraint::Length(width) = each { width + 1 } else { 0 })
             .sum();
-        let room = width.saturating_sub(MARKER + STATE + 2 + taken);
+        let room = width.saturating_sub(MARKER + state_width + 2 + taken);
         let wanted = u16::try_from(name_width).unwrap_or(u16::MAX).max(NAME_LEAST);
         // A sparkline that is too short tells nothing.
         let spark = room.saturating_sub(wanted + 2).min(SPARK_MAX);
@@ -42,7 +43,7 @@ impl Columns {
             Layout::horizontal([
                 Constraint::Length(MARKER - 1),
                 Constraint::Length(name.min(wanted + 4)),
-                Constraint::Length(STATE),
+                Constraint::Length(state_width),
                 weight,
                 in_flight,
                 rate,
@@ -82,7 +83,7 @@ fn inset(place: Rect) -> Rect {
 /// The marker of the selected line, and a blank.
 const MARKER: u16 = 2;
 
-/// Room for the longest state with its mark.
+/// Room for the longest state with its mark, unless an operator forces one: few do.
 const STATE: u16 = 12;
 
 const NAME_LEAST: u16 = 14;
