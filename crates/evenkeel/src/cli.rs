@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::operate::Operation;
 use crate::{check, completions, demo, load, man, origin, run, schema, serve, status, top};
@@ -16,6 +16,13 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
+    /// Reads the command line of this process; ends it for `--help` and for wrong usage.
+    pub(crate) fn read() -> Self {
+        let mut command = with_whole_usage(Self::command());
+        let matches = command.get_matches_mut();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+
     /// Runs the command to its end: 0 done, 1 failed while running, 78 wrong config. clap exits with 2 for wrong usage.
     pub(crate) fn run(self) -> ExitCode {
         match self.command {
@@ -33,6 +40,17 @@ impl Cli {
             Command::Man(args) => man::run(&args, Self::command()),
         }
     }
+}
+
+/// Makes an error show the usage of its command, and not one that is made of what happened to be on the line: `--admin <ADDRESS>`
+/// before all that is wanted.
+fn with_whole_usage(mut command: clap::Command) -> clap::Command {
+    command.build();
+    command.mut_subcommands(|mut subcommand| {
+        let usage = subcommand.render_usage().to_string();
+        let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage).to_owned();
+        subcommand.override_usage(usage)
+    })
 }
 
 #[derive(clap::Subcommand)]
@@ -75,6 +93,20 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_usage_in_an_error_is_that_of_the_command_and_not_that_of_the_line() {
+        for (line, usage) in [
+            (&["evenkeel", "add", "--admin", "9901"][..], "add [OPTIONS] [CLUSTER] <ADDRESS>"),
+            (&["evenkeel", "drain", "--admin", "9901"], "drain [OPTIONS] <ENDPOINT>"),
+            (&["evenkeel", "mark", "-c", "x", "9001"], "mark [OPTIONS] <ENDPOINT> <STATE>"),
+            (&["evenkeel", "serve", "--admin", "9901"], "serve [OPTIONS] <LISTEN> [ENDPOINT]..."),
+        ] {
+            let error = with_whole_usage(Cli::command()).try_get_matches_from(line).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(&format!("Usage: evenkeel {usage}\n")), "{error}");
+        }
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use evenkeel_control::config::Report;
 
-use crate::admin_client::ClientError;
+use crate::admin_client::{ClientError, Refusal};
 use crate::balancer::StartError;
 use crate::stderr;
-use crate::terminal::wants_colour;
+use crate::terminal::{has_reader, wants_colour};
 
 /// Why a command failed, and so its exit code.
 #[derive(Debug)]
@@ -16,7 +16,9 @@ pub(crate) enum Failure {
     /// The config cannot be used.
     Config(Report),
     /// The same, as the balancer reports it that was to put it in force.
-    Refused(String),
+    Refused(Refusal),
+    /// A balancer was asked for something else, and said no.
+    Denied(Refusal),
     /// Something else went wrong: the sentence says what, and what to do.
     Running(String),
 }
@@ -29,10 +31,24 @@ pub(crate) fn exit_code(done: Result<(), Failure>) -> ExitCode {
             print_report(&report);
             wrong_config()
         }
-        Err(Failure::Refused(report)) => complain(&report, wrong_config()),
+        Err(Failure::Refused(report)) => complain(&report.to_string(), wrong_config()),
+        Err(Failure::Denied(refusal)) => complain(&format!("error: {refusal}"), ExitCode::FAILURE),
         Err(Failure::Running(sentence)) => {
             complain(&format!("error: {sentence}"), ExitCode::FAILURE)
         }
+    }
+}
+
+/// The same for a command that was asked for JSON: then a program reads stdout, and wants to read there what went wrong, too.
+pub(crate) fn exit_code_in_json(done: Result<(), Failure>) -> ExitCode {
+    let Err(failure) = done else { return ExitCode::SUCCESS };
+    let code = match &failure {
+        Failure::Config(_) | Failure::Refused(_) => wrong_config(),
+        Failure::Denied(_) | Failure::Running(_) => ExitCode::FAILURE,
+    };
+    match has_reader(writeln!(io::stdout(), "{}", failure.json().trim_end())) {
+        Ok(_) => code,
+        Err(error) => complain(&format!("error: {error}"), code),
     }
 }
 
@@ -58,6 +74,32 @@ pub(crate) fn print_report(report: &Report) {
 
 // === impl Failure ===
 
+impl Failure {
+    /// As the admin API puts it: an object with `error` and `help`.
+    fn json(&self) -> String {
+        match self {
+            Failure::Refused(refusal) | Failure::Denied(refusal) => refusal.json.clone(),
+            Failure::Config(report) => {
+                let verdict = serde_json::to_value(report.verdict(false)).unwrap_or_default();
+                let error = report.render(false);
+                serde_json::json!({ "error": error, "help": null, "report": verdict }).to_string()
+            }
+            Failure::Running(sentence) => {
+                let (error, help) = match sentence.split_once('\n') {
+                    Some((error, help)) => (error, Some(joined(help))),
+                    None => (sentence.as_str(), None),
+                };
+                serde_json::json!({ "error": error, "help": help }).to_string()
+            }
+        }
+    }
+}
+
+/// Lines that were broken and indented for a terminal, as one.
+fn joined(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         Self::Running(error.to_string())
@@ -66,7 +108,10 @@ impl From<StartError> for Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self::Running(error.to_string())
+        match error {
+            ClientError::Refused(refusal) => Self::Denied(refusal),
+            error => Self::Running(error.to_string()),
+        }
     }
 }
 
@@ -78,3 +123,19 @@ impl From<io::Error> for Failure {
 
 /// `EX_CONFIG` of sysexits.h, which systemd shows by name, and by which a unit can tell 'do not restart'.
 const WRONG_CONFIG: u8 = 78;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_an_object_with_its_help_on_one_line() {
+        let running = Failure::Running("nothing listens there\n  start it,\n  or look".to_owned());
+        assert_eq!(
+            running.json(),
+            r#"{"error":"nothing listens there","help":"start it, or look"}"#
+        );
+        let bare = Failure::Running("no".to_owned());
+        assert_eq!(bare.json(), r#"{"error":"no","help":null}"#);
+    }
+}

@@ -16,7 +16,7 @@ mod weight;
 pub(crate) use self::find::find_cluster;
 pub(crate) use self::print::print_text;
 
-use crate::failure::{Failure, exit_code};
+use crate::failure::{Failure, exit_code, exit_code_in_json};
 
 /// One of the commands.
 #[derive(clap::Subcommand)]
@@ -32,7 +32,19 @@ pub(crate) enum Operation {
 impl Operation {
     /// Does it: 0 done, 1 not done, 78 if a config was refused.
     pub(crate) fn run(&self) -> ExitCode {
-        exit_code(self.carry_out())
+        let done = self.carry_out();
+        if self.wants_json() { exit_code_in_json(done) } else { exit_code(done) }
+    }
+
+    fn wants_json(&self) -> bool {
+        match self {
+            Operation::Drain(args) => args.json,
+            Operation::Mark(args) => args.json,
+            Operation::Weight(args) => args.json,
+            Operation::Add(args) => args.json,
+            Operation::Remove(args) => args.json,
+            Operation::Reload(args) => args.json,
+        }
     }
 
     fn carry_out(&self) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use evenkeel_control::admin::Status;
 
 use crate::admin_client::{AdminArgs, AdminClient, Said};
-use crate::failure::{Failure, exit_code};
+use crate::failure::{Failure, exit_code, exit_code_in_json};
 use crate::operate::{find_cluster, print_text};
 use crate::terminal::wants_colour;
 use crate::tone::Palette;
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["cluster", "json"])]
     ready: bool,
 
-    /// Print what the admin API answers
+    /// Print what the admin API answers; if it fails, an object with `error` and `help`
     #[arg(long)]
     json: bool,
 
@@ -41,7 +41,8 @@ pub(crate) struct Args {
 
 /// Shows it: 0, or 1 if no balancer was reached or, with `--ready`, if it is not ready.
 pub(crate) fn run(args: &Args) -> ExitCode {
-    exit_code(if args.ready { ready(args) } else { show(args) })
+    let done = if args.ready { ready(args) } else { show(args) };
+    if args.json { exit_code_in_json(done) } else { exit_code(done) }
 }
 
 /// What is not ready says why on stderr, where supervisors and container engines keep it.

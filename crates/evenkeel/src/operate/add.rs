@@ -1,17 +1,17 @@
 //! `evenkeel add`: a new endpoint for a cluster.
 
-use evenkeel_control::admin::{NewEndpoint, Status};
-use evenkeel_plan::limits::WEIGHT_MAX;
-
 use crate::admin_client::{AdminArgs, AdminClient, Change};
 use crate::failure::Failure;
+use crate::units;
+use evenkeel_control::admin::{NewEndpoint, Status};
 
 use super::find::list;
 use super::print::print;
 
 /// Add an endpoint to a cluster
 ///
-/// It gets work as soon as a check finds it up, and stays across reloads of the config until it is removed.
+/// It gets work as soon as a check finds it up, and stays across reloads of the config until it is removed. `evenkeel reload
+/// --persist` writes it into the config.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, allow_missing_positional = true)]
 pub(crate) struct Args {
@@ -24,16 +24,16 @@ pub(crate) struct Args {
 
     /// Its share of the work relative to the others [default: 1]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(WEIGHT_MAX)))]
+    #[arg(value_parser = units::weight)]
     weight: Option<u32>,
 
     /// Use it only while no other endpoint can be
     #[arg(long)]
     backup: bool,
 
-    /// Print what the admin API answers
+    /// Print what the admin API answers; if it fails, an object with `error` and `help`
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 
     #[command(flatten)]
     admin: AdminArgs,

@@ -12,7 +12,8 @@ use super::print::{print, print_aside};
 
 /// Send an endpoint's work elsewhere; what runs there finishes
 ///
-/// It stays so, across reloads of the config, until --undo brings it back.
+/// It stays so, across reloads of the config, until --undo brings it back. No config says it: `evenkeel reload --persist` leaves it
+/// as it is.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -26,9 +27,9 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "wait")]
     undo: bool,
 
-    /// Print what the admin API answers
+    /// Print what the admin API answers; if it fails, an object with `error` and `help`
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 
     #[command(flatten)]
     admin: AdminArgs,

@@ -7,7 +7,8 @@ use evenkeel_control::config::closest;
 /// Which endpoint.
 #[derive(clap::Args)]
 pub(super) struct EndpointArgs {
-    /// Its name, as in 10.0.0.1:8080; its port, or the beginning or end of its name, will do if no other has it
+    /// Its name, as in 10.0.0.1:8080; its port, or the beginning or end of its name, will do if no other has it. CLUSTER/ENDPOINT
+    /// names the one of that cluster
     #[arg(value_name = "ENDPOINT")]
     pub(super) endpoint: String,
 
@@ -26,8 +27,9 @@ pub(super) struct Found<'a> {
 impl EndpointArgs {
     /// The endpoint that is meant, or a sentence that says why that is not clear, and what is there.
     pub(super) fn find<'a>(&self, status: &'a Status) -> Result<Found<'a>, String> {
-        let word = self.endpoint.to_ascii_lowercase();
-        let candidates = match &self.cluster {
+        let (cluster, word) = self.split(status);
+        let word = word.to_ascii_lowercase();
+        let candidates = match cluster {
             Some(name) => of_cluster(find_cluster(status, name)?),
             None => status.clusters.iter().flat_map(of_cluster).collect(),
         };
@@ -45,23 +47,38 @@ impl EndpointArgs {
         Err(self.unknown(&candidates))
     }
 
+    /// The cluster, if one is named, and what is said of the endpoint. An address has no slash.
+    fn split<'a>(&'a self, status: &Status) -> (Option<&'a str>, &'a str) {
+        let is_cluster = |name: &str| status.clusters.iter().any(|cluster| cluster.name == name);
+        match (&self.cluster, self.endpoint.split_once('/')) {
+            (None, Some((cluster, endpoint))) => (Some(cluster), endpoint),
+            (Some(named), Some((cluster, endpoint))) if named == cluster && is_cluster(cluster) => {
+                (Some(cluster), endpoint)
+            }
+            (named, _) => (named.as_deref(), &self.endpoint),
+        }
+    }
+
     fn ambiguous(&self, found: &[Found<'_>]) -> String {
         let word = &self.endpoint;
-        let first = &found[0].endpoint.name;
-        if found.iter().all(|each| each.endpoint.name == *first) {
-            let clusters = list(found.iter().map(|each| each.cluster.name.as_str()));
-            let hint = &found[0].cluster.name;
+        let first = &found[0];
+        if found.iter().all(|each| each.endpoint.name == first.endpoint.name) {
+            let names = list(found.iter().map(Found::whole_name));
+            let (name, hint) = (&first.endpoint.name, first.whole_name());
             return format!(
-                "{first} is in several clusters: {clusters}\n  say which is meant, as in --cluster {hint}"
+                "{name} is in several clusters: {names}\n  say which is meant, as in {hint}, or with --cluster {}",
+                first.cluster.name
             );
         }
-        let names = list(found.iter().map(|each| each.endpoint.name.as_str()));
+        let names = named(found);
         format!("`{word}` may be any of several endpoints: {names}\n  write more of its name")
     }
 
     fn unknown(&self, candidates: &[Found<'_>]) -> String {
-        let word = &self.endpoint;
-        let where_ = match &self.cluster {
+        let (cluster, word) = (self.cluster.as_deref(), self.endpoint.as_str());
+        let (cluster, word) =
+            word.split_once('/').map_or((cluster, word), |(name, word)| (Some(name), word));
+        let where_ = match cluster {
             Some(cluster) => format!("cluster `{cluster}`"),
             None => "this balancer".to_owned(),
         };
@@ -74,15 +91,27 @@ impl EndpointArgs {
         });
         let hint = match closest(word, words) {
             Some(close) => format!("did you mean {close}?"),
-            None => {
-                format!(
-                    "there are: {}",
-                    list(candidates.iter().map(|each| each.endpoint.name.as_str()))
-                )
-            }
+            None => format!("there are: {}", named(candidates)),
         };
         format!("{where_} has no endpoint `{word}`\n  {hint}")
     }
+}
+
+impl Found<'_> {
+    /// With its cluster, as it may be written, too.
+    fn whole_name(&self) -> String {
+        format!("{}/{}", self.cluster.name, self.endpoint.name)
+    }
+}
+
+/// Their names; with their clusters, if they are of several.
+fn named(found: &[Found<'_>]) -> String {
+    let several = found.iter().any(|each| each.cluster.name != found[0].cluster.name);
+    let name = |each: &Found<'_>| match several {
+        true => each.whole_name(),
+        false => each.endpoint.name.clone(),
+    };
+    list(found.iter().map(name))
 }
 
 /// The cluster called `name`.
@@ -131,9 +160,10 @@ fn port(name: &str) -> &str {
 }
 
 /// The first of them, and how many more there are.
-pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    let shown = names.iter().take(SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
+pub(super) fn list<S: AsRef<str>>(names: impl Iterator<Item = S>) -> String {
+    let names: Vec<S> = names.collect();
+    let shown: Vec<&str> = names.iter().take(SHOWN_MAX).map(AsRef::as_ref).collect();
+    let shown = shown.join(", ");
     match names.len().saturating_sub(SHOWN_MAX) {
         0 if names.is_empty() => "none".to_owned(),
         0 => shown,
@@ -168,6 +198,8 @@ mod tests {
         for (word, cluster, found) in [
             ("10.0.0.2:8080", None, "api 10.0.0.2:8080"),
             ("10.0.0.1:8080", Some("web"), "web 10.0.0.1:8080"),
+            ("web/10.0.0.1:8080", None, "web 10.0.0.1:8080"),
+            ("web/8080", Some("web"), "web 10.0.0.1:8080"),
             ("80", None, "api app1.internal:80"),
             (":81", None, "web app10:81"),
             ("9001", None, "api [::1]:9001"),
@@ -185,7 +217,26 @@ mod tests {
     #[test]
     fn who_may_be_meant_is_listed_when_it_is_not_clear() {
         for (word, cluster, parts) in [
-            ("10.0.0.1:8080", None, ["several clusters: api, web", "--cluster api"]),
+            (
+                "10.0.0.1:8080",
+                None,
+                ["several clusters: api/10.0.0.1:8080, web/10.0.0.1:8080", "--cluster api"],
+            ),
+            (
+                "8080",
+                None,
+                [
+                    "may be any of several endpoints: api/10.0.0.1:8080, api/10.0.0.2:8080",
+                    ", web/10.0.0.1:8080",
+                ],
+            ),
+            (
+                "web/9002",
+                None,
+                ["cluster `web` has no endpoint `9002`", "there are: 10.0.0.1:8080"],
+            ),
+            ("wbe/8080", None, ["no cluster `wbe`", "did you mean web?"]),
+            ("elsewhere", None, ["no endpoint", "there are: api/10.0.0.1:8080, "]),
             ("8080", Some("api"), ["may be any of", "10.0.0.1:8080, 10.0.0.2:8080"]),
             ("9002", None, ["this balancer has no endpoint `9002`", "did you mean 9001?"]),
             ("10.0.0.3:8080", Some("web"), ["cluster `web` has no", "did you mean 10.0.0.1:8080?"]),
@@ -207,6 +258,6 @@ mod tests {
         let names: Vec<String> = (0..12).map(|number| format!("e{number}")).collect();
         let shown = list(names.iter().map(String::as_str));
         assert!(shown.ends_with("e9 and 2 more"), "{shown}");
-        assert_eq!(list([].into_iter()), "none");
+        assert_eq!(list::<&str>([].into_iter()), "none");
     }
 }

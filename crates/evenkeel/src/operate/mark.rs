@@ -23,9 +23,9 @@ pub(crate) struct Args {
     #[arg(value_parser = state_parser())]
     state: WantedState,
 
-    /// Print what the admin API answers
+    /// Print what the admin API answers; if it fails, an object with `error` and `help`
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 
     #[command(flatten)]
     admin: AdminArgs,

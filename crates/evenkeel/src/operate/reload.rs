@@ -1,6 +1,6 @@
 //! `evenkeel reload`: makes a balancer read its config again.
 
-use evenkeel_control::admin::{ReloadRequest, ReloadResult};
+use evenkeel_control::admin::{ReloadRequest, ReloadResult, Status};
 use evenkeel_control::conductor::Applied;
 
 use crate::admin_client::{AdminArgs, AdminClient, ClientError};
@@ -11,7 +11,8 @@ use super::print::{print_aside, print_changes, print_text};
 /// Read the config again, and put what changed in force
 ///
 /// Only what changed is touched: connections, counters and health of everything else live on. A config that cannot be used is
-/// refused, and changes nothing. What `drain`, `mark`, `weight`, `add` and `remove` changed stays on top of the config.
+/// refused, and changes nothing. What `drain`, `mark`, `weight`, `add` and `remove` changed stays on top of the config; --persist
+/// writes what `weight`, `add` and `remove` changed into it. What is drained or marked is no matter of a config, and stays on top.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -19,13 +20,13 @@ pub(crate) struct Args {
     #[arg(long)]
     clear: bool,
 
-    /// Write what the commands changed into the config
+    /// Write what `add`, `remove` and `weight` changed into the config first
     #[arg(long, conflicts_with = "clear")]
     persist: bool,
 
-    /// Print what the admin API answers
+    /// Print what the admin API answers; if it fails, an object with `error` and `help`
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 
     #[command(flatten)]
     admin: AdminArgs,
@@ -36,12 +37,12 @@ pub(super) fn reload(args: &Args) -> Result<(), Failure> {
     let client = AdminClient::new(&args.admin)?;
     match client.reload(ReloadRequest { clear: args.clear, persist: args.persist }) {
         Ok(said) if args.json => print_text(&said.json),
-        Ok(said) => show(&said.meaning, args.persist),
+        Ok(said) => {
+            show(&said.meaning, args.persist)?;
+            if args.persist { show_rest(&client.status()?.meaning) } else { Ok(()) }
+        }
         Err(ClientError::Refused(refusal)) if refusal.status == UNPROCESSABLE => {
-            if args.json {
-                print_text(&refusal.json)?;
-            }
-            Err(Failure::Refused(refusal.to_string()))
+            Err(Failure::Refused(refusal))
         }
         Err(error) => Err(error.into()),
     }
@@ -53,13 +54,22 @@ fn show(applied: &Applied, persisted: bool) -> Result<(), Failure> {
         print_aside(warning);
     }
     if persisted {
-        print_text("the config has the overrides now, as far as a config can say them")?;
+        print_text("the config says now what was added, removed and weighed")?;
     }
     if *result == ReloadResult::Unchanged || changes.is_empty() {
         return print_text("nothing changed in what runs");
     }
     print_changes(changes)?;
     print_text(&format!("in force, as generation {generation}"))
+}
+
+/// What no config can say stays as it was said.
+fn show_rest(status: &Status) -> Result<(), Failure> {
+    let lines = status.overrides.iter().map(|each| {
+        format!("still on top of it: {}/{}: {}", each.cluster, each.endpoint, each.text)
+    });
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() { Ok(()) } else { print_text(&lines.join("\n")) }
 }
 
 /// How the API answers when the config cannot be used.
@@ -69,8 +79,8 @@ const EXAMPLES: &str = concat!(
     "\
 EXAMPLES:
   evenkeel reload                           and see what is different
-  evenkeel reload --persist                 write what was drained, added and so on into the config
-  evenkeel reload --clear                   or forget it
+  evenkeel reload --persist                 and keep what was added, removed and weighed
+  evenkeel reload --clear                   or forget all that was changed
 
 ",
     super::exit_codes!(),

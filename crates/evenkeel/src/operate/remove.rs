@@ -10,7 +10,7 @@ use super::print::print;
 /// Take an endpoint out of its cluster; what runs there finishes
 ///
 /// It stays away across reloads of the config, also if the config has it, until it is added again or `evenkeel reload --clear`
-/// makes the config count alone.
+/// makes the config count alone; `evenkeel reload --persist` takes it out of the config, too.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -20,9 +20,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     wait: WaitArgs,
 
-    /// Print what the admin API answers
+    /// Print what the admin API answers; if it fails, an object with `error` and `help`
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 
     #[command(flatten)]
     admin: AdminArgs,

@@ -43,6 +43,7 @@ fn last(api: &Origin) -> String {
 fn sentence(done: Result<(), Failure>) -> String {
     match done {
         Err(Failure::Running(sentence)) => sentence,
+        Err(Failure::Denied(refusal)) => refusal.to_string(),
         other => panic!("no refusal: {other:?}"),
     }
 }
@@ -133,7 +134,7 @@ fn a_reload_asks_for_what_is_wanted_and_a_refused_one_is_a_wrong_config() {
     assert_eq!(last(&applied), "POST /api/v1/reload {\"clear\":true,\"persist\":false}");
     let refused = api((422, r#"{"error":"error: unknown key\n --> a.toml:1:1\n","help":null}"#));
     let report = match order(&refused, &["reload"]) {
-        Err(Failure::Refused(report)) => report,
+        Err(Failure::Refused(report)) => report.to_string(),
         other => panic!("not refused: {other:?}"),
     };
     assert_eq!(report, "error: unknown key\n --> a.toml:1:1");

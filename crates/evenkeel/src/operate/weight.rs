@@ -1,9 +1,8 @@
 //! `evenkeel weight`: gives an endpoint more or less work than the others.
 
-use evenkeel_plan::limits::WEIGHT_MAX;
-
 use crate::admin_client::{AdminArgs, AdminClient, Change};
 use crate::failure::Failure;
+use crate::units;
 
 use super::find::EndpointArgs;
 use super::print::print;
@@ -11,7 +10,7 @@ use super::print::print;
 /// Change an endpoint's share of the work
 ///
 /// An endpoint of weight 3 gets three times the work of one of weight 1, and one of weight 0 none. It stays so across reloads
-/// of the config.
+/// of the config; `evenkeel reload --persist` writes it into the config.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -19,16 +18,16 @@ pub(crate) struct Args {
     endpoint: EndpointArgs,
 
     /// Its share relative to the others
-    #[arg(value_name = "N", required_unless_present = "undo", value_parser = clap::value_parser!(u32).range(0..=i64::from(WEIGHT_MAX)))]
+    #[arg(value_name = "N", required_unless_present = "undo", value_parser = units::weight)]
     weight: Option<u32>,
 
     /// Give it back the weight that the config says
     #[arg(long, conflicts_with = "weight")]
     undo: bool,
 
-    /// Print what the admin API answers
+    /// Print what the admin API answers; if it fails, an object with `error` and `help`
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 
     #[command(flatten)]
     admin: AdminArgs,

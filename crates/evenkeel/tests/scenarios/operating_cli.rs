@@ -199,7 +199,12 @@ fn a_reload_says_what_is_different() {
     changes.unwrap();
     assert!(done(&filed.running, &["reload"]).contains("nothing changed"));
     done(&filed.running, &["weight", &endpoints[0], "4"]);
-    assert!(done(&filed.running, &["reload", "--persist"]).contains("has the overrides now"));
+    let drained = done(&filed.running, &["drain", &endpoints[0]]);
+    expect_line(&drained, &["~", "drained"]);
+    let persisted = done(&filed.running, &["reload", "--persist"]);
+    expect_line(&persisted, &["the config says now what was added, removed and weighed"]);
+    expect_line(&persisted, &["still on top of it: api/", &endpoints[0], ": drained"]);
+    done(&filed.running, &["drain", &endpoints[0], "--undo"]);
     assert!(fs::read_to_string(&filed.file).unwrap().contains("weight = 4"));
     done(&filed.running, &["weight", &endpoints[0], "7"]);
     expect_line(&done(&filed.running, &["reload", "--clear"]), &["~", &endpoints[0]]);
@@ -219,5 +224,58 @@ fn a_refused_reload_shows_what_is_wrong_and_changes_nothing() {
     expect_line(&page, &["unknown key `endpoint`"]);
     assert_eq!(filed.running.get("/").text(), "a");
     let json = order(&filed.running, &["reload", "--json"]);
-    assert!(json.code == Some(78) && json.stdout.starts_with("{\"error\":"), "{json:?}");
+    assert_eq!((json.code, json.stderr.as_str()), (Some(78), ""), "{json:?}");
+    let said: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert!(said["error"].as_str().unwrap().contains("unknown key `endpoint`"), "{said}");
+    let checked = run(&["check", "--json", "-c", filed.file.to_str().unwrap()]);
+    let checked: Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert_eq!(said["report"], checked);
+}
+
+#[test]
+fn an_error_is_json_where_json_was_asked_for() {
+    let running = Running::serve(&[&named("a").address().to_string()]);
+    for words in [
+        &["status", "wbe", "--json"][..],
+        &["drain", "nobody", "--json"],
+        &["mark", "nobody", "up", "--json"],
+        &["weight", "nobody", "1", "--json"],
+        &["remove", "nobody", "--json"],
+        &["add", "no:such:address", "--json"],
+        &["reload", "--json"],
+    ] {
+        let ended = order(&running, words);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), ""), "{words:?}: {ended:?}");
+        let said: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert!(said["error"].is_string() && said.get("help").is_some(), "{words:?}: {said}");
+    }
+    let nowhere = run(&["status", "--json", "--admin", &refusing()]);
+    let said: Value = serde_json::from_str(&nowhere.stdout).unwrap();
+    assert!(said["error"].as_str().unwrap().starts_with("nothing listens at"), "{said}");
+    assert!(said["help"].as_str().unwrap().contains("--admin ADDRESS"), "{said}");
+}
+
+#[test]
+fn a_config_in_the_current_folder_leads_to_its_balancer_even_if_it_is_broken() {
+    let filed = Filed::start(&[named("a").address().to_string()]);
+    let folder = filed.file.parent().unwrap();
+    let admin = format!("[admin]\nbind = \"{}\"\n", filed.running.admin);
+    let here = tempfile::tempdir_in(folder).unwrap();
+    fs::write(here.path().join("evenkeel.toml"), admin + "[listener.web]\nbnid = 1\n").unwrap();
+    let asked = |words: &[&str]| {
+        let output = Command::new(BINARY)
+            .args(words)
+            .current_dir(here.path())
+            .env_remove("EVENKEEL_ADMIN")
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(asked(&["status"]), (Some(0), String::new()));
+    let nowhere = refusing();
+    let (code, said) = asked(&["status", "--admin", &nowhere]);
+    assert!(code == Some(1) && said.contains(&nowhere), "--admin wins: {said}");
+    let (code, said) = asked(&["drain", "--admin", &nowhere]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("Usage: evenkeel drain [OPTIONS] <ENDPOINT>\n"), "{said}");
 }
