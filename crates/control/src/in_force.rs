@@ -15,7 +15,7 @@ pub(crate) use forced::ForcedSince;
 use restart::restart_pending;
 
 use crate::admin::{ConfigStatus, LastReload, LeavingStatus, OverrideStatus, ReloadResult};
-use crate::config::{Config, Report, WorkerCount};
+use crate::config::{Config, WorkerCount};
 use crate::journal::EndpointKey;
 
 /// Shared by the conductor, which writes it, and all who look.
@@ -33,8 +33,6 @@ struct Known {
     started_with: Option<WorkerCount>,
     overrides: Vec<OverrideStatus>,
     forced: Arc<ForcedSince>,
-    /// The text of the last report that refused a config, and the same for programs.
-    report: Option<(String, serde_json::Value)>,
     last_reload: Option<LastReload>,
     refused: bool,
     reloads: Reloads,
@@ -62,7 +60,6 @@ impl InForce {
             started_with: None,
             overrides: Vec::new(),
             forced: Arc::default(),
-            report: None,
             last_reload: None,
             refused: false,
             reloads: Reloads::default(),
@@ -79,21 +76,6 @@ impl InForce {
         known.started_with.get_or_insert(config.workers);
         known.forced = Arc::new(known.forced.follow(&config, unix_seconds()));
         (known.config, known.overrides) = (Some(config), overrides);
-    }
-
-    /// `report` refuses a config: remembers it for [`Self::report`], and gives its text.
-    pub(crate) fn refuse(&self, report: &Report) -> String {
-        let text = report.render(false);
-        let verdict = serde_json::to_value(report.verdict(false)).ok();
-        self.lock().report = verdict.map(|verdict| (text.clone(), verdict));
-        text
-    }
-
-    /// The last report that refused a config, as `evenkeel check --json` prints it, if `text` is its text.
-    pub(crate) fn report(&self, text: &str) -> Option<serde_json::Value> {
-        let known = self.lock();
-        let (_, verdict) = known.report.as_ref().filter(|(refused, _)| refused == text)?;
-        Some(verdict.clone())
     }
 
     /// A reload is over.

@@ -154,7 +154,7 @@ pub(super) async fn set_state(
 async fn order(shared: &Shared, headers: &HeaderMap, wish: Wish, done: StatusCode) -> Answer {
     let seen = if_match(headers)?;
     let applied = shared.overview.desk.order_if(seen, wish).await;
-    let applied = applied.map_err(|refused| Problem::of(refused, &shared.overview.in_force))?;
+    let applied = applied.map_err(Problem::from)?;
     Ok(told(done, &applied))
 }
 

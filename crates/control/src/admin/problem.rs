@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use super::changes::etag;
 use crate::conductor::Refused;
 use crate::config::closest;
-use crate::in_force::InForce;
 
 /// An answer that says no.
 #[derive(Clone, Debug)]
@@ -47,17 +46,6 @@ impl Problem {
         self
     }
 
-    /// With the structured form of the report that `refused` is, if it is one.
-    pub(super) fn of(refused: Refused, in_force: &InForce) -> Self {
-        let report = match &refused {
-            Refused::Config(text) => in_force.report(text),
-            _ => None,
-        };
-        let mut problem = Self::from(refused);
-        problem.body.report = report.map(Box::new);
-        problem
-    }
-
     #[cfg(test)]
     pub(super) fn status(&self) -> StatusCode {
         self.status
@@ -91,11 +79,16 @@ impl From<Refused> for Problem {
             Refused::Config(_) | Refused::Force(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refused::Ending => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let problem = Self::new(status, refused.to_string());
+        let mut problem = Self::new(status, refused.to_string());
         match refused {
-            Refused::Outdated { revision } => Self { revision: Some(revision), ..problem },
-            _ => problem,
+            Refused::Outdated { revision } => problem.revision = Some(revision),
+            Refused::Config(report) => {
+                let verdict = serde_json::to_value(report.verdict(false));
+                problem.body.report = verdict.ok().map(Box::new);
+            }
+            _ => {}
         }
+        problem
     }
 }
 

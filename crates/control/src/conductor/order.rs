@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::Kept;
 use crate::admin::{ReloadResult, Trigger};
+use crate::config::Report;
 use crate::overrides::Change;
 
 /// Something that the conductor is to do.
@@ -68,8 +69,8 @@ pub enum Refused {
     Unknown(String),
     /// It does not go with what is there.
     Conflict(String),
-    /// The file cannot be used: a report of several lines.
-    Config(String),
+    /// The file cannot be used.
+    Config(Box<Report>),
     /// The config is right, but cannot be put in force here: an address is taken, say.
     Force(String),
     /// We are ending.
@@ -113,9 +114,8 @@ impl fmt::Display for Refused {
                     "the config has changed since: its revision is {revision:?} now; look at it again"
                 )
             }
-            Self::Unknown(text) | Self::Conflict(text) | Self::Config(text) | Self::Force(text) => {
-                f.write_str(text)
-            }
+            Self::Unknown(text) | Self::Conflict(text) | Self::Force(text) => f.write_str(text),
+            Self::Config(report) => f.write_str(&report.render(false)),
             Self::Ending => f.write_str("the balancer is stopping"),
         }
     }

@@ -64,7 +64,7 @@ impl<L: Lookup> Conductor<L> {
         let (loaded, seen) = file.read();
         self.knowledge.seen.send_replace(seen.clone());
         let Loaded { config, warnings } =
-            loaded.map_err(|report| Refused::Config(self.knowledge.in_force.refuse(&report)))?;
+            loaded.map_err(|report| Refused::Config(Box::new(report)))?;
         let mut odd = Vec::new();
         if !warnings.is_empty() {
             odd.push(warnings.render(false));

@@ -34,8 +34,7 @@ impl AdminSection {
         let mut is_whole = errors.is_empty();
         let mut expander = Expander::new(&environment, &ignored);
         expander.expand(tree.get_mut(), &text, 0);
-        let included = include::read(&tree, &Folder::of(path), &mut sources, &ignored);
-        is_whole &= !included.partly;
+        is_whole &= include::read(&tree, &Folder::of(path), &mut sources, &ignored);
         for (base, source) in sources.included() {
             let (part, errors) = DeTable::parse_recoverable(&source.text);
             is_whole &= errors.is_empty();

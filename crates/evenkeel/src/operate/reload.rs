@@ -1,7 +1,7 @@
 //! `evenkeel reload`: makes a balancer read its config again.
 
-use evenkeel_control::admin::{ReloadRequest, ReloadResult, Status};
-use evenkeel_control::conductor::Applied;
+use evenkeel_control::admin::{ReloadRequest, ReloadResult};
+use evenkeel_control::conductor::{Applied, Kept};
 
 use crate::admin_client::{AdminArgs, AdminClient, ClientError};
 use crate::failure::Failure;
@@ -37,10 +37,7 @@ pub(super) fn reload(args: &Args) -> Result<(), Failure> {
     let client = AdminClient::new(&args.admin)?;
     match client.reload(ReloadRequest { clear: args.clear, persist: args.persist }) {
         Ok(said) if args.json => print_text(&said.json),
-        Ok(said) => {
-            show(&said.meaning, args.persist)?;
-            if args.persist { show_rest(&client.status()?.meaning) } else { Ok(()) }
-        }
+        Ok(said) => show(&said.meaning),
         Err(ClientError::Refused(refusal)) if refusal.status == UNPROCESSABLE => {
             Err(Failure::Refused(refusal))
         }
@@ -48,13 +45,13 @@ pub(super) fn reload(args: &Args) -> Result<(), Failure> {
     }
 }
 
-fn show(applied: &Applied, persisted: bool) -> Result<(), Failure> {
-    let Applied { result, changes, warnings, generation, .. } = applied;
+fn show(applied: &Applied) -> Result<(), Failure> {
+    let Applied { result, changes, warnings, generation, kept, .. } = applied;
     for warning in warnings {
         print_aside(warning);
     }
-    if persisted {
-        print_text("the config says now what was added, removed and weighed")?;
+    if let Some(kept) = kept {
+        show_kept(kept)?;
     }
     if *result == ReloadResult::Unchanged || changes.is_empty() {
         return print_text("nothing changed in what runs");
@@ -63,13 +60,18 @@ fn show(applied: &Applied, persisted: bool) -> Result<(), Failure> {
     print_text(&format!("in force, as generation {generation}"))
 }
 
-/// What no config can say stays as it was said.
-fn show_rest(status: &Status) -> Result<(), Failure> {
-    let lines = status.overrides.iter().map(|each| {
-        format!("still on top of it: {}/{}: {}", each.cluster, each.endpoint, each.text)
-    });
-    let lines: Vec<String> = lines.collect();
-    if lines.is_empty() { Ok(()) } else { print_text(&lines.join("\n")) }
+/// What the files say now, and what no file can say.
+fn show_kept(kept: &Kept) -> Result<(), Failure> {
+    if kept.files.is_empty() {
+        print_text("there was nothing to write")?;
+    }
+    for file in &kept.files {
+        print_text(&format!("written into {file}"))?;
+    }
+    for each in &kept.overrides {
+        print_text(&format!("still on top of it: {each}"))?;
+    }
+    Ok(())
 }
 
 /// How the API answers when the config cannot be used.

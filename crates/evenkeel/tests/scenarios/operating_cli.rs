@@ -202,7 +202,7 @@ fn a_reload_says_what_is_different() {
     let drained = done(&filed.running, &["drain", &endpoints[0]]);
     expect_line(&drained, &["~", "drained"]);
     let persisted = done(&filed.running, &["reload", "--persist"]);
-    expect_line(&persisted, &["the config says now what was added, removed and weighed"]);
+    expect_line(&persisted, &["written into ", &filed.file.display().to_string()]);
     expect_line(&persisted, &["still on top of it: api/", &endpoints[0], ": drained"]);
     done(&filed.running, &["drain", &endpoints[0], "--undo"]);
     assert!(fs::read_to_string(&filed.file).unwrap().contains("weight = 4"));
