@@ -50,6 +50,17 @@ pub enum Bind {
     Inherited(Arc<str>),
 }
 
+impl Bind {
+    /// The port, if it is known.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Any(port) => Some(*port),
+            Self::Only(address) => Some(address.port()),
+            Self::Inherited(_) => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Bind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -11,16 +11,17 @@ use evenkeel_plan::publish::Reader;
 use evenkeel_plan::pulse::Beat;
 use evenkeel_plan::sight::Sight;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
-use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::mpsc::{Sender, UnboundedSender, channel, unbounded_channel};
 
 use crate::sight::Lookout;
 use crate::sockets::{Inherited, Sockets};
-use crate::worker::{Command, Crew, Supplies, Worker, run};
+use crate::worker::{Command, Crew, Ears, Errand, Supplies, Worker, run};
 
 /// The data path: worker threads that follow the plan.
 #[derive(Debug)]
 pub struct Proxy {
-    mailboxes: Vec<Sender<Command>>,
+    commanders: Vec<UnboundedSender<Command>>,
+    mailboxes: Vec<Sender<Errand>>,
     threads: Vec<JoinHandle<()>>,
     beats: Vec<Beat>,
 }
@@ -31,12 +32,16 @@ impl Proxy {
     /// # Errors
     /// When a thread or its runtime cannot be made.
     pub fn start(lines: Vec<LineSender>, reader: &Reader) -> io::Result<Self> {
-        let (mailboxes, receivers): (Vec<_>, Vec<_>) =
+        let (commanders, commands): (Vec<_>, Vec<_>) =
+            lines.iter().map(|_| unbounded_channel()).unzip();
+        let (mailboxes, errands): (Vec<_>, Vec<_>) =
             lines.iter().map(|_| channel(MAILBOX_SIZE)).unzip();
+        let ears = commands.into_iter().zip(errands);
+        let ears = ears.map(|(commands, errands)| Ears { commands, errands });
         let crew = Crew::new(mailboxes.clone());
         let started = Instant::now();
-        let mut proxy = Self { mailboxes, threads: Vec::new(), beats: Vec::new() };
-        for (index, (commands, lines)) in receivers.into_iter().zip(lines).enumerate() {
+        let mut proxy = Self { commanders, mailboxes, threads: Vec::new(), beats: Vec::new() };
+        for (index, (ears, lines)) in ears.zip(lines).enumerate() {
             let crew = Arc::clone(&crew);
             let name = format!("worker-{index}");
             let beat = Beat::new(&name);
@@ -44,7 +49,7 @@ impl Proxy {
             let supplies = Supplies { reader: reader.clone(), lines, beat: beat.clone() };
             let work = move |runtime: LocalRuntime| {
                 let worker = Worker::new(index, supplies, started);
-                runtime.block_on(run(worker, crew, commands));
+                runtime.block_on(run(worker, crew, ears));
                 beat.end();
             };
             proxy.threads.push(start_thread(name, work)?);
@@ -54,7 +59,7 @@ impl Proxy {
 
     /// What opens and closes the listeners' sockets, for the conductor; those that are named are `inherited`.
     pub fn binder(&self, inherited: Inherited) -> Box<dyn Binder> {
-        Box::new(Sockets::new(self.mailboxes.clone(), inherited))
+        Box::new(Sockets::new(self.commanders.clone(), inherited))
     }
 
     /// What shows the connections and exchanges in flight, for the admin API.
@@ -89,9 +94,9 @@ impl Proxy {
     }
 
     fn tell_all(&self, command: impl Fn() -> Command) {
-        for mailbox in &self.mailboxes {
+        for commander in &self.commanders {
             // A worker that has ended needs no telling.
-            let _ = mailbox.try_send(command());
+            let _ = commander.send(command());
         }
     }
 }
@@ -119,7 +124,7 @@ fn start_thread(
     Ok(thread)
 }
 
-/// How many commands may wait for a worker: nearly all of them connections on their way from another one.
+/// How many errands may wait for a worker: nearly all of them connections on their way from another one.
 const MAILBOX_SIZE: usize = 1024;
 
 /// How many tasks run before the sockets are asked again: twice what a busy worker has to do in one round, so that it asks when

@@ -6,16 +6,16 @@ use evenkeel_plan::sight::{Answer, Question, Sight, Tell};
 use tokio::sync::mpsc::Sender;
 
 use crate::looks::Look;
-use crate::worker::{COMMANDS_RESERVED, Command};
+use crate::worker::Errand;
 
 /// Where all workers can be asked.
 #[derive(Debug)]
 pub(crate) struct Lookout {
-    mailboxes: Vec<Sender<Command>>,
+    mailboxes: Vec<Sender<Errand>>,
 }
 
 impl Lookout {
-    pub(crate) fn new(mailboxes: Vec<Sender<Command>>) -> Self {
+    pub(crate) fn new(mailboxes: Vec<Sender<Errand>>) -> Self {
         Self { mailboxes }
     }
 }
@@ -26,9 +26,9 @@ impl Sight for Lookout {
             let look = Look { question: question.clone(), tell: Arc::clone(&tell) };
             if mailbox.is_closed() {
                 tell(Answer { worker, ..Answer::default() });
-            } else if mailbox.capacity() > COMMANDS_RESERVED {
-                // A worker that ends at this moment has nothing more to show, and says nothing.
-                let _ = mailbox.try_send(Command::Look(look));
+            } else {
+                // A worker whose mailbox is full has no time for it, and one that ends at this moment nothing more to show.
+                let _ = mailbox.try_send(Errand::Look(look));
             }
         }
     }
@@ -42,30 +42,30 @@ mod tests {
 
     use super::*;
 
-    fn asked(mailbox: Sender<Command>) -> mpsc::Receiver<Answer> {
+    fn asked(mailbox: Sender<Errand>) -> mpsc::Receiver<Answer> {
         let (answers, told) = mpsc::channel();
         let tell: Tell = Arc::new(move |answer| drop(answers.send(answer)));
         Lookout::new(vec![mailbox]).look(&Question::default(), tell);
         told
     }
 
-    fn commands(size: usize) -> (Sender<Command>, Receiver<Command>) {
+    fn errands(size: usize) -> (Sender<Errand>, Receiver<Errand>) {
         channel(size)
     }
 
     #[test]
     fn a_worker_that_has_ended_has_nothing_in_flight() {
-        let (mailbox, worker) = commands(COMMANDS_RESERVED + 1);
+        let (mailbox, worker) = errands(1);
         drop(worker);
         assert_eq!(asked(mailbox).recv(), Ok(Answer::default()));
     }
 
     #[test]
     fn a_worker_that_does_not_look_into_its_mailbox_is_not_buried_in_questions() {
-        let (mailbox, mut worker) = commands(COMMANDS_RESERVED + 1);
+        let (mailbox, mut worker) = errands(1);
         let _first = asked(mailbox.clone());
         assert!(asked(mailbox.clone()).recv().is_err(), "nobody is left who could answer");
-        assert_eq!(mailbox.capacity(), COMMANDS_RESERVED);
-        assert!(matches!(worker.try_recv(), Ok(Command::Look(_))));
+        assert_eq!(mailbox.capacity(), 0);
+        assert!(matches!(worker.try_recv(), Ok(Errand::Look(_))));
     }
 }

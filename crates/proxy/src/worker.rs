@@ -24,8 +24,8 @@ mod crew;
 mod departed;
 mod run;
 
-pub(crate) use crew::{COMMANDS_RESERVED, Command, Crew, Membership};
-pub(crate) use run::run;
+pub(crate) use crew::{Change, Command, Crew, Errand, Membership};
+pub(crate) use run::{Ears, run};
 
 use departed::Departures;
 

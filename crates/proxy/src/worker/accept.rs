@@ -19,7 +19,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::spawn_local;
 
 use super::Worker;
-use super::crew::{Accepted, Command, Crew};
+use super::crew::{Accepted, Crew, Errand};
 use crate::http1::connection::Connection;
 
 /// Where connections come in.
@@ -94,12 +94,12 @@ fn accept_one(socket: &TcpListener) -> io::Result<(OwnedFd, SocketAddr)> {
 fn dispatch(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
     let accepted = match crew.rival(worker.index, worker.random()) {
         None => accepted,
-        Some(rival) => match rival.try_send(Command::Adopt(accepted)) {
+        Some(rival) => match rival.try_send(Errand::Adopt(accepted)) {
             Ok(()) => return,
-            // Its mailbox is full: then it has no less to do than we.
+            // Its mailbox is full: then it has no less to do than we. Or it has ended.
             Err(refused) => match refused.into_inner() {
-                Command::Adopt(accepted) => accepted,
-                _ => return,
+                Errand::Adopt(accepted) => accepted,
+                Errand::Look(_) => return,
             },
         },
     };

@@ -13,23 +13,36 @@ use tokio::sync::mpsc::Sender;
 
 use crate::looks::Look;
 
-/// What a worker can be told.
+/// What a worker is told by its owners, the conductor and the process. None of it may be lost, so there is no bound that it could
+/// hit: it is one command for each plan, and two in the end.
 #[derive(Debug)]
 pub(crate) enum Command {
+    /// A plan has other addresses than the one before: all of the difference at once.
+    Turn(Vec<Change>),
+    /// Accept nothing more, and end when the last connection has; there is so much time for it.
+    Drain { within: Duration },
+    /// End now.
+    Stop,
+}
+
+/// What becomes of an address.
+#[derive(Debug)]
+pub(crate) enum Change {
     /// Accept on this socket.
     Listen { listener: Arc<str>, bind: Bind, socket: TcpListener },
     /// What comes in there is for another listener now.
     Rename { bind: Bind, listener: Arc<str> },
     /// Accept on it no more.
     Close { bind: Bind },
+}
+
+/// What others ask of a worker, who can do without it if its mailbox is full.
+#[derive(Debug)]
+pub(crate) enum Errand {
     /// Serve this connection.
     Adopt(Accepted),
     /// Say what is in flight.
     Look(Look),
-    /// Accept nothing more, and end when the last connection has; there is so much time for it.
-    Drain { within: Duration },
-    /// End now.
-    Stop,
 }
 
 /// A connection that no runtime knows yet.
@@ -47,11 +60,11 @@ pub(crate) struct Crew {
     connections: Box<[Padded<AtomicUsize>]>,
     /// How many of them a worker may have.
     connections_max: usize,
-    mailboxes: Box<[Sender<Command>]>,
+    mailboxes: Box<[Sender<Errand>]>,
 }
 
 impl Crew {
-    pub(crate) fn new(mailboxes: Vec<Sender<Command>>) -> Arc<Self> {
+    pub(crate) fn new(mailboxes: Vec<Sender<Errand>>) -> Arc<Self> {
         let connections = mailboxes.iter().map(|_| Padded::default()).collect();
         let connections_max = connections_max(mailboxes.len());
         Arc::new(Self { connections, connections_max, mailboxes: mailboxes.into() })
@@ -75,14 +88,13 @@ impl Crew {
 
     /// Another worker that has so much less to do that moving a connection is worth it. The kernel spreads connections by
     /// hash, which is uneven for few of them; one random rival is enough to even that out (Mitzenmacher 1996).
-    pub(super) fn rival(&self, worker: usize, random: u64) -> Option<&Sender<Command>> {
+    pub(super) fn rival(&self, worker: usize, random: u64) -> Option<&Sender<Errand>> {
         let others = self.mailboxes.len().checked_sub(1).filter(|&others| others > 0)?;
         let step = 1 + (random % others as u64) as usize;
         let rival = (worker + step) % self.mailboxes.len();
         let (mine, theirs) = (self.connections(worker), self.connections(rival));
-        let mailbox = &self.mailboxes[rival];
         let worth_it = mine > theirs + HAND_OVER_MARGIN + theirs / 8;
-        (worth_it && mailbox.capacity() > COMMANDS_RESERVED).then_some(mailbox)
+        worth_it.then(|| &self.mailboxes[rival])
     }
 }
 
@@ -99,9 +111,6 @@ const DESCRIPTORS_RESERVED: usize = 24;
 
 /// The runtime's own, and two handles for each of a few listeners.
 const DESCRIPTORS_PER_WORKER: usize = 8;
-
-/// So many places in a mailbox are kept free for commands that must get through.
-pub(crate) const COMMANDS_RESERVED: usize = 256;
 
 /// Below this difference a hand-over costs more than it gains.
 const HAND_OVER_MARGIN: usize = 2;

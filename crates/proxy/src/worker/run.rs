@@ -1,21 +1,41 @@
-//! The life of a worker's thread: it takes commands, serves connections, drains and ends.
+//! The life of a worker's thread: it does what it is told, serves connections, drains and ends.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use evenkeel_plan::listener::Bind;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::task::{AbortHandle, spawn_local};
 
 use super::Worker;
 use super::accept::{Door, accept, accept_rest, serve};
-use super::crew::{Command, Crew};
+use super::crew::{Change, Command, Crew, Errand};
+
+/// Where a worker hears from others.
+#[derive(Debug)]
+pub(crate) struct Ears {
+    pub(crate) commands: UnboundedReceiver<Command>,
+    pub(crate) errands: Receiver<Errand>,
+}
+
+/// What it hears.
+enum Heard {
+    Command(Command),
+    Errand(Errand),
+}
+
+/// The sockets that this worker accepts on. There may be thousands.
+#[derive(Default)]
+struct Openings {
+    /// Several sockets may be inherited under one name.
+    by_bind: HashMap<Bind, Vec<Opening>>,
+}
 
 /// A socket that this worker accepts on.
 struct Opening {
-    bind: Bind,
     listener: Arc<str>,
     /// Another handle of the socket, for the connections that are left in its queue.
     socket: TcpListener,
@@ -23,62 +43,100 @@ struct Opening {
 }
 
 /// Serves until told to stop.
-pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut commands: Receiver<Command>) {
+pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut ears: Ears) {
     spawn_local(Rc::clone(&worker).keep_time());
-    // Several sockets may be inherited under one name.
-    let mut openings = Vec::<Opening>::new();
-    while let Some(command) = commands.recv().await {
-        match command {
-            Command::Listen { listener, bind, socket } => {
-                openings.extend(open(&worker, &crew, (&listener, &bind), socket));
+    let mut openings = Openings::default();
+    while let Some(heard) = ears.next().await {
+        match heard {
+            Heard::Command(Command::Turn(changes)) => {
+                changes.into_iter().for_each(|change| openings.apply(&worker, &crew, change));
+                // Who lies idle on a listener that is gone shall see that now.
+                worker.world();
             }
-            Command::Rename { bind, listener } => {
-                let (renamed, others) = openings.into_iter().partition(|one| one.bind == bind);
-                openings = others;
-                for Opening { socket, accepting, .. } in renamed as Vec<_> {
-                    accepting.abort();
-                    openings.extend(open(&worker, &crew, (&listener, &bind), socket));
-                }
-            }
-            Command::Close { bind } => {
-                let closing = openings.extract_if(.., |opening| opening.bind == bind);
-                closing.for_each(|opening| close(&worker, &crew, &opening));
-            }
-            Command::Adopt(accepted) => serve(&worker, &crew, accepted),
-            Command::Look(look) => worker.looks.begin(look),
-            Command::Drain { within } => {
+            Heard::Command(Command::Drain { within }) => {
                 worker.drain_within.set(within);
-                openings.drain(..).for_each(|opening| close(&worker, &crew, &opening));
-                drain(&worker, &crew, &mut commands).await;
+                openings.close_all(&worker, &crew);
+                drain(&worker, &crew, &mut ears).await;
                 return;
             }
-            Command::Stop => return,
+            Heard::Command(Command::Stop) => return,
+            Heard::Errand(errand) => run_errand(&worker, &crew, errand),
         }
     }
 }
 
-fn open(
-    worker: &Rc<Worker>,
-    crew: &Arc<Crew>,
-    (listener, bind): (&Arc<str>, &Bind),
-    socket: TcpListener,
-) -> Option<Opening> {
-    let second = socket.try_clone();
-    let complain = |error: &io::Error| {
-        tracing::error!(%listener, %bind, %error, "cannot accept connections");
-    };
-    let second = second.inspect_err(complain).ok()?;
-    let (listener, bind) = (Arc::clone(listener), bind.clone());
-    let door = Door { listener: Arc::clone(&listener), socket, is_inherited: is_inherited(&bind) };
-    let accepting = accept(Rc::clone(worker), Arc::clone(crew), door);
-    let accepting = spawn_local(accepting).abort_handle();
-    Some(Opening { bind, listener, socket: second, accepting })
+fn run_errand(worker: &Rc<Worker>, crew: &Arc<Crew>, errand: Errand) {
+    match errand {
+        Errand::Adopt(accepted) => serve(worker, crew, accepted),
+        Errand::Look(look) => worker.looks.begin(look),
+    }
 }
 
-fn close(worker: &Rc<Worker>, crew: &Arc<Crew>, opening: &Opening) {
+impl Ears {
+    /// The next that is heard, commands first; `None` when nobody can command any more.
+    async fn next(&mut self) -> Option<Heard> {
+        tokio::select! {
+            biased;
+            command = self.commands.recv() => command.map(Heard::Command),
+            Some(errand) = self.errands.recv() => Some(Heard::Errand(errand)),
+        }
+    }
+}
+
+impl Openings {
+    fn apply(&mut self, worker: &Rc<Worker>, crew: &Arc<Crew>, change: Change) {
+        match change {
+            Change::Listen { listener, bind, socket } => {
+                self.open(worker, crew, (listener, bind), socket);
+            }
+            Change::Rename { bind, listener } => {
+                for Opening { socket, accepting, .. } in self.take(&bind) {
+                    accepting.abort();
+                    self.open(worker, crew, (Arc::clone(&listener), bind.clone()), socket);
+                }
+            }
+            Change::Close { bind } => {
+                let closing = self.take(&bind);
+                closing.iter().for_each(|opening| close(worker, crew, &bind, opening));
+            }
+        }
+    }
+
+    fn take(&mut self, bind: &Bind) -> Vec<Opening> {
+        self.by_bind.remove(bind).unwrap_or_default()
+    }
+
+    fn open(
+        &mut self,
+        worker: &Rc<Worker>,
+        crew: &Arc<Crew>,
+        (listener, bind): (Arc<str>, Bind),
+        socket: TcpListener,
+    ) {
+        let second = socket.try_clone();
+        let complain = |error: &io::Error| {
+            tracing::error!(%listener, %bind, %error, "cannot accept connections");
+        };
+        let Ok(second) = second.inspect_err(complain) else { return };
+        let is_inherited = is_inherited(&bind);
+        let door = Door { listener: Arc::clone(&listener), socket, is_inherited };
+        let accepting = accept(Rc::clone(worker), Arc::clone(crew), door);
+        let accepting = spawn_local(accepting).abort_handle();
+        let opening = Opening { listener, socket: second, accepting };
+        self.by_bind.entry(bind).or_default().push(opening);
+    }
+
+    fn close_all(&mut self, worker: &Rc<Worker>, crew: &Arc<Crew>) {
+        for (bind, closing) in self.by_bind.drain() {
+            closing.iter().for_each(|opening| close(worker, crew, &bind, opening));
+        }
+    }
+}
+
+fn close(worker: &Rc<Worker>, crew: &Arc<Crew>, bind: &Bind, opening: &Opening) {
     opening.accepting.abort();
     // Who passed us an inherited socket goes on listening: what is in its queue, and what will be, is for the next who accepts.
-    if !is_inherited(&opening.bind) {
+    if !is_inherited(bind) {
         accept_rest(worker, crew, &opening.listener, &opening.socket);
     }
 }
@@ -88,27 +146,22 @@ fn is_inherited(bind: &Bind) -> bool {
 }
 
 /// Lets running exchanges finish. Ends when none is left, or when told to stop.
-async fn drain(worker: &Rc<Worker>, crew: &Arc<Crew>, commands: &mut Receiver<Command>) {
+async fn drain(worker: &Rc<Worker>, crew: &Arc<Crew>, ears: &mut Ears) {
     worker.draining.set(true);
     worker.deadlines.wake_all();
     worker.world().clear_pools();
     // What another worker passed on before it knew is served too.
-    while let Ok(command) = commands.try_recv() {
-        match command {
-            Command::Adopt(accepted) => serve(worker, crew, accepted),
-            Command::Look(look) => worker.looks.begin(look),
-            Command::Stop => return,
-            _ => {}
-        }
+    while let Ok(errand) = ears.errands.try_recv() {
+        run_errand(worker, crew, errand);
     }
     let mut looks = tokio::time::interval(crate::deadline::TICK);
     while crew.connections(worker.index) > 0 {
         tokio::select! {
-            command = commands.recv() => match command {
-                Some(Command::Adopt(accepted)) => serve(worker, crew, accepted),
-                Some(Command::Look(look)) => worker.looks.begin(look),
-                Some(Command::Stop) | None => return,
-                Some(_) => {}
+            heard = ears.next() => match heard {
+                Some(Heard::Errand(errand)) => run_errand(worker, crew, errand),
+                Some(Heard::Command(Command::Stop)) | None => return,
+                // Too late for another plan.
+                Some(Heard::Command(_)) => {}
             },
             _ = looks.tick() => {}
         }

@@ -1,0 +1,112 @@
+use std::net::{Ipv4Addr, SocketAddr};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::*;
+use crate::fixture::listener;
+
+#[test]
+fn an_inherited_socket_outlives_a_listener_that_goes_and_comes_back() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let mut inherited = Inherited::default();
+    inherited.add("web", Ok(socket));
+    let (mut sockets, mut commands) = sockets(inherited);
+    let (with, without) = (plan("web", &[Bind::Inherited("web".into())]), plan("web", &[]));
+    for _ in 0..2 {
+        turn(&mut sockets, &with);
+        assert_eq!(listening(&mut commands).local_addr().unwrap(), address);
+        turn(&mut sockets, &without);
+        assert!(matches!(turned(&mut commands)[..], [Change::Close { .. }]));
+    }
+}
+
+#[test]
+fn a_listener_that_wants_a_socket_which_was_not_passed_binds_nothing_else_either() {
+    let (mut sockets, mut commands) = sockets(Inherited::default());
+    let wanted = Bind::Inherited("web".into());
+    let error = sockets.prepare(&plan("web", &[Bind::Any(0), wanted.clone()])).unwrap_err();
+    assert_eq!((error.bind, error.source.kind()), (wanted, io::ErrorKind::NotFound));
+    assert!(sockets.prepared.is_empty() && commands.try_recv().is_err());
+}
+
+/// They were lost, without a word, beyond what a worker's mailbox holds.
+#[test]
+fn thousands_of_listeners_that_come_are_renamed_and_go_at_once_are_one_command() {
+    raise_descriptor_limit();
+    let (mut sockets, mut commands) = sockets(Inherited::default());
+    let binds: Vec<Bind> = (0..MANY).map(somewhere).collect();
+    turn(&mut sockets, &plan("web", &binds));
+    let came = turned(&mut commands);
+    assert!(came.iter().all(|change| matches!(change, Change::Listen { .. })));
+    turn(&mut sockets, &plan("other", &binds));
+    let renamed = turned(&mut commands);
+    assert!(renamed.iter().all(|change| matches!(change, Change::Rename { .. })));
+    turn(&mut sockets, &plan("other", &[]));
+    let gone = turned(&mut commands);
+    assert!(gone.iter().all(|change| matches!(change, Change::Close { .. })));
+    assert_eq!([came.len(), renamed.len(), gone.len()], [binds.len(); 3]);
+}
+
+#[test]
+fn a_worker_that_has_nothing_to_do_or_is_gone_keeps_nobody_from_going_on() {
+    let (mut sockets, mut commands) = sockets(Inherited::default());
+    let one = plan("web", &[somewhere(0)]);
+    turn(&mut sockets, &one);
+    assert_eq!(turned(&mut commands).len(), 1);
+    turn(&mut sockets, &one);
+    assert!(commands.try_recv().is_err());
+    drop(commands);
+    turn(&mut sockets, &plan("web", &[]));
+    assert!(sockets.open.is_empty());
+}
+
+/// For one worker.
+fn sockets(inherited: Inherited) -> (Sockets, UnboundedReceiver<Command>) {
+    let (worker, commands) = unbounded_channel();
+    (Sockets::new(vec![worker], inherited), commands)
+}
+
+fn plan(name: &str, binds: &[Bind]) -> Arc<Plan> {
+    let listener =
+        evenkeel_plan::Listener { name: name.into(), binds: binds.to_vec(), ..listener() };
+    Arc::new(Plan { listeners: vec![Arc::new(listener)], ..Plan::default() })
+}
+
+/// A free port of an address of this machine, of which there are many.
+fn somewhere(number: u16) -> Bind {
+    let [high, low] = number.to_be_bytes();
+    Bind::Only(SocketAddr::from((Ipv4Addr::new(127, 9, high, low), 0)))
+}
+
+fn turn(sockets: &mut Sockets, plan: &Arc<Plan>) {
+    sockets.prepare(plan).unwrap();
+    sockets.commit(plan);
+}
+
+/// The only command that there is.
+fn turned(commands: &mut UnboundedReceiver<Command>) -> Vec<Change> {
+    let command = commands.try_recv().unwrap();
+    assert!(commands.try_recv().is_err());
+    match command {
+        Command::Turn(changes) => changes,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn listening(commands: &mut UnboundedReceiver<Command>) -> TcpListener {
+    match turned(commands).pop().unwrap() {
+        Change::Listen { socket, .. } => socket,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// As the binary does: each listener is a socket.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+}
+
+/// More than a worker's mailbox had places for.
+const MANY: u16 = 2500;
