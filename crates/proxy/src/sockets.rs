@@ -26,7 +26,7 @@ pub(crate) struct Sockets {
     workers: Vec<UnboundedSender<Command>>,
     inherited: Inherited,
     /// They listen, but are not accepted on yet; each with the number of the worker that will.
-    prepared: HashMap<Bind, Numbered>,
+    prepared: HashMap<Bind, Vec<(usize, TcpListener)>>,
     /// Accepted on by every worker, and for which listener.
     open: HashMap<Bind, Arc<str>>,
 }
@@ -36,8 +36,8 @@ impl Sockets {
         Self { workers, inherited, prepared: HashMap::new(), open: HashMap::new() }
     }
 
-    /// Binds what `plan` names and is not open, and listens on it.
-    fn bind_all<'p>(&self, plan: &'p Plan) -> Result<Vec<(Wanted<'p>, Numbered)>, BindError> {
+    /// Binds what `plan` names and is not open, without listening on it.
+    fn bind_all<'p>(&self, plan: &'p Plan) -> Result<Vec<(Wanted<'p>, Bound)>, BindError> {
         // Our own sockets on the same port have to be shared with: they are about to be closed.
         let ports: HashSet<u16> = self.open.keys().filter_map(Bind::port).collect();
         let wanted = plan.listeners.iter().flat_map(|listener| {
@@ -47,15 +47,11 @@ impl Sockets {
         new.map(|wanted| {
             let shared = wanted.bind.port().is_some_and(|port| ports.contains(&port));
             let bound = Bound::to(wanted.bind, self.workers.len(), shared, &self.inherited);
-            let sockets = bound.and_then(Bound::listen);
-            Ok((wanted, sockets.map_err(|error| wanted.refused(error))?))
+            Ok((wanted, bound.map_err(|error| wanted.refused(error))?))
         })
         .collect()
     }
 }
-
-/// Sockets, each with the number of the worker that accepts on it.
-type Numbered = Vec<(usize, TcpListener)>;
 
 /// An address, and the listener that wants it.
 #[derive(Clone, Copy, Debug)]
@@ -73,10 +69,13 @@ impl Wanted<'_> {
 impl Binder for Sockets {
     fn prepare(&mut self, plan: &Plan) -> Result<(), BindError> {
         self.prepared.clear();
-        let listening = self
-            .bind_all(plan)?
-            .into_iter()
-            .map(|(wanted, sockets)| Ok((wanted.bind.clone(), sockets)));
+        // From the moment at which we listen clients are told that they are connected, and they would have been lied to if an
+        // address after that could not be had.
+        let bound = self.bind_all(plan)?;
+        let listening = bound.into_iter().map(|(wanted, bound)| {
+            let sockets = bound.listen().map_err(|error| wanted.refused(error))?;
+            Ok((wanted.bind.clone(), sockets))
+        });
         self.prepared = listening.collect::<Result<_, _>>()?;
         Ok(())
     }

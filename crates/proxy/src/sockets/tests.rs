@@ -1,6 +1,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::SockRef;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
@@ -60,6 +61,21 @@ fn a_worker_that_has_nothing_to_do_or_is_gone_keeps_nobody_from_going_on() {
     drop(commands);
     turn(&mut sockets, &plan("web", &[]));
     assert!(sockets.open.is_empty());
+}
+
+/// A client could connect to a listener of a plan which was then refused.
+#[test]
+fn nobody_can_connect_before_the_last_address_is_bound() {
+    let (mut sockets, _commands) = sockets(Inherited::default());
+    let plan = plan("web", &[somewhere(1), somewhere(2)]);
+    for (_, bound) in sockets.bind_all(&plan).unwrap() {
+        let Bound::Own(bound) = bound else { panic!("{bound:?}") };
+        assert!(bound.iter().all(|socket| !socket.is_listener().unwrap()));
+    }
+    sockets.prepare(&plan).unwrap();
+    let prepared = sockets.prepared.values().flatten();
+    let listening = prepared.map(|(_, socket)| SockRef::from(socket).is_listener().unwrap());
+    assert_eq!(listening.collect::<Vec<_>>(), [true, true]);
 }
 
 /// For one worker.
