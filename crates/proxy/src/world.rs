@@ -18,6 +18,8 @@ use crate::upstream::pool::Pool;
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) plan: Arc<Plan>,
+    /// Where each listener stands in the plan, by its name.
+    listeners: HashMap<Box<str>, usize>,
     memories: Vec<Memory>,
 }
 
@@ -48,19 +50,21 @@ impl World {
                 pools: cluster.endpoints.iter().map(|endpoint| past.pool_of(endpoint)).collect(),
             })
             .collect();
-        Self { plan, memories }
+        let names = plan.listeners.iter().map(|listener| listener.name.clone());
+        let listeners = names.zip(0..).collect();
+        Self { plan, listeners, memories }
     }
 
     /// The listener called `name`.
     pub(crate) fn listener_named(&self, name: &str) -> Option<&Arc<Listener>> {
-        self.plan.listeners.iter().find(|listener| &*listener.name == name)
+        self.plan.listeners.get(*self.listeners.get(name)?)
     }
 
     /// What has become of `before`, a listener of this or an earlier plan.
     pub(crate) fn listener(&self, before: &Listener) -> Option<&Listener> {
-        let listeners = self.plan.listeners.iter();
-        let same = listeners.map(|listener| &**listener).find(|other| std::ptr::eq(*other, before));
-        same.or_else(|| self.listener_named(&before.name).map(|listener| &**listener))
+        let first = self.plan.listeners.iter().take(COMPARED_MAX).map(|listener| &**listener);
+        let mut same = first.filter(|other| std::ptr::eq(*other, before));
+        same.next().or_else(|| self.listener_named(&before.name).map(|listener| &**listener))
     }
 
     /// The cluster at a position of [`Plan::clusters`].
@@ -130,6 +134,9 @@ impl<'a> Past<'a> {
 fn key_of(endpoint: &Endpoint) -> (*const Life, Option<SocketAddr>) {
     (Arc::as_ptr(&endpoint.life), endpoint.address)
 }
+
+/// So many addresses in memory are compared in less time than one name is hashed.
+const COMPARED_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests;

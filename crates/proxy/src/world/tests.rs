@@ -3,6 +3,7 @@ use std::time::Duration;
 use evenkeel_plan::balance::Algorithm;
 
 use super::*;
+use crate::fixture::listener;
 
 fn cluster(name: &str, endpoints: Vec<Endpoint>) -> Arc<Cluster> {
     Arc::new(Cluster {
@@ -64,4 +65,19 @@ fn a_plan_of_ten_thousand_endpoints_is_taken_over_at_once() {
     // Going through all for each takes many times as long.
     assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
     assert_eq!(after.memories.len(), 10_000);
+}
+
+#[test]
+fn a_listener_is_found_by_itself_or_by_its_name_wherever_it_stands() {
+    let listener = |name: usize| Listener { name: name.to_string().into(), ..listener() };
+    let listeners: Vec<_> = (0..2_000).map(|name| Arc::new(listener(name))).collect();
+    let plan = Plan { listeners: listeners.clone(), ..Plan::default() };
+    let world = World::new(Arc::new(plan), 0, None);
+    for position in [0, COMPARED_MAX, 1_999] {
+        let (same, older) = (&*listeners[position], listener(position));
+        for before in [same, &older] {
+            assert!(std::ptr::eq(world.listener(before).unwrap(), same));
+        }
+    }
+    assert!(world.listener(&listener(2_000)).is_none());
 }
