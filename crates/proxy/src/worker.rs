@@ -107,6 +107,7 @@ impl Worker {
                 // Whoever lies idle on such a listener shall see that it is gone.
                 self.deadlines.wake_all();
             }
+            world.retire_pools(&after);
             *world = after;
         }
         Rc::clone(&world)

@@ -2,7 +2,7 @@
 //! that no count is shared between cores.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -82,7 +82,19 @@ impl World {
 
     /// Closes all idle connections.
     pub(crate) fn clear_pools(&self) {
-        self.memories.iter().flat_map(|memory| &memory.pools).for_each(|pool| pool.clear());
+        self.pools().for_each(|pool| pool.clear());
+    }
+
+    /// Closes the idle connections to endpoints that `after`, the next world, does not have: this one may live on for as long as
+    /// an exchange that began in it, and nobody sweeps it any more.
+    pub(crate) fn retire_pools(&self, after: &Self) {
+        let kept: HashSet<*const Pool> = after.pools().map(Rc::as_ptr).collect();
+        let gone = self.pools().filter(|pool| !kept.contains(&Rc::as_ptr(pool)));
+        gone.for_each(|pool| pool.retire());
+    }
+
+    fn pools(&self) -> impl Iterator<Item = &Rc<Pool>> {
+        self.memories.iter().flat_map(|memory| &memory.pools)
     }
 }
 

@@ -183,6 +183,37 @@ fn what_a_reload_does_not_concern_lives_on() {
     assert_eq!(running.metric("evenkeel_listener_connections_total", "web"), 1);
 }
 
+/// They lay idle for as long as any exchange of the plan that had it.
+#[test]
+fn idle_connections_to_an_endpoint_that_is_gone_are_closed_while_an_old_exchange_runs() {
+    let (quick, gate) = (named("quick"), Gate::new());
+    let held = gate.clone();
+    let slow = Origin::start(move |_: &Request| {
+        Script::new().wait_for(&held).followed_by(Script::ok("slow"))
+    })
+    .unwrap();
+    let to = |endpoints: String| {
+        format!(
+            "[listener.web]\nbind = \"{{bind}}\"\nto = \"api\"\n[cluster.api]\n\
+             endpoints = [{endpoints}]\nbalance = \"round-robin\"\nhealth = false\n"
+        )
+    };
+    let running =
+        Running::from_toml(&to(format!("\"{}\", \"{}\"", quick.address(), slow.address())));
+    let mut clients = [running.connect(), running.connect()];
+    clients.iter_mut().for_each(|client| client.send(GET).unwrap());
+    slow.wait_for_requests(1, LONG).unwrap();
+    quick.wait_for_requests(1, LONG).unwrap();
+    assert_eq!(quick.open_connection_count(), 1);
+    running.rewrite(&to(format!("\"{}\"", slow.address())));
+    running.reload();
+    wait_until(LONG, || quick.open_connection_count() == 0).unwrap();
+    gate.open();
+    for client in &mut clients {
+        assert_eq!(client.read_response(LONG).unwrap().status, 200);
+    }
+}
+
 #[test]
 fn the_access_log_the_level_and_the_admin_address_follow_the_file() {
     let a = named("a");

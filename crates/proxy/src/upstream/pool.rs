@@ -1,6 +1,6 @@
 //! Idle connections to one endpoint, of one worker: no other worker touches them, so there is no lock.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ use crate::io::Io;
 pub(crate) struct Pool {
     /// The longest idle first.
     idle: RefCell<VecDeque<Idle>>,
+    /// Whether the endpoint is gone from the plan: exchanges that began before may still bring connections back.
+    retired: Cell<bool>,
 }
 
 /// A connection on which nothing is outstanding.
@@ -47,10 +49,10 @@ impl Pool {
         None
     }
 
-    /// Keeps a connection, unless there are enough.
+    /// Keeps a connection, unless there are enough, or nobody will want it again.
     pub(crate) fn check_in(&self, connection: Idle, limits: PoolLimits) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < limits.max_idle {
+        if idle.len() < limits.max_idle && !self.retired.get() {
             idle.push_back(connection);
         }
     }
@@ -67,7 +69,43 @@ impl Pool {
     pub(crate) fn clear(&self) {
         self.idle.borrow_mut().clear();
     }
+
+    /// Closes all, and keeps nothing from now on.
+    pub(crate) fn retire(&self) {
+        self.retired.set(true);
+        self.idle.take();
+    }
 }
 
 /// Longer than a worker takes to look at all its sockets again, and than an endpoint between two writes.
 const PAROLE: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// Brings one more connection to `pool`; returns the endpoint's side of it.
+    fn bring(pool: &Pool) -> UnixStream {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        pool.check_in(
+            Idle::new(Io::new(ours.into()), Instant::now(), false),
+            PoolLimits::default(),
+        );
+        theirs.set_nonblocking(true).unwrap();
+        theirs
+    }
+
+    /// The connections to an endpoint that a reload had removed lay idle until the last exchange of the old plan was over.
+    #[test]
+    fn a_retired_pool_closes_what_it_has_and_what_is_brought_later() {
+        let pool = Pool::default();
+        let mut before = bring(&pool);
+        assert!(before.read(&mut [0]).is_err(), "it is open");
+        pool.retire();
+        assert_eq!(before.read(&mut [0]).unwrap(), 0);
+        assert_eq!(bring(&pool).read(&mut [0]).unwrap(), 0);
+    }
+}
