@@ -241,7 +241,7 @@ fn hosts(config: &Config) -> impl Iterator<Item = &str> {
 
 /// Whether `build` took everything over from the plan before.
 fn is_same(before: &Plan, plan: &Plan) -> bool {
-    before.access == plan.access
+    (before.access, before.drain) == (plan.access, plan.drain)
         && before.listeners.len() == plan.listeners.len()
         && before.clusters.len() == plan.clusters.len()
         && before.listeners.iter().zip(&plan.listeners).all(|(old, new)| Arc::ptr_eq(old, new))

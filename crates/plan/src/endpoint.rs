@@ -70,6 +70,32 @@ impl Life {
     }
 }
 
+/// A lease that keeps its endpoint's life, and nothing else of the plan: for what may run when many plans have come and gone.
+#[derive(Debug)]
+#[must_use = "an attempt counts as in flight for as long as its lease lives"]
+pub struct LongLease {
+    life: Arc<Life>,
+}
+
+impl LongLease {
+    /// One more attempt in flight until the lease is dropped.
+    pub fn new(life: &Arc<Life>) -> Self {
+        life.vitals.begin();
+        Self { life: Arc::clone(life) }
+    }
+
+    /// Whose it is.
+    pub fn life(&self) -> &Life {
+        &self.life
+    }
+}
+
+impl Drop for LongLease {
+    fn drop(&mut self) {
+        self.life.vitals.end();
+    }
+}
+
 impl Endpoint {
     /// Whether new work may go here: it has an address, weighs something, and neither an operator nor a check speaks against it.
     pub fn is_usable(&self) -> bool {
@@ -82,5 +108,21 @@ impl Endpoint {
             Some(forced) => forced == Forced::Up,
             None => self.life.vitals.standing() != Standing::Down,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_lease_counts_until_it_is_dropped_and_keeps_the_life() {
+        let life = Life::new(1);
+        let lease = LongLease::new(&life);
+        assert_eq!((life.vitals.in_flight(), Arc::strong_count(&life)), (1, 2));
+        let short = life.vitals.lease();
+        assert_eq!(lease.life().vitals.in_flight(), 2);
+        drop((lease, short));
+        assert_eq!((life.vitals.in_flight(), Arc::strong_count(&life)), (0, 1));
     }
 }

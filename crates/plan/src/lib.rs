@@ -4,6 +4,7 @@
 //! Everything here is pure: time and randomness are arguments, and there is no socket, no clock and no config syntax.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub mod access;
 pub mod balance;
@@ -37,6 +38,8 @@ pub struct Plan {
     pub listeners: Vec<Arc<Listener>>,
     /// The named sets of endpoints; a route refers to one by its position here.
     pub clusters: Vec<Arc<Cluster>>,
+    /// How long the connections of a listener that is gone may take to end.
+    pub drain: Duration,
     /// What is written down about each exchange; `None` for nothing.
     pub access: Option<access::AccessLog>,
 }

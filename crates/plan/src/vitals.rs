@@ -75,8 +75,17 @@ impl Vitals {
 
     /// Takes a lease: one more attempt in flight until the lease is dropped.
     pub fn lease(&self) -> Lease<'_> {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.begin();
         Lease { vitals: self }
+    }
+
+    /// One more attempt in flight; has to be followed by [`Vitals::end`].
+    pub(crate) fn begin(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -89,7 +98,7 @@ pub struct Lease<'a> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        self.vitals.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.vitals.end();
     }
 }
 

@@ -3,6 +3,7 @@
 //! route → balance → attempt → relay. It is written once; codecs differ, this does not.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ mod relay;
 mod tunnel;
 
 pub(crate) use progress::Progress;
+pub(crate) use tunnel::{Downstream, Passage, Switched};
 
 use attempt::Target;
 
@@ -54,7 +56,7 @@ pub(crate) trait Answer: Sink {
 pub(crate) struct Exchange<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) world: &'a World,
-    pub(crate) listener: &'a Listener,
+    pub(crate) listener: &'a Arc<Listener>,
     pub(crate) deadline: &'a Deadline,
     /// What the endpoint is told about the client.
     pub(crate) client: ClientFacts<'a>,
@@ -97,18 +99,26 @@ pub(crate) struct Ended<'a> {
     pub(crate) course: Course<'a>,
 }
 
+/// What has become of an exchange.
+#[derive(Debug)]
+pub(crate) enum Outcome<'a> {
+    Ended(Ended<'a>),
+    /// Both sides speak another protocol from now on. Boxed: it is rare, and large.
+    Switched(Box<Switched>),
+}
+
 impl<'a> Exchange<'a> {
     /// Finds the way and an endpoint, and passes the request there and the answer back.
     pub(crate) async fn run<B: Source, A: Answer>(
         &self,
         messages: &mut Messages<'_, B, A>,
-    ) -> Ended<'a> {
+    ) -> Outcome<'a> {
         // The client took its time, too.
         let waited = self.arrived.map_or(Duration::ZERO, |arrived| arrived - self.started);
         let mut course = Course { waited, ..Course::default() };
         let way = match self.find_way(messages.head, &mut course) {
             Ok(way) => way,
-            Err(reason) => return Ended { course, ..self.refuse(reason, messages).await },
+            Err(reason) => return self.refused(course, reason, messages).await,
         };
         let mut tried = Tried::default();
         let mut reason = Reason::NoEndpoint;
@@ -116,14 +126,16 @@ impl<'a> Exchange<'a> {
             self.progress.follow(&course);
             let _lease = target.endpoint.life.vitals.lease();
             match self.attempt(target, messages, &mut course).await {
-                Ok((attempt, head)) => {
-                    let is_switch = head.status == 101;
-                    let answered = (attempt, head);
-                    let ended = match is_switch {
-                        true => self.tunnel(target, answered, messages, &mut course).await,
-                        false => self.relay(target, answered, messages, &mut course).await,
-                    };
-                    return Ended { course, ..ended };
+                Ok((attempt, head)) if head.status == 101 => {
+                    match self.switch(target, (attempt, head), messages, &course) {
+                        Some(switched) => return Outcome::Switched(Box::new(switched)),
+                        None => reason = Reason::UpgradeRefused,
+                    }
+                    break;
+                }
+                Ok(answered) => {
+                    let ended = self.relay(target, answered, messages, &mut course).await;
+                    return Outcome::Ended(Ended { course, ..ended });
                 }
                 Err(setback) => {
                     target.counters.failures.add(u64::from(setback.reason.is_endpoints_fault()));
@@ -135,7 +147,16 @@ impl<'a> Exchange<'a> {
             }
         }
         self.progress.follow(&course);
-        Ended { course, ..self.refuse(reason, messages).await }
+        self.refused(course, reason, messages).await
+    }
+
+    async fn refused<B, A: Answer>(
+        &self,
+        course: Course<'a>,
+        reason: Reason,
+        messages: &mut Messages<'_, B, A>,
+    ) -> Outcome<'a> {
+        Outcome::Ended(Ended { course, ..self.refuse(reason, messages).await })
     }
 
     /// Answers in our own name.

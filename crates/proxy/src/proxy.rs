@@ -130,3 +130,6 @@ const MAILBOX_SIZE: usize = 1024;
 /// How many tasks run before the sockets are asked again: twice what a busy worker has to do in one round, so that it asks when
 /// it is through and not in the middle.
 const EVENT_INTERVAL: u32 = 256;
+
+#[cfg(test)]
+mod tests;

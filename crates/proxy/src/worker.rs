@@ -40,8 +40,8 @@ pub(crate) struct Worker {
     pub(crate) looks: Rc<Looks>,
     /// Whether connections shall end as soon as they can.
     pub(crate) draining: Cell<bool>,
-    /// How long that may take.
-    pub(crate) drain_within: Cell<Duration>,
+    /// How long that may take when we stop.
+    stop_within: Cell<Duration>,
     reader: RefCell<Reader>,
     world: RefCell<Rc<World>>,
     departures: Departures,
@@ -85,7 +85,7 @@ impl Worker {
             looks: Rc::new(Looks::new(index, Rc::clone(&deadlines))),
             deadlines,
             draining: Cell::new(false),
-            drain_within: Cell::default(),
+            stop_within: Cell::default(),
             reader: RefCell::new(reader),
             world: RefCell::new(Rc::new(World::new(plan, index, None))),
             departures: Departures::default(),
@@ -132,6 +132,11 @@ impl Worker {
     /// Whether connections of `listener` shall end as soon as they can: we stop, or the listener is gone from the plan.
     pub(crate) fn is_parting(&self, listener: &Listener) -> bool {
         self.draining.get() || self.world().listener(listener).is_none()
+    }
+
+    /// How long connections that shall end may take for it.
+    pub(crate) fn drain_within(&self) -> Duration {
+        if self.draining.get() { self.stop_within.get() } else { self.world().plan.drain }
     }
 
     /// The time.

@@ -61,10 +61,10 @@ impl World {
     }
 
     /// What has become of `before`, a listener of this or an earlier plan.
-    pub(crate) fn listener(&self, before: &Listener) -> Option<&Listener> {
-        let first = self.plan.listeners.iter().take(COMPARED_MAX).map(|listener| &**listener);
-        let mut same = first.filter(|other| std::ptr::eq(*other, before));
-        same.next().or_else(|| self.listener_named(&before.name).map(|listener| &**listener))
+    pub(crate) fn listener(&self, before: &Listener) -> Option<&Arc<Listener>> {
+        let first = self.plan.listeners.iter().take(COMPARED_MAX);
+        let mut same = first.filter(|other| std::ptr::eq(Arc::as_ptr(other), before));
+        same.next().or_else(|| self.listener_named(&before.name))
     }
 
     /// The cluster at a position of [`Plan::clusters`].

@@ -63,6 +63,7 @@ pub(crate) fn build(
         generation: 0,
         listeners: listeners.collect::<Result<_, _>>()?,
         clusters: clusters.collect(),
+        drain: config.drain,
         access: config.access.as_ref().map(|access| access.log),
     })
 }

@@ -246,7 +246,7 @@ fn plan(names: &[&str], lives: &[Arc<Life>]) -> Plan {
         timeouts: Default::default(),
         pool: Default::default(),
     };
-    Plan { generation: 1, listeners: Vec::new(), clusters: vec![Arc::new(cluster)], access: None }
+    Plan { generation: 1, clusters: vec![Arc::new(cluster)], ..Plan::default() }
 }
 
 fn with_address(mut plan: Plan, address: &str) -> Plan {

@@ -4,9 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
 use evenkeel_testkit::process::Signal;
-use evenkeel_testkit::{Client, Gate, Origin, Request, Script};
+use evenkeel_testkit::{Client, Gate, Origin, Request, Script, get, wait_until};
 
-use crate::running::{GET, LONG, Running, end, scripted};
+use crate::running::{GET, LONG, Running, end, free_address, named, scripted};
 
 /// The handshake of RFC 6455 §1.3, key and proof included.
 const HANDSHAKE: &[u8] = b"GET /chat HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, Upgrade\r\n\
@@ -25,10 +25,13 @@ impl Bare {
 
     /// A balancer before it that does not check it, so that every connection is an exchange.
     fn running(&self, more: &str) -> Running {
+        Running::from_toml(&format!("drain = \"12s\"\n{}", self.config(more)))
+    }
+
+    /// The listener before it.
+    fn config(&self, more: &str) -> String {
         let address = self.0.local_addr().unwrap();
-        Running::from_toml(&format!(
-            "drain = \"12s\"\n[listener.web]\nbind = \"{{bind}}\"\nto = \"{address}\"\nhealth = false\n{more}"
-        ))
+        format!("[listener.web]\nbind = \"{{bind}}\"\nto = \"{address}\"\nhealth = false\n{more}")
     }
 
     /// The next connection, with the head of its first request.
@@ -115,7 +118,7 @@ fn a_websocket_goes_both_ways_and_counts_as_in_flight() {
     drop(client);
     assert_eq!(read_to_end(&endpoint), b"");
     drop(endpoint);
-    evenkeel_testkit::wait_until(LONG, || running.endpoint(0)["in_flight"] == 0).unwrap();
+    wait_until(LONG, || running.endpoint(0)["in_flight"] == 0).unwrap();
     running.wait_for_metric("evenkeel_requests_total", "code_class=\"1xx\"", 1);
 }
 
@@ -189,6 +192,64 @@ fn a_drain_says_good_bye_to_a_websocket_on_both_sides() {
     assert_eq!((read_to_end(&client), read_to_end(&endpoint)), (vec![], vec![]));
     drop((client, endpoint));
     assert_eq!(end(running.process).code, Some(0));
+}
+
+/// It was left open, to a listener that is no more, until one of its sides had enough.
+#[test]
+fn a_websocket_of_a_listener_that_is_gone_is_said_good_bye_to_as_in_a_drain() {
+    let bare = Bare::new();
+    let kept = format!("[listener.kept]\nbind = \"{}\"\nto = \"127.0.0.1:1\"\n", free_address());
+    let drain = "drain = \"2s\"\n";
+    let web = bare.config("");
+    let running = Running::from_toml(&format!("{drain}{web}{kept}"));
+    let (client, endpoint) = bare.open(&running, HANDSHAKE, SWITCHED);
+    running.rewrite(&format!("{drain}{kept}"));
+    running.reload();
+    expect(&client, &[0x88, 2, 0x03, 0xe9]);
+    let mut frame = [0; 8];
+    (&endpoint).read_exact(&mut frame).unwrap();
+    assert_eq!(frame[..2], [0x88, 0x82]);
+    assert_eq!((read_to_end(&client), read_to_end(&endpoint)), (vec![], vec![]));
+    assert_eq!(get(running.admin, "/readyz").unwrap().status, 200);
+}
+
+#[test]
+fn a_tunnel_that_is_never_at_rest_is_cut_when_its_listener_is_gone() {
+    let bare = Bare::new();
+    let kept = format!("[listener.kept]\nbind = \"{}\"\nto = \"127.0.0.1:1\"\n", free_address());
+    let drain = "drain = \"1s\"\n";
+    let running = Running::from_toml(&format!("{drain}{}{kept}", bare.config("")));
+    let (client, mut endpoint) = bare.open(&running, HANDSHAKE, SWITCHED);
+    endpoint.write_all(b"\x81\x05he").unwrap();
+    expect(&client, b"\x81\x05he");
+    running.rewrite(&format!("{drain}{kept}"));
+    running.reload();
+    let error = (&client).read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_websocket_outlives_every_reload_that_adds_or_removes_an_endpoint() {
+    let bare = Bare::new();
+    let others = [named("a"), named("b")];
+    let running = bare.running("");
+    let (client, endpoint) = bare.open(&running, HANDSHAKE, SWITCHED);
+    // Its own endpoint goes, too.
+    for other in others.iter().cycle().take(6) {
+        running.rewrite(&format!(
+            "drain = \"1s\"\n[listener.web]\nbind = \"{{bind}}\"\nto = \"{}\"\n",
+            other.address()
+        ));
+        running.reload();
+        for (mut from, to) in [(&client, &endpoint), (&endpoint, &client)] {
+            from.write_all(b"\x81\x02hi").unwrap();
+            expect(to, b"\x81\x02hi");
+        }
+    }
+    let leaving = &running.status()["leaving"];
+    assert_eq!(leaving[0]["in_flight"], 1, "{leaving}");
+    drop((client, endpoint));
+    wait_until(LONG, || running.status()["leaving"].as_array().is_none_or(Vec::is_empty)).unwrap();
 }
 
 #[test]

@@ -1,32 +1,80 @@
 //! What an exchange becomes when the endpoint has switched protocols (RFC 9110 §7.8): bytes both ways, until a side has had
-//! enough. Long-lived, so it ends politely when the worker drains.
+//! enough. Run by the connection when the exchange is over, because it is long-lived: it keeps no plan, and it ends politely when
+//! the worker drains or its listener is gone.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use evenkeel_plan::Listener;
+use evenkeel_plan::cluster::UpstreamTimeouts;
+use evenkeel_plan::endpoint::LongLease;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::sight::Phase;
-use evenkeel_proto::head::ResponseHead;
+use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::upgrade;
 
 use super::attempt::Target;
-use super::{Answer, Ended, Exchange, Messages, count_status};
+use super::{Answer, Ended, Exchange, Messages, Progress, count_status};
 use crate::access::Course;
-use crate::body::{PumpError, Source};
-use crate::patience::Wait;
+use crate::body::{PumpError, Sink, Source};
+use crate::deadline::Deadline;
+use crate::patience::{Patience, Wait};
 use crate::upstream::attempt::Attempt;
+use crate::worker::Worker;
 
 mod direction;
 mod parting;
 
 use direction::Direction;
 
-/// The two directions of a tunnel.
+/// An exchange that has become a tunnel.
 #[derive(Debug)]
-struct Tunnel {
+pub(crate) struct Switched {
+    pub(crate) ties: Ties,
+    pub(crate) tunnel: Tunnel,
+}
+
+/// All that a tunnel needs of the plan under which it began. It may outlive many, and must not keep them in memory.
+#[derive(Debug)]
+pub(crate) struct Ties {
+    /// As it was when the tunnel began.
+    pub(crate) listener: Arc<Listener>,
+    cluster: Box<str>,
+    endpoint: Box<str>,
+    /// Held for as long, so that a tunnel counts as in flight.
+    lease: LongLease,
+    upstream: UpstreamTimeouts,
+    /// When the first byte of the request was there.
+    started: Instant,
+    /// The figures up to the switch; what they refer to is above.
+    course: Course<'static>,
+}
+
+/// The endpoint's side, and the two directions.
+#[derive(Debug)]
+pub(crate) struct Tunnel {
+    attempt: Attempt,
     up: Direction,
     down: Direction,
+}
+
+/// The client's side.
+#[derive(Debug)]
+pub(crate) struct Downstream<B, A> {
+    pub(crate) body: B,
+    pub(crate) answer: A,
+}
+
+/// A tunnel while it is open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passage<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) deadline: &'a Deadline,
+    pub(crate) ties: &'a Ties,
+    /// The request that it began with.
+    pub(crate) head: &'a RequestHead,
 }
 
 /// How a tunnel ended that did not break.
@@ -34,87 +82,159 @@ struct Tunnel {
 enum Over {
     /// Both sides have said all.
     Said,
-    /// The worker drains, and neither side is in the middle of anything.
-    Draining,
-    /// The worker drains, and somebody is.
+    /// The connection has to end, and neither side is in the middle of anything.
+    Parting,
+    /// The connection has to end, and somebody is.
     Cut,
 }
 
-impl<'a> Exchange<'a> {
-    /// Passes bytes both ways, if this is what the client asked for. The lease is held for as long, so that a tunnel counts as
-    /// in flight.
-    pub(super) async fn tunnel<B: Source, A: Answer>(
+impl Exchange<'_> {
+    /// Tells the client that it has what it asked for. `None` if that is not what the endpoint has switched to: nobody may be
+    /// switched who has not asked for it (RFC 9110 §15.2.2).
+    pub(super) fn switch<B, A: Answer>(
         &self,
-        target: Target<'a>,
+        target: Target<'_>,
         (mut attempt, head): (Attempt, ResponseHead),
         messages: &mut Messages<'_, B, A>,
-        course: &mut Course<'a>,
-    ) -> Ended<'a> {
-        let Some(mut tunnel) = switch(messages, &head) else {
+        course: &Course<'_>,
+    ) -> Option<Switched> {
+        let Some(protocol) = accepted(messages, &head) else {
             self.note(target, Err(Reason::UpgradeRefused));
-            return self.refuse(Reason::UpgradeRefused, messages).await;
+            return None;
         };
-        self.progress.enter(Phase::Tunnel);
+        messages.answer.switch(&head, protocol);
+        let framed = upgrade::is_websocket(protocol);
         count_status(&target.counters.responses, head.status);
         self.worker.buffers.give_head(head.fields);
         attempt.switch(&self.worker.buffers);
-        let mut patience = self.patience(target);
-        let mut leaving = None;
         // Whatever ends it early, a panic or a forced stop, must not look like an end to the endpoint.
         attempt.break_on_close(true);
+        let tunnel = Tunnel { attempt, up: Direction::new(framed), down: Direction::new(framed) };
+        Some(Switched { ties: self.ties(target, course), tunnel })
+    }
+
+    fn ties(&self, target: Target<'_>, course: &Course<'_>) -> Ties {
+        let Course { attempts, queue, connect, first_byte, waited, own, .. } = *course;
+        let (route, cluster, endpoint) = (None, None, None);
+        Ties {
+            listener: Arc::clone(self.listener),
+            cluster: target.way.cluster.plan.name.clone(),
+            endpoint: target.endpoint.name.clone(),
+            lease: LongLease::new(&target.endpoint.life),
+            upstream: target.way.timeouts(),
+            started: self.started,
+            course: Course {
+                route,
+                cluster,
+                endpoint,
+                attempts,
+                queue,
+                connect,
+                first_byte,
+                waited,
+                own,
+            },
+        }
+    }
+}
+
+/// The protocol that the client has offered, and the endpoint has chosen.
+fn accepted<'h, B, A>(messages: &Messages<'_, B, A>, head: &'h ResponseHead) -> Option<&'h [u8]> {
+    upgrade::accepted(messages.offer.as_ref()?, messages.head, head).ok()
+}
+
+impl Ties {
+    /// How far it is, for whoever looks.
+    pub(crate) fn progress(&self) -> Progress<'_> {
+        let progress = Progress::default();
+        progress.follow(&self.course(None));
+        progress.enter(Phase::Tunnel);
+        progress
+    }
+
+    /// The way that was taken, with the route for `head`.
+    fn course<'a>(&'a self, head: Option<&RequestHead>) -> Course<'a> {
+        Course {
+            route: head.and_then(|head| self.listener.routes.route(head)),
+            cluster: Some(&self.cluster),
+            endpoint: Some(&self.endpoint),
+            ..self.course
+        }
+    }
+}
+
+impl<'a> Passage<'a> {
+    /// Passes bytes both ways until both sides have said all, or the connection has to end.
+    pub(crate) async fn run<B: Source, A: Sink>(
+        &self,
+        tunnel: &mut Tunnel,
+        downstream: &mut Downstream<B, A>,
+    ) -> Ended<'a> {
+        downstream.body.switch();
+        let mut patience = self.patience();
+        let mut leaving = None;
         let outcome = poll_fn(|cx| {
             patience.resume();
-            self.poll_both(cx, &mut attempt, messages, &mut tunnel)?;
+            self.poll_both(cx, tunnel, downstream)?;
             if tunnel.is_over() {
                 return Poll::Ready(Ok(Over::Said));
             }
-            if self.worker.draining.get() {
+            if leaving.is_some() || self.worker.is_parting(&self.ties.listener) {
                 patience.pause();
-                return self.poll_leave(*leaving.get_or_insert_with(|| self.leave_at()), &tunnel);
+                return self.poll_leave(*leaving.get_or_insert_with(|| self.leave_at()), tunnel);
             }
             patience.wait(tunnel.wait(), tunnel.moved())?;
             Poll::Pending
         })
         .await;
-        course.waited += patience.waited();
         let whole = match outcome {
             Ok(Over::Said) => true,
-            Ok(Over::Draining) => self.part(&mut attempt, messages, &tunnel).await,
+            Ok(Over::Parting) => self.part(tunnel, downstream).await,
             Ok(Over::Cut) | Err(_) => false,
         };
-        attempt.break_on_close(!whole);
+        tunnel.attempt.break_on_close(!whole);
         let failure = outcome.err();
-        self.note(target, failure.map_or(Ok(()), Err));
+        let failures = &self.ties.lease.life().counters.shard(self.worker.index).failures;
+        failures.add(u64::from(failure.is_some_and(Reason::is_endpoints_fault)));
+        let mut course = self.ties.course(Some(self.head));
+        course.waited += patience.waited();
         Ended {
             status: Some(101),
             failure,
             broken: !whole,
             bytes_in: tunnel.up.moved(),
             bytes_out: tunnel.down.moved(),
-            ..Ended::default()
+            course,
         }
     }
 
-    fn poll_both<B: Source, A: Answer>(
+    fn patience(&self) -> Patience<'a> {
+        let Ties { listener, upstream, started, course, .. } = self.ties;
+        let patience = Patience::new(self.deadline, listener.timeouts, *upstream, *started);
+        // The same that decides it for the exchange: somebody wants to read how long things took.
+        if course.queue.is_some() { patience.timed() } else { patience }
+    }
+
+    fn poll_both<B: Source, A: Sink>(
         &self,
         cx: &mut Context<'_>,
-        attempt: &mut Attempt,
-        messages: &mut Messages<'_, B, A>,
         tunnel: &mut Tunnel,
+        downstream: &mut Downstream<B, A>,
     ) -> Result<(), Reason> {
         let buffers = &self.worker.buffers;
-        let Messages { body, answer, .. } = messages;
+        let Tunnel { attempt, up, down } = tunnel;
+        let Downstream { body, answer } = downstream;
         buffers
-            .lend(|room| tunnel.up.pass(cx, body, &mut attempt.request(), room))
+            .lend(|room| up.pass(cx, body, &mut attempt.request(), room))
             .map_err(|error| blame(error, Reason::ClientGone, Reason::UpstreamClosed))?;
         buffers
-            .lend(|room| tunnel.down.pass(cx, &mut attempt.answer(buffers), answer, room))
+            .lend(|room| down.pass(cx, &mut attempt.answer(buffers), answer, room))
             .map_err(|error| blame(error, Reason::UpstreamClosed, Reason::ClientGone))
     }
 
     /// When to leave: not all tunnels at once, for their clients come back elsewhere at that moment.
     fn leave_at(&self) -> Instant {
-        let spread = (self.worker.drain_within.get() / 2).min(LEAVE_WITHIN);
+        let spread = (self.worker.drain_within() / 2).min(LEAVE_WITHIN);
         let share = f64::from(self.worker.random() as u32) / f64::from(u32::MAX);
         Instant::now() + spread.mul_f64(share)
     }
@@ -123,7 +243,7 @@ impl<'a> Exchange<'a> {
     fn poll_leave(&self, at: Instant, tunnel: &Tunnel) -> Poll<Result<Over, Reason>> {
         let left = at.saturating_duration_since(Instant::now());
         if left.is_zero() && tunnel.up.is_at_rest() && tunnel.down.is_at_rest() {
-            return Poll::Ready(Ok(Over::Draining));
+            return Poll::Ready(Ok(Over::Parting));
         }
         if at.elapsed() > LEAVE_LATE {
             return Poll::Ready(Ok(Over::Cut));
@@ -131,20 +251,6 @@ impl<'a> Exchange<'a> {
         self.deadline.set(left);
         Poll::Pending
     }
-}
-
-/// Tells the client that it has what it asked for. `None` if that is not what the endpoint has switched to: nobody may be
-/// switched who has not asked for it (RFC 9110 §15.2.2).
-fn switch<B: Source, A: Answer>(
-    messages: &mut Messages<'_, B, A>,
-    head: &ResponseHead,
-) -> Option<Tunnel> {
-    let offer = messages.offer.as_ref()?;
-    let protocol = upgrade::accepted(offer, messages.head, head).ok()?;
-    messages.answer.switch(head, protocol);
-    messages.body.switch();
-    let framed = upgrade::is_websocket(protocol);
-    Some(Tunnel { up: Direction::new(framed), down: Direction::new(framed) })
 }
 
 impl Tunnel {
@@ -169,7 +275,7 @@ fn blame(error: PumpError, source: Reason, sink: Reason) -> Reason {
     }
 }
 
-/// The longest time over which the tunnels of a draining worker are spread; half the time for draining, if that is less.
+/// The longest time over which the tunnels that have to end are spread; half the time for draining, if that is less.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long it is waited for a moment of rest.

@@ -23,6 +23,7 @@ mod account;
 mod read;
 mod serve;
 mod show;
+mod tunnel;
 
 /// A client's connection. Small, because there may be many that do nothing.
 #[derive(Debug)]

@@ -54,7 +54,7 @@ pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut ears: Ears) {
                 worker.world();
             }
             Heard::Command(Command::Drain { within }) => {
-                worker.drain_within.set(within);
+                worker.stop_within.set(within);
                 openings.close_all(&worker, &crew);
                 drain(&worker, &crew, &mut ears).await;
                 return;

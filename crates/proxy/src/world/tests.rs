@@ -76,7 +76,7 @@ fn a_listener_is_found_by_itself_or_by_its_name_wherever_it_stands() {
     for position in [0, COMPARED_MAX, 1_999] {
         let (same, older) = (&*listeners[position], listener(position));
         for before in [same, &older] {
-            assert!(std::ptr::eq(world.listener(before).unwrap(), same));
+            assert!(std::ptr::eq(Arc::as_ptr(world.listener(before).unwrap()), same));
         }
     }
     assert!(world.listener(&listener(2_000)).is_none());

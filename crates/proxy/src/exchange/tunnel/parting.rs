@@ -7,32 +7,30 @@ use std::time::Duration;
 
 use evenkeel_proto::websocket::{GOING_AWAY, close_frame, masked_close_frame};
 
-use super::{Direction, Tunnel};
+use super::{Direction, Downstream, Passage, Tunnel};
 use crate::body::{Sink, Source};
-use crate::exchange::{Answer, Exchange, Messages};
-use crate::upstream::attempt::Attempt;
 
-impl Exchange<'_> {
+impl Passage<'_> {
     /// Says good-bye, to WebSockets with the frame for it (RFC 6455 §7.4.1), to all others with the end of the stream; then
     /// waits until they have ended too. False if one of them does not listen.
-    pub(super) async fn part<B: Source, A: Answer>(
+    pub(super) async fn part<B: Source, A: Sink>(
         &self,
-        attempt: &mut Attempt,
-        messages: &mut Messages<'_, B, A>,
-        tunnel: &Tunnel,
+        tunnel: &mut Tunnel,
+        downstream: &mut Downstream<B, A>,
     ) -> bool {
+        let Tunnel { attempt, up, down } = tunnel;
         self.deadline.set(PARTING);
         let mask = (self.worker.random() as u32).to_ne_bytes();
-        let to_client = farewell(&tunnel.down, close_frame(GOING_AWAY).as_ref());
-        let to_endpoint = farewell(&tunnel.up, masked_close_frame(GOING_AWAY, mask).as_ref());
-        let told = self.say(&mut messages.answer, &to_client).await
+        let to_client = farewell(down, close_frame(GOING_AWAY).as_ref());
+        let to_endpoint = farewell(up, masked_close_frame(GOING_AWAY, mask).as_ref());
+        let told = self.say(&mut downstream.answer, &to_client).await
             && self.say(&mut attempt.request(), &to_endpoint).await;
         if !told {
             return false;
         }
         let buffers = &self.worker.buffers;
         poll_fn(|cx| {
-            let client = buffers.lend(|room| poll_discard(cx, &mut messages.body, room.scratch));
+            let client = buffers.lend(|room| poll_discard(cx, &mut downstream.body, room.scratch));
             let mut answer = attempt.answer(buffers);
             let endpoint = buffers.lend(|room| poll_discard(cx, &mut answer, room.scratch));
             if self.deadline.is_expired() {

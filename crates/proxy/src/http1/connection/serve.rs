@@ -15,7 +15,7 @@ use super::show::Shown;
 use super::{Busy, Connection, Next};
 use crate::body::{Pump, Source};
 use crate::deadline::Deadline;
-use crate::exchange::{Answer, Ended, Exchange, Messages, Progress, flush};
+use crate::exchange::{Answer, Ended, Exchange, Messages, Outcome, Progress, Switched, flush};
 use crate::http1::judge::{Judged, judge};
 use crate::http1::receive::Receive;
 use crate::http1::respond::{KeepAlive, METHODS_ALLOWED, Page, Respond};
@@ -35,15 +35,13 @@ impl Connection {
             }
         };
         self.requests.update(|requests| requests + 1);
-        let world = self.worker.world_of(&self.listener);
-        let listener = world.listener(&self.listener).unwrap_or(&self.listener);
-        let next = match judge(&mut head, listener) {
+        let next = match self.judge(&mut head) {
             Ok(judged) if max_forwards(&head) == Some(0) => {
                 let kept = judged.framing == Framing::Empty && judged.offer.is_none();
                 let own = Own { head: Some(&head), failure: None, started };
                 self.answer(busy, deadline, own, kept).await
             }
-            Ok(judged) => self.exchange(busy, deadline, (&head, judged), started).await,
+            Ok(judged) => self.pass_on(busy, deadline, (&head, judged), started).await,
             Err(reason) => {
                 let own = Own { head: Some(&head), failure: Some(reason), started };
                 self.answer(busy, deadline, own, false).await
@@ -51,6 +49,12 @@ impl Connection {
         };
         self.worker.buffers.give_head(head.fields);
         next
+    }
+
+    /// Judges a request by what is in force now.
+    fn judge(&self, head: &mut RequestHead) -> Result<Judged, Reason> {
+        let world = self.worker.world_of(&self.listener);
+        judge(head, world.listener(&self.listener).unwrap_or(&self.listener))
     }
 
     /// The client has left. If that was in the middle of a head, it is one more request that came to nothing.
@@ -65,18 +69,34 @@ impl Connection {
         Next::Close
     }
 
-    async fn exchange(
+    async fn pass_on(
         &self,
         busy: &mut Busy,
         deadline: &Deadline,
         (head, judged): (&RequestHead, Judged),
         started: Instant,
     ) -> Next {
+        let request = Request { head, own_id: self.worker.request_id(started), started };
+        match self.exchange(busy, deadline, &request, judged).await {
+            Ok(next) => next,
+            // The world in which it began is let go of by now.
+            Err(switched) => self.tunnel(busy, deadline, &request, *switched).await,
+        }
+    }
+
+    /// Runs the exchange of a request to its end, or until the connection has become a tunnel.
+    async fn exchange(
+        &self,
+        busy: &mut Busy,
+        deadline: &Deadline,
+        request: &Request<'_>,
+        judged: Judged,
+    ) -> Result<Next, Box<Switched>> {
         let world = self.worker.world_of(&self.listener);
         // Gone from the plan, and not only just now.
-        let Some(listener) = world.listener(&self.listener) else { return Next::CloseUnread };
+        let Some(listener) = world.listener(&self.listener) else { return Ok(Next::CloseUnread) };
+        let Request { head, own_id, started } = *request;
         let mut decoder = BodyDecoder::for_request(judged.framing);
-        let request_id = self.worker.request_id(started);
         // RFC 9931 §4: what a client sends in the belief that the protocol will be switched is no request, whenever it comes.
         let offered = judged.offer.is_some();
         let kept = !offered && wants_keep_alive(&head.fields, head.version);
@@ -87,7 +107,7 @@ impl Connection {
             world: &world,
             listener,
             deadline,
-            client: self.facts(listener, &request_id),
+            client: self.facts(listener, &own_id),
             started,
             arrived: world.plan.access.map(|_| Instant::now()),
             progress: &progress,
@@ -119,9 +139,12 @@ impl Connection {
         };
         self.is_answering.set(true);
         let shown = Shown { head, request_id, started, progress: &progress };
-        let ended = self.run(&exchange, &mut messages, &shown).await;
+        let ended = match self.run(&exchange, &mut messages, &shown).await {
+            Outcome::Ended(ended) => ended,
+            Outcome::Switched(switched) => return Err(switched),
+        };
         self.account(listener, &Past { head: Some(head), request_id, started, ended });
-        if ended.broken {
+        Ok(if ended.broken {
             Next::Reset
         } else if !decoder.is_done() || offered {
             Next::CloseUnread
@@ -129,7 +152,7 @@ impl Connection {
             Next::Request
         } else {
             Next::Close
-        }
+        })
     }
 
     /// Runs `exchange`, and shows it to whoever looks.
@@ -138,13 +161,17 @@ impl Connection {
         exchange: &Exchange<'a>,
         messages: &mut Messages<'_, B, A>,
         shown: &Shown<'_>,
-    ) -> Ended<'a> {
+    ) -> Outcome<'a> {
         let run = pin!(exchange.run(messages));
         let show = || self.show(exchange.deadline, Some(shown));
         self.worker.looks.watch(exchange.deadline, run, show).await
     }
 
-    fn facts<'a>(&self, listener: &Listener, request_id: &'a RequestId) -> ClientFacts<'a> {
+    pub(super) fn facts<'a>(
+        &self,
+        listener: &Listener,
+        request_id: &'a RequestId,
+    ) -> ClientFacts<'a> {
         ClientFacts {
             address: self.client.ip(),
             scheme: "http",
@@ -185,6 +212,16 @@ impl Connection {
             (false, false) => Next::CloseUnread,
         }
     }
+}
+
+/// A request that is passed on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request<'a> {
+    pub(super) head: &'a RequestHead,
+    /// The identity that we gave it; it may have brought another.
+    pub(super) own_id: RequestId,
+    /// When its first byte was there.
+    pub(super) started: Instant,
 }
 
 /// A request whose answer is our own.
