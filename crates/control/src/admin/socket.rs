@@ -43,7 +43,7 @@ impl Socket {
     pub(crate) async fn bind(wanted: &AdminBind) -> Result<Option<Self>, BindProblem> {
         let (address, bound) = match wanted {
             AdminBind::Off => return Ok(None),
-            AdminBind::Unix(path) => return bind_path(path).map(Some),
+            AdminBind::Unix(path) => return bind_path(path).await.map(Some),
             AdminBind::Fixed(address) => (*address, TcpListener::bind(address).await),
             AdminBind::Preferred(address) => (*address, bind_or_any_port(*address).await),
         };
@@ -83,9 +83,9 @@ async fn bind_or_any_port(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Its owner and its group may connect, and whoever may connect may change things: the file's rights are the token.
-fn bind_path(path: &Path) -> Result<Socket, BindProblem> {
+async fn bind_path(path: &Path) -> Result<Socket, BindProblem> {
     let refused = |error: &io::Error| BindProblem::of_path(path, error);
-    remove_dead(path).map_err(|error| refused(&error))?;
+    remove_dead(path).await.map_err(|error| refused(&error))?;
     let listener = UnixListener::bind(path).map_err(|error| refused(&error))?;
     let ours = OwnPath(path.to_owned());
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))
@@ -94,12 +94,16 @@ fn bind_path(path: &Path) -> Result<Socket, BindProblem> {
 }
 
 /// A socket that nobody listens on any more was left by a process that was killed.
-fn remove_dead(path: &Path) -> io::Result<()> {
+async fn remove_dead(path: &Path) -> io::Result<()> {
     let is_socket = path.symlink_metadata().is_ok_and(|about| about.file_type().is_socket());
-    let is_dead = is_socket
-        && std::os::unix::net::UnixStream::connect(path)
-            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-    if is_dead { fs::remove_file(path) } else { Ok(()) }
+    if is_socket && is_dead(path).await { fs::remove_file(path) } else { Ok(()) }
+}
+
+/// A blocking connect would wait for a process that is stuck, with its queue full, and nothing else of control would run until it
+/// accepts. This one is told at once that there is no room, which only somebody who listens can lack.
+async fn is_dead(path: &Path) -> bool {
+    let connected = UnixStream::connect(path).await;
+    connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 impl Drop for OwnPath {
@@ -165,5 +169,28 @@ mod tests {
         fs::write(&path, "precious").unwrap();
         assert!(Socket::bind(&bind).await.is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    /// A reload that moved the admin API there stopped checks and metrics, until the other process accepted.
+    #[test]
+    fn a_path_whose_owner_accepts_nothing_is_taken_and_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let stuck = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        rustix::net::listen(&stuck, 0).unwrap();
+        let (report, reported) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let mut waiting = Vec::new();
+                while let Ok(stream) = UnixStream::connect(&path).await {
+                    waiting.push(stream);
+                }
+                let problem = Socket::bind(&AdminBind::Unix(path)).await.unwrap_err();
+                report.send(problem.to_string()).unwrap();
+            });
+        });
+        let problem = reported.recv_timeout(std::time::Duration::from_secs(30)).unwrap();
+        assert!(problem.contains("already in use"), "{problem}");
     }
 }
