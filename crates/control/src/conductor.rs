@@ -26,6 +26,7 @@ pub(crate) use build::build;
 pub use keep::Kept;
 pub use order::{Applied, Refused};
 pub(crate) use order::{Desk, Order, ReloadWish, Wish};
+pub(crate) use port_owner::others_listen;
 
 use crate::access_log::OpenError;
 use crate::config::{Config, ConfigFile, Seen};

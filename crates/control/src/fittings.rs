@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::task::yield_now;
+
 use crate::access_log::{OpenError, Place, Remote};
 use crate::admin::{Address, Server, Socket};
 use crate::conductor::BindProblem;
@@ -26,9 +28,17 @@ pub(crate) struct Fittings {
 /// What is opened already, but not in use yet.
 pub(crate) struct Fitted {
     /// `None` where nothing is to change.
-    admin: Option<(AdminBind, Option<Socket>)>,
+    admin: Option<(AdminBind, Opened)>,
     access: Option<(Option<AccessPath>, Place)>,
     level: LogLevel,
+}
+
+/// Where the admin API is to listen.
+enum Opened {
+    /// Where it does: it was only wanted in other words.
+    Before,
+    /// There, or nowhere.
+    Now(Option<Socket>),
 }
 
 /// Why a part cannot be had.
@@ -56,8 +66,8 @@ impl Fittings {
         let admin = if in_use == Some(&config.admin) {
             None
         } else {
-            let socket = Socket::bind(&config.admin).await.map_err(FittingError::Admin)?;
-            Some((config.admin.clone(), socket))
+            let opened = self.open_admin(&config.admin).await.map_err(FittingError::Admin)?;
+            Some((config.admin.clone(), opened))
         };
         let path = config.access.as_ref().map(|access| access.path.clone());
         let access = if path == self.access {
@@ -69,14 +79,26 @@ impl Fittings {
         Ok(Fitted { admin, access, level: config.log_level })
     }
 
+    async fn open_admin(&self, wanted: &AdminBind) -> Result<Opened, BindProblem> {
+        // A socket that a reload just before this one has replaced is closed when its task has had a turn.
+        yield_now().await;
+        let server = self.admin.as_ref().and_then(|(_, server)| server.as_ref());
+        let ours = server.map(Server::socket);
+        match ours {
+            Some(ours) if ours.is_at(wanted) => Ok(Opened::Before),
+            _ => Socket::bind(wanted, ours).await.map(Opened::Now),
+        }
+    }
+
     /// Puts in use what was prepared, and ends what it replaces.
     pub(crate) fn commit(&mut self, fitted: Fitted) {
-        if let Some((bind, socket)) = fitted.admin {
-            let address: Option<Address> = socket.as_ref().map(Socket::address);
-            let server = socket.map(|socket| Server::start(socket, Arc::clone(&self.overview)));
-            self.overview.set_admin_address(address);
-            // The one before answers what it was asked, and ends.
-            self.admin = Some((bind, server));
+        match fitted.admin {
+            None => {}
+            Some((bind, Opened::Now(socket))) => self.serve_admin(bind, socket),
+            Some((bind, Opened::Before)) => {
+                let server = self.admin.take().and_then(|(_, server)| server);
+                self.admin = Some((bind, server));
+            }
         }
         if let Some((path, place)) = fitted.access {
             self.access_log.redirect(place);
@@ -86,6 +108,16 @@ impl Fittings {
             (self.set_level)(fitted.level);
             self.level = Some(fitted.level);
         }
+    }
+}
+
+impl Fittings {
+    fn serve_admin(&mut self, bind: AdminBind, socket: Option<Socket>) {
+        let address: Option<Address> = socket.as_ref().map(Socket::address);
+        let server = socket.map(|socket| Server::start(socket, Arc::clone(&self.overview)));
+        self.overview.set_admin_address(address);
+        // The one before answers what it was asked, and ends.
+        self.admin = Some((bind, server));
     }
 }
 

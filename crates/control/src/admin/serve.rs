@@ -25,6 +25,7 @@ use crate::overview::Overview;
 /// The admin API while it serves. When it is dropped nothing more is accepted, and what was asked is still answered.
 #[derive(Debug)]
 pub(crate) struct Server {
+    socket: Arc<Socket>,
     _serving: watch::Sender<()>,
 }
 
@@ -32,13 +33,19 @@ impl Server {
     /// Serves on `socket`, in a task of its own.
     pub(crate) fn start(socket: Socket, overview: Arc<Overview>) -> Self {
         let (serving, stop) = watch::channel(());
-        tokio::spawn(serve(socket, overview, stop));
-        Self { _serving: serving }
+        let socket = Arc::new(socket);
+        tokio::spawn(serve(Arc::clone(&socket), overview, stop));
+        Self { socket, _serving: serving }
+    }
+
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
     }
 }
 
 /// Serves until nobody holds the other end of `stop`.
-async fn serve(socket: Socket, overview: Arc<Overview>, mut stop: watch::Receiver<()>) {
+async fn serve(socket: Arc<Socket>, overview: Arc<Overview>, mut stop: watch::Receiver<()>) {
     let router = router(socket.address(), overview);
     let slots = Arc::new(Slots::default());
     let mut connections = JoinSet::new();
@@ -59,7 +66,14 @@ async fn serve(socket: Socket, overview: Arc<Overview>, mut stop: watch::Receive
         }
         while connections.try_join_next().is_some() {}
     }
+    // Whoever is in the queue was told that it is connected; its request must already be on its way.
+    let (grace, stop) = watch::channel(());
+    while let Ok(stream) = socket.accept_waiting() {
+        connections.spawn(occupy(Arc::clone(&slots), stream, router.clone(), stop.clone()));
+    }
     drop(socket);
+    sleep(LAST_REQUEST).await;
+    drop(grace);
     while connections.join_next().await.is_some() {}
 }
 
@@ -125,6 +139,9 @@ const CONNECTION_AGE_MAX: Duration = Duration::from_secs(300);
 
 /// How long the answer that is being sent at that moment may still take.
 const LAST_ANSWER: Duration = Duration::from_secs(5);
+
+/// How long somebody who was in the queue when we ceased to listen has for a request.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
 
 /// Accepting fails when descriptors run out, and would fail again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

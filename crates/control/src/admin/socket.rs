@@ -7,9 +7,11 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use rustix::net::sockopt::set_socket_reuseport;
+use rustix::net::{SocketFlags, accept_with};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
-use crate::conductor::BindProblem;
+use crate::conductor::{BindProblem, others_listen};
 use crate::config::AdminBind;
 
 /// Where the admin API really listens.
@@ -39,13 +41,20 @@ pub(super) enum Stream {
 }
 
 impl Socket {
-    /// Opens what is wanted; `None` when the API is switched off.
-    pub(crate) async fn bind(wanted: &AdminBind) -> Result<Option<Self>, BindProblem> {
+    /// Opens what is wanted; `None` when the API is switched off. `ours`, which is about to be closed, is not in the way.
+    pub(crate) async fn bind(
+        wanted: &AdminBind,
+        ours: Option<&Self>,
+    ) -> Result<Option<Self>, BindProblem> {
+        let ours = match ours {
+            Some(Self::Tcp(listener, address)) => Some((listener, *address)),
+            Some(Self::Unix(..)) | None => None,
+        };
         let (address, bound) = match wanted {
             AdminBind::Off => return Ok(None),
             AdminBind::Unix(path) => return bind_path(path).await.map(Some),
-            AdminBind::Fixed(address) => (*address, TcpListener::bind(address).await),
-            AdminBind::Preferred(address) => (*address, bind_or_any_port(*address).await),
+            AdminBind::Fixed(address) => (*address, listen(*address, ours)),
+            AdminBind::Preferred(address) => (*address, listen_or_any_port(*address, ours)),
         };
         let named = bound.and_then(|listener| {
             let address = listener.local_addr()?;
@@ -54,11 +63,37 @@ impl Socket {
         named.map(Some).map_err(|error| BindProblem::of_admin(address, &error))
     }
 
+    /// Whether it listens where it is wanted.
+    pub(crate) fn is_at(&self, wanted: &AdminBind) -> bool {
+        match (self, wanted) {
+            (Self::Tcp(_, at), AdminBind::Fixed(wanted) | AdminBind::Preferred(wanted)) => {
+                at == wanted
+            }
+            (Self::Unix(_, at), AdminBind::Unix(wanted)) => at.0 == *wanted,
+            _ => false,
+        }
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> Address {
         match self {
             Self::Tcp(_, address) => Address::Tcp(*address),
             Self::Unix(_, path) => Address::Unix(path.0.clone()),
+        }
+    }
+
+    /// A connection that is in the queue already, asked of the kernel: the runtime may not know of it yet.
+    pub(super) fn accept_waiting(&self) -> io::Result<Stream> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        match self {
+            Self::Tcp(listener, _) => {
+                let stream = TcpStream::from_std(accept_with(listener, flags)?.into())?;
+                let peer = stream.peer_addr()?;
+                Ok(Stream::Tcp(stream, peer))
+            }
+            Self::Unix(listener, _) => {
+                Ok(Stream::Unix(UnixStream::from_std(accept_with(listener, flags)?.into())?))
+            }
         }
     }
 
@@ -73,13 +108,47 @@ impl Socket {
     }
 }
 
-async fn bind_or_any_port(address: SocketAddr) -> io::Result<TcpListener> {
-    match TcpListener::bind(address).await {
+/// One of ours, and where it listens.
+type Ours<'a> = (&'a TcpListener, SocketAddr);
+
+fn listen_or_any_port(address: SocketAddr, ours: Option<Ours<'_>>) -> io::Result<TcpListener> {
+    match listen(address, ours) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            TcpListener::bind((address.ip(), 0)).await
+            listen(SocketAddr::new(address.ip(), 0), None)
         }
-        bound => bound,
+        listening => listening,
     }
+}
+
+fn listen(address: SocketAddr, ours: Option<Ours<'_>>) -> io::Result<TcpListener> {
+    match ours {
+        Some((ours, at)) if at.port() == address.port() => listen_beside(ours, address),
+        _ => listen_as(address, false),
+    }
+}
+
+/// Listens on the port of `ours`, for which the kernel wants both to share it. They do so for this moment only, or any process of
+/// our user could join them later; and as that goes for this moment, too, it is looked first whether one is there already.
+fn listen_beside(ours: &TcpListener, address: SocketAddr) -> io::Result<TcpListener> {
+    let inode = rustix::fs::fstat(ours)?.st_ino;
+    if others_listen(Path::new("/proc"), address, inode) {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    set_socket_reuseport(ours, true)?;
+    let listening = listen_as(address, true);
+    set_socket_reuseport(ours, false)?;
+    let listening = listening?;
+    set_socket_reuseport(&listening, false)?;
+    Ok(listening)
+}
+
+fn listen_as(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of a run before us that linger in the kernel are no reason not to start.
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(shared)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Its owner and its group may connect, and whoever may connect may change things: the file's rights are the token.
@@ -105,6 +174,9 @@ async fn is_dead(path: &Path) -> bool {
     let connected = UnixStream::connect(path).await;
     connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
+
+/// As tokio and the standard library have it.
+const BACKLOG: u32 = 1024;
 
 impl Drop for OwnPath {
     fn drop(&mut self) {
@@ -133,64 +205,4 @@ impl Address {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_taken_address_is_an_error_when_fixed_and_evaded_when_preferred() {
-        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = taken.local_addr().unwrap();
-        let problem = Socket::bind(&AdminBind::Fixed(address)).await.unwrap_err().to_string();
-        let start = format!("the admin API cannot listen on {address}: already in use by ");
-        assert!(problem.starts_with(&start), "{problem}");
-        let evaded = Socket::bind(&AdminBind::Preferred(address)).await.unwrap().unwrap();
-        let evaded = evaded.address().tcp().unwrap();
-        assert_eq!(evaded.ip(), address.ip());
-        assert_ne!(evaded.port(), address.port());
-        assert!(Socket::bind(&AdminBind::Off).await.unwrap().is_none());
-    }
-
-    #[tokio::test]
-    async fn a_path_is_for_its_owner_and_group_and_goes_with_the_socket() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("admin.sock");
-        let bind = AdminBind::Unix(path.clone());
-        let socket = Socket::bind(&bind).await.unwrap().unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
-        let problem = Socket::bind(&bind).await.unwrap_err().to_string();
-        assert!(problem.contains("already in use"), "{problem}");
-        drop(socket);
-        assert!(!path.exists());
-        // What a killed process leaves behind.
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        assert!(path.exists());
-        assert!(Socket::bind(&bind).await.unwrap().is_some());
-        // A file is nobody's socket.
-        fs::write(&path, "precious").unwrap();
-        assert!(Socket::bind(&bind).await.is_err());
-        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
-    }
-
-    /// A reload that moved the admin API there stopped checks and metrics, until the other process accepted.
-    #[test]
-    fn a_path_whose_owner_accepts_nothing_is_taken_and_nobody_waits_for_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("admin.sock");
-        let stuck = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        rustix::net::listen(&stuck, 0).unwrap();
-        let (report, reported) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(async {
-                let mut waiting = Vec::new();
-                while let Ok(stream) = UnixStream::connect(&path).await {
-                    waiting.push(stream);
-                }
-                let problem = Socket::bind(&AdminBind::Unix(path)).await.unwrap_err();
-                report.send(problem.to_string()).unwrap();
-            });
-        });
-        let problem = reported.recv_timeout(std::time::Duration::from_secs(30)).unwrap();
-        assert!(problem.contains("already in use"), "{problem}");
-    }
-}
+mod tests;

@@ -190,6 +190,22 @@ async fn a_head_without_end_is_refused() {
     assert_eq!(status, 431);
 }
 
+/// A reload that moved the API to other addresses reset them.
+#[tokio::test]
+async fn whoever_waits_in_the_queue_is_served_when_the_api_moves_away() {
+    let Api { address, _server: server, .. } = Api::start().await;
+    // The server has no turn before it is told to stop.
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    drop(server);
+    let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let mut stream = TcpStream::from_std(stream).unwrap();
+    let mut answer = Vec::new();
+    drop(timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await.unwrap());
+    assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
+}
+
 /// The API on a loopback port, over a plan with one listener and one cluster.
 pub(super) struct Api {
     pub(super) address: SocketAddr,
@@ -206,7 +222,7 @@ impl Api {
         let overview = overview(publisher.reader(), &fixture::knowledge(), done);
         let overview = Arc::new(overview);
         let any = AdminBind::Fixed(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let socket = Socket::bind(&any).await.unwrap().unwrap();
+        let socket = Socket::bind(&any, None).await.unwrap().unwrap();
         let address = socket.address().tcp().unwrap();
         let _server = Server::start(socket, Arc::clone(&overview));
         Self { address, overview, first_round, _server }

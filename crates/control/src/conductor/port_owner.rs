@@ -1,4 +1,5 @@
-//! Who listens on a port: reads `/proc` to find the process. Called when a bind fails, to say whom to ask.
+//! Who listens on a port: reads `/proc` to find the process. Called when a bind fails, to say whom to ask,
+//! and by the admin API before it shares a port with itself.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,17 +15,26 @@ pub(super) struct Owner {
 /// The process that listens on `port` in the way of `address` (`None`: of any address). `None` when there is none, or when
 /// it belongs to another user and so hides its sockets from us. `proc` is where procfs is mounted.
 pub(super) fn owner(proc: &Path, port: u16, address: Option<IpAddr>) -> Option<Owner> {
+    let inodes = in_the_way(proc, port, address);
+    if inodes.is_empty() { None } else { holder(proc, &inodes) }
+}
+
+/// Whether a socket listens in the way of `address` that is not `ours`, which is an inode. False where procfs cannot be read.
+pub(crate) fn others_listen(proc: &Path, address: SocketAddr, ours: u64) -> bool {
+    let inodes = in_the_way(proc, address.port(), Some(address.ip()));
+    inodes.iter().any(|&inode| inode != ours)
+}
+
+/// The inodes of the sockets that listen there.
+fn in_the_way(proc: &Path, port: u16, address: Option<IpAddr>) -> Vec<u64> {
     let tables = ["net/tcp", "net/tcp6"].map(|name| fs::read_to_string(proc.join(name)));
     let sockets = tables.iter().flatten().flat_map(|table| table.lines()).filter_map(listening);
-    let in_the_way = |bound: IpAddr| match address {
+    let is_in_the_way = |bound: IpAddr| match address {
         Some(wanted) => bound.is_unspecified() || wanted.is_unspecified() || bound == wanted,
         None => true,
     };
-    let inodes: Vec<u64> = sockets
-        .filter(|(bound, _)| bound.port() == port && in_the_way(bound.ip()))
-        .map(|(_, inode)| inode)
-        .collect();
-    if inodes.is_empty() { None } else { holder(proc, &inodes) }
+    let there = sockets.filter(|(bound, _)| bound.port() == port && is_in_the_way(bound.ip()));
+    there.map(|(_, inode)| inode).collect()
 }
 
 /// The address and inode of a line of `/proc/net/tcp` or `tcp6`, if it is about a listening socket.

@@ -214,6 +214,33 @@ fn idle_connections_to_an_endpoint_that_is_gone_are_closed_while_an_old_exchange
     }
 }
 
+/// Our own socket was in the way.
+#[test]
+fn the_admin_api_moves_to_more_and_to_fewer_addresses_of_its_port() {
+    let a = named("a");
+    let running = Running::from_toml(&to(&a));
+    let text = to(&a).replace("{bind}", &running.address.to_string());
+    let (admin, elsewhere) = (free_address(), named("elsewhere"));
+    let on = |address: &str| {
+        fs::write(running.config(), format!("{text}[admin]\nbind = \"{address}\"\n")).unwrap();
+    };
+    on(&admin.to_string());
+    wait_until(LONG, || get(admin, "/livez").is_ok_and(|response| response.status == 200)).unwrap();
+    let in_force = |address: &str| {
+        let put = format!("→ \\\"{address}");
+        get(admin, "/api/v1/status").is_ok_and(|response| response.text().contains(&put))
+    };
+    for ip in ["0.0.0.0", "127.0.0.1"] {
+        let address = format!("{ip}:{}", admin.port());
+        on(&address);
+        wait_until(LONG, || in_force(&address)).unwrap();
+    }
+    // What somebody else has is still taken.
+    on(&format!("0.0.0.0:{}", elsewhere.address().port()));
+    running.process.wait_for_line("already in use", LONG).unwrap();
+    assert_eq!(get(admin, "/livez").unwrap().status, 200);
+}
+
 #[test]
 fn the_access_log_the_level_and_the_admin_address_follow_the_file() {
     let a = named("a");
