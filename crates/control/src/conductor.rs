@@ -11,7 +11,7 @@ use evenkeel_plan::Plan;
 use evenkeel_plan::binder::Binder;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::sight::Sight;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 mod bind_problem;
 mod build;
@@ -25,7 +25,7 @@ pub use build::UnknownCluster;
 pub(crate) use build::build;
 pub use keep::Kept;
 pub use order::{Applied, Refused};
-pub(crate) use order::{Desk, Order, ReloadWish, Wish};
+pub(crate) use order::{Desk, Inbox, Order, ReloadWish, Wish};
 pub(crate) use port_owner::others_listen;
 
 use crate::access_log::OpenError;
@@ -147,13 +147,19 @@ impl<L: Lookup> Conductor<L> {
     }
 
     /// Follows the names' addresses and does what is ordered, until nobody can order any more.
-    pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+    pub(crate) async fn run(mut self, inbox: Inbox) {
+        let Inbox { mut orders, mut closed } = inbox;
         loop {
             tokio::select! {
                 () = self.resolver.changed() => self.follow_names(),
                 order = orders.recv() => match order {
                     Some(Order { wish, seen, reply }) => {
-                        let outcome = self.follow(wish, seen.as_deref()).await;
+                        // It waits for names only, so nothing is left half done.
+                        let outcome = tokio::select! {
+                            biased;
+                            _ = closed.wait_for(|closed| *closed) => Err(Refused::Ending),
+                            outcome = self.follow(wish, seen.as_deref()) => outcome,
+                        };
                         // Whoever asked may be gone; it is done all the same.
                         let _ = reply.send(outcome);
                         // A row of orders must not keep the checks waiting: control has one thread.

@@ -98,6 +98,7 @@ impl Overview {
     }
 
     pub(crate) fn drain(&self) {
+        self.desk.close();
         if !self.draining.swap(true, Ordering::Relaxed) {
             self.events.note(
                 EventLevel::Info,

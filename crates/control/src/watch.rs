@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use crate::admin::Trigger;
-use crate::conductor::{Desk, ReloadWish, Wish};
+use crate::conductor::{Desk, Refused, ReloadWish, Wish};
 use crate::config::{ConfigFile, Seen};
 
 mod trail;
@@ -36,8 +36,10 @@ pub(crate) async fn run(file: ConfigFile, mut seen: watch::Receiver<Seen>, desk:
         // Before the first event, too: something may have happened before anybody watched.
         if has_changed(&file, &seen, &mut told).await {
             let wish = ReloadWish { trigger: Trigger::File, clear: false, persist: false };
-            // A refusal has been logged, and is in the status.
-            let _ = desk.order(Wish::Reload(wish)).await;
+            // Any other refusal has been logged, and is in the status.
+            if desk.order(Wish::Reload(wish)).await == Err(Refused::Ending) {
+                return;
+            }
         }
         tokio::select! {
             changed = seen.changed() => {

@@ -87,7 +87,7 @@ impl Balancer {
         self.proxy.is_finished()
     }
 
-    /// Ends everything now, and waits until it has ended.
+    /// Ends everything now, and waits until it has ended; for control not for ever.
     pub(crate) fn stop(self) {
         self.proxy.stop();
         self.control.stop();
@@ -109,6 +109,8 @@ struct ControlThread {
     alive: oneshot::Sender<()>,
     beat: Beat,
     thread: JoinHandle<()>,
+    /// Its other end goes with the thread.
+    over: mpsc::Receiver<()>,
 }
 
 impl ControlThread {
@@ -117,18 +119,30 @@ impl ControlThread {
         let (report, started) = mpsc::sync_channel(1);
         let beat = Beat::new("control");
         let alive_until = (beat.clone(), ended);
+        let (until_over, over) = mpsc::channel();
+        let work = move || {
+            run_control(setup, &report, alive_until);
+            drop(until_over);
+        };
         let thread = thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || run_control(setup, &report, alive_until))
+            .spawn(work)
             .map_err(StartError::System)?;
         // The thread goes without a report only if it panicked.
         let died = || StartError::System(io::Error::other("control ended while it started"));
         let view = started.recv().unwrap_or_else(|_| Err(died()))?;
-        Ok(Self { view, alive, beat, thread })
+        Ok(Self { view, alive, beat, thread, over })
     }
 
     fn stop(self) {
         drop(self.alive);
+        // It may hang in a reload: a config on a network that is gone, a pipe in place of a file. The exit does not.
+        if self.over.recv_timeout(CONTROL_ENDS) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::warn!(
+                "control is busy with something that does not end, and is left to itself"
+            );
+            return;
+        }
         // A panic in it was printed when it happened, and there is nothing left to save.
         drop(self.thread.join());
     }
@@ -173,6 +187,9 @@ async fn keep_beating(beat: &Beat) {
         beat.strike();
     }
 }
+
+/// Longer than it takes to write what is left of the access log, which is a second if nobody reads it.
+const CONTROL_ENDS: Duration = Duration::from_secs(3);
 
 /// Far more often than any watchdog looks, and not to be seen in CPU time.
 const BEAT_INTERVAL: Duration = Duration::from_millis(200);

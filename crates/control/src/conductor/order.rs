@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use utoipa::ToSchema;
 
 use super::Kept;
@@ -79,13 +79,31 @@ pub enum Refused {
 
 /// Where orders are handed in, from any thread.
 #[derive(Clone, Debug)]
-pub(crate) struct Desk(mpsc::Sender<Order>);
+pub(crate) struct Desk {
+    orders: mpsc::Sender<Order>,
+    closed: watch::Sender<bool>,
+}
+
+/// Where the conductor takes them from.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(super) orders: mpsc::Receiver<Order>,
+    /// Whether nothing is done any more.
+    pub(super) closed: watch::Receiver<bool>,
+}
 
 impl Desk {
     /// A desk, and where the conductor takes the orders from.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Order>) {
-        let (orders, inbox) = mpsc::channel(ORDERS_WAITING_MAX);
-        (Self(orders), inbox)
+    pub(crate) fn new() -> (Self, Inbox) {
+        let (orders, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
+        let (closed, inbox) = watch::channel(false);
+        (Self { orders, closed }, Inbox { orders: waiting, closed: inbox })
+    }
+
+    /// From now on every order is refused, also those that wait and the one that is being followed: what is about to end needs no
+    /// other plan, and must not wait for one.
+    pub(crate) fn close(&self) {
+        self.closed.send_replace(true);
     }
 
     /// Hands in a wish and waits until it is done. One after the other: orders never overlap.
@@ -99,8 +117,11 @@ impl Desk {
         seen: Option<String>,
         wish: Wish,
     ) -> Result<Applied, Refused> {
+        if *self.closed.borrow() {
+            return Err(Refused::Ending);
+        }
         let (reply, done) = oneshot::channel();
-        self.0.send(Order { wish, seen, reply }).await.map_err(|_| Refused::Ending)?;
+        self.orders.send(Order { wish, seen, reply }).await.map_err(|_| Refused::Ending)?;
         done.await.unwrap_or(Err(Refused::Ending))
     }
 }

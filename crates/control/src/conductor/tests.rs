@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::fixture::{self, NothingInFlight, config, endpoint};
 use crate::journal::EndpointKey;
+use crate::overrides::Change;
 
 mod walk;
 
@@ -123,18 +124,42 @@ async fn a_name_that_moves_while_a_config_is_refused_is_followed_all_the_same() 
     assert_eq!(address, Some("10.0.0.8:81".parse().unwrap()));
 }
 
-fn conductor(answers: Answers) -> (Conductor<Answers>, Arc<Log>, Reader) {
+#[tokio::test(start_paused = true)]
+async fn once_we_end_every_order_is_refused_at_once_also_the_one_that_waits_for_a_name() {
+    let (mut conductor, _, mut reader) = conductor(Silence);
+    conductor.apply(config(&[("web", "api")], &[("api", &["10.0.0.1:80"])])).await.unwrap();
+    let (desk, inbox) = Desk::new();
+    let running = tokio::spawn(conductor.run(inbox));
+    let add = |name| Wish::Change(Change::Add { cluster: "api".into(), endpoint: endpoint(name) });
+    let (one, two) = (desk.clone(), desk.clone());
+    let (first, second) = (add("slow:81"), add("10.0.0.2:80"));
+    let began = tokio::time::Instant::now();
+    let first = tokio::spawn(async move { one.order(first).await });
+    let second = tokio::spawn(async move { two.order(second).await });
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    desk.close();
+    assert_eq!(first.await.unwrap(), Err(Refused::Ending));
+    assert_eq!(second.await.unwrap(), Err(Refused::Ending));
+    assert_eq!(desk.order(add("10.0.0.3:80")).await, Err(Refused::Ending));
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(reader.load().generation, 1);
+    running.abort();
+}
+
+fn conductor<L: Lookup>(lookup: L) -> (Conductor<L>, Arc<Log>, Reader) {
     let publisher = Publisher::default();
     let (reader, log) = (publisher.reader(), Arc::new(Log::default()));
     let binder = Box::new(Recorder { log: Arc::clone(&log), reader: publisher.reader() });
     let parts = Parts { publisher, binder, sight: Arc::new(NothingInFlight), workers: 1 };
     let knowledge = fixture::knowledge();
     let fittings = fixture::fittings(&knowledge);
-    (Conductor::new(parts, fittings, answers, knowledge, None), log, reader)
+    (Conductor::new(parts, fittings, lookup, knowledge, None), log, reader)
 }
 
 /// Whose orders never come.
-fn nobody() -> mpsc::Receiver<Order> {
+fn nobody() -> Inbox {
     let (desk, orders) = Desk::new();
     std::mem::forget(desk);
     orders
@@ -159,6 +184,16 @@ impl Answers {
 impl Lookup for Answers {
     async fn lookup(&self, _host: &str) -> io::Result<Vec<IpAddr>> {
         self.0.lock().unwrap().map(|address| vec![address]).map_err(io::Error::other)
+    }
+}
+
+/// No answer for any name.
+#[derive(Clone, Debug)]
+struct Silence;
+
+impl Lookup for Silence {
+    async fn lookup(&self, _host: &str) -> io::Result<Vec<IpAddr>> {
+        std::future::pending().await
     }
 }
 

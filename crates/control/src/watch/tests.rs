@@ -144,7 +144,7 @@ impl Watched {
         let order = self.orders.recv().await.unwrap();
         assert!(matches!(order.wish, Wish::Reload(ReloadWish { trigger: Trigger::File, .. })));
         self.seen.send_replace(self.file.read().1);
-        let _ = order.reply.send(Err(Refused::Ending));
+        let _ = order.reply.send(Err(Refused::Config(Box::new(report))));
     }
 }
 
