@@ -12,7 +12,7 @@ use crate::workers::WorkersArg;
 /// Balance as a config file says
 ///
 /// TERM, INT and QUIT drain: nothing new is accepted, running exchanges finish, for at most as long as the config's
-/// `drain` says. A second one stops at once.
+/// `drain` says. A second one, a second later or more, stops at once.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -20,8 +20,8 @@ pub(crate) use save::Save;
 ///
 /// Endpoints are checked every 2 s; what is down gets no work until it is back.
 ///
-/// TERM, INT and QUIT drain: nothing new is accepted, running exchanges finish, for at most 30 s. A second one stops at
-/// once.
+/// TERM, INT and QUIT drain: nothing new is accepted, running exchanges finish, for at most 30 s. A second one, a
+/// second later or more, stops at once.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

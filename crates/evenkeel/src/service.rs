@@ -1,13 +1,13 @@
 //! A balancer as a process, from its start to its exit: limits, log, picture, signals, drain. Run by `serve` and `run`.
 
 use std::io::{self, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use evenkeel_control::config::{AccessPath, Config, ConfigFile, Report, Seen};
 use evenkeel_control::{SetLevel, View};
 use evenkeel_proxy::Inherited;
 use tokio::runtime;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 mod descriptors;
 mod inherited;
@@ -83,9 +83,11 @@ impl Service {
             () = self.show(balancer.view()) => signals.next().await,
             () = signals.next() => {}
         }
+        let first = Instant::now();
+        signals.end_reloads();
         // A reload may have given more or less time than there was at the start.
         let limit = balancer.view().config().map_or(self.config.drain, |config| config.drain);
-        drain(balancer, limit, &mut signals).await
+        drain(balancer, limit, (&mut signals, first)).await
     }
 
     /// Writes the config, if that was asked for.
@@ -123,11 +125,11 @@ impl Service {
     }
 }
 
-/// Lets running exchanges finish, until they have, the time is up, or a second signal comes.
+/// Lets running exchanges finish, until they have, the time is up, or a second signal comes after the `first`.
 async fn drain(
     balancer: Balancer,
     limit: Duration,
-    signals: &mut StopSignals,
+    (signals, first): (&mut StopSignals, Instant),
 ) -> Result<(), Failure> {
     balancer.drain(limit);
     let waiting = format!(
@@ -137,14 +139,14 @@ async fn drain(
     );
     notify::stopping(&waiting, limit);
     say(&format!("{waiting}; again to stop at once"));
-    let deadline = Instant::now() + limit;
+    let deadline = first + limit;
     let outcome = tokio::select! {
         () = finished(&balancer) => Ok(()),
-        () = signals.next() => {
+        () = signals.again(first) => {
             say(&format!("stopped at once, which cut {}", exchanges(balancer.view())));
             Ok(())
         }
-        () = sleep_until(deadline) => Err(Failure::Running(format!(
+        () = sleep_until(deadline.into()) => Err(Failure::Running(format!(
             "time is up, which cut {}; `drain` in the config gives more of it",
             exchanges(balancer.view())
         ))),

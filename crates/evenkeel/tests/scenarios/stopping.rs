@@ -1,5 +1,6 @@
 //! Signals: the first drains, the second stops at once.
 
+use std::process::Command;
 use std::time::Duration;
 
 use evenkeel_testkit::process::Signal;
@@ -86,12 +87,81 @@ fn a_second_signal_stops_at_once() {
     running.process.signal(Signal::TERM).unwrap();
     wait_for_draining(&running.process);
     assert!(running.process.is_running().unwrap());
-    running.process.signal(Signal::INT).unwrap();
+    // Whoever loses patience sends it again and again; those of the first second count as one with the first.
+    wait_until(LONG, || {
+        let _ = running.process.signal(Signal::INT);
+        !running.process.is_running().unwrap()
+    })
+    .unwrap();
     let ended = end(running.process);
     assert_eq!(ended.code, Some(0));
     assert!(ended.stderr.contains("stopped at once, which cut 1 exchange"), "{ended:?}");
     assert!(client.read_response(LONG).is_err(), "there was no answer to give");
     gate.open();
+}
+
+/// As from systemd and shells, which signal the process and its group: it cut what was to finish.
+#[test]
+fn two_stop_signals_at_once_are_one() {
+    let gate = Gate::new();
+    let origin = gated(&gate);
+    let running = Running::serve(&[&origin.address().to_string()]);
+    let mut client = held(&running, &origin);
+    running.process.signal(Signal::TERM).unwrap();
+    running.process.signal(Signal::INT).unwrap();
+    running.process.wait_for_line("signals of the same second count as one", LONG).unwrap();
+    gate.open();
+    assert_eq!(client.read_response(LONG).unwrap().status, 200);
+    let ended = end(running.process);
+    assert_eq!(ended.code, Some(0));
+    assert!(!ended.stderr.contains("stopped at once"), "{ended:?}");
+}
+
+#[test]
+fn a_draining_balancer_takes_no_other_config_from_anybody() {
+    let gate = Gate::new();
+    let origin = gated(&gate);
+    let config = |more: &str| {
+        format!("[listener.web]\nbind = \"{{bind}}\"\nto = [\"{}\"]\n{more}", origin.address())
+    };
+    let running = Running::from_toml(&config("health = false\n"));
+    let mut client = held(&running, &origin);
+    let before = running.status()["generation"].clone();
+    running.process.signal(Signal::TERM).unwrap();
+    wait_for_draining(&running.process);
+    running.rewrite(&config(""));
+    running.process.signal(Signal::HUP).unwrap();
+    running.process.wait_for_line("nothing is reloaded any more", LONG).unwrap();
+    for (method, path, body) in [
+        ("POST", "/api/v1/reload", ""),
+        ("POST", "/api/v1/clusters/web/endpoints", "{\"address\": \"10.0.0.9:80\"}"),
+    ] {
+        let (status, answer) = running.ask(method, path, body);
+        assert_eq!((status, &answer["error"]), (503, &"the balancer is stopping".into()));
+    }
+    assert_eq!(running.status()["generation"], before);
+    gate.open();
+    assert_eq!(client.read_response(LONG).unwrap().status, 200);
+    assert_eq!(end(running.process).code, Some(0));
+}
+
+/// Such as a file on a network that is gone: the stop waited for it, for ever.
+#[test]
+fn a_reload_that_hangs_does_not_hold_up_the_end() {
+    let origin = named("a");
+    let running = Running::from_toml(&format!(
+        "drain = \"1s\"\n[listener.web]\nbind = \"{{bind}}\"\nto = [\"{}\"]\n",
+        origin.address()
+    ));
+    std::fs::remove_file(running.config()).unwrap();
+    let made = Command::new("mkfifo").arg(running.config()).status().unwrap();
+    assert!(made.success());
+    running.process.signal(Signal::HUP).unwrap();
+    // It can be opened as soon as somebody wants to read it, and has no end while it is open.
+    let pipe = std::fs::OpenOptions::new().write(true).open(running.config()).unwrap();
+    running.process.signal(Signal::TERM).unwrap();
+    assert_eq!(end(running.process).code, Some(0));
+    drop(pipe);
 }
 
 #[test]
