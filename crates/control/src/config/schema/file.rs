@@ -34,7 +34,7 @@ pub(super) struct File {
     #[schemars(extend("default" = "auto"))]
     workers: Option<Either<Auto, Workers>>,
 
-    /// At a stop, how long running exchanges may take to finish.
+    /// At a stop, how long running exchanges may take to finish; and at a reload, the tunnels of a listener that goes.
     #[schemars(extend("default" = "30s"))]
     drain: Option<Duration>,
 
