@@ -87,7 +87,7 @@ pub(crate) struct Desk {
 /// Where the conductor takes them from.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    pub(super) orders: mpsc::Receiver<Order>,
+    pub(crate) orders: mpsc::Receiver<Order>,
     /// Whether nothing is done any more.
     pub(super) closed: watch::Receiver<bool>,
 }

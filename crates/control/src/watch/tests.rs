@@ -4,7 +4,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::*;
-use crate::conductor::{Order, Refused};
+use crate::conductor::{Inbox, Refused};
 use crate::task::Task;
 
 #[tokio::test]
@@ -100,7 +100,7 @@ struct Watched {
     folder: TempDir,
     file: ConfigFile,
     seen: watch::Sender<Seen>,
-    orders: mpsc::Receiver<Order>,
+    inbox: Inbox,
     _task: Task,
 }
 
@@ -118,9 +118,9 @@ impl Watched {
 
     fn follow(folder: TempDir, file: ConfigFile, seen: Seen) -> Self {
         let seen = watch::Sender::new(seen);
-        let (desk, orders) = Desk::new();
+        let (desk, inbox) = Desk::new();
         let _task = Task::spawn(run(file.clone(), seen.subscribe(), desk));
-        Self { folder, file, seen, orders, _task }
+        Self { folder, file, seen, inbox, _task }
     }
 
     /// Waits until it watches: until a change that is made again and again is noticed.
@@ -141,10 +141,10 @@ impl Watched {
     }
 
     async fn order(&mut self) {
-        let order = self.orders.recv().await.unwrap();
+        let order = self.inbox.orders.recv().await.unwrap();
         assert!(matches!(order.wish, Wish::Reload(ReloadWish { trigger: Trigger::File, .. })));
         self.seen.send_replace(self.file.read().1);
-        let _ = order.reply.send(Err(Refused::Config(Box::new(report))));
+        let _ = order.reply.send(Err(Refused::Force("a test".to_owned())));
     }
 }
 

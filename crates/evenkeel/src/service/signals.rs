@@ -111,7 +111,7 @@ impl StopSignals {
             Reloads::Early => {}
             Reloads::Running { wanted, .. } => wanted.notify_one(),
             Reloads::Over => {
-                tracing::info!("nothing is reloaded any more: the balancer is stopping")
+                tracing::info!("nothing is reloaded any more: the balancer is stopping");
             }
         }
     }
