@@ -15,6 +15,7 @@ mod memory;
 mod report;
 mod rounds;
 mod running;
+pub(crate) mod scale;
 mod stats;
 mod syscalls;
 mod wrk;

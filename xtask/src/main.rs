@@ -33,6 +33,8 @@ enum Command {
 enum Bench {
     /// HTTP/1 on both sides: CPU time, syscalls and memory
     Http1(bench::Options),
+    /// Ten thousand routes and endpoints beside two endpoints: time, memory, CPU time
+    Scale(bench::scale::Options),
 }
 
 /// What a command ends with: whether all was well, or why it could not go on.
@@ -57,5 +59,6 @@ fn run(command: &Command) -> Outcome {
         Command::Test(options) => test::run(options),
         Command::Package(options) => package::run(options),
         Command::Bench(Bench::Http1(options)) => bench::run(options),
+        Command::Bench(Bench::Scale(options)) => bench::scale::run(options),
     }
 }

@@ -11,10 +11,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use toml::de::DeTable;
-
 mod address;
 mod admin_section;
+mod assemble;
 mod check;
 mod config_file;
 mod decode;
@@ -39,12 +38,10 @@ mod units;
 mod words;
 mod write;
 
+use assemble::assemble;
 use diagnostic::Sink;
 use draft::Draft;
-use expand::Expander;
 use files::{NoFiles, not_text_line};
-use merge::{merge, shift};
-use syntax::Broken;
 
 pub(crate) use address::parse_endpoint;
 pub use admin_section::AdminSection;
@@ -137,29 +134,17 @@ impl Config {
     ) -> Result<Loaded, Report> {
         let sink = Sink::default();
         let mut sources = Sources::new(Source { name: name.to_owned(), text: text.to_owned() });
-        let (mut tree, errors) = DeTable::parse_recoverable(text);
-        let mut expander = Expander::new(variables, &sink);
-        expander.expand(tree.get_mut(), text, 0);
-        let is_whole = include::read(&tree, files, &mut sources, &sink);
-        let mut broken = vec![Broken { base: 0, errors }];
-        for (base, source) in sources.included() {
-            let (part, errors) = DeTable::parse_recoverable(&source.text);
-            let mut part = shift(part.into_inner(), base);
-            expander.expand(&mut part, &source.text, base);
-            merge(tree.get_mut(), part, &sink);
-            broken.push(Broken { base, errors });
-        }
-        let mut draft = decode::decode(&tree, &sink);
-        files::look(&mut draft, files, &sources, &sink);
+        let all = assemble(text, &mut sources, files, variables, &sink);
+        let mut draft = decode::decode(&all.tree, &sink);
+        files::look(&mut draft, files, all.sources, &sink);
         check::check(&draft, &sink);
-        let expansions = expander.finish();
-        if !is_whole || expansions.are_partial() {
+        if !all.is_whole || all.expansions.are_partial() {
             sink.retain(|diagnostic| !diagnostic.code.claims_absence());
         }
-        sink.revise(|diagnostics| expansions.explain(diagnostics));
+        sink.revise(|diagnostics| all.expansions.explain(diagnostics));
         // The last, for it may drop all that was said before about its lines.
-        if broken.iter().any(|file| !file.errors.is_empty()) {
-            syntax::report(&broken, &sink, &sources);
+        if all.is_broken() {
+            syntax::report(&all.broken, &sink, all.sources);
         }
         finish(draft, sink, sources)
     }

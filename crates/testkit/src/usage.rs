@@ -67,6 +67,23 @@ pub fn cpu_time(pid: u32) -> io::Result<CpuTime> {
     Ok(CpuTime { user: tick * ticks(STAT_UTIME)?, system: tick * ticks(STAT_STIME)? })
 }
 
+/// The CPU time of those threads of `pid` whose names begin with `name`, to the nanosecond (`/proc/PID/task/TID/schedstat`).
+///
+/// # Errors
+/// When the process is gone.
+pub fn threads_time(pid: u32, name: &str) -> io::Result<Duration> {
+    let mut sum = Duration::ZERO;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let thread = thread?.path();
+        if fs::read_to_string(thread.join("comm"))?.starts_with(name) {
+            let spent = fs::read_to_string(thread.join("schedstat"))?;
+            let nanoseconds = spent.split_whitespace().next().and_then(|first| first.parse().ok());
+            sum += Duration::from_nanos(nanoseconds.ok_or_else(|| malformed(pid))?);
+        }
+    }
+    Ok(sum)
+}
+
 /// The proportional set size of `pid` in bytes: its own pages, and its share of the common ones.
 ///
 /// # Errors

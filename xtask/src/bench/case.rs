@@ -38,9 +38,9 @@ impl Case {
 
     pub(super) fn load(self) -> Load {
         match self {
-            Self::Small => Load { connections: 64, close: false },
-            Self::Large => Load { connections: 16, close: false },
-            Self::Connect => Load { connections: 64, close: true },
+            Self::Small => Load { connections: 64, close: false, host: None },
+            Self::Large => Load { connections: 16, close: false, host: None },
+            Self::Connect => Load { connections: 64, close: true, host: None },
         }
     }
 }

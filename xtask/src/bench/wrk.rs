@@ -12,6 +12,8 @@ pub(super) struct Load {
     pub(super) connections: u32,
     /// A new connection for each request, instead of keeping the first.
     pub(super) close: bool,
+    /// What `Host` says; `None` for the address.
+    pub(super) host: Option<&'static str>,
 }
 
 /// What one run of `wrk` counted.
@@ -32,6 +34,9 @@ pub(super) fn run(address: SocketAddr, load: Load, seconds: u32) -> Outcome<Coun
     wrk.args(["--duration", &format!("{seconds}s")]);
     if load.close {
         wrk.args(["--header", "Connection: close"]);
+    }
+    if let Some(host) = load.host {
+        wrk.args(["--header", &format!("Host: {host}")]);
     }
     let output = wrk.arg(format!("http://{address}/")).output()?;
     let said = String::from_utf8_lossy(&output.stdout);

@@ -3,17 +3,14 @@
 
 use std::path::Path;
 
-use toml::de::DeTable;
-
+use super::assemble::assemble;
 use super::decode::read_admin;
 use super::diagnostic::Sink;
-use super::expand::Expander;
 use super::files::Folder;
-use super::merge::{merge, shift};
 use super::model::{AdminBind, Secret};
 use super::section::Section;
 use super::sources::{Source, Sources};
-use super::{environment, include, read_file};
+use super::{environment, read_file};
 
 /// `[admin]` of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,20 +27,10 @@ impl AdminSection {
         let text = String::from_utf8(read_file(path).ok()?).ok()?;
         let (name, ignored) = (path.display().to_string(), Sink::default());
         let mut sources = Sources::new(Source { name, text: text.clone() });
-        let (mut tree, errors) = DeTable::parse_recoverable(&text);
-        let mut is_whole = errors.is_empty();
-        let mut expander = Expander::new(&environment, &ignored);
-        expander.expand(tree.get_mut(), &text, 0);
-        is_whole &= include::read(&tree, &Folder::of(path), &mut sources, &ignored);
-        for (base, source) in sources.included() {
-            let (part, errors) = DeTable::parse_recoverable(&source.text);
-            is_whole &= errors.is_empty();
-            let mut part = shift(part.into_inner(), base);
-            expander.expand(&mut part, &source.text, base);
-            merge(tree.get_mut(), part, &ignored);
-        }
+        let all = assemble(&text, &mut sources, &Folder::of(path), &environment, &ignored);
+        let is_whole = all.is_whole && !all.is_broken();
         let sink = Sink::default();
-        let section = Section::file(&tree, &sink).table("admin", read_admin);
+        let section = Section::file(&all.tree, &sink).table("admin", read_admin);
         let draft = match section {
             Some(draft) => draft,
             None if is_whole => Default::default(),
