@@ -2,7 +2,7 @@
 //!
 //! Slow endpoints hold their attempts longer and so get fewer of them, without any clock.
 
-use super::around::Around;
+use super::around::{Around, SPAN};
 use super::{Algorithm, Balance, Choice, Pick, WorkerState};
 use crate::endpoint::Endpoint;
 
@@ -23,24 +23,25 @@ impl Balance for LeastRequest {
         }
     }
 
-    /// Looks at all of few endpoints, and at a sample of many.
+    /// Looks around first, then at all of few endpoints, or at a sample of many.
     fn pick(&self, state: &mut WorkerState, request: &Pick<'_>) -> Option<Choice> {
         let mut draw = fastrand::Rng::with_seed(request.random);
         let (count, even) = (request.endpoints.len(), state.has_one_weight);
-        let sampled = if count > ALL_MAX {
+        let mut best = None;
+        // A sample is too coarse for the weights of few.
+        if count > if even { SPAN } else { ALL_MAX } {
             let near = sample(request, || state.around.draw(count, &mut draw));
-            let idle =
-                least(near.into_iter().flatten(), even, &mut draw).filter(|best| best.load == 0);
-            idle.or_else(|| {
+            best = least(near.into_iter().flatten(), even, &mut draw);
+            if count > ALL_MAX && best.is_some_and(|best| best.load > 0) {
                 let far = sample(request, || draw.usize(0..count));
-                least(near.into_iter().chain(far).flatten(), even, &mut draw)
-            })
-        } else {
-            None
-        };
-        // None of the sample may be fit, or the backups may be all that is left.
-        let best = sampled.or_else(|| least(request.candidates(), even, &mut draw))?;
-        Some(Choice { position: best.position })
+                best = least(near.into_iter().chain(far).flatten(), even, &mut draw);
+            }
+        }
+        if best.is_none_or(|best| best.load > 0 && count <= ALL_MAX) {
+            // Of a sample none may be fit, or the backups may be all that is left.
+            best = least(request.candidates(), even, &mut draw);
+        }
+        best.map(|best| Choice { position: best.position })
     }
 }
 
