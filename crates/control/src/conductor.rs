@@ -189,8 +189,7 @@ impl<L: Lookup> Conductor<L> {
             Ok(())
         });
         if applied.is_ok() {
-            self.knowledge.in_force.replace(Arc::clone(&config), overrides.status(&base));
-            (self.base, self.overrides) = (Some(base), overrides);
+            self.adopt(config, base, overrides);
         }
         let in_force = self.knowledge.in_force.config();
         self.resolver.retain(in_force.iter().flat_map(|config| hosts(config)));
@@ -199,6 +198,12 @@ impl<L: Lookup> Conductor<L> {
             self.follow_names();
         }
         applied
+    }
+
+    /// `config`, which is `base` with `overrides` on top, is in force.
+    fn adopt(&mut self, config: Arc<Config>, base: Config, overrides: Overrides) {
+        self.knowledge.in_force.replace(config, overrides.status(&base));
+        (self.base, self.overrides) = (Some(base), overrides);
     }
 
     /// Builds the plan of `config`, binds, publishes and accepts.

@@ -99,7 +99,7 @@ impl Overrides {
         }
         let in_file = find(&file.endpoints, endpoint);
         changed.set(cluster, endpoint, before.cloned().unwrap_or_default().after(change, in_file));
-        let after = over(changed.0.get(cluster).unwrap_or(&none), &file.endpoints);
+        let after = applied(changed.0.get(cluster).unwrap_or(&none), &file.endpoints, true);
         if weighs(&now) && !weighs(&after) {
             return Err(last_weight(cluster, endpoint));
         }
@@ -161,8 +161,19 @@ impl Overrides {
     }
 }
 
-/// The endpoints that a file lists, with overrides on top.
+/// The endpoints that a file lists, with overrides on top. Where nobody could get work with them, for the file has taken away
+/// those who could, no weight and no removal counts.
 fn over(overrides: &BTreeMap<String, Override>, file: &[EndpointConfig]) -> Vec<EndpointConfig> {
+    let all = applied(overrides, file, true);
+    if weighs(&all) || !weighs(file) { all } else { applied(overrides, file, false) }
+}
+
+/// The same without looking at what comes of it; without weights and removals unless they are `taken`.
+fn applied(
+    overrides: &BTreeMap<String, Override>,
+    file: &[EndpointConfig],
+    taken: bool,
+) -> Vec<EndpointConfig> {
     let mut endpoints = file.to_vec();
     let names = file.iter().map(|endpoint| endpoint.name.as_str());
     let mut positions: HashMap<&str, usize> = names.zip(0..).collect();
@@ -176,7 +187,7 @@ fn over(overrides: &BTreeMap<String, Override>, file: &[EndpointConfig]) -> Vec<
         }
         if let Some(&position) = positions.get(name.as_str()) {
             let endpoint = &mut endpoints[position];
-            endpoint.weight = each.weight.unwrap_or(endpoint.weight);
+            endpoint.weight = each.weight.filter(|_| taken).unwrap_or(endpoint.weight);
             endpoint.forced = each.forced;
         }
     }
@@ -184,7 +195,7 @@ fn over(overrides: &BTreeMap<String, Override>, file: &[EndpointConfig]) -> Vec<
     // have lost all others since, and a cluster of nothing helps nobody.
     let mut spare = endpoints.len().saturating_sub(1);
     endpoints.retain(|endpoint| {
-        let leaves = |each: &Override| each.presence == Presence::Removed;
+        let leaves = |each: &Override| taken && each.presence == Presence::Removed;
         let goes = spare > 0 && overrides.get(&endpoint.name).is_some_and(leaves);
         spare -= usize::from(goes);
         !goes
@@ -229,6 +240,20 @@ impl Override {
         }
     }
 
+    /// Nothing of an added endpoint is left to say if it is in the file as it is.
+    fn if_not_in(self, file: Option<&EndpointConfig>) -> Self {
+        let Presence::Added(endpoint) = &self.presence else { return self };
+        let weight = self.weight.unwrap_or(endpoint.weight);
+        if file == Some(&EndpointConfig { weight, ..endpoint.clone() }) {
+            return Self { forced: self.forced, ..Self::default() };
+        }
+        self
+    }
+
+    fn is_added(&self) -> bool {
+        matches!(self.presence, Presence::Added(_))
+    }
+
     /// What it is after `change`; `in_file` is the endpoint as the file has it.
     fn after(self, change: &Change, in_file: Option<&EndpointConfig>) -> Self {
         match change {
@@ -236,10 +261,17 @@ impl Override {
                 Self { presence: Presence::Removed, ..Self::default() }
             }
             Change::Remove { .. } => Self::default(),
+            // The file has it by now: there is something to go back to.
+            Change::Weight { weight: None, .. } if in_file.is_some() && self.is_added() => {
+                Self { presence: Presence::File, weight: None, ..self }
+            }
             Change::Weight { weight, .. } => {
-                let weight =
-                    weight.filter(|weight| in_file.is_none_or(|file| file.weight != *weight));
-                Self { weight, ..self }
+                let below = match &self.presence {
+                    Presence::Added(endpoint) => Some(endpoint.weight),
+                    _ => in_file.map(|file| file.weight),
+                };
+                let weight = weight.filter(|weight| below != Some(*weight));
+                Self { weight, ..self }.if_not_in(in_file)
             }
             Change::Force { forced, .. } => Self { forced: *forced, ..self },
             // It comes back as the file has it: nothing is left to say.

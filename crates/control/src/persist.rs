@@ -1,13 +1,15 @@
 //! Writes overrides into the text of a config file, and leaves everything else in it as it is. Pure but for
 //! [`Drafted`]; the conductor asks for it when somebody wants to keep what the admin API has changed.
 
+use std::collections::{BTreeSet, HashMap};
+
 use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Value};
 
 use crate::config::{EndpointConfig, parse_endpoint};
 
 mod drafted;
 
-pub(crate) use drafted::Drafted;
+pub(crate) use drafted::{Drafted, Rewrite};
 
 /// What is to become of one endpoint in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +22,8 @@ pub(crate) enum Edit {
 /// An edit and what it is about: (cluster, endpoint, edit).
 pub(crate) type Targeted<'a> = (&'a str, &'a str, Edit);
 
-/// Makes the edits that can be made in `text`; gives the new text and those that found no cluster
-/// there, which may be in another file.
+/// Makes the edits that can be made in `text`; gives the new text and those that found no cluster there, which may be in another
+/// file. Edits of one cluster stand together.
 ///
 /// # Errors
 ///
@@ -32,10 +34,10 @@ pub(crate) fn edit<'a>(
 ) -> Result<(String, Vec<Targeted<'a>>), String> {
     let mut document: DocumentMut = text.parse().map_err(|error| format!("not TOML: {error}"))?;
     let mut elsewhere = Vec::new();
-    for (cluster, endpoint, edit) in edits {
-        match endpoints_of(&mut document, cluster) {
-            Some(list) => apply(list, cluster, endpoint, edit)?,
-            None => elsewhere.push((*cluster, *endpoint, edit.clone())),
+    for edits in edits.chunk_by(|(one, ..), (other, ..)| one == other) {
+        match edits.first().and_then(|(cluster, ..)| endpoints_of(&mut document, cluster)) {
+            Some(list) => apply(list, edits)?,
+            None => elsewhere.extend_from_slice(edits),
         }
     }
     Ok((document.to_string(), elsewhere))
@@ -43,34 +45,45 @@ pub(crate) fn edit<'a>(
 
 /// Where the endpoints of a cluster are listed: in the cluster, or in the listener that has them for itself.
 fn endpoints_of<'d>(document: &'d mut DocumentMut, cluster: &str) -> Option<&'d mut Item> {
-    let has = |document: &DocumentMut, section: &str, key: &str| {
-        let table = document.get(section).and_then(|item| item.get(cluster));
-        table.is_some_and(|table| table.get(key).is_some())
-    };
+    let item = |section: &str, key: &str| document.get(section)?.get(cluster)?.get(key);
+    // The name of a cluster is no list of endpoints.
+    let lists = |item: &Item| item.as_str().is_none_or(|text| parse_endpoint(text).is_ok());
     let (section, key) = match () {
-        () if has(document, "cluster", "endpoints") => ("cluster", "endpoints"),
-        () if has(document, "listener", "to") => ("listener", "to"),
+        () if item("cluster", "endpoints").is_some() => ("cluster", "endpoints"),
+        () if item("listener", "to").is_some_and(lists) => ("listener", "to"),
         () => return None,
     };
     document.get_mut(section)?.get_mut(cluster)?.get_mut(key)
 }
 
-fn apply(list: &mut Item, cluster: &str, endpoint: &str, edit: &Edit) -> Result<(), String> {
-    let array = as_array(list).ok_or_else(|| not_written(cluster, endpoint))?;
-    let found = array.iter().position(|item| name_of(item).as_deref() == Some(endpoint));
-    match (edit, found) {
-        (Edit::Add(endpoint), None) => push(array, written(endpoint)),
-        (Edit::Add(endpoint), Some(position)) => {
-            array.replace(position, written(endpoint));
-        }
-        (Edit::Remove, Some(position)) => remove(array, position),
-        (Edit::Weight(weight), Some(position)) => {
-            if let Some(item) = array.get_mut(position) {
-                set_weight(item, *weight);
+/// Makes the edits of one cluster.
+fn apply(list: &mut Item, edits: &[Targeted<'_>]) -> Result<(), String> {
+    let unwritten = |(cluster, endpoint, _): &Targeted<'_>| not_written(cluster, endpoint);
+    let Some(array) = as_array(list) else {
+        return Err(edits.first().map(unwritten).unwrap_or_default());
+    };
+    let positions: HashMap<String, usize> =
+        array.iter().zip(0..).filter_map(|(item, at)| Some((name_of(item)?, at))).collect();
+    let mut gone = BTreeSet::new();
+    for edit in edits {
+        match (&edit.2, positions.get(edit.1)) {
+            (Edit::Add(endpoint), None) => push(array, written(endpoint)),
+            (Edit::Add(endpoint), Some(&position)) => {
+                array.replace(position, written(endpoint));
             }
+            (Edit::Weight(weight), Some(&position)) => {
+                if let Some(item) = array.get_mut(position) {
+                    set_weight(item, *weight);
+                }
+            }
+            (Edit::Remove, Some(&position)) => {
+                gone.insert(position);
+            }
+            (Edit::Remove | Edit::Weight(_), None) => return Err(unwritten(edit)),
         }
-        (Edit::Remove | Edit::Weight(_), None) => return Err(not_written(cluster, endpoint)),
     }
+    // From the end: what stands before keeps its position.
+    gone.into_iter().rev().for_each(|position| remove(array, position));
     Ok(())
 }
 

@@ -24,23 +24,30 @@ use trail::Trail;
 /// Follows the file for as long as it is polled. `seen` is what the config in force, or the one last refused, was made from.
 pub(crate) async fn run(file: ConfigFile, mut seen: watch::Receiver<Seen>, desk: Desk) {
     let (tell, mut told) = mpsc::channel(1);
-    let mut folders = match Folders::new(tell) {
-        Ok(folders) => folders,
+    // The channel stays open, whether somebody tells or not.
+    let mut folders = match Folders::new(tell.clone()) {
+        Ok(folders) => Some(folders),
         Err(error) => {
-            tracing::warn!(%error, "the config file cannot be watched; HUP or `evenkeel reload` reads it again");
-            return;
+            tracing::warn!(%error, "the kernel does not tell when the config file changes; it is looked at every {} s", LOOK_EVERY.as_secs());
+            None
         }
     };
     loop {
-        folders.watch(Trail::of(&seen.borrow_and_update()));
+        let trail = Trail::of(&seen.borrow_and_update());
+        if let Some(folders) = &mut folders {
+            folders.watch(trail);
+        }
         // Before the first event, too: something may have happened before anybody watched.
-        if has_changed(&file, &seen, &mut told).await {
+        let (has_changed, took) = has_changed(&file, &seen, &mut told).await;
+        if has_changed {
             let wish = ReloadWish { trigger: Trigger::File, clear: false, persist: false };
             // Any other refusal has been logged, and is in the status.
             if desk.order(Wish::Reload(wish)).await == Err(Refused::Ending) {
                 return;
             }
         }
+        // Somebody may write into the same folder all the time.
+        sleep(QUIET.max(took * REST)).await;
         tokio::select! {
             changed = seen.changed() => {
                 if changed.is_err() {
@@ -48,30 +55,34 @@ pub(crate) async fn run(file: ConfigFile, mut seen: watch::Receiver<Seen>, desk:
                 }
             }
             _ = told.recv() => {}
+            // A network's file system tells of nothing.
+            () = sleep(LOOK_EVERY) => {}
         }
     }
 }
 
 /// Whether the files are no longer what was last `seen`, which somebody else may order to be read again at any time. An editor
-/// writes in several steps: what counts is what has stayed the same for [`QUIET`].
+/// writes in several steps: what counts is what has stayed the same for [`QUIET`]. Also how long one look took.
 async fn has_changed(
     file: &ConfigFile,
     seen: &watch::Receiver<Seen>,
     told: &mut mpsc::Receiver<()>,
-) -> bool {
-    let deadline = Instant::now() + RESTLESS_MAX;
+) -> (bool, Duration) {
+    let began = Instant::now();
+    let deadline = began + RESTLESS_MAX;
     let mut before = file.read().1;
+    let took = began.elapsed();
     while before != *seen.borrow() {
         sleep(QUIET).await;
         // It is in what is read now.
         let _ = told.try_recv();
         let now = file.read().1;
         if now == before || Instant::now() > deadline {
-            return true;
+            return (true, took);
         }
         before = now;
     }
-    false
+    (false, took)
 }
 
 /// The folders that are watched.
@@ -133,7 +144,7 @@ impl Folders {
             && is_near
             && self.lamented.insert(folder.to_owned())
         {
-            tracing::warn!(folder = %folder.display(), %error, "changes in this folder are not noticed; HUP or `evenkeel reload` reads the config again");
+            tracing::warn!(folder = %folder.display(), %error, "the kernel does not tell when something in this folder changes; the config is looked at every {} s", LOOK_EVERY.as_secs());
         }
         outcome.is_ok()
     }
@@ -152,6 +163,12 @@ fn identity(folder: &Path) -> Option<Identity> {
 
 /// How long files have to stay the same. A reload in the middle of a change would be refused.
 const QUIET: Duration = Duration::from_millis(200);
+
+/// Without any sign of a change, files are looked at so often.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// After a look, nothing is looked at for so many times as long as the look took.
+const REST: u32 = 20;
 
 /// Files that never stay the same are read after so long all the same.
 const RESTLESS_MAX: Duration = Duration::from_secs(2);

@@ -51,7 +51,24 @@ impl<L: Lookup> Conductor<L> {
                 self.knowledge.events.note(EventLevel::Warn, EventKind::Reload, text);
             }
         }
-        outcome
+        if wish.persist { self.keep(outcome?) } else { outcome }
+    }
+
+    /// Writes the overrides into the file that has just been put in force.
+    fn keep(&mut self, reloaded: Applied) -> Result<Applied, Refused> {
+        let (Some(file), Some(base)) = (self.file.clone(), self.base.clone()) else {
+            return Err(Refused::Ending);
+        };
+        let kept = self.persist(&file, &base).inspect_err(|refused| {
+            tracing::warn!("the overrides were not written: {refused}");
+            let text = format!("the overrides were not written: {refused}");
+            self.knowledge.events.note(EventLevel::Warn, EventKind::Override, text);
+        })?;
+        for file in &kept.files {
+            tracing::info!("overrides written into {file}");
+        }
+        let revision = self.knowledge.in_force.revision();
+        Ok(Applied { kept: Some(kept), revision, ..reloaded })
     }
 
     async fn try_reload(&mut self, wish: ReloadWish) -> Result<Applied, Refused> {
@@ -62,7 +79,7 @@ impl<L: Lookup> Conductor<L> {
             return self.reload_without_a_file(wish).await;
         };
         let (loaded, seen) = file.read();
-        self.knowledge.seen.send_replace(seen.clone());
+        self.knowledge.seen.send_replace(seen);
         let Loaded { config, warnings } =
             loaded.map_err(|report| Refused::Config(Box::new(report)))?;
         let mut odd = Vec::new();
@@ -72,9 +89,6 @@ impl<L: Lookup> Conductor<L> {
         odd.extend(self.needs_a_restart(&config));
         if wish.clear {
             return self.replace(config, Overrides::default(), odd).await;
-        }
-        if wish.persist {
-            return self.persist(&file, (config, &seen), odd).await;
         }
         self.replace(config, self.overrides.clone(), odd).await
     }
@@ -88,7 +102,7 @@ impl<L: Lookup> Conductor<L> {
     }
 
     /// Puts the file `base` with `overrides` on top in force, and says what is different then.
-    pub(super) async fn replace(
+    async fn replace(
         &mut self,
         base: Config,
         overrides: Overrides,

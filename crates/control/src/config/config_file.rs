@@ -11,6 +11,7 @@ use super::model::{Config, WorkerCount};
 use super::report::Report;
 use super::seen::{Seen, Witness};
 use super::{Loaded, environment};
+use crate::persist::Rewrite;
 
 /// A config file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +32,8 @@ impl ConfigFile {
         (loaded.map(|loaded| self.with_workers(loaded)), witness.into_seen())
     }
 
-    /// The same for what it would be if these files had these texts.
-    pub(crate) fn rehearse(&self, texts: &[(PathBuf, String)]) -> (Result<Loaded, Report>, Seen) {
+    /// The same for what it would be if these files were rewritten.
+    pub(crate) fn rehearse(&self, texts: &[Rewrite]) -> (Result<Loaded, Report>, Seen) {
         let drafts = Drafts::new(Folder::of(&self.path), texts);
         let own = drafts.text(&self.path);
         let witness = Witness::new(drafts);

@@ -5,22 +5,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files::{Files, Folder};
+use crate::persist::Rewrite;
 
 /// The disk with `texts` in place of what some files say.
 #[derive(Debug)]
 pub(super) struct Drafts<'a> {
     folder: Folder,
-    texts: &'a [(PathBuf, String)],
+    texts: &'a [Rewrite],
 }
 
 impl<'a> Drafts<'a> {
-    pub(super) fn new(folder: Folder, texts: &'a [(PathBuf, String)]) -> Self {
+    pub(super) fn new(folder: Folder, texts: &'a [Rewrite]) -> Self {
         Self { folder, texts }
     }
 
     /// What the file at `path` would say, if it would be written.
     pub(super) fn text(&self, path: &Path) -> Option<&'a str> {
-        self.texts.iter().find(|(each, _)| each == path).map(|(_, text)| text.as_str())
+        self.texts.iter().find(|each| each.file == path).map(|each| each.new.as_str())
     }
 }
 

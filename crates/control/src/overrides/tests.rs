@@ -111,6 +111,36 @@ fn more_overrides_than_anybody_can_look_through_are_refused() {
 }
 
 #[test]
+fn an_added_endpoint_that_the_file_has_too_weighs_what_is_asked_for() {
+    let added = Change::Add {
+        cluster: "api".to_owned(),
+        endpoint: EndpointConfig { weight: 3, ..endpoint("a:3") },
+    };
+    let overrides = Overrides::default().with(&base(), &added).unwrap();
+    let later = config(&[("web", "api")], &[("api", &["a:1", "a:3"])]);
+    let weight_after = |change: &Change| {
+        let now = overrides.with(&later, change).unwrap().over(&later);
+        find(&now.clusters[0].endpoints, "a:3").unwrap().weight
+    };
+    assert_eq!(weight_after(&weight("a:3", Some(1))), 1);
+    assert_eq!(weight_after(&weight("a:3", Some(5))), 5);
+    assert_eq!(weight_after(&weight("a:3", None)), 1, "as the file says");
+}
+
+#[test]
+fn no_override_leaves_a_cluster_without_anybody_to_work() {
+    let base = base();
+    let light = Overrides::default().with(&base, &weight("a:1", Some(0))).unwrap();
+    let removed = Overrides::default().with(&base, &remove("a:1")).unwrap();
+    let alone = config(&[("web", "api")], &[("api", &["a:1"])]);
+    assert_eq!(light.over(&alone), alone);
+    assert!(light.status(&alone)[0].idle);
+    let mut drained = base.clone();
+    drained.clusters[0].endpoints[1].weight = 0;
+    assert_eq!(removed.over(&drained), drained);
+}
+
+#[test]
 fn the_last_endpoint_stays_when_the_file_has_lost_all_others() {
     let base = base();
     let overrides = Overrides::default().with(&base, &remove("a:1")).unwrap();
@@ -165,10 +195,11 @@ proptest! {
         let base = base();
         let mut overrides = Overrides::default();
         for change in changes {
-            if let Ok(changed) = overrides.with(&base, &change) {
-                overrides = changed;
-            }
+            let accepted = overrides.with(&base, &change).map(|changed| overrides = changed);
             let now = overrides.over(&base);
+            if let (Ok(()), Change::Weight { endpoint, weight: Some(weight), .. }) = (accepted, &change) {
+                prop_assert_eq!(find(&now.clusters[0].endpoints, endpoint).map(|it| it.weight), Some(*weight));
+            }
             for cluster in &now.clusters {
                 let mut names: Vec<&str> =
                     cluster.endpoints.iter().map(|each| each.name.as_str()).collect();

@@ -1,37 +1,48 @@
 //! New texts of several files, written beside them and then put in their place together: all or none.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
+
+/// A file, what it says, and what it is to say.
+#[derive(Clone, Debug)]
+pub(crate) struct Rewrite {
+    pub(crate) file: PathBuf,
+    pub(crate) old: String,
+    pub(crate) new: String,
+}
 
 /// Texts that wait beside the files whose place they take. Dropped, they are gone.
 #[derive(Debug)]
-pub(crate) struct Drafted(Vec<Draft>);
+pub(crate) struct Drafted<'a>(Vec<Draft<'a>>);
 
 #[derive(Debug)]
-struct Draft {
+struct Draft<'a> {
+    rewrite: &'a Rewrite,
     /// The file that is replaced: a link stays one, what it leads to is replaced.
     file: PathBuf,
     /// Where the new text is.
     new: PathBuf,
-    /// Where the old one is kept until all are in place.
+    /// Where the old one is, to go back to until all are in place.
     old: PathBuf,
 }
 
-impl Drafted {
+impl<'a> Drafted<'a> {
     /// Writes the drafts; nothing is replaced yet.
     ///
     /// # Errors
     ///
     /// Which file cannot be written, and why. Then no draft is left.
-    pub(crate) fn write(texts: &[(PathBuf, String)]) -> Result<Self, String> {
+    pub(crate) fn write(rewrites: &'a [Rewrite]) -> Result<Self, String> {
         let mut drafted = Self(Vec::new());
-        for (path, text) in texts {
-            let cannot = |error| format!("cannot write {}: {error}", path.display());
-            let draft = Draft::beside(path).map_err(cannot)?;
+        for rewrite in rewrites {
+            let cannot = |error| cannot_write(&rewrite.file, &error);
+            let draft = Draft::beside(rewrite).map_err(cannot)?;
+            let written = draft.write();
+            // Also one that is written in part is to go.
             drafted.0.push(draft);
-            let draft = drafted.0.last().map_or(Ok(()), |draft| draft.write(text));
-            draft.map_err(cannot)?;
+            written.map_err(cannot)?;
         }
         Ok(drafted)
     }
@@ -40,22 +51,31 @@ impl Drafted {
     ///
     /// # Errors
     ///
-    /// Which file cannot be replaced, and why. Then every file is as it was.
+    /// Which file cannot be replaced, or was changed by somebody else meanwhile. Then every file is as it was.
     pub(crate) fn put_in_place(self) -> Result<(), String> {
         for (position, draft) in self.0.iter().enumerate() {
-            if let Err(error) = fs::rename(&draft.new, &draft.file) {
+            if let Err(error) = draft.put_in_place() {
                 for done in &self.0[..position] {
-                    // There is nobody to turn to if this fails, too: the file system has let us do the opposite just now.
+                    // There is nobody to turn to if this fails, too: the file system has let us do the same just now.
                     let _ = fs::rename(&done.old, &done.file);
                 }
-                return Err(format!("cannot write {}: {error}", draft.file.display()));
+                return Err(cannot_write(&draft.rewrite.file, &error));
             }
+        }
+        for draft in &self.0 {
+            // The texts are safe, and their names will be; if the disk says no, there is nothing to go back to.
+            let _ = draft
+                .file
+                .parent()
+                .map(File::open)
+                .transpose()
+                .map(|it| it.map(|it| it.sync_all()));
         }
         Ok(())
     }
 }
 
-impl Drop for Drafted {
+impl Drop for Drafted<'_> {
     fn drop(&mut self) {
         for draft in &self.0 {
             // What is in place is there no more.
@@ -65,24 +85,44 @@ impl Drop for Drafted {
     }
 }
 
-impl Draft {
-    fn beside(path: &Path) -> io::Result<Self> {
-        let file = path.canonicalize()?;
+impl<'a> Draft<'a> {
+    fn beside(rewrite: &'a Rewrite) -> io::Result<Self> {
+        let file = rewrite.file.canonicalize()?;
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let beside =
-            |what: &str| file.with_file_name(format!(".{name}.{}.{what}", std::process::id()));
-        Ok(Self { new: beside("new"), old: beside("old"), file })
+        let beside = |what: &str| file.with_file_name(format!(".{name}.evenkeel-{what}"));
+        Ok(Self { rewrite, new: beside("new"), old: beside("old"), file })
     }
 
-    fn write(&self, text: &str) -> io::Result<()> {
-        let rights = fs::metadata(&self.file)?.permissions();
-        fs::hard_link(&self.file, &self.old)
-            .or_else(|_| fs::copy(&self.file, &self.old).map(drop))?;
-        let mut file = File::create(&self.new)?;
-        file.set_permissions(rights)?;
+    fn write(&self) -> io::Result<()> {
+        self.write_as(&self.old, &self.rewrite.old)?;
+        self.write_as(&self.new, &self.rewrite.new)
+    }
+
+    /// A new file of the same owner and rights, which nobody else can read before it has them.
+    fn write_as(&self, path: &Path, text: &str) -> io::Result<()> {
+        let original = fs::metadata(&self.file)?;
+        // A process that was killed may have left one.
+        let _ = fs::remove_file(path);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (original.uid(), original.gid()) {
+            fchown(&file, Some(original.uid()), Some(original.gid()))?;
+        }
+        file.set_permissions(original.permissions())?;
         file.write_all(text.as_bytes())?;
         file.sync_all()
     }
+
+    fn put_in_place(&self) -> io::Result<()> {
+        if fs::read(&self.file)? != self.rewrite.old.as_bytes() {
+            return Err(io::Error::other("somebody else has changed it just now; try again"));
+        }
+        fs::rename(&self.new, &self.file)
+    }
+}
+
+fn cannot_write(file: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}", file.display())
 }
 
 #[cfg(test)]

@@ -57,6 +57,31 @@ fn what_is_not_in_this_file_is_said_to_be_elsewhere() {
 }
 
 #[test]
+fn a_listener_of_the_clusters_name_is_not_taken_for_it() {
+    let text = "[listener.api]\nbind = \":8080\"\nto = \"api\"\n";
+    let edits = [("api", "a:1", added("a:1", 1, false)), ("api", "b:1", Edit::Remove)];
+    let (unchanged, elsewhere) = edit(text, &edits).unwrap();
+    assert_eq!((unchanged.as_str(), elsewhere.len()), (text, 2));
+}
+
+#[test]
+fn ten_thousand_edits_are_made_in_one_go() {
+    let names: Vec<String> = (1..=10_000).map(|port| format!("127.0.0.1:{port}")).collect();
+    let text = format!("[cluster.api]\nendpoints = {names:?}\n");
+    let edits: Vec<_> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            let edit = if at % 2 == 0 { Edit::Weight(2) } else { Edit::Remove };
+            ("api", name.as_str(), edit)
+        })
+        .collect();
+    let (text, _) = edit(&text, &edits).unwrap();
+    assert_eq!(text.matches("weight = 2").count(), 5000);
+    assert_eq!(text.matches("127.0.0.1").count(), 5000);
+}
+
+#[test]
 fn an_endpoint_that_is_written_in_another_way_is_refused() {
     let text = "[cluster.api]\nendpoints = [\"${HOST}:80\"]\n";
     let refused = edit(text, &[("api", "db:80", Edit::Weight(2))]).unwrap_err();
