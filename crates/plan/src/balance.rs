@@ -14,7 +14,7 @@ mod least_request;
 mod random;
 mod round_robin;
 
-use around::Around;
+use around::{Around, ByWeight};
 use least_request::LeastRequest;
 use random::Random;
 use round_robin::RoundRobin;
@@ -79,6 +79,8 @@ pub struct WorkerState {
     owed: Vec<i64>,
     /// Algorithms that sample: where to look first.
     around: Around,
+    /// Those that sample where weights differ: who is drawn how often.
+    by_weight: ByWeight,
     /// Whether all endpoints weigh the same.
     has_one_weight: bool,
 }

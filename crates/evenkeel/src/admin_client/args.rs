@@ -64,7 +64,13 @@ impl AdminArgs {
         }
         let file = around.config.as_path();
         match AdminSection::read(file) {
-            Some(section) => with(located_in(file, &section)?, Some((Some(file), section))),
+            Some(section) => {
+                let located = located_in(file, &section)?;
+                if !located.place.is_here() {
+                    return Err(unusable(file, ELSEWHERE));
+                }
+                with(located, Some((Some(file), section)))
+            }
             None => {
                 let unread = file.exists().then(|| file.to_owned());
                 let place = Place::to_reach(AdminBind::DEFAULT_ADDRESS);
@@ -123,6 +129,10 @@ const BROKEN: &str = "does not say where the admin API is, or cannot be read\n  
 
 const OFF: &str = "switches the admin API off\n  to talk to the balancer, write \
                    `bind = \"127.0.0.1:9900\"` into its [admin] and start it again";
+
+/// Whoever left that file here would get our token.
+const ELSEWHERE: &str = "says that the admin API is on another machine\n  \
+                         nobody has named that file: if it is meant, name it with -c, or the address with --admin";
 
 const ANY_PORT: &str = "lets the admin API take any free port\n  the balancer has printed which when it started: \
                         give it with --admin";

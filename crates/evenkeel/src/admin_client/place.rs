@@ -41,6 +41,14 @@ pub(super) enum Source {
 // === impl Place ===
 
 impl Place {
+    /// Whether it is on this machine.
+    pub(super) fn is_here(&self) -> bool {
+        match self {
+            Place::Tcp { host, .. } => host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()),
+            Place::Unix(_) => true,
+        }
+    }
+
     /// Reads `9900` (on this machine), `10.0.0.1:9900`, `[::1]:9900`, `name:9900`, `unix:/path`, or the URL that a start prints.
     pub(super) fn parse(text: &str) -> Result<Place, String> {
         if let Some(path) = text.strip_prefix("unix:") {

@@ -194,6 +194,11 @@ fn an_argument_wins_over_the_environment_and_that_over_the_config_that_lies_here
     let here = here.replace("broken = 1\n", "");
     let found = place(&nothing, None, &here).unwrap();
     assert_eq!(found, "127.0.0.1:4 Bearer 0123456789abcdef");
+    let elsewhere = here.replace("127.0.0.1", "192.0.2.1");
+    let error = place(&nothing, None, &elsewhere).unwrap_err().to_string();
+    assert!(error.contains("on another machine") && error.contains("-c"), "{error}");
+    let everywhere = here.replace("127.0.0.1", "0.0.0.0");
+    assert!(place(&nothing, None, &everywhere).unwrap().starts_with("127.0.0.1:4 "));
     let error = place(&nothing, Some("nonsense"), "").unwrap_err().to_string();
     assert!(error.contains("EVENKEEL_ADMIN is \"nonsense\"\n  write a port"), "{error}");
 }

@@ -1,33 +1,62 @@
-//! Where a worker looks first among many endpoints: a few that it has used a moment ago. Asked by the algorithms that sample.
+//! Which endpoints of many are looked at. Asked by the algorithms that sample.
 //!
-//! Whoever goes through thousands of endpoints at random meets a connection, in the kernel too, that is in no cache. Staying
-//! for a while costs nobody anything as long as there is somebody idle to be found; over time every endpoint gets its turn.
+//! Whoever goes through thousands of endpoints at random meets a connection, in the kernel too, that is in no cache. Staying around
+//! a few for a while costs nobody anything as long as there is somebody idle to be found; over time every endpoint gets its turn.
+
+use crate::endpoint::Endpoint;
 
 /// The endpoints that a worker looks at first; they are spread over the whole list, because neighbours may share a machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Around {
-    /// The position of the first.
-    pub(super) start: usize,
+    /// The position of the first; `None` before the first draw, for not all balancers shall begin at the same.
+    start: Option<usize>,
     /// How many were drawn since it moved.
-    pub(super) drawn: usize,
+    drawn: usize,
 }
 
 impl Around {
     /// A position among `count`; all are drawn equally often, in the long run.
     pub(super) fn draw(&mut self, count: usize, random: &mut fastrand::Rng) -> usize {
+        let mut start = self.start.unwrap_or_else(|| random.usize(0..count));
         if self.drawn >= STAY {
-            *self = Self { start: (self.start + 1) % count, drawn: 0 };
+            (start, self.drawn) = (start + 1, 0);
         }
         self.drawn += 1;
-        (self.start + random.usize(0..SPAN) * count / SPAN) % count
+        self.start = Some(start % count);
+        (start + random.usize(0..SPAN) * count / SPAN) % count
+    }
+}
+
+/// Draws positions in proportion to weights.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ByWeight {
+    /// The sum of the weights up to and with each position.
+    sums: Vec<u64>,
+}
+
+impl ByWeight {
+    pub(super) fn of(endpoints: &[Endpoint]) -> Self {
+        let mut sum = 0;
+        let sums = endpoints.iter().map(|endpoint| {
+            sum += u64::from(endpoint.weight);
+            sum
+        });
+        Self { sums: sums.collect() }
+    }
+
+    /// A position; 0 if nobody weighs anything.
+    pub(super) fn draw(&self, random: &mut fastrand::Rng) -> usize {
+        let all = self.sums.last().copied().unwrap_or_default();
+        let ticket = random.u64(0..all.max(1));
+        self.sums.partition_point(|sum| *sum <= ticket).min(self.sums.len().saturating_sub(1))
     }
 }
 
 /// How many endpoints are around.
 pub(super) const SPAN: usize = 16;
 
-/// How often is drawn before the next: with eight draws for a request, each endpoint gets sixteen requests or so.
-const STAY: usize = SPAN * 128;
+/// How often is drawn before the next: each endpoint gets some sixteen requests.
+const STAY: usize = SPAN * 16;
 
 #[cfg(test)]
 mod tests {
@@ -36,23 +65,27 @@ mod tests {
     #[test]
     fn everybody_gets_a_turn_and_as_many_as_anybody_else() {
         let mut random = fastrand::Rng::with_seed(1);
-        for count in [65, 100, 1000] {
+        for count in [17, 65, 100, 1000] {
             let mut around = Around::default();
             let mut drawn = vec![0; count];
-            for _ in 0..count * STAY {
+            for _ in 0..16 * count * STAY {
                 drawn[around.draw(count, &mut random)] += 1;
             }
             let (least, most) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());
-            assert!(*least > STAY * 9 / 10 && *most < STAY * 11 / 10, "{count}: {least} to {most}");
+            let due = 16 * STAY;
+            assert!(*least > due * 9 / 10 && *most < due * 11 / 10, "{count}: {least} to {most}");
         }
     }
 
     #[test]
-    fn few_are_used_in_a_short_time() {
-        let mut random = fastrand::Rng::with_seed(1);
-        let mut around = Around::default();
-        let drawn: std::collections::HashSet<usize> =
-            (0..STAY).map(|_| around.draw(10_000, &mut random)).collect();
-        assert_eq!(drawn.len(), SPAN);
+    fn few_are_used_in_a_short_time_and_not_everywhere_the_same() {
+        let of_process = |seed| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut around = Around::default();
+            let draw = |_| around.draw(10_000, &mut random);
+            (0..STAY).map(draw).collect::<std::collections::BTreeSet<usize>>()
+        };
+        assert_eq!(of_process(1).len(), SPAN);
+        assert_ne!(of_process(1), of_process(2));
     }
 }

@@ -137,6 +137,19 @@ fn of_many_endpoints_the_loaded_and_the_unfit_are_passed_over_and_weights_count(
 }
 
 #[test]
+fn weights_hold_however_many_endpoints_there_are() {
+    for (count, weight) in [(20, 10), (64, 64), (65, 64), (100, 100), (1000, 10)] {
+        let mut weights = vec![1; count];
+        weights[3] = weight;
+        let shares = shares(Algorithm::LeastRequest, &endpoints(&weights), 20_000);
+        let weight = f64::from(weight);
+        let due = 20_000.0 * weight / (weight + count as f64 - 1.0);
+        let got = shares[3] as f64;
+        assert!((got - due).abs() < 0.15 * due + 30.0, "{count}, {weight}: {got}, not {due}");
+    }
+}
+
+#[test]
 fn of_many_endpoints_the_only_one_that_is_fit_is_found() {
     let mut endpoints = endpoints(&vec![0; 1000]);
     endpoints[613].weight = 1;
