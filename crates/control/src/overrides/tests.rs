@@ -135,7 +135,7 @@ fn no_override_leaves_a_cluster_without_anybody_to_work() {
     let alone = config(&[("web", "api")], &[("api", &["a:1"])]);
     assert_eq!(light.over(&alone), alone);
     assert!(light.status(&alone)[0].idle);
-    let mut drained = base.clone();
+    let mut drained = base;
     drained.clusters[0].endpoints[1].weight = 0;
     assert_eq!(removed.over(&drained), drained);
 }

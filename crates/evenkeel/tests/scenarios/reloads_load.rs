@@ -8,11 +8,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use evenkeel_testkit::process::Signal;
-use evenkeel_testkit::{Client, Origin, Request, Script, wait_until};
+use evenkeel_testkit::{Client, Origin, Request, Script, get, wait_until};
 
-use crate::running::{GET, LONG, Running, end, named};
+use crate::running::{GET, LONG, Running, end, free_address, named};
 
-/// Clients that ask one request after the other until they are told to stop.
+/// Clients that ask one request after the other until they are told to stop, every second one on a new connection each time.
 struct Load {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
@@ -22,9 +22,9 @@ struct Load {
 impl Load {
     fn start(address: SocketAddr, clients: usize) -> Self {
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let clients = (0..clients).map(|_| {
+        let clients = (0..clients).map(|number| {
             let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
-            thread::spawn(move || ask_on(address, &stop, &answered))
+            thread::spawn(move || ask(address, number % 2 == 1, &stop, &answered))
         });
         let clients = clients.collect();
         Self { stop, answered, clients }
@@ -43,13 +43,16 @@ impl Load {
     }
 }
 
-fn ask_on(address: SocketAddr, stop: &AtomicBool, answered: &AtomicUsize) -> Vec<String> {
+fn ask(address: SocketAddr, anew: bool, stop: &AtomicBool, answered: &AtomicUsize) -> Vec<String> {
     let mut failures = Vec::new();
     let mut client = Client::connect(address).unwrap();
     while !stop.load(Ordering::Relaxed) && failures.len() < 10 {
         match client.exchange(GET, LONG) {
             Ok(response) if response.status == 200 => {
                 answered.fetch_add(1, Ordering::Relaxed);
+                if anew {
+                    client = Client::connect(address).unwrap();
+                }
             }
             Ok(response) => failures.push(format!("{}: {}", response.status, response.text())),
             Err(error) => {
@@ -89,9 +92,17 @@ fn a_hundred_reloads_that_add_and_remove_an_endpoint_lose_nothing_and_cut_nothin
     let load = Load::start(running.address, 4);
     load.flows(100);
     let all = cluster(&[&origins[0], &origins[1], &origins[2]]);
+    let more = free_address();
     for number in 1..=100 {
-        running.rewrite(&with_streams(if number % 2 == 1 { &all } else { &both }));
+        let mut text = with_streams(if number % 2 == 1 { &all } else { &both });
+        // Now and then another listener comes, gets another name, and goes.
+        if number % 10 > 5 {
+            let name = if number % 10 == 6 { "more" } else { "renamed" };
+            text += &format!("[listener.{name}]\nbind = \"{more}\"\nto = \"api\"\n");
+        }
+        running.rewrite(&text);
         running.reload();
+        assert!(number % 10 < 6 || get(more, "/").unwrap().status == 200, "{number}");
         load.flows(5);
         download.moves(b'd');
         socket.moves(b'w');
