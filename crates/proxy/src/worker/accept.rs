@@ -4,6 +4,8 @@
 //! Of an inherited socket each worker has a handle only. A connection wakes all of them, one gets it, and the others find
 //! nothing and wait on.
 
+use std::cell::RefCell;
+use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -24,54 +26,79 @@ use crate::http1::connection::Connection;
 
 /// Where connections come in.
 pub(super) struct Door {
-    /// The name of the listener.
-    pub(super) listener: Arc<str>,
-    pub(super) socket: TcpListener,
+    /// The name of the listener, which another plan may change.
+    listener: RefCell<Arc<str>>,
+    /// The only handle: a second one might not be had, and whoever accepts and whoever closes share it as well.
+    socket: Rc<TcpListener>,
     /// Whether somebody else has opened it, and shares it with all workers.
     pub(super) is_inherited: bool,
 }
 
+impl Door {
+    pub(super) fn new(listener: Arc<str>, socket: TcpListener, is_inherited: bool) -> Self {
+        Self { listener: RefCell::new(listener), socket: Rc::new(socket), is_inherited }
+    }
+
+    /// What comes in from now on is for the listener called `name`.
+    pub(super) fn rename(&self, name: &Arc<str>) {
+        *self.listener.borrow_mut() = Arc::clone(name);
+    }
+
+    fn listener(&self) -> Arc<str> {
+        Arc::clone(&self.listener.borrow())
+    }
+}
+
 /// Accepts on one socket until the task is aborted.
-pub(super) async fn accept(worker: Rc<Worker>, crew: Arc<Crew>, door: Door) -> io::Result<()> {
-    let Door { listener, socket, is_inherited } = door;
+pub(super) async fn accept(worker: Rc<Worker>, crew: Arc<Crew>, door: Rc<Door>) {
+    let mut complaint = Complaint::default();
+    loop {
+        let Err(error) = accept_all(&worker, &crew, &door, &mut complaint).await;
+        // The socket listens, and clients would wait in its queue for ever if nobody came back to it.
+        complaint.pause(&door.listener(), &error.to_string(), "cannot wait for connections").await;
+    }
+}
+
+/// Accepts until the runtime can wait for connections no more: the kernel's room for that is limited, too.
+async fn accept_all(
+    worker: &Rc<Worker>,
+    crew: &Arc<Crew>,
+    door: &Door,
+    complaint: &mut Complaint,
+) -> io::Result<Infallible> {
     #[expect(deprecated, reason = "what replaces it is unsafe; a `TcpListener` keeps its socket")]
-    let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
-    let mut complaint = Complaint::new(&listener);
+    let socket = AsyncFd::with_interest(Rc::clone(&door.socket), Interest::READABLE)?;
     loop {
         let mut ready = socket.readable().await?;
         if crew.is_full(worker.index) {
-            complaint.pause("each connection may need a second descriptor, for its endpoint").await;
+            let why = "each connection may need a second descriptor, for its endpoint";
+            complaint.pause(&door.listener(), why, FULL).await;
             continue;
         }
         match ready.try_io(|socket| accept_one(socket.get_ref())) {
             Ok(Ok((connection, client))) => {
-                if is_inherited {
+                if door.is_inherited {
                     // It may have been in the queue before the listening socket, from which all others have it, was ours. If
                     // it cannot be set, the connection is gone, which its first read will find.
                     let _ = set_tcp_nodelay(&connection, true);
                 }
-                let listener = Arc::clone(&listener);
-                dispatch(&worker, &crew, Accepted { socket: connection, client, listener });
+                let listener = door.listener();
+                dispatch(worker, crew, Accepted { socket: connection, client, listener });
             }
             // The connection died in the queue.
             Ok(Err(error)) if is_passing(&error) => {}
-            Ok(Err(error)) => complaint.pause(&error.to_string()).await,
+            Ok(Err(error)) => complaint.pause(&door.listener(), &error.to_string(), FULL).await,
             Err(_would_block) => {}
         }
     }
 }
 
 /// What is still in the kernel's queue of a socket that is about to be closed: those clients were told that they are connected.
-pub(crate) fn accept_rest(
-    worker: &Rc<Worker>,
-    crew: &Arc<Crew>,
-    listener: &Arc<str>,
-    socket: &TcpListener,
-) {
+pub(super) fn accept_rest(worker: &Rc<Worker>, crew: &Arc<Crew>, door: &Door) {
     // They are ours to serve: another worker may have ended already.
     let mut failures = 0;
     while failures < PASSING_FAILURES_MAX {
-        let (connection, client) = match accept_one(socket) {
+        let (connection, client) = match accept_one(&door.socket) {
             Ok(accepted) => accepted,
             Err(error) if is_passing(&error) => {
                 failures += 1;
@@ -79,7 +106,7 @@ pub(crate) fn accept_rest(
             }
             Err(_) => return,
         };
-        let listener = Arc::clone(listener);
+        let listener = door.listener();
         serve(worker, crew, Accepted { socket: connection, client, listener });
     }
 }
@@ -122,29 +149,23 @@ fn is_passing(error: &io::Error) -> bool {
 
 /// Out of descriptors or memory: connections stay in the kernel's queue for a while, else this would spin. What is running
 /// goes on, and will free some. Said now and then, not each time.
-struct Complaint<'a> {
-    listener: &'a str,
+#[derive(Default)]
+struct Complaint {
     said: Option<Instant>,
 }
 
-impl<'a> Complaint<'a> {
-    fn new(listener: &'a str) -> Self {
-        Self { listener, said: None }
-    }
-
-    async fn pause(&mut self, why: &str) {
+impl Complaint {
+    async fn pause(&mut self, listener: &str, why: &str, what: &str) {
         if self.said.is_none_or(|said| said.elapsed() >= COMPLAINT_INTERVAL) {
             self.said = Some(Instant::now());
-            let listener = self.listener;
-            tracing::warn!(
-                listener,
-                why,
-                "accepts no more connections until some end; raise the descriptor limit (ulimit -n)"
-            );
+            tracing::warn!(listener, why, "{what}");
         }
         tokio::time::sleep(ACCEPT_PAUSE).await;
     }
 }
+
+const FULL: &str =
+    "accepts no more connections until some end; raise the descriptor limit (ulimit -n)";
 
 /// How many connections that died in the queue are passed over, before it is taken for empty.
 const PASSING_FAILURES_MAX: usize = 1024;

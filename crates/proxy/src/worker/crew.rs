@@ -109,7 +109,7 @@ fn connections_max(workers: usize) -> usize {
 
 const DESCRIPTORS_RESERVED: usize = 24;
 
-/// The runtime's own, and two handles for each of a few listeners.
+/// The runtime's own, and the sockets of a few listeners.
 const DESCRIPTORS_PER_WORKER: usize = 8;
 
 /// Below this difference a hand-over costs more than it gains.

@@ -1,7 +1,6 @@
 //! The life of a worker's thread: it does what it is told, serves connections, drains and ends.
 
 use std::collections::HashMap;
-use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,9 +35,7 @@ struct Openings {
 
 /// A socket that this worker accepts on.
 struct Opening {
-    listener: Arc<str>,
-    /// Another handle of the socket, for the connections that are left in its queue.
-    socket: TcpListener,
+    door: Rc<Door>,
     accepting: AbortHandle,
 }
 
@@ -90,22 +87,17 @@ impl Openings {
                 self.open(worker, crew, (listener, bind), socket);
             }
             Change::Rename { bind, listener } => {
-                for Opening { socket, accepting, .. } in self.take(&bind) {
-                    accepting.abort();
-                    self.open(worker, crew, (Arc::clone(&listener), bind.clone()), socket);
-                }
+                let renamed = self.by_bind.get(&bind).into_iter().flatten();
+                renamed.for_each(|opening| opening.door.rename(&listener));
             }
             Change::Close { bind } => {
-                let closing = self.take(&bind);
-                closing.iter().for_each(|opening| close(worker, crew, &bind, opening));
+                let closing = self.by_bind.remove(&bind).unwrap_or_default();
+                closing.iter().for_each(|opening| close(worker, crew, opening));
             }
         }
     }
 
-    fn take(&mut self, bind: &Bind) -> Vec<Opening> {
-        self.by_bind.remove(bind).unwrap_or_default()
-    }
-
+    /// Nothing in here can fail: the plan is in force, and nobody would bind the address again.
     fn open(
         &mut self,
         worker: &Rc<Worker>,
@@ -113,36 +105,26 @@ impl Openings {
         (listener, bind): (Arc<str>, Bind),
         socket: TcpListener,
     ) {
-        let second = socket.try_clone();
-        let complain = |error: &io::Error| {
-            tracing::error!(%listener, %bind, %error, "cannot accept connections");
-        };
-        let Ok(second) = second.inspect_err(complain) else { return };
-        let is_inherited = is_inherited(&bind);
-        let door = Door { listener: Arc::clone(&listener), socket, is_inherited };
-        let accepting = accept(Rc::clone(worker), Arc::clone(crew), door);
+        let is_inherited = matches!(bind, Bind::Inherited(_));
+        let door = Rc::new(Door::new(listener, socket, is_inherited));
+        let accepting = accept(Rc::clone(worker), Arc::clone(crew), Rc::clone(&door));
         let accepting = spawn_local(accepting).abort_handle();
-        let opening = Opening { listener, socket: second, accepting };
-        self.by_bind.entry(bind).or_default().push(opening);
+        self.by_bind.entry(bind).or_default().push(Opening { door, accepting });
     }
 
     fn close_all(&mut self, worker: &Rc<Worker>, crew: &Arc<Crew>) {
-        for (bind, closing) in self.by_bind.drain() {
-            closing.iter().for_each(|opening| close(worker, crew, &bind, opening));
+        for (_, closing) in self.by_bind.drain() {
+            closing.iter().for_each(|opening| close(worker, crew, opening));
         }
     }
 }
 
-fn close(worker: &Rc<Worker>, crew: &Arc<Crew>, bind: &Bind, opening: &Opening) {
+fn close(worker: &Rc<Worker>, crew: &Arc<Crew>, opening: &Opening) {
     opening.accepting.abort();
     // Who passed us an inherited socket goes on listening: what is in its queue, and what will be, is for the next who accepts.
-    if !is_inherited(bind) {
-        accept_rest(worker, crew, &opening.listener, &opening.socket);
+    if !opening.door.is_inherited {
+        accept_rest(worker, crew, &opening.door);
     }
-}
-
-fn is_inherited(bind: &Bind) -> bool {
-    matches!(bind, Bind::Inherited(_))
 }
 
 /// Lets running exchanges finish. Ends when none is left, or when told to stop.
@@ -167,3 +149,6 @@ async fn drain(worker: &Rc<Worker>, crew: &Arc<Crew>, ears: &mut Ears) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
