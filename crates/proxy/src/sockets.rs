@@ -13,12 +13,14 @@ use tokio::sync::mpsc::UnboundedSender;
 
 mod bound;
 mod inherited;
+mod ours;
 
 pub use inherited::Inherited;
 
 use crate::worker::{Change, Command};
 
 use bound::Bound;
+use ours::Ours;
 
 /// The sockets as the conductor commands them.
 #[derive(Debug)]
@@ -38,14 +40,13 @@ impl Sockets {
 
     /// Binds what `plan` names and is not open, without listening on it.
     fn bind_all<'p>(&self, plan: &'p Plan) -> Result<Vec<(Wanted<'p>, Bound)>, BindError> {
-        // Our own sockets on the same port have to be shared with: they are about to be closed.
-        let ports: HashSet<u16> = self.open.keys().filter_map(Bind::port).collect();
         let wanted = plan.listeners.iter().flat_map(|listener| {
             listener.binds.iter().map(|bind| Wanted { listener: &listener.name, bind })
         });
         let new = wanted.filter(|wanted| !self.open.contains_key(wanted.bind));
+        let ours = Ours::of(self.open.keys());
         new.map(|wanted| {
-            let shared = wanted.bind.port().is_some_and(|port| ports.contains(&port));
+            let shared = ours.overlap(wanted.bind);
             let bound = Bound::to(wanted.bind, self.workers.len(), shared, &self.inherited);
             Ok((wanted, bound.map_err(|error| wanted.refused(error))?))
         })
@@ -72,8 +73,11 @@ impl Binder for Sockets {
         // From the moment at which we listen clients are told that they are connected, and they would have been lied to if an
         // address after that could not be had.
         let bound = self.bind_all(plan)?;
+        let mut ours = Ours::of(self.open.keys());
         let listening = bound.into_iter().map(|(wanted, bound)| {
-            let sockets = bound.listen().map_err(|error| wanted.refused(error))?;
+            let shared = ours.overlap(wanted.bind);
+            ours.add(wanted.bind);
+            let sockets = bound.listen(shared).map_err(|error| wanted.refused(error))?;
             Ok((wanted.bind.clone(), sockets))
         });
         self.prepared = listening.collect::<Result<_, _>>()?;

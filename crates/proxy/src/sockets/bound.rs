@@ -12,14 +12,14 @@ use super::Inherited;
 /// Sockets that nobody can connect to yet, unless somebody else listens on them.
 #[derive(Debug)]
 pub(super) enum Bound {
-    /// Ours: the kernel spreads connections over them.
+    /// Ours, one for each worker: the kernel spreads connections over them.
     Own(Vec<Socket>),
     /// Handles of sockets that were passed to us, each with the number of its worker.
     Inherited(Vec<(usize, TcpListener)>),
 }
 
 impl Bound {
-    /// Sockets at `bind` for each of `count` workers. If its port is `shared`, others of ours listen there already.
+    /// Sockets at `bind` for each of `count` workers. If it is `shared`, one of ours listens there already.
     pub(super) fn to(
         bind: &Bind,
         count: usize,
@@ -27,39 +27,43 @@ impl Bound {
         inherited: &Inherited,
     ) -> io::Result<Self> {
         match bind {
-            Bind::Any(port) => bind_for_all(|share| bind_any(*port, share), count, shared),
-            Bind::Only(address) => bind_for_all(|share| bind_to(*address, share), count, shared),
+            Bind::Any(port) => bind_for_all(count, || bind_any(*port, shared)),
+            Bind::Only(address) => bind_for_all(count, || bind_to(*address, shared)),
             Bind::Inherited(name) => inherited.handles(name, count).map(Self::Inherited),
         }
     }
 
-    /// From now on clients can connect. Each socket with the number of its worker.
-    pub(super) fn listen(self) -> io::Result<Vec<(usize, TcpListener)>> {
+    /// From now on clients can connect. Each socket with the number of its worker. If it is `shared`, one of ours listens there
+    /// already.
+    ///
+    /// # Errors
+    /// When somebody else listens there, among others.
+    pub(super) fn listen(self, shared: bool) -> io::Result<Vec<(usize, TcpListener)>> {
         match self {
-            Self::Own(sockets) => sockets
-                .into_iter()
-                .enumerate()
-                .map(|(worker, socket)| Ok((worker, listen(socket)?)))
-                .collect(),
+            Self::Own(sockets) => listen_all(sockets, shared),
             Self::Inherited(sockets) => Ok(sockets),
         }
     }
 }
 
-fn bind_for_all(
-    bind_one: impl Fn(bool) -> io::Result<Socket>,
-    count: usize,
-    shared: bool,
-) -> io::Result<Bound> {
-    // The first is bound without SO_REUSEPORT, which would let a second instance in without a word. It is set afterwards, so
-    // that the other workers' sockets can join.
-    let first = bind_one(shared)?;
-    first.set_reuse_port(true)?;
-    let mut sockets = vec![first];
-    for _ in 1..count {
-        sockets.push(bind_one(true)?);
-    }
-    Ok(Bound::Own(sockets))
+/// Sockets of one address do not exclude each other as long as none of them listens.
+fn bind_for_all(count: usize, bind_one: impl Fn() -> io::Result<Socket>) -> io::Result<Bound> {
+    (0..count).map(|_| bind_one()).collect::<io::Result<_>>().map(Bound::Own)
+}
+
+/// The first listens without SO_REUSEPORT, which would let us in beside another program, or a second instance of this one, without
+/// a word: that two have bound the same address shows only now. It is set afterwards, so that the other workers' sockets can join.
+/// From then on a stranger with the option set could, too; but not one who begins like this.
+fn listen_all(sockets: Vec<Socket>, shared: bool) -> io::Result<Vec<(usize, TcpListener)>> {
+    let mut share = shared;
+    let listening = sockets.into_iter().enumerate().map(|(worker, socket)| {
+        socket.set_reuse_port(share)?;
+        socket.listen(BACKLOG)?;
+        socket.set_reuse_port(true)?;
+        share = true;
+        Ok((worker, socket.into()))
+    });
+    listening.collect()
 }
 
 fn bind_any(port: u16, share: bool) -> io::Result<Socket> {
@@ -87,11 +91,6 @@ fn bind_to(address: SocketAddr, share: bool) -> io::Result<Socket> {
     }
     socket.bind(&address.into())?;
     Ok(socket)
-}
-
-fn listen(socket: Socket) -> io::Result<TcpListener> {
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
 }
 
 fn is_without_ipv6(error: &io::Error) -> bool {

@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
@@ -76,6 +76,72 @@ fn nobody_can_connect_before_the_last_address_is_bound() {
     let prepared = sockets.prepared.values().flatten();
     let listening = prepared.map(|(_, socket)| SockRef::from(socket).is_listener().unwrap());
     assert_eq!(listening.collect::<Vec<_>>(), [true, true]);
+}
+
+/// Both bound, for nobody listened yet, and then each let the other in.
+#[test]
+fn of_two_instances_that_start_at_once_one_is_refused() {
+    let plan = plan("web", &[Bind::Only(free(3))]);
+    let ((mut ours, _our_workers), (theirs, _their_workers)) = (instance(2), instance(2));
+    let late = theirs.bind_all(&plan).unwrap();
+    turn(&mut ours, &plan);
+    for (_, bound) in late {
+        assert_eq!(bound.listen(false).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+}
+
+/// It took half of the other one's connections, as it had the same port of another address.
+#[test]
+fn an_address_of_another_instance_is_refused_also_by_one_that_has_its_port_elsewhere() {
+    let theirs = free(4);
+    let here = SocketAddr::from((Ipv4Addr::new(127, 9, 0, 5), theirs.port()));
+    let (mut first, _first_workers) = instance(2);
+    let (mut second, _second_workers) = instance(2);
+    turn(&mut first, &plan("web", &[Bind::Only(theirs)]));
+    turn(&mut second, &plan("web", &[Bind::Only(here)]));
+    let both = plan("web", &[Bind::Only(here), Bind::Only(theirs)]);
+    let error = second.prepare(&both).unwrap_err();
+    assert_eq!((error.bind, error.source.kind()), (Bind::Only(theirs), io::ErrorKind::AddrInUse));
+    assert!(second.prepared.is_empty());
+}
+
+#[test]
+fn connections_are_spread_over_the_sockets_of_all_workers() {
+    let address = free(6);
+    let (mut sockets, _workers) = instance(3);
+    sockets.prepare(&plan("web", &[Bind::Only(address)])).unwrap();
+    let _clients: Vec<TcpStream> = (0..99).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let prepared = &sockets.prepared[&Bind::Only(address)];
+    let accepted = prepared.iter().map(|(_, socket)| {
+        std::iter::repeat_with(|| socket.accept()).take_while(Result::is_ok).count()
+    });
+    let accepted: Vec<usize> = accepted.collect();
+    assert_eq!((accepted.len(), accepted.iter().sum()), (3, 99), "{accepted:?}");
+    assert!(accepted.iter().all(|&count| count > 9), "{accepted:?}");
+}
+
+#[test]
+fn an_address_of_ours_gives_way_to_a_wider_one_and_that_to_a_narrower_one() {
+    let narrow = free(7);
+    let wide = |ip: &str| Bind::Only(SocketAddr::new(ip.parse().unwrap(), narrow.port()));
+    let (mut sockets, _workers) = instance(2);
+    let steps = [&[Bind::Only(narrow)][..], &[wide("0.0.0.0")], &[Bind::Only(narrow)]];
+    for binds in steps {
+        turn(&mut sockets, &plan("web", binds));
+    }
+    turn(&mut sockets, &plan("web", &[wide("0.0.0.0"), wide("::")]));
+}
+
+/// An instance of so many workers, which do what they are told only when it is too late: its sockets stay open.
+fn instance(workers: usize) -> (Sockets, Vec<UnboundedReceiver<Command>>) {
+    let (senders, commands) = (0..workers).map(|_| unbounded_channel()).unzip();
+    (Sockets::new(senders, Inherited::default()), commands)
+}
+
+/// An address of this machine with a port that is free there.
+fn free(number: u16) -> SocketAddr {
+    let Bind::Only(address) = somewhere(number) else { unreachable!() };
+    TcpListener::bind(address).unwrap().local_addr().unwrap()
 }
 
 /// For one worker.
