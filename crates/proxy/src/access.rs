@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::reason::Reason;
-use evenkeel_plan::route::Route;
+use evenkeel_plan::route::{Route, RouteCounters};
 use evenkeel_proto::head::RequestHead;
 
 mod combined;
@@ -46,11 +47,24 @@ pub(crate) struct Record<'a> {
     pub(crate) course: Course<'a>,
 }
 
+/// What is told about the route of an exchange.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RouteTaken<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) counters: &'a Sharded<RouteCounters>,
+}
+
+impl<'a> From<&'a Route> for RouteTaken<'a> {
+    fn from(route: &'a Route) -> Self {
+        Self { name: &route.name, counters: &route.counters }
+    }
+}
+
 /// Which way an exchange took, and what it waited for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Course<'a> {
     /// The route; `None` if there was none for it.
-    pub(crate) route: Option<&'a Route>,
+    pub(crate) route: Option<RouteTaken<'a>>,
     /// The name of the cluster.
     pub(crate) cluster: Option<&'a str>,
     /// The name of the endpoint that was tried last.

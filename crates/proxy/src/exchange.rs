@@ -3,7 +3,6 @@
 //! route → balance → attempt → relay. It is written once; codecs differ, this does not.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -56,7 +55,7 @@ pub(crate) trait Answer: Sink {
 pub(crate) struct Exchange<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) world: &'a World,
-    pub(crate) listener: &'a Arc<Listener>,
+    pub(crate) listener: &'a Listener,
     pub(crate) deadline: &'a Deadline,
     /// What the endpoint is told about the client.
     pub(crate) client: ClientFacts<'a>,

@@ -5,6 +5,7 @@ mod access;
 mod body;
 mod buffers;
 mod deadline;
+mod entrance;
 mod exchange;
 #[cfg(test)]
 mod fixture;

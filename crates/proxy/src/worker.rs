@@ -16,6 +16,7 @@ use uuid::Builder;
 use crate::access::{Log, Record};
 use crate::buffers::Buffers;
 use crate::deadline::{Deadlines, TICK};
+use crate::entrance::Entrance;
 use crate::looks::Looks;
 use crate::world::World;
 
@@ -113,13 +114,13 @@ impl Worker {
         Rc::clone(&world)
     }
 
-    /// The world for a request that came in by `listener`: the one in force, or the last one that had it.
-    pub(crate) fn world_of(&self, listener: &Listener) -> Rc<World> {
+    /// The world for a request that came in by `entrance`: the one in force, or the last one that had it.
+    pub(crate) fn world_of(&self, entrance: &Entrance) -> Rc<World> {
         let world = self.world();
-        if world.listener(listener).is_some() {
+        if world.listener(entrance).is_some() {
             return world;
         }
-        self.departures.world_with(&listener.name).unwrap_or(world)
+        self.departures.world_with(&entrance.name).unwrap_or(world)
     }
 
     /// The listener called `name`, for a connection that was accepted by it: also one that has gone since.
@@ -129,9 +130,17 @@ impl Worker {
         world.listener_named(name).cloned().or_else(departed)
     }
 
-    /// Whether connections of `listener` shall end as soon as they can: we stop, or the listener is gone from the plan.
-    pub(crate) fn is_parting(&self, listener: &Listener) -> bool {
-        self.draining.get() || self.world().listener(listener).is_none()
+    /// Whether connections that came in by `entrance` shall end as soon as they can: we stop, or it is gone from the plan.
+    pub(crate) fn is_parting(&self, entrance: &Entrance) -> bool {
+        self.keep_alive(entrance).is_none()
+    }
+
+    /// For how long such a connection may lie idle; `None` if it shall end.
+    pub(crate) fn keep_alive(&self, entrance: &Entrance) -> Option<Duration> {
+        if self.draining.get() {
+            return None;
+        }
+        Some(self.world().listener(entrance)?.timeouts.keep_alive)
     }
 
     /// How long connections that shall end may take for it.

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use evenkeel_plan::balance::{Choice, Pick, Tried, WorkerState};
+use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::Life;
+use evenkeel_plan::listener::ListenerCounters;
 use evenkeel_plan::time::Time;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
+use crate::entrance::Entrance;
 use crate::upstream::pool::Pool;
 
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct World {
     pub(crate) plan: Arc<Plan>,
     /// Where each listener stands in the plan, by its name.
     listeners: HashMap<Box<str>, usize>,
+    /// What the first few of them count in, which is their own.
+    first: Box<[*const Sharded<ListenerCounters>]>,
     memories: Vec<Memory>,
 }
 
@@ -52,7 +57,9 @@ impl World {
             .collect();
         let names = plan.listeners.iter().map(|listener| listener.name.clone());
         let listeners = names.zip(0..).collect();
-        Self { plan, listeners, memories }
+        let first = plan.listeners.iter().take(COMPARED_MAX);
+        let first = first.map(|listener| Arc::as_ptr(&listener.counters)).collect();
+        Self { plan, listeners, first, memories }
     }
 
     /// The listener called `name`.
@@ -60,11 +67,13 @@ impl World {
         self.plan.listeners.get(*self.listeners.get(name)?)
     }
 
-    /// What has become of `before`, a listener of this or an earlier plan.
-    pub(crate) fn listener(&self, before: &Listener) -> Option<&Arc<Listener>> {
-        let first = self.plan.listeners.iter().take(COMPARED_MAX);
-        let mut same = first.filter(|other| std::ptr::eq(Arc::as_ptr(other), before));
-        same.next().or_else(|| self.listener_named(&before.name))
+    /// What the listener is now by which a connection came in, under this or an earlier plan.
+    pub(crate) fn listener(&self, entrance: &Entrance) -> Option<&Arc<Listener>> {
+        let counters = Arc::as_ptr(&entrance.counters);
+        match self.first.iter().position(|&other| std::ptr::eq(other, counters)) {
+            Some(position) => self.plan.listeners.get(position),
+            None => self.listener_named(&entrance.name),
+        }
     }
 
     /// The cluster at a position of [`Plan::clusters`].

@@ -61,7 +61,7 @@ fn json_has_every_attribute_under_its_conventional_name() {
     let head = head(PLAIN);
     let route = route("www.example.com/a/*");
     let course = Course {
-        route: Some(&route),
+        route: Some((&route).into()),
         cluster: Some("api"),
         endpoint: Some("10.0.0.1:80"),
         attempts: 2,
@@ -201,7 +201,7 @@ fn the_longest_line_fits_into_the_ring() {
     let name = String::from_utf8(bad.to_vec()).unwrap();
     let route = route(&name);
     let course = Course {
-        route: Some(&route),
+        route: Some((&route).into()),
         cluster: Some(&name),
         endpoint: Some(&name),
         attempts: u32::MAX,

@@ -54,7 +54,7 @@ impl<'a> Exchange<'a> {
         course: &mut Course<'a>,
     ) -> Result<Way<'a>, Reason> {
         let route = self.listener.routes.route(head).ok_or(Reason::NoRoute)?;
-        course.route = Some(route);
+        course.route = Some(route.into());
         let position = route.to.pick(|| self.worker.random());
         let cluster = position.and_then(|position| self.world.cluster(position));
         let cluster = cluster.ok_or(Reason::NoEndpoint)?;

@@ -7,19 +7,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use evenkeel_plan::Listener;
 use evenkeel_plan::cluster::UpstreamTimeouts;
+use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::LongLease;
+use evenkeel_plan::listener::{DownstreamTimeouts, ListenerCounters};
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::route::RouteCounters;
 use evenkeel_plan::sight::Phase;
-use evenkeel_proto::head::{RequestHead, ResponseHead};
+use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::upgrade;
 
 use super::attempt::Target;
 use super::{Answer, Ended, Exchange, Messages, Progress, count_status};
-use crate::access::Course;
+use crate::access::{Course, RouteTaken};
 use crate::body::{PumpError, Sink, Source};
 use crate::deadline::Deadline;
+use crate::entrance::Entrance;
 use crate::patience::{Patience, Wait};
 use crate::upstream::attempt::Attempt;
 use crate::worker::Worker;
@@ -39,8 +42,13 @@ pub(crate) struct Switched {
 /// All that a tunnel needs of the plan under which it began. It may outlive many, and must not keep them in memory.
 #[derive(Debug)]
 pub(crate) struct Ties {
-    /// As it was when the tunnel began.
-    pub(crate) listener: Arc<Listener>,
+    /// Those of the listener.
+    pub(crate) counters: Arc<Sharded<ListenerCounters>>,
+    /// Whether the client's word was believed when it began.
+    pub(crate) trusted: bool,
+    downstream: DownstreamTimeouts,
+    route: Box<str>,
+    route_counters: Arc<Sharded<RouteCounters>>,
     cluster: Box<str>,
     endpoint: Box<str>,
     /// Held for as long, so that a tunnel counts as in flight.
@@ -71,10 +79,9 @@ pub(crate) struct Downstream<B, A> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Passage<'a> {
     pub(crate) worker: &'a Worker,
+    pub(crate) entrance: &'a Entrance,
     pub(crate) deadline: &'a Deadline,
     pub(crate) ties: &'a Ties,
-    /// The request that it began with.
-    pub(crate) head: &'a RequestHead,
 }
 
 /// How a tunnel ended that did not break.
@@ -117,7 +124,11 @@ impl Exchange<'_> {
         let Course { attempts, queue, connect, first_byte, waited, own, .. } = *course;
         let (route, cluster, endpoint) = (None, None, None);
         Ties {
-            listener: Arc::clone(self.listener),
+            counters: Arc::clone(&self.listener.counters),
+            trusted: self.client.trusted,
+            downstream: self.listener.timeouts,
+            route: target.way.route.name.clone(),
+            route_counters: Arc::clone(&target.way.route.counters),
             cluster: target.way.cluster.plan.name.clone(),
             endpoint: target.endpoint.name.clone(),
             lease: LongLease::new(&target.endpoint.life),
@@ -147,15 +158,15 @@ impl Ties {
     /// How far it is, for whoever looks.
     pub(crate) fn progress(&self) -> Progress<'_> {
         let progress = Progress::default();
-        progress.follow(&self.course(None));
+        progress.follow(&self.course());
         progress.enter(Phase::Tunnel);
         progress
     }
 
-    /// The way that was taken, with the route for `head`.
-    fn course<'a>(&'a self, head: Option<&RequestHead>) -> Course<'a> {
+    /// The way that was taken.
+    fn course(&self) -> Course<'_> {
         Course {
-            route: head.and_then(|head| self.listener.routes.route(head)),
+            route: Some(RouteTaken { name: &self.route, counters: &self.route_counters }),
             cluster: Some(&self.cluster),
             endpoint: Some(&self.endpoint),
             ..self.course
@@ -179,7 +190,7 @@ impl<'a> Passage<'a> {
             if tunnel.is_over() {
                 return Poll::Ready(Ok(Over::Said));
             }
-            if leaving.is_some() || self.worker.is_parting(&self.ties.listener) {
+            if leaving.is_some() || self.worker.is_parting(self.entrance) {
                 patience.pause();
                 return self.poll_leave(*leaving.get_or_insert_with(|| self.leave_at()), tunnel);
             }
@@ -196,7 +207,7 @@ impl<'a> Passage<'a> {
         let failure = outcome.err();
         let failures = &self.ties.lease.life().counters.shard(self.worker.index).failures;
         failures.add(u64::from(failure.is_some_and(Reason::is_endpoints_fault)));
-        let mut course = self.ties.course(Some(self.head));
+        let mut course = self.ties.course();
         course.waited += patience.waited();
         Ended {
             status: Some(101),
@@ -209,8 +220,8 @@ impl<'a> Passage<'a> {
     }
 
     fn patience(&self) -> Patience<'a> {
-        let Ties { listener, upstream, started, course, .. } = self.ties;
-        let patience = Patience::new(self.deadline, listener.timeouts, *upstream, *started);
+        let Ties { downstream, upstream, started, course, .. } = self.ties;
+        let patience = Patience::new(self.deadline, *downstream, *upstream, *started);
         // The same that decides it for the exchange: somebody wants to read how long things took.
         if course.queue.is_some() { patience.timed() } else { patience }
     }

@@ -6,14 +6,13 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use evenkeel_plan::Listener;
 use evenkeel_plan::time::Time;
 
 use crate::deadline::Deadline;
+use crate::entrance::Entrance;
 use crate::http1::inbox::Inbox;
 use crate::http1::send::Outbox;
 use crate::io::Io;
@@ -31,8 +30,7 @@ pub(crate) struct Connection {
     worker: Rc<Worker>,
     io: Io,
     client: SocketAddr,
-    /// The listener that it came in by, as it was then.
-    listener: Arc<Listener>,
+    entrance: Entrance,
     /// When it was accepted, up to a tick before that.
     opened: Time,
     /// How many requests have come.
@@ -71,10 +69,10 @@ impl Connection {
         worker: Rc<Worker>,
         socket: OwnedFd,
         client: SocketAddr,
-        listener: Arc<Listener>,
+        entrance: Entrance,
         membership: Membership,
     ) -> Self {
-        let counters = listener.counters.shard(worker.index);
+        let counters = entrance.counters.shard(worker.index);
         counters.connections.add(1);
         counters.connections_active.add(1);
         let client = SocketAddr::new(client.ip().to_canonical(), client.port());
@@ -84,7 +82,7 @@ impl Connection {
             worker,
             io: Io::new(socket),
             client,
-            listener,
+            entrance,
             is_answering: Cell::new(false),
             _membership: membership,
         }
@@ -115,13 +113,16 @@ impl Connection {
 
     /// Waits, holding nothing, until there is something to read. False when the wait is over without.
     async fn request_arrives(&self, deadline: &Deadline, fresh: bool) -> bool {
-        deadline.set(self.listener.timeouts.keep_alive);
-        let mut draining = false;
+        let (mut begun, mut draining) = (false, false);
         poll_fn(|cx| {
-            if !draining && self.worker.is_parting(&self.listener) {
-                draining = true;
-                // Who has just connected was promised an answer to what must already be on its way.
-                deadline.set(DRAIN_GRACE);
+            if !draining {
+                let keep_alive = self.worker.keep_alive(&self.entrance);
+                draining = keep_alive.is_none();
+                if draining || !begun {
+                    // Who has just connected was promised an answer to what must already be on its way.
+                    deadline.set(keep_alive.unwrap_or(DRAIN_GRACE));
+                }
+                begun = true;
             }
             match self.io.poll_readable(cx) {
                 Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
@@ -184,7 +185,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.listener.counters.shard(self.worker.index).connections_active.add(-1);
+        self.entrance.counters.shard(self.worker.index).connections_active.add(-1);
         if self.is_answering.get() {
             // A forced stop, or a panic: the end must not look like that of an answer.
             self.io.reset_on_close(true);

@@ -17,6 +17,7 @@ use evenkeel_proto::negotiate::error_form;
 use evenkeel_proto::trailer::wants_trailers;
 
 use crate::body::Sink;
+use crate::entrance::Entrance;
 use crate::exchange::Answer;
 use crate::http1::send::Send;
 use crate::io::Io;
@@ -27,6 +28,8 @@ use crate::worker::Worker;
 pub(crate) struct Respond<'c> {
     pub(crate) send: Send<'c>,
     pub(crate) worker: &'c Worker,
+    pub(crate) entrance: &'c Entrance,
+    /// What it is in the world of the request.
     pub(crate) listener: &'c Listener,
     /// The request, if there was one that could be read.
     pub(crate) head: Option<&'c RequestHead>,
@@ -107,7 +110,7 @@ pub(crate) struct Page<'a> {
 impl Answer for Respond<'_> {
     fn begin(&mut self, head: &ResponseHead, framing: Framing, request_done: bool) {
         let framing = self.outgoing(framing);
-        let parting = self.worker.is_parting(self.listener);
+        let parting = self.worker.is_parting(self.entrance);
         self.keep_alive.0 &= request_done && framing != Framing::UntilClose && !parting;
         let trailers = framing == Framing::Chunked && self.head.is_some_and(wants_trailers);
         let outward = Outward {
@@ -138,7 +141,7 @@ impl Answer for Respond<'_> {
     }
 
     fn refuse(&mut self, reason: Reason, request_done: bool) -> u64 {
-        self.keep_alive.0 &= request_done && !self.worker.is_parting(self.listener);
+        self.keep_alive.0 &= request_done && !self.worker.is_parting(self.entrance);
         let facts = ErrorFacts { reason, request_id: self.request_id };
         let mut body = Vec::new();
         let media_type = match self.listener.errors.page(reason.status()) {

@@ -22,6 +22,7 @@ use tokio::task::spawn_local;
 
 use super::Worker;
 use super::crew::{Accepted, Crew, Errand};
+use crate::entrance::Entrance;
 use crate::http1::connection::Connection;
 
 /// Where connections come in.
@@ -135,10 +136,11 @@ fn dispatch(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
 
 /// Serves one connection in a task of its own, so that a panic costs that connection only.
 pub(super) fn serve(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
-    let Accepted { socket, client, listener } = accepted;
-    let Some(listener) = worker.listener_named(&listener) else { return };
+    let Accepted { socket, client, listener: name } = accepted;
+    let Some(listener) = worker.listener_named(&name) else { return };
+    let entrance = Entrance::new(name, &listener);
     let membership = crew.join(worker.index);
-    let connection = Connection::new(Rc::clone(worker), socket, client, listener, membership);
+    let connection = Connection::new(Rc::clone(worker), socket, client, entrance, membership);
     spawn_local(connection.serve());
 }
 

@@ -68,16 +68,18 @@ fn a_plan_of_ten_thousand_endpoints_is_taken_over_at_once() {
 }
 
 #[test]
-fn a_listener_is_found_by_itself_or_by_its_name_wherever_it_stands() {
+fn a_listener_is_found_by_its_counters_or_its_name_wherever_it_stands() {
     let listener = |name: usize| Listener { name: name.to_string().into(), ..listener() };
+    let entrance = |listener: &Listener| Entrance::new((&*listener.name).into(), listener);
     let listeners: Vec<_> = (0..2_000).map(|name| Arc::new(listener(name))).collect();
     let plan = Plan { listeners: listeners.clone(), ..Plan::default() };
     let world = World::new(Arc::new(plan), 0, None);
     for position in [0, COMPARED_MAX, 1_999] {
         let (same, older) = (&*listeners[position], listener(position));
         for before in [same, &older] {
-            assert!(std::ptr::eq(Arc::as_ptr(world.listener(before).unwrap()), same));
+            let found = world.listener(&entrance(before)).unwrap();
+            assert!(std::ptr::eq(Arc::as_ptr(found), same));
         }
     }
-    assert!(world.listener(&listener(2_000)).is_none());
+    assert!(world.listener(&entrance(&listener(2_000))).is_none());
 }

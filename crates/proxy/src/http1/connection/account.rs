@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use evenkeel_plan::Listener;
+use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::listener::ListenerCounters;
 use evenkeel_proto::head::RequestHead;
 use evenkeel_proto::method::Method;
@@ -23,8 +23,9 @@ pub(super) struct Past<'a> {
 }
 
 impl Connection {
-    pub(super) fn account(&self, listener: &Listener, past: &Past<'_>) {
-        let counters: &ListenerCounters = listener.counters.shard(self.worker.index);
+    /// Counts a request in `counters`, those of the listener in whose world it was.
+    pub(super) fn account(&self, counters: &Sharded<ListenerCounters>, past: &Past<'_>) {
+        let counters: &ListenerCounters = counters.shard(self.worker.index);
         let total = past.started.elapsed();
         let ended = &past.ended;
         if let Some(status) = ended.status {
@@ -43,7 +44,7 @@ impl Connection {
         let own = ended.course.queue.map(|_| total.saturating_sub(ended.course.waited));
         self.worker.log(|| Record {
             began: self.worker.wall_time(past.started),
-            listener: &listener.name,
+            listener: &self.entrance.name,
             client: self.client,
             scheme: "http",
             head: past.head,

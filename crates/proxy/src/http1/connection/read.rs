@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
 use evenkeel_plan::Listener;
 use evenkeel_plan::reason::Reason;
@@ -19,6 +20,8 @@ pub(super) enum NoHead {
     Nothing,
     /// The client is gone.
     Gone,
+    /// The listener is, and not only just now.
+    Shut,
     /// What has arrived cannot be taken.
     Refused(Reason),
 }
@@ -31,13 +34,11 @@ impl Connection {
         deadline: &Deadline,
     ) -> Result<RequestHead, NoHead> {
         // The head is judged by what is in force when it begins.
-        let world = self.worker.world_of(&self.listener);
-        let listener = world.listener(&self.listener).unwrap_or(&self.listener);
-        let limits = head_limits(listener);
-        let mut draining = self.worker.is_parting(&self.listener);
-        deadline.set(if draining { DRAIN_GRACE } else { listener.timeouts.header });
+        let (limits, timeout) = self.head_limits().ok_or(NoHead::Shut)?;
+        let mut draining = self.worker.is_parting(&self.entrance);
+        deadline.set(if draining { DRAIN_GRACE } else { timeout });
         poll_fn(|cx| match busy.inbox.poll_head(cx, &self.io, &self.worker.buffers, &limits) {
-            Poll::Pending if !draining && self.worker.is_parting(&self.listener) => {
+            Poll::Pending if !draining && self.worker.is_parting(&self.entrance) => {
                 draining = true;
                 deadline.set(DRAIN_GRACE);
                 Poll::Pending
@@ -50,6 +51,13 @@ impl Connection {
             outcome => outcome.map_err(NoHead::from),
         })
         .await
+    }
+
+    /// What holds for a head that begins now, and the time for it.
+    fn head_limits(&self) -> Option<(HeadLimits, Duration)> {
+        let world = self.worker.world_of(&self.entrance);
+        let listener = world.listener(&self.entrance)?;
+        Some((head_limits(listener), listener.timeouts.header))
     }
 }
 

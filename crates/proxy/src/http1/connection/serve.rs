@@ -29,6 +29,7 @@ impl Connection {
             Ok(head) => head,
             Err(NoHead::Nothing) => return Next::Wait,
             Err(NoHead::Gone) => return self.gone(busy, started),
+            Err(NoHead::Shut) => return Next::CloseUnread,
             Err(NoHead::Refused(reason)) => {
                 let own = Own { head: None, failure: Some(reason), started };
                 return self.answer(busy, deadline, own, false).await;
@@ -36,13 +37,14 @@ impl Connection {
         };
         self.requests.update(|requests| requests + 1);
         let next = match self.judge(&mut head) {
-            Ok(judged) if max_forwards(&head) == Some(0) => {
+            None => Next::CloseUnread,
+            Some(Ok(judged)) if max_forwards(&head) == Some(0) => {
                 let kept = judged.framing == Framing::Empty && judged.offer.is_none();
                 let own = Own { head: Some(&head), failure: None, started };
                 self.answer(busy, deadline, own, kept).await
             }
-            Ok(judged) => self.pass_on(busy, deadline, (&head, judged), started).await,
-            Err(reason) => {
+            Some(Ok(judged)) => self.pass_on(busy, deadline, (&head, judged), started).await,
+            Some(Err(reason)) => {
                 let own = Own { head: Some(&head), failure: Some(reason), started };
                 self.answer(busy, deadline, own, false).await
             }
@@ -51,10 +53,10 @@ impl Connection {
         next
     }
 
-    /// Judges a request by what is in force now.
-    fn judge(&self, head: &mut RequestHead) -> Result<Judged, Reason> {
-        let world = self.worker.world_of(&self.listener);
-        judge(head, world.listener(&self.listener).unwrap_or(&self.listener))
+    /// Judges a request by what is in force now. `None` if the listener is gone, and not only just now.
+    fn judge(&self, head: &mut RequestHead) -> Option<Result<Judged, Reason>> {
+        let world = self.worker.world_of(&self.entrance);
+        Some(judge(head, world.listener(&self.entrance)?))
     }
 
     /// The client has left. If that was in the middle of a head, it is one more request that came to nothing.
@@ -64,7 +66,7 @@ impl Connection {
             let ended = Ended { failure, broken: true, ..Ended::default() };
             let request_id = self.worker.request_id(started);
             let request_id = request_id.as_str().as_bytes();
-            self.account(&self.listener, &Past { head: None, request_id, started, ended });
+            self.account(&self.entrance.counters, &Past { head: None, request_id, started, ended });
         }
         Next::Close
     }
@@ -92,9 +94,9 @@ impl Connection {
         request: &Request<'_>,
         judged: Judged,
     ) -> Result<Next, Box<Switched>> {
-        let world = self.worker.world_of(&self.listener);
+        let world = self.worker.world_of(&self.entrance);
         // Gone from the plan, and not only just now.
-        let Some(listener) = world.listener(&self.listener) else { return Ok(Next::CloseUnread) };
+        let Some(listener) = world.listener(&self.entrance) else { return Ok(Next::CloseUnread) };
         let Request { head, own_id, started } = *request;
         let mut decoder = BodyDecoder::for_request(judged.framing);
         // RFC 9931 §4: what a client sends in the belief that the protocol will be switched is no request, whenever it comes.
@@ -107,7 +109,7 @@ impl Connection {
             world: &world,
             listener,
             deadline,
-            client: self.facts(listener, &own_id),
+            client: self.facts(self.trusts(listener), &own_id),
             started,
             arrived: world.plan.access.map(|_| Instant::now()),
             progress: &progress,
@@ -131,6 +133,7 @@ impl Connection {
             answer: Respond {
                 send: Send { io, outbox },
                 worker: &self.worker,
+                entrance: &self.entrance,
                 listener,
                 head: Some(head),
                 request_id,
@@ -143,7 +146,7 @@ impl Connection {
             Outcome::Ended(ended) => ended,
             Outcome::Switched(switched) => return Err(switched),
         };
-        self.account(listener, &Past { head: Some(head), request_id, started, ended });
+        self.account(&listener.counters, &Past { head: Some(head), request_id, started, ended });
         Ok(if ended.broken {
             Next::Reset
         } else if !decoder.is_done() || offered {
@@ -167,15 +170,15 @@ impl Connection {
         self.worker.looks.watch(exchange.deadline, run, show).await
     }
 
-    pub(super) fn facts<'a>(
-        &self,
-        listener: &Listener,
-        request_id: &'a RequestId,
-    ) -> ClientFacts<'a> {
+    fn trusts(&self, listener: &Listener) -> bool {
+        listener.trusted_proxies.contains(self.client.ip())
+    }
+
+    pub(super) fn facts<'a>(&self, trusted: bool, request_id: &'a RequestId) -> ClientFacts<'a> {
         ClientFacts {
             address: self.client.ip(),
             scheme: "http",
-            trusted: listener.trusted_proxies.contains(self.client.ip()),
+            trusted,
             request_id: request_id.as_str(),
         }
     }
@@ -183,16 +186,17 @@ impl Connection {
     /// Answers what is not passed on. Unless it is `kept` the connection closes, for nobody asks any more where a body would end.
     async fn answer(&self, busy: &mut Busy, deadline: &Deadline, own: Own<'_>, kept: bool) -> Next {
         let Own { head, failure, started } = own;
-        let world = self.worker.world_of(&self.listener);
-        let listener = world.listener(&self.listener).unwrap_or(&self.listener);
+        let world = self.worker.world_of(&self.entrance);
+        let Some(listener) = world.listener(&self.entrance) else { return Next::CloseUnread };
         let own_id: RequestId = self.worker.request_id(started);
-        let facts = self.facts(listener, &own_id);
+        let facts = self.facts(self.trusts(listener), &own_id);
         let request_id = head.map_or(own_id.as_str().as_bytes(), |head| facts.request_id(head));
         let wanted = head.is_some_and(|head| wants_keep_alive(&head.fields, head.version));
         let mut keep_alive = KeepAlive::new(kept && wanted);
         let mut respond = Respond {
             send: Send { io: &self.io, outbox: &mut busy.outbox },
             worker: &self.worker,
+            entrance: &self.entrance,
             listener,
             head,
             request_id,
@@ -205,7 +209,7 @@ impl Connection {
         let broken = flush(&mut respond, deadline, listener).await.is_err();
         let status = Some(failure.map_or(200, Reason::status)).filter(|_| !broken);
         let ended = Ended { status, failure, broken, bytes_out, ..Ended::default() };
-        self.account(listener, &Past { head, request_id, started, ended });
+        self.account(&listener.counters, &Past { head, request_id, started, ended });
         match (broken, keep_alive.is_kept()) {
             (true, _) => Next::Reset,
             (false, true) => Next::Request,

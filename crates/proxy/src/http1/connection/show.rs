@@ -23,10 +23,10 @@ impl Connection {
     /// Shows this connection, and the exchange on it if there is one.
     pub(super) fn show(&self, deadline: &Deadline, shown: Option<&Shown<'_>>) {
         let began = shown.map(|shown| self.worker.time(shown.started));
-        self.worker.looks.see(deadline, &self.listener.name, (self.opened, began), || {
+        self.worker.looks.see(deadline, &self.entrance.name, (self.opened, began), || {
             let now = self.worker.now();
             sight::Connection {
-                listener: self.listener.name.clone(),
+                listener: (&*self.entrance.name).into(),
                 client: self.client,
                 open: self.worker.time(now).since(self.opened),
                 requests: self.requests.get(),

@@ -15,7 +15,8 @@ fn connection() -> Connection {
     let crew = Crew::new(vec![tokio::sync::mpsc::channel(1).0]);
     let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
     let client = ([127, 0, 0, 1], 5000).into();
-    Connection::new(worker, socket.into(), client, Arc::new(listener()), crew.join(0))
+    let entrance = Entrance::new("web".into(), &listener());
+    Connection::new(worker, socket.into(), client, entrance, crew.join(0))
 }
 
 /// There may be very many connections that do nothing: what a request needs must not be part of them.
@@ -28,9 +29,9 @@ fn a_connection_at_rest_is_small() {
 #[test]
 fn a_connection_is_counted_for_as_long_as_it_lives() {
     let connection = connection();
-    let listener = Arc::clone(&connection.listener);
-    let active = || listener.counters.shard(0).connections_active.level();
-    assert_eq!((active(), listener.counters.shard(0).connections.count()), (1, 1));
+    let Entrance { counters, .. } = connection.entrance.clone();
+    let active = || counters.shard(0).connections_active.level();
+    assert_eq!((active(), counters.shard(0).connections.count()), (1, 1));
     drop(connection);
-    assert_eq!((active(), listener.counters.shard(0).connections.count()), (0, 1));
+    assert_eq!((active(), counters.shard(0).connections.count()), (0, 1));
 }

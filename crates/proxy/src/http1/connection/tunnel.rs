@@ -25,21 +25,22 @@ impl Connection {
     ) -> Next {
         let Switched { ties, mut tunnel } = switched;
         let Request { head, own_id, started } = request;
-        let facts = self.facts(&ties.listener, own_id);
+        let facts = self.facts(ties.trusted, own_id);
         let request_id = facts.request_id(head);
         let Busy { inbox, outbox } = busy;
         let (io, buffers) = (&self.io, &self.worker.buffers);
         let mut decoder = BodyDecoder::new(Framing::Empty);
         let body = Receive { io, inbox, decoder: &mut decoder, buffers, limit: 0 };
         let mut downstream = Downstream { body, answer: Send { io, outbox } };
-        let passage = Passage { worker: &self.worker, deadline, ties: &ties, head };
+        let (worker, entrance) = (&self.worker, &self.entrance);
+        let passage = Passage { worker, entrance, deadline, ties: &ties };
         let progress = ties.progress();
         let shown = Shown { head, request_id, started: *started, progress: &progress };
         let run = pin!(passage.run(&mut tunnel, &mut downstream));
         let show = || self.show(deadline, Some(&shown));
         let ended = self.worker.looks.watch(deadline, run, show).await;
         let past = Past { head: Some(head), request_id, started: *started, ended };
-        self.account(&ties.listener, &past);
+        self.account(&ties.counters, &past);
         if ended.broken { Next::Reset } else { Next::CloseUnread }
     }
 }

@@ -1,0 +1,23 @@
+//! What a connection remembers of the listener that it came in by. It may live for days and through many plans, and must keep none
+//! of them in memory: whatever else it needs it takes from the world of each request.
+
+use std::sync::Arc;
+
+use evenkeel_plan::Listener;
+use evenkeel_plan::counters::Sharded;
+use evenkeel_plan::listener::ListenerCounters;
+
+/// A listener, whatever plan it is of.
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance {
+    pub(crate) name: Arc<str>,
+    /// They outlive a plan, so the listener of another one is known by them.
+    pub(crate) counters: Arc<Sharded<ListenerCounters>>,
+}
+
+impl Entrance {
+    /// That of `listener`, whose name is shared by all who came in there.
+    pub(crate) fn new(name: Arc<str>, listener: &Listener) -> Self {
+        Self { name, counters: Arc::clone(&listener.counters) }
+    }
+}
