@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use evenkeel_plan::Plan;
 use evenkeel_plan::binder::{BindError, Binder};
@@ -28,14 +28,17 @@ pub(crate) struct Sockets {
     workers: Vec<UnboundedSender<Command>>,
     inherited: Inherited,
     /// They listen, but are not accepted on yet; each with the number of the worker that will.
-    prepared: HashMap<Bind, Vec<(usize, TcpListener)>>,
+    prepared: HashMap<Bind, Vec<(usize, Arc<TcpListener>)>>,
+    /// Every socket that we have made and nobody has closed: a worker may still have one that is no longer wanted.
+    made: Vec<(Bind, Weak<TcpListener>)>,
     /// Accepted on by every worker, and for which listener.
     open: HashMap<Bind, Arc<str>>,
 }
 
 impl Sockets {
     pub(crate) fn new(workers: Vec<UnboundedSender<Command>>, inherited: Inherited) -> Self {
-        Self { workers, inherited, prepared: HashMap::new(), open: HashMap::new() }
+        let (prepared, made, open) = (HashMap::new(), Vec::new(), HashMap::new());
+        Self { workers, inherited, prepared, made, open }
     }
 
     /// Binds what `plan` names and is not open, without listening on it.
@@ -44,13 +47,27 @@ impl Sockets {
             listener.binds.iter().map(|bind| Wanted { listener: &listener.name, bind })
         });
         let new = wanted.filter(|wanted| !self.open.contains_key(wanted.bind));
-        let ours = Ours::of(self.open.keys());
+        let ours = self.ours();
         new.map(|wanted| {
             let shared = ours.overlap(wanted.bind);
             let bound = Bound::to(wanted.bind, self.workers.len(), shared, &self.inherited);
             Ok((wanted, bound.map_err(|error| wanted.refused(error))?))
         })
         .collect()
+    }
+
+    /// Where sockets of ours listen, or will.
+    fn ours(&self) -> Ours {
+        let there = self.made.iter().filter(|(_, socket)| socket.strong_count() > 0);
+        Ours::of(there.map(|(bind, _)| bind))
+    }
+
+    fn note_prepared(&mut self) {
+        let prepared = self.prepared.iter().flat_map(|(bind, sockets)| {
+            sockets.iter().map(|(_, socket)| (bind.clone(), Arc::downgrade(socket)))
+        });
+        self.made.retain(|(_, socket)| socket.strong_count() > 0);
+        self.made.extend(prepared);
     }
 }
 
@@ -73,7 +90,7 @@ impl Binder for Sockets {
         // From the moment at which we listen clients are told that they are connected, and they would have been lied to if an
         // address after that could not be had.
         let bound = self.bind_all(plan)?;
-        let mut ours = Ours::of(self.open.keys());
+        let mut ours = self.ours();
         let listening = bound.into_iter().map(|(wanted, bound)| {
             let shared = ours.overlap(wanted.bind);
             ours.add(wanted.bind);
@@ -81,6 +98,7 @@ impl Binder for Sockets {
             Ok((wanted.bind.clone(), sockets))
         });
         self.prepared = listening.collect::<Result<_, _>>()?;
+        self.note_prepared();
         Ok(())
     }
 

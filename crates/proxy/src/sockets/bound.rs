@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use evenkeel_plan::listener::Bind;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -15,7 +16,7 @@ pub(super) enum Bound {
     /// Ours, one for each worker: the kernel spreads connections over them.
     Own(Vec<Socket>),
     /// Handles of sockets that were passed to us, each with the number of its worker.
-    Inherited(Vec<(usize, TcpListener)>),
+    Inherited(Vec<(usize, Arc<TcpListener>)>),
 }
 
 impl Bound {
@@ -38,7 +39,7 @@ impl Bound {
     ///
     /// # Errors
     /// When somebody else listens there, among others.
-    pub(super) fn listen(self, shared: bool) -> io::Result<Vec<(usize, TcpListener)>> {
+    pub(super) fn listen(self, shared: bool) -> io::Result<Vec<(usize, Arc<TcpListener>)>> {
         match self {
             Self::Own(sockets) => listen_all(sockets, shared),
             Self::Inherited(sockets) => Ok(sockets),
@@ -54,14 +55,14 @@ fn bind_for_all(count: usize, bind_one: impl Fn() -> io::Result<Socket>) -> io::
 /// The first listens without SO_REUSEPORT, which would let us in beside another program, or a second instance of this one, without
 /// a word: that two have bound the same address shows only now. It is set afterwards, so that the other workers' sockets can join.
 /// From then on a stranger with the option set could, too; but not one who begins like this.
-fn listen_all(sockets: Vec<Socket>, shared: bool) -> io::Result<Vec<(usize, TcpListener)>> {
+fn listen_all(sockets: Vec<Socket>, shared: bool) -> io::Result<Vec<(usize, Arc<TcpListener>)>> {
     let mut share = shared;
     let listening = sockets.into_iter().enumerate().map(|(worker, socket)| {
         socket.set_reuse_port(share)?;
         socket.listen(BACKLOG)?;
         socket.set_reuse_port(true)?;
         share = true;
-        Ok((worker, socket.into()))
+        Ok((worker, Arc::new(socket.into())))
     });
     listening.collect()
 }

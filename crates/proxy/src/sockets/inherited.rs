@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use socket2::SockRef;
 
@@ -31,14 +32,14 @@ impl Inherited {
         &self,
         name: &str,
         count: usize,
-    ) -> io::Result<Vec<(usize, TcpListener)>> {
+    ) -> io::Result<Vec<(usize, Arc<TcpListener>)>> {
         if let Some(error) = self.unusable.get(name) {
             return Err(io::Error::new(error.kind(), error.to_string()));
         }
         let Some(sockets) = self.sockets.get(name) else { return Err(self.not_passed()) };
         let pairs =
             sockets.iter().flat_map(|socket| (0..count).map(move |worker| (worker, socket)));
-        pairs.map(|(worker, socket)| Ok((worker, socket.try_clone()?))).collect()
+        pairs.map(|(worker, socket)| Ok((worker, Arc::new(socket.try_clone()?)))).collect()
     }
 
     fn not_passed(&self) -> io::Error {

@@ -74,7 +74,7 @@ fn nobody_can_connect_before_the_last_address_is_bound() {
     }
     sockets.prepare(&plan).unwrap();
     let prepared = sockets.prepared.values().flatten();
-    let listening = prepared.map(|(_, socket)| SockRef::from(socket).is_listener().unwrap());
+    let listening = prepared.map(|(_, socket)| SockRef::from(&**socket).is_listener().unwrap());
     assert_eq!(listening.collect::<Vec<_>>(), [true, true]);
 }
 
@@ -118,6 +118,21 @@ fn connections_are_spread_over_the_sockets_of_all_workers() {
     let accepted: Vec<usize> = accepted.collect();
     assert_eq!((accepted.len(), accepted.iter().sum()), (3, 99), "{accepted:?}");
     assert!(accepted.iter().all(|&count| count > 9), "{accepted:?}");
+}
+
+#[test]
+fn an_address_may_come_back_before_the_workers_have_closed_it() {
+    let (here, there) = (free(8), free(9));
+    let (mut sockets, mut workers) = instance(2);
+    for address in [here, there, here] {
+        turn(&mut sockets, &plan("web", &[Bind::Only(address)]));
+    }
+    for worker in &mut workers {
+        while worker.try_recv().is_ok() {}
+    }
+    turn(&mut sockets, &plan("web", &[]));
+    sockets.prepare(&plan("web", &[])).unwrap();
+    assert!(sockets.made.is_empty());
 }
 
 #[test]
@@ -177,7 +192,7 @@ fn turned(commands: &mut UnboundedReceiver<Command>) -> Vec<Change> {
     }
 }
 
-fn listening(commands: &mut UnboundedReceiver<Command>) -> TcpListener {
+fn listening(commands: &mut UnboundedReceiver<Command>) -> Arc<TcpListener> {
     match turned(commands).pop().unwrap() {
         Change::Listen { socket, .. } => socket,
         other => panic!("{other:?}"),

@@ -30,14 +30,14 @@ pub(super) struct Door {
     /// The name of the listener, which another plan may change.
     listener: RefCell<Arc<str>>,
     /// The only handle: a second one might not be had, and whoever accepts and whoever closes share it as well.
-    socket: Rc<TcpListener>,
+    socket: Arc<TcpListener>,
     /// Whether somebody else has opened it, and shares it with all workers.
     pub(super) is_inherited: bool,
 }
 
 impl Door {
-    pub(super) fn new(listener: Arc<str>, socket: TcpListener, is_inherited: bool) -> Self {
-        Self { listener: RefCell::new(listener), socket: Rc::new(socket), is_inherited }
+    pub(super) fn new(listener: Arc<str>, socket: Arc<TcpListener>, is_inherited: bool) -> Self {
+        Self { listener: RefCell::new(listener), socket, is_inherited }
     }
 
     /// What comes in from now on is for the listener called `name`.
@@ -68,7 +68,7 @@ async fn accept_all(
     complaint: &mut Complaint,
 ) -> io::Result<Infallible> {
     #[expect(deprecated, reason = "what replaces it is unsafe; a `TcpListener` keeps its socket")]
-    let socket = AsyncFd::with_interest(Rc::clone(&door.socket), Interest::READABLE)?;
+    let socket = AsyncFd::with_interest(Arc::clone(&door.socket), Interest::READABLE)?;
     loop {
         let mut ready = socket.readable().await?;
         if crew.is_full(worker.index) {

@@ -29,7 +29,7 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) enum Change {
     /// Accept on this socket.
-    Listen { listener: Arc<str>, bind: Bind, socket: TcpListener },
+    Listen { listener: Arc<str>, bind: Bind, socket: Arc<TcpListener> },
     /// What comes in there is for another listener now.
     Rename { bind: Bind, listener: Arc<str> },
     /// Accept on it no more.

@@ -103,7 +103,7 @@ impl Openings {
         worker: &Rc<Worker>,
         crew: &Arc<Crew>,
         (listener, bind): (Arc<str>, Bind),
-        socket: TcpListener,
+        socket: Arc<TcpListener>,
     ) {
         let is_inherited = matches!(bind, Bind::Inherited(_));
         let door = Rc::new(Door::new(listener, socket, is_inherited));

@@ -24,7 +24,11 @@ fn to_accept_on_a_socket_or_rename_it_takes_no_descriptor() {
         openings.apply(
             &worker,
             &crew,
-            Change::Listen { listener: "before".into(), bind: bind.clone(), socket },
+            Change::Listen {
+                listener: "before".into(),
+                bind: bind.clone(),
+                socket: Arc::new(socket),
+            },
         );
         let _first = connected(&worker, "before", address).await;
         let before = openings.by_bind[&bind][0].accepting.clone();
