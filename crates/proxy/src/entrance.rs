@@ -1,5 +1,5 @@
-//! What a connection remembers of the listener that it came in by. It may live for days and through many plans, and must keep none
-//! of them in memory: whatever else it needs it takes from the world of each request.
+//! What a connection remembers of the listener that it came in by. It may live for days and through many plans, and must keep
+//! none of them in memory: whatever else it needs it takes from the world of each request.
 
 use std::sync::Arc;
 

@@ -52,9 +52,9 @@ fn bind_for_all(count: usize, bind_one: impl Fn() -> io::Result<Socket>) -> io::
     (0..count).map(|_| bind_one()).collect::<io::Result<_>>().map(Bound::Own)
 }
 
-/// The first listens without SO_REUSEPORT, which would let us in beside another program, or a second instance of this one, without
-/// a word: that two have bound the same address shows only now. It is set afterwards, so that the other workers' sockets can join.
-/// From then on a stranger with the option set could, too; but not one who begins like this.
+/// The first listens without SO_REUSEPORT, which would let us in beside another program, or a second instance of this one,
+/// without a word: that two have bound the same address shows only now. It is set afterwards, so that the other workers' sockets
+/// can join. From then on a stranger with the option set could, too; but not one who begins like this.
 fn listen_all(sockets: Vec<Socket>, shared: bool) -> io::Result<Vec<(usize, Arc<TcpListener>)>> {
     let mut share = shared;
     let listening = sockets.into_iter().enumerate().map(|(worker, socket)| {
