@@ -3,7 +3,10 @@
 //! Whoever goes through thousands of endpoints at random meets a connection, in the kernel too, that is in no cache. Staying around
 //! a few for a while costs nobody anything as long as there is somebody idle to be found; over time every endpoint gets its turn.
 
+use std::time::Duration;
+
 use crate::endpoint::Endpoint;
+use crate::time::Time;
 
 /// The endpoints that a worker looks at first; they are spread over the whole list, because neighbours may share a machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,14 +15,17 @@ pub(super) struct Around {
     start: Option<usize>,
     /// How many were drawn since it moved.
     drawn: usize,
+    /// When it moved.
+    moved: Time,
 }
 
 impl Around {
     /// A position among `count`; all are drawn equally often, in the long run.
-    pub(super) fn draw(&mut self, count: usize, random: &mut fastrand::Rng) -> usize {
+    pub(super) fn draw(&mut self, count: usize, now: Time, random: &mut fastrand::Rng) -> usize {
         let mut start = self.start.unwrap_or_else(|| random.usize(0..count));
-        if self.drawn >= STAY {
-            (start, self.drawn) = (start + 1, 0);
+        if self.drawn >= DRAWN_MAX || now.since(self.moved) >= STAY_MAX {
+            start += 1;
+            (self.drawn, self.moved) = (0, now);
         }
         self.drawn += 1;
         self.start = Some(start % count);
@@ -55,8 +61,11 @@ impl ByWeight {
 /// How many endpoints are around.
 pub(super) const SPAN: usize = 16;
 
-/// How often is drawn before the next: each endpoint gets some sixteen requests.
-const STAY: usize = SPAN * 16;
+/// How often is drawn before it moves: each endpoint gets some sixty-four requests.
+const DRAWN_MAX: usize = SPAN * 64;
+
+/// And after how long at the latest: where there is little to do, nobody shall wait for long for a turn.
+const STAY_MAX: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
@@ -68,11 +77,11 @@ mod tests {
         for count in [17, 65, 100, 1000] {
             let mut around = Around::default();
             let mut drawn = vec![0; count];
-            for _ in 0..16 * count * STAY {
-                drawn[around.draw(count, &mut random)] += 1;
+            for _ in 0..4 * count * DRAWN_MAX {
+                drawn[around.draw(count, Time::START, &mut random)] += 1;
             }
             let (least, most) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());
-            let due = 16 * STAY;
+            let due = 4 * DRAWN_MAX;
             assert!(*least > due * 9 / 10 && *most < due * 11 / 10, "{count}: {least} to {most}");
         }
     }
@@ -82,10 +91,22 @@ mod tests {
         let of_process = |seed| {
             let mut random = fastrand::Rng::with_seed(seed);
             let mut around = Around::default();
-            let draw = |_| around.draw(10_000, &mut random);
-            (0..STAY).map(draw).collect::<std::collections::BTreeSet<usize>>()
+            let draw = |_| around.draw(10_000, Time::START, &mut random);
+            (0..DRAWN_MAX).map(draw).collect::<std::collections::BTreeSet<usize>>()
         };
         assert_eq!(of_process(1).len(), SPAN);
         assert_ne!(of_process(1), of_process(2));
+    }
+
+    #[test]
+    fn where_there_is_little_to_do_others_get_a_turn_all_the_same() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut around = Around::default();
+        let draw = |number| {
+            let now = Time::START.after(STAY_MAX * number);
+            around.draw(10_000, now, &mut random)
+        };
+        let drawn: std::collections::BTreeSet<usize> = (0..200).map(draw).collect();
+        assert!(drawn.len() > 180, "{}", drawn.len());
     }
 }

@@ -56,7 +56,8 @@ fn idle_around<'a>(
     draw: &mut fastrand::Rng,
 ) -> Option<Candidate<'a>> {
     let count = request.endpoints.len();
-    let mut drawn = (0..SAMPLE).filter_map(|_| request.at_best(state.around.draw(count, draw)));
+    let mut drawn =
+        (0..SAMPLE).filter_map(|_| request.at_best(state.around.draw(count, request.now, draw)));
     drawn.find(|(_, endpoint)| endpoint.life.vitals.in_flight() == 0)
 }
 
