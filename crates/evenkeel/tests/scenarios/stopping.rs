@@ -78,6 +78,22 @@ fn an_idle_connection_does_not_hold_up_the_end() {
     assert_eq!(idle.read_to_end(LONG).unwrap(), b"");
 }
 
+/// Whoever keeps a connection cannot know that we stop, and its next request may be on its way already.
+#[test]
+fn a_request_on_a_kept_connection_in_the_moment_of_a_stop_is_answered() {
+    let origin = named("a");
+    let running = Running::serve(&[&origin.address().to_string()]);
+    let mut kept: Vec<_> = (0..20).map(|_| running.connect()).collect();
+    for client in &mut kept {
+        assert_eq!(client.exchange(GET, LONG).unwrap().status, 200);
+    }
+    running.process.signal(Signal::TERM).unwrap();
+    for client in &mut kept {
+        assert_eq!(client.exchange(GET, LONG).unwrap().status, 200);
+    }
+    assert_eq!(end(running.process).code, Some(0));
+}
+
 #[test]
 fn a_second_signal_stops_at_once() {
     let gate = Gate::new();

@@ -100,33 +100,34 @@ impl Connection {
     }
 
     async fn live(&self, deadline: &Deadline) {
-        let (mut fresh, mut blanks) = (true, 0);
-        while blanks < BLANKS_MAX && self.request_arrives(deadline, fresh).await {
+        let mut blanks = 0;
+        while blanks < BLANKS_MAX && self.request_arrives(deadline).await {
             // Boxed, so that the room which a request needs is there only while there is one.
             match Box::pin(self.serve_requests(deadline)).await {
                 Next::Wait => blanks += 1,
-                Next::Request => (fresh, blanks) = (false, 0),
+                Next::Request => blanks = 0,
                 _ => break,
             }
         }
     }
 
     /// Waits, holding nothing, until there is something to read. False when the wait is over without.
-    async fn request_arrives(&self, deadline: &Deadline, fresh: bool) -> bool {
+    async fn request_arrives(&self, deadline: &Deadline) -> bool {
         let (mut begun, mut draining) = (false, false);
         poll_fn(|cx| {
             if !draining {
                 let keep_alive = self.worker.keep_alive(&self.entrance);
                 draining = keep_alive.is_none();
                 if draining || !begun {
-                    // Who has just connected was promised an answer to what must already be on its way.
+                    // A request may be on its way already; who has just connected was promised an answer to it. Whoever asks
+                    // in this time is told to come back on another connection, and nobody is cut off in mid-sentence.
                     deadline.set(keep_alive.unwrap_or(DRAIN_GRACE));
                 }
                 begun = true;
             }
             match self.io.poll_readable(cx) {
                 Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
-                Poll::Pending if draining && !fresh || deadline.is_expired() => Poll::Ready(false),
+                Poll::Pending if deadline.is_expired() => Poll::Ready(false),
                 Poll::Pending => Poll::Pending,
             }
         })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use evenkeel_plan::listener::Bind;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::task::{JoinHandle, spawn_local};
 
 use super::Worker;
 use super::accept::{Door, accept, accept_rest, serve};
@@ -36,7 +36,7 @@ struct Openings {
 /// A socket that this worker accepts on.
 struct Opening {
     door: Rc<Door>,
-    accepting: AbortHandle,
+    accepting: JoinHandle<()>,
 }
 
 /// Serves until told to stop.
@@ -46,13 +46,15 @@ pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut ears: Ears) {
     while let Some(heard) = ears.next().await {
         match heard {
             Heard::Command(Command::Turn(changes)) => {
-                changes.into_iter().for_each(|change| openings.apply(&worker, &crew, change));
+                for change in changes {
+                    openings.apply(&worker, &crew, change).await;
+                }
                 // Who lies idle on a listener that is gone shall see that now.
                 worker.world();
             }
             Heard::Command(Command::Drain { within }) => {
                 worker.stop_within.set(within);
-                openings.close_all(&worker, &crew);
+                openings.close_all(&worker, &crew).await;
                 drain(&worker, &crew, &mut ears).await;
                 return;
             }
@@ -81,7 +83,7 @@ impl Ears {
 }
 
 impl Openings {
-    fn apply(&mut self, worker: &Rc<Worker>, crew: &Arc<Crew>, change: Change) {
+    async fn apply(&mut self, worker: &Rc<Worker>, crew: &Arc<Crew>, change: Change) {
         match change {
             Change::Listen { listener, bind, socket } => {
                 self.open(worker, crew, (listener, bind), socket);
@@ -91,8 +93,9 @@ impl Openings {
                 renamed.for_each(|opening| opening.door.rename(&listener));
             }
             Change::Close { bind } => {
-                let closing = self.by_bind.remove(&bind).unwrap_or_default();
-                closing.iter().for_each(|opening| close(worker, crew, opening));
+                for opening in self.by_bind.remove(&bind).unwrap_or_default() {
+                    close(worker, crew, opening).await;
+                }
             }
         }
     }
@@ -108,19 +111,21 @@ impl Openings {
         let is_inherited = matches!(bind, Bind::Inherited(_));
         let door = Rc::new(Door::new(listener, socket, is_inherited));
         let accepting = accept(Rc::clone(worker), Arc::clone(crew), Rc::clone(&door));
-        let accepting = spawn_local(accepting).abort_handle();
+        let accepting = spawn_local(accepting);
         self.by_bind.entry(bind).or_default().push(Opening { door, accepting });
     }
 
-    fn close_all(&mut self, worker: &Rc<Worker>, crew: &Arc<Crew>) {
-        for (_, closing) in self.by_bind.drain() {
-            closing.iter().for_each(|opening| close(worker, crew, opening));
+    async fn close_all(&mut self, worker: &Rc<Worker>, crew: &Arc<Crew>) {
+        for opening in self.by_bind.drain().flat_map(|(_, openings)| openings) {
+            close(worker, crew, opening).await;
         }
     }
 }
 
-fn close(worker: &Rc<Worker>, crew: &Arc<Crew>, opening: &Opening) {
+async fn close(worker: &Rc<Worker>, crew: &Arc<Crew>, opening: Opening) {
     opening.accepting.abort();
+    // It has the socket, too, and who connects between our last look into the queue and the end of the socket is reset.
+    let _ = opening.accepting.await;
     // Who passed us an inherited socket goes on listening: what is in its queue, and what will be, is for the next who accepts.
     if !opening.door.is_inherited {
         accept_rest(worker, crew, &opening.door);
@@ -132,7 +137,15 @@ async fn drain(worker: &Rc<Worker>, crew: &Arc<Crew>, ears: &mut Ears) {
     worker.draining.set(true);
     worker.deadlines.wake_all();
     worker.world().clear_pools();
-    // What another worker passed on before it knew is served too.
+    if has_emptied(worker, crew, ears).await {
+        // From now on whoever wants to pass on a connection keeps it. What was passed on before is served, too.
+        ears.errands.close();
+        has_emptied(worker, crew, ears).await;
+    }
+}
+
+/// Serves what other workers have passed on, and waits until no connection is left. False when told to stop.
+async fn has_emptied(worker: &Rc<Worker>, crew: &Arc<Crew>, ears: &mut Ears) -> bool {
     while let Ok(errand) = ears.errands.try_recv() {
         run_errand(worker, crew, errand);
     }
@@ -141,13 +154,14 @@ async fn drain(worker: &Rc<Worker>, crew: &Arc<Crew>, ears: &mut Ears) {
         tokio::select! {
             heard = ears.next() => match heard {
                 Some(Heard::Errand(errand)) => run_errand(worker, crew, errand),
-                Some(Heard::Command(Command::Stop)) | None => return,
+                Some(Heard::Command(Command::Stop)) | None => return false,
                 // Too late for another plan.
                 Some(Heard::Command(_)) => {}
             },
             _ = looks.tick() => {}
         }
     }
+    true
 }
 
 #[cfg(test)]

@@ -21,26 +21,20 @@ fn to_accept_on_a_socket_or_rename_it_takes_no_descriptor() {
         let (inode, address) = (inode(socket.as_raw_fd()), socket.local_addr().unwrap());
         let bind = Bind::Only(address);
         let mut openings = Openings::default();
-        openings.apply(
-            &worker,
-            &crew,
-            Change::Listen {
-                listener: "before".into(),
-                bind: bind.clone(),
-                socket: Arc::new(socket),
-            },
-        );
+        let listen = Change::Listen {
+            listener: "before".into(),
+            bind: bind.clone(),
+            socket: Arc::new(socket),
+        };
+        openings.apply(&worker, &crew, listen).await;
         let _first = connected(&worker, "before", address).await;
-        let before = openings.by_bind[&bind][0].accepting.clone();
-        openings.apply(
-            &worker,
-            &crew,
-            Change::Rename { listener: "after".into(), bind: bind.clone() },
-        );
+        let before = openings.by_bind[&bind][0].accepting.abort_handle();
+        let rename = Change::Rename { listener: "after".into(), bind: bind.clone() };
+        openings.apply(&worker, &crew, rename).await;
         let _second = connected(&worker, "after", address).await;
         assert!(!before.is_finished() && openings.by_bind[&bind].len() == 1);
         assert_eq!(handles(&inode), 1);
-        openings.apply(&worker, &crew, Change::Close { bind });
+        openings.apply(&worker, &crew, Change::Close { bind }).await;
         wait(|| handles(&inode) == 0).await;
     });
 }
