@@ -130,6 +130,11 @@ impl InForce {
         self.lock().revision()
     }
 
+    /// The workers that the first config asked for; `None` before it.
+    pub(crate) fn started_with(&self) -> Option<WorkerCount> {
+        self.lock().started_with
+    }
+
     /// The config in force; `None` before the first.
     pub(crate) fn config(&self) -> Option<Arc<Config>> {
         self.lock().config.clone()

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, RawString, Value};
 
 use crate::config::{EndpointConfig, parse_endpoint};
 
@@ -58,33 +58,121 @@ fn endpoints_of<'d>(document: &'d mut DocumentMut, cluster: &str) -> Option<&'d 
 
 /// Makes the edits of one cluster.
 fn apply(list: &mut Item, edits: &[Targeted<'_>]) -> Result<(), String> {
-    let unwritten = |(cluster, endpoint, _): &Targeted<'_>| not_written(cluster, endpoint);
-    let Some(array) = as_array(list) else {
-        return Err(edits.first().map(unwritten).unwrap_or_default());
-    };
-    let positions: HashMap<String, usize> =
-        array.iter().zip(0..).filter_map(|(item, at)| Some((name_of(item)?, at))).collect();
+    if let Some(tables) = list.as_array_of_tables_mut() {
+        return apply_to(tables, edits);
+    }
+    match as_array(list) {
+        Some(array) => apply_to(array, edits),
+        None => Err(edits.first().map(not_written).unwrap_or_default()),
+    }
+}
+
+fn apply_to(list: &mut impl List, edits: &[Targeted<'_>]) -> Result<(), String> {
+    let names = list.names();
+    let positions: HashMap<&str, usize> =
+        names.iter().zip(0..).filter_map(|(name, at)| Some((name.as_deref()?, at))).collect();
     let mut gone = BTreeSet::new();
     for edit in edits {
         match (&edit.2, positions.get(edit.1)) {
-            (Edit::Add(endpoint), None) => push(array, written(endpoint)),
-            (Edit::Add(endpoint), Some(&position)) => {
-                array.replace(position, written(endpoint));
-            }
-            (Edit::Weight(weight), Some(&position)) => {
-                if let Some(item) = array.get_mut(position) {
-                    set_weight(item, *weight);
-                }
-            }
+            (Edit::Add(endpoint), None) => list.push(endpoint),
+            (Edit::Add(endpoint), Some(&position)) => list.replace(position, endpoint),
+            (Edit::Weight(weight), Some(&position)) => list.set_weight(position, *weight),
             (Edit::Remove, Some(&position)) => {
                 gone.insert(position);
             }
-            (Edit::Remove | Edit::Weight(_), None) => return Err(unwritten(edit)),
+            (Edit::Remove | Edit::Weight(_), None) => return Err(not_written(edit)),
         }
     }
     // From the end: what stands before keeps its position.
-    gone.into_iter().rev().for_each(|position| remove(array, position));
+    gone.into_iter().rev().for_each(|position| list.remove(position));
     Ok(())
+}
+
+/// Endpoints as they are written one after the other.
+trait List {
+    /// What each is called; `None` where its address is not written as such.
+    fn names(&self) -> Vec<Option<String>>;
+    fn push(&mut self, endpoint: &EndpointConfig);
+    fn replace(&mut self, position: usize, endpoint: &EndpointConfig);
+    fn remove(&mut self, position: usize);
+    fn set_weight(&mut self, position: usize, weight: u32);
+}
+
+/// `endpoints = [ … ]`
+impl List for Array {
+    fn names(&self) -> Vec<Option<String>> {
+        let address = |item: &Value| match item {
+            Value::InlineTable(table) => name_of(table.get("address")?.as_str()?),
+            item => name_of(item.as_str()?),
+        };
+        self.iter().map(address).collect()
+    }
+
+    fn push(&mut self, endpoint: &EndpointConfig) {
+        push(self, written(endpoint));
+    }
+
+    fn replace(&mut self, position: usize, endpoint: &EndpointConfig) {
+        self.replace(position, written(endpoint));
+    }
+
+    fn remove(&mut self, position: usize) {
+        remove(self, position);
+    }
+
+    fn set_weight(&mut self, position: usize, weight: u32) {
+        if let Some(item) = self.get_mut(position) {
+            set_weight(item, weight);
+        }
+    }
+}
+
+/// `[[cluster.api.endpoints]]`
+impl List for ArrayOfTables {
+    fn names(&self) -> Vec<Option<String>> {
+        self.iter().map(|table| name_of(table.get("address")?.as_str()?)).collect()
+    }
+
+    fn push(&mut self, endpoint: &EndpointConfig) {
+        self.push(keys(endpoint).collect());
+    }
+
+    fn replace(&mut self, position: usize, endpoint: &EndpointConfig) {
+        if let Some(table) = self.get_mut(position) {
+            table.clear();
+            table.extend(keys(endpoint));
+        }
+    }
+
+    fn remove(&mut self, position: usize) {
+        self.remove(position);
+    }
+
+    fn set_weight(&mut self, position: usize, weight: u32) {
+        let Some(table) = self.get_mut(position) else { return };
+        match table.get_mut("weight").and_then(Item::as_value_mut) {
+            // With the comment behind it.
+            Some(value) => {
+                let decor = value.decor().clone();
+                *value = i64::from(weight).into();
+                *value.decor_mut() = decor;
+            }
+            None => {
+                table.insert("weight", Item::Value(i64::from(weight).into()));
+            }
+        }
+    }
+}
+
+/// An endpoint in a table: what is not said by default.
+fn keys(endpoint: &EndpointConfig) -> impl Iterator<Item = (&'static str, Value)> {
+    let weight = (endpoint.weight != 1).then(|| ("weight", i64::from(endpoint.weight).into()));
+    let backup = endpoint.backup.then(|| ("backup", true.into()));
+    std::iter::once(("address", endpoint.name.as_str().into())).chain(weight).chain(backup)
+}
+
+fn name_of(address: &str) -> Option<String> {
+    parse_endpoint(address).ok().map(|endpoint| endpoint.name)
 }
 
 /// One endpoint may stand alone; from then on it is the first of a list.
@@ -156,24 +244,11 @@ fn text(raw: Option<&RawString>) -> &str {
     raw.and_then(RawString::as_str).unwrap_or_default()
 }
 
-fn name_of(item: &Value) -> Option<String> {
-    let address = item.as_str().or_else(|| item.as_inline_table()?.get("address")?.as_str())?;
-    parse_endpoint(address).ok().map(|endpoint| endpoint.name)
-}
-
 fn written(endpoint: &EndpointConfig) -> Value {
     if endpoint.weight == 1 && !endpoint.backup {
         return Value::from(endpoint.name.as_str());
     }
-    let mut table = InlineTable::new();
-    table.insert("address", endpoint.name.as_str().into());
-    if endpoint.weight != 1 {
-        table.insert("weight", i64::from(endpoint.weight).into());
-    }
-    if endpoint.backup {
-        table.insert("backup", true.into());
-    }
-    Value::InlineTable(table)
+    Value::InlineTable(keys(endpoint).collect())
 }
 
 fn set_weight(item: &mut Value, weight: u32) {
@@ -190,10 +265,10 @@ fn set_weight(item: &mut Value, weight: u32) {
     }
 }
 
-fn not_written(cluster: &str, endpoint: &str) -> String {
+fn not_written((cluster, endpoint, _): &Targeted<'_>) -> String {
     format!(
-        "the file does not list {endpoint:?} of cluster {cluster:?} by that name; change the file by hand, \
-         and drop the overrides with `evenkeel reload --clear`"
+        "{endpoint:?} of cluster {cluster:?} is not written there as such (perhaps with a variable); \
+         change the file by hand, and take the override back or drop all with `evenkeel reload --clear`"
     )
 }
 

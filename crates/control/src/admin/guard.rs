@@ -39,6 +39,11 @@ pub(super) async fn check(State(guard): State<Guard>, request: Request, next: Ne
             .into_response();
     }
     if is_change(request.method()) {
+        if request.uri().query().is_some() {
+            return Problem::new(StatusCode::BAD_REQUEST, "a change takes nothing in its URL")
+                .help("what is wanted stands in the body, as JSON; docs/openapi.json says how")
+                .into_response();
+        }
         let config = guard.overview.in_force.config();
         let token = config.as_ref().and_then(|config| config.admin_token.as_ref());
         // A request without a peer was not accepted by us.

@@ -56,7 +56,8 @@ impl<L: Lookup> Conductor<L> {
             let unreadable =
                 |error| Refused::Conflict(format!("cannot read {}: {error}", path.display()));
             let old = fs::read_to_string(&path).map_err(unreadable)?;
-            let (new, elsewhere) = persist::edit(&old, &edits).map_err(Refused::Conflict)?;
+            let unwritable = |problem| Refused::Conflict(format!("{}: {problem}", path.display()));
+            let (new, elsewhere) = persist::edit(&old, &edits).map_err(unwritable)?;
             if elsewhere.len() < edits.len() {
                 rewrites.push(Rewrite { file: path, old, new });
             }

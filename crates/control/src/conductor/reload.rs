@@ -131,8 +131,8 @@ impl<L: Lookup> Conductor<L> {
 
     /// The threads are there from the start; nothing else needs one.
     fn needs_a_restart(&self, config: &Config) -> Option<String> {
-        let running = self.base.as_ref()?.workers;
-        (config.workers != running).then(|| {
+        let started_with = self.knowledge.in_force.started_with()?;
+        (config.workers != started_with).then(|| {
             format!(
                 "`workers` takes effect at the next start; until then there are {}",
                 self.parts.workers
@@ -143,6 +143,9 @@ impl<L: Lookup> Conductor<L> {
     /// For the status, the metrics, the events and the log.
     fn write_down(&self, trigger: Trigger, outcome: &Result<Applied, Refused>) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        for warning in outcome.iter().flat_map(|applied| &applied.warnings) {
+            tracing::warn!("{}", warning.trim_end());
+        }
         let (result, changes, problem) = match outcome {
             Ok(applied) => (applied.result, applied.changes.clone(), None),
             Err(refused) => (ReloadResult::Refused, Vec::new(), Some(refused.to_string())),

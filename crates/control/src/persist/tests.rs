@@ -57,6 +57,42 @@ fn what_is_not_in_this_file_is_said_to_be_elsewhere() {
 }
 
 #[test]
+fn endpoints_in_tables_of_their_own_are_edited_as_such() {
+    let text = "\
+[[cluster.api.endpoints]]   # the first
+address = \"9001\"
+weight = 3 # as much as three
+
+[[cluster.api.endpoints]]
+address = \"9002\"
+
+[cluster.other]
+endpoints = \"9009\"
+";
+    let edits = [
+        ("api", "127.0.0.1:9001", Edit::Weight(5)),
+        ("api", "127.0.0.1:9002", Edit::Remove),
+        ("api", "a:4", added("a:4", 2, true)),
+    ];
+    let (edited, elsewhere) = edit(text, &edits).unwrap();
+    assert!(elsewhere.is_empty());
+    let expected = "\
+[[cluster.api.endpoints]]   # the first
+address = \"9001\"
+weight = 5 # as much as three
+
+[[cluster.api.endpoints]]
+address = \"a:4\"
+weight = 2
+backup = true
+
+[cluster.other]
+endpoints = \"9009\"
+";
+    assert_eq!(edited, expected);
+}
+
+#[test]
 fn a_listener_of_the_clusters_name_is_not_taken_for_it() {
     let text = "[listener.api]\nbind = \":8080\"\nto = \"api\"\n";
     let edits = [("api", "a:1", added("a:1", 1, false)), ("api", "b:1", Edit::Remove)];
