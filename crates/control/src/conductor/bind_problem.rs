@@ -77,8 +77,8 @@ fn in_use(owner: Option<Owner>) -> String {
         Some(Owner { name, pid }) => {
             format!("already in use by {name} (pid {pid}); stop it, or choose another port")
         }
-        None => "already in use, by a process that we may not see; `sudo ss -ltnp` shows it; \
-                 stop it, or choose another port"
+        None => "already in use, by a process that we may not see (`sudo ss -ltnp` shows it) or by an outgoing connection \
+                 (`ss -tan` does); stop it, or choose another port"
             .to_owned(),
     }
 }

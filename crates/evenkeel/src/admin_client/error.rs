@@ -45,16 +45,25 @@ impl Refusal {
 
 /// What a 401 or 403 means; `with_token` says whether we have sent one.
 pub(super) fn denied(answer: &Answer, with_token: bool) -> String {
-    let said = Refusal::read(answer)
-        .map_or_else(|| answer.text.trim().to_owned(), |refusal| refusal.to_string());
     let status = answer.status;
+    let said = match Refusal::read(answer) {
+        // What to do about it we know better: it speaks to those who write requests themselves.
+        Some(refusal) if status == UNAUTHORIZED => refusal.error,
+        Some(refusal) => refusal.to_string(),
+        None => answer.text.trim().to_owned(),
+    };
     let said = if said.is_empty() { format!("the admin API answered {status}") } else { said };
     if with_token {
         format!("{said}\n  the token in {VARIABLE} or --token-file is not the one that it takes")
     } else {
-        format!("{said}\n  if it has a token, give it in {VARIABLE} or with --token-file FILE")
+        format!(
+            "{said}\n  give the token, if there is one, in {VARIABLE} or with --token-file FILE"
+        )
     }
 }
+
+/// It wants a token.
+const UNAUTHORIZED: u16 = 401;
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,6 +22,10 @@ pub(crate) struct Args {
     #[arg(required = true)]
     address: Option<String>,
 
+    /// The cluster, as the other commands take it
+    #[arg(long = "cluster", value_name = "CLUSTER", conflicts_with = "cluster")]
+    named: Option<String>,
+
     /// Its share of the work relative to the others [default: 1]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = units::weight)]
@@ -42,10 +46,16 @@ pub(crate) struct Args {
 /// Adds.
 pub(super) fn add(args: &Args) -> Result<(), Failure> {
     let client = AdminClient::new(&args.admin)?;
-    let address = args.address.clone().unwrap_or_default();
-    let cluster = match &args.cluster {
-        Some(cluster) => cluster.clone(),
-        None => only_cluster(&client.status()?.meaning, &address).map_err(Failure::Running)?,
+    let given = args.address.clone().unwrap_or_default();
+    let named = args.cluster.as_deref().or(args.named.as_deref());
+    let (cluster, address) = match (named, given.split_once('/')) {
+        (Some(cluster), _) => (cluster.to_owned(), given),
+        // As the other commands name an endpoint.
+        (None, Some((cluster, address))) => (cluster.to_owned(), address.to_owned()),
+        (None, None) => {
+            let status = client.status()?.meaning;
+            (only_cluster(&status, &given).map_err(Failure::Running)?, given)
+        }
     };
     let endpoint =
         NewEndpoint { address, weight: args.weight, backup: args.backup.then_some(true) };

@@ -72,6 +72,11 @@ fn every_command_orders_its_change() {
             &["add", "web", "9004", "--weight", "2"],
             format!("POST {at}/web/endpoints {{\"address\":\"9004\",\"weight\":2}}"),
         ),
+        (
+            &["add", "9004", "--cluster", "web"],
+            format!("POST {at}/web/endpoints {{\"address\":\"9004\"}}"),
+        ),
+        (&["add", "web/9004"], format!("POST {at}/web/endpoints {{\"address\":\"9004\"}}")),
     ] {
         order(&api, words).unwrap();
         assert_eq!(last(&api), request, "{words:?}");
