@@ -250,6 +250,7 @@ fn plan(settings: u8, proxy: SocketAddr, endpoint: SocketAddr) -> Plan {
         address: Some(endpoint),
         weight: 1,
         backup: false,
+        forced: None,
         life: Life::new(1),
     };
     let cluster = Cluster {
@@ -266,10 +267,9 @@ fn plan(settings: u8, proxy: SocketAddr, endpoint: SocketAddr) -> Plan {
         pool: PoolLimits::default(),
     };
     Plan {
-        generation: 0,
         listeners: vec![Arc::new(listener)],
         clusters: vec![Arc::new(cluster)],
-        access: None,
+        ..Plan::default()
     }
 }
 
