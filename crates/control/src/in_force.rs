@@ -14,7 +14,9 @@ pub(crate) use forced::ForcedSince;
 
 use restart::restart_pending;
 
-use crate::admin::{ConfigStatus, LastReload, LeavingStatus, OverrideStatus, ReloadResult};
+use crate::admin::{
+    ConfigStatus, LastReload, LeavingStatus, OverrideStatus, ReloadResult, RestartPending,
+};
 use crate::config::{Config, WorkerCount};
 use crate::journal::EndpointKey;
 
@@ -117,9 +119,9 @@ impl InForce {
             revision: known.revision(),
             last_reload: known.last_reload.clone(),
             refused: known.refused,
-            restart_pending: match (known.started_with, &known.config) {
-                (Some(started), Some(config)) => restart_pending(started, config.workers),
-                _ => Vec::new(),
+            restart_pending: match &known.config {
+                Some(config) => known.restart_pending(config),
+                None => Vec::new(),
             },
         };
         (config, known.overrides.clone(), leaving.collect())
@@ -130,9 +132,9 @@ impl InForce {
         self.lock().revision()
     }
 
-    /// The workers that the first config asked for; `None` before it.
-    pub(crate) fn started_with(&self) -> Option<WorkerCount> {
-        self.lock().started_with
+    /// What `config` says and only the next start would do.
+    pub(crate) fn restart_pending(&self, config: &Config) -> Vec<RestartPending> {
+        self.lock().restart_pending(config)
     }
 
     /// The config in force; `None` before the first.
@@ -161,6 +163,11 @@ impl InForce {
 }
 
 impl Known {
+    fn restart_pending(&self, config: &Config) -> Vec<RestartPending> {
+        let started = self.started_with.unwrap_or(config.workers);
+        restart_pending(started, config.workers)
+    }
+
     fn revision(&self) -> String {
         format!("{:08x}-{}", self.process, self.change)
     }

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use evenkeel_testkit::{Client, Process, get, ports, usage, wait_until};
 
+use super::contender::Contender;
 use super::stats::Summary;
 use super::wrk::{self, Load};
-use super::{config, raise_descriptor_limit};
+use super::{build, config, raise_descriptor_limit};
 use crate::Outcome;
-use crate::tools::{self, cargo, succeed};
+use crate::tools;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -32,14 +33,13 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Outcome {
     tools::install_missing(&["wrk"]);
-    if std::env::var_os("EVENKEEL").is_none() {
-        succeed(cargo().args(["build", "--release", "--quiet", "--package", "evenkeel"]))?;
-    }
+    build(&[Contender::Evenkeel])?;
     raise_descriptor_limit()?;
     fs::create_dir_all(config::DIRECTORY)?;
     let [origin] = ports::free_ports()?;
     let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, origin)).to_string();
-    let _origin = Process::spawn(Command::new(program()).args(["origin", &everywhere]))?;
+    let _origin =
+        Process::spawn(Command::new(Contender::Evenkeel.program()?).args(["origin", &everywhere]))?;
     let mut few = Running::start("two", |listen, admin| two(listen, admin, origin))?;
     let mut many = Running::start("many", |listen, admin| {
         ten_thousand(listen, admin, origin, options.many, 0)
@@ -135,7 +135,9 @@ impl Running {
         fs::write(&path, config(listen, admin))?;
         let begun = Instant::now();
         let process = Process::spawn(
-            Command::new(program()).args(["run", "--workers", "1", "-c"]).arg(&path),
+            Command::new(Contender::Evenkeel.program()?)
+                .args(["run", "--workers", "1", "-c"])
+                .arg(&path),
         )?;
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         wait_until(WITHIN, || TcpStream::connect(address(listen)).is_ok())?;
@@ -244,10 +246,6 @@ fn list(numbers: std::ops::Range<u32>, origin: u16) -> String {
         format!("\"127.{a}.{b}.{c}:{origin}\"")
     };
     numbers.map(address).collect::<Vec<_>>().join(", ")
-}
-
-fn program() -> PathBuf {
-    std::env::var_os("EVENKEEL").map_or_else(|| "target/release/evenkeel".into(), PathBuf::from)
 }
 
 fn seconds(time: Duration) -> String {

@@ -84,7 +84,8 @@ const ABOUT: &str = "What runs, how it is, whether it is ready, and what may be 
     A method that a path does not have is answered with 405 and `Allow`.";
 
 const TOKEN: &str = "The `token` of [admin] in the config. \
-    Without it changes are taken only over loopback, by an address or as localhost, and over a Unix socket.";
+    Where it is configured, every change over TCP needs it; where none is, changes are taken over loopback only, by an address or as \
+    localhost. A Unix socket needs none.";
 
 /// Answers that say no: their status, their name in the description, and when they come.
 const REFUSALS: &[(StatusCode, &str, &str)] = &[

@@ -46,9 +46,7 @@ impl<L: Lookup> Conductor<L> {
             }
             // It was the wish that could not be followed: the file is as good as it was.
             Err(refused) => {
-                tracing::warn!("nothing was reloaded: {refused}");
-                let text = format!("nothing was reloaded: {refused}");
-                self.knowledge.events.note(EventLevel::Warn, EventKind::Reload, text);
+                self.warn(EventKind::Reload, format!("nothing was reloaded: {refused}"));
             }
         }
         if wish.persist { self.keep(outcome?) } else { outcome }
@@ -60,9 +58,7 @@ impl<L: Lookup> Conductor<L> {
             return Err(Refused::Ending);
         };
         let kept = self.persist(&file, &base).inspect_err(|refused| {
-            tracing::warn!("the overrides were not written: {refused}");
-            let text = format!("the overrides were not written: {refused}");
-            self.knowledge.events.note(EventLevel::Warn, EventKind::Override, text);
+            self.warn(EventKind::Override, format!("the overrides were not written: {refused}"));
         })?;
         for file in &kept.files {
             tracing::info!("overrides written into {file}");
@@ -87,10 +83,8 @@ impl<L: Lookup> Conductor<L> {
             odd.push(warnings.render(false));
         }
         odd.extend(self.needs_a_restart(&config));
-        if wish.clear {
-            return self.replace(config, Overrides::default(), odd).await;
-        }
-        self.replace(config, self.overrides.clone(), odd).await
+        let overrides = if wish.clear { Overrides::default() } else { self.overrides.clone() };
+        self.replace(config, overrides, odd).await
     }
 
     /// What was on a command line cannot be read again; but overrides can be dropped.
@@ -131,13 +125,19 @@ impl<L: Lookup> Conductor<L> {
 
     /// The threads are there from the start; nothing else needs one.
     fn needs_a_restart(&self, config: &Config) -> Option<String> {
-        let started_with = self.knowledge.in_force.started_with()?;
-        (config.workers != started_with).then(|| {
+        let is_pending = !self.knowledge.in_force.restart_pending(config).is_empty();
+        is_pending.then(|| {
             format!(
                 "`workers` takes effect at the next start; until then there are {}",
                 self.parts.workers
             )
         })
+    }
+
+    /// For the events and the log.
+    fn warn(&self, kind: EventKind, text: String) {
+        tracing::warn!("{text}");
+        self.knowledge.events.note(EventLevel::Warn, kind, text);
     }
 
     /// For the status, the metrics, the events and the log.
@@ -174,14 +174,14 @@ impl<L: Lookup> Conductor<L> {
                 events.note(EventLevel::Info, EventKind::Reload, lines.join("\n"));
             }
             ReloadResult::Unchanged => {
-                tracing::info!("reloaded, nothing is different");
                 let text = "reloaded, nothing is different";
+                tracing::info!("{text}");
                 events.note(EventLevel::Info, EventKind::Reload, text);
             }
             ReloadResult::Refused => {
                 let problem = problem.unwrap_or_default().trim_end();
-                tracing::error!("reload refused; what was in force still is\n{problem}");
                 let text = format!("reload refused; what was in force still is\n{problem}");
+                tracing::error!("{text}");
                 events.note(EventLevel::Error, EventKind::Reload, text);
             }
         }

@@ -1,5 +1,5 @@
 //! What the config says and only the next start does: the threads are there from the first config on. Asked by
-//! [`super::InForce`] for the status.
+//! [`super::InForce`], for the status and for whoever reloads.
 
 use std::thread;
 

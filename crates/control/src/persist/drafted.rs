@@ -62,14 +62,9 @@ impl<'a> Drafted<'a> {
                 return Err(cannot_write(&draft.rewrite.file, &error));
             }
         }
-        for draft in &self.0 {
+        for folder in self.0.iter().filter_map(|draft| draft.file.parent()) {
             // The texts are safe, and their names will be; if the disk says no, there is nothing to go back to.
-            let _ = draft
-                .file
-                .parent()
-                .map(File::open)
-                .transpose()
-                .map(|it| it.map(|it| it.sync_all()));
+            let _ = File::open(folder).and_then(|folder| folder.sync_all());
         }
         Ok(())
     }

@@ -30,12 +30,10 @@ impl Trail {
             trail.walk(file);
         }
         for folder in seen.folders() {
-            trail.walk(folder);
-            if let Ok(real) = folder.canonicalize() {
-                trail.folders.insert(real.clone());
-                trail.nearest.insert(real.clone());
-                trail.whole.insert(real);
-            }
+            let real = trail.walk(folder);
+            trail.folders.insert(real.clone());
+            trail.nearest.insert(real.clone());
+            trail.whole.insert(real);
         }
         trail
     }
@@ -56,13 +54,18 @@ impl Trail {
             && (event.paths.is_empty() || event.need_rescan() || event.paths.iter().any(matters))
     }
 
-    /// Notes every step on the way to `path`.
-    fn walk(&mut self, path: &Path) {
-        let Ok(path) = std::path::absolute(path) else { return };
+    /// Notes every step on the way to `path`; returns where it leads without any link, so that each folder has one path: the kernel
+    /// gives it one watch, whatever it is called.
+    fn walk(&mut self, path: &Path) -> PathBuf {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let mut at = PathBuf::new();
         let mut left = reversed(&path);
         let mut links = 0;
         while let Some(name) = left.pop() {
+            if name == ".." {
+                at.pop();
+                continue;
+            }
             let next = at.join(&name);
             let link = fs::read_link(&next).ok().filter(|_| links < LINKS_MAX);
             self.note(&at, &name, left.is_empty() && link.is_none());
@@ -74,16 +77,14 @@ impl Trail {
                 None => at = next,
             }
         }
+        at
     }
 
     fn note(&mut self, folder: &Path, name: &OsStr, is_last: bool) {
-        // One path for each: the kernel gives a folder one watch, whatever it is called.
-        if let Ok(folder) = folder.canonicalize() {
-            if is_last {
-                self.nearest.insert(folder.clone());
-            }
-            self.folders.insert(folder);
+        if is_last {
+            self.nearest.insert(folder.to_owned());
         }
+        self.folders.insert(folder.to_owned());
         self.names.insert(name.to_owned());
     }
 }

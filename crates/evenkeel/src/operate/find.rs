@@ -1,8 +1,11 @@
-//! Finds the endpoint that a person means: its name, its port, or so much of its name that no other can be meant. Pure; called by
+//! Finds the endpoint that a person means: its name, its port, or so much of its name that no other can be meant. Called by
 //! the commands that take an endpoint.
 
 use evenkeel_control::admin::{ClusterStatus, EndpointStatus, Status};
 use evenkeel_control::config::closest;
+
+use crate::admin_client::AdminClient;
+use crate::failure::Failure;
 
 /// Which endpoint.
 #[derive(clap::Args)]
@@ -25,6 +28,13 @@ pub(super) struct Found<'a> {
 }
 
 impl EndpointArgs {
+    /// The names of the cluster and of the endpoint that is meant, as `client` knows them.
+    pub(super) fn names(&self, client: &AdminClient) -> Result<(String, String), Failure> {
+        let status = client.status()?.meaning;
+        let found = self.find(&status).map_err(Failure::Running)?;
+        Ok((found.cluster.name.clone(), found.endpoint.name.clone()))
+    }
+
     /// The endpoint that is meant, or a sentence that says why that is not clear, and what is there.
     pub(super) fn find<'a>(&self, status: &'a Status) -> Result<Found<'a>, String> {
         let (cluster, word) = self.split(status);

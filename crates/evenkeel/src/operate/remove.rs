@@ -31,13 +31,11 @@ pub(crate) struct Args {
 /// Removes, and waits if that was asked for.
 pub(super) fn remove(args: &Args) -> Result<(), Failure> {
     let client = AdminClient::new(&args.admin)?;
-    let status = client.status()?.meaning;
-    let found = args.endpoint.find(&status).map_err(Failure::Running)?;
-    let (cluster, endpoint) = (&found.cluster.name, &found.endpoint.name);
+    let (cluster, endpoint) = args.endpoint.names(&client)?;
     let change = Change::Remove { cluster: cluster.clone(), endpoint: endpoint.clone() };
     print(&client.change(&change)?, args.json)?;
     let otherwise = "it is removed and gets no new work; what runs there goes on".to_owned();
-    args.wait.wait(&client, &Emptying { cluster, endpoint, otherwise })
+    args.wait.wait(&client, &Emptying { cluster: &cluster, endpoint: &endpoint, otherwise })
 }
 
 const EXAMPLES: &str = concat!(

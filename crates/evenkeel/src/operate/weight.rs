@@ -36,9 +36,7 @@ pub(crate) struct Args {
 /// Changes the weight.
 pub(super) fn weight(args: &Args) -> Result<(), Failure> {
     let client = AdminClient::new(&args.admin)?;
-    let status = client.status()?.meaning;
-    let found = args.endpoint.find(&status).map_err(Failure::Running)?;
-    let (cluster, endpoint) = (found.cluster.name.clone(), found.endpoint.name.clone());
+    let (cluster, endpoint) = args.endpoint.names(&client)?;
     print(&client.change(&Change::Weight { cluster, endpoint, weight: args.weight })?, args.json)
 }
 
