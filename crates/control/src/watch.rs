@@ -68,6 +68,9 @@ async fn has_changed(
     seen: &watch::Receiver<Seen>,
     told: &mut mpsc::Receiver<()>,
 ) -> (bool, Duration) {
+    if is_said_once(&file.path) {
+        return (false, Duration::ZERO);
+    }
     let began = Instant::now();
     let deadline = began + RESTLESS_MAX;
     let mut before = file.read().1;
@@ -83,6 +86,11 @@ async fn has_changed(
         before = now;
     }
     (false, took)
+}
+
+/// Whether it is a pipe or a terminal: whoever opens it again waits for somebody to write, and everything else here would wait, too.
+fn is_said_once(path: &Path) -> bool {
+    path.metadata().is_ok_and(|about| !about.is_file() && !about.is_dir())
 }
 
 /// The folders that are watched.

@@ -1,5 +1,6 @@
 use std::os::unix::fs::symlink;
 
+use futures_util::FutureExt as _;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -93,6 +94,23 @@ async fn files_to_include_are_noticed_in_a_folder_that_was_not_there() {
     watched.reloads().await;
     fs::write(more.join("b.toml"), "drain = \"1s\"\n").unwrap();
     watched.reloads().await;
+}
+
+/// Whoever opens a pipe waits for a writer: control waited for ever, with all checks and the admin API.
+#[test]
+fn a_config_that_came_through_a_pipe_is_not_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = ConfigFile { path: folder.path().join("pipe"), workers: None };
+    let made = std::process::Command::new("mkfifo").arg(&file.path).status();
+    assert!(made.unwrap().success());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let seen = watch::Sender::new(Seen::default());
+        let (_events, mut events) = mpsc::channel(1);
+        let look = has_changed(&file, &seen.subscribe(), &mut events).now_or_never();
+        tell.send(look.map(|(has_changed, _)| has_changed)).unwrap();
+    });
+    assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(Some(false)));
 }
 
 /// A watch, and somebody who does what it orders as the conductor would.
