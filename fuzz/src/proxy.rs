@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_plan::balance::Algorithm;
-use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::balance::Balancing;
+use evenkeel_plan::cluster::UpstreamTimeouts;
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::lines::{LineReceiver, lines};
@@ -245,26 +245,16 @@ fn plan(settings: u8, proxy: SocketAddr, endpoint: SocketAddr) -> Plan {
         errors: Arc::default(),
         counters: Arc::new(Sharded::new(1)),
     };
-    let endpoint = Endpoint {
-        name: "endpoint.example:80".into(),
-        address: Some(endpoint),
-        weight: 1,
-        backup: false,
-        forced: None,
-        life: Life::new(1),
-    };
+    let life = Life::new(1, &Arc::default());
+    let endpoint = Endpoint::new("endpoint.example:80", Some(endpoint), life);
     let cluster = Cluster {
-        name: "fuzz".into(),
-        endpoints: vec![endpoint],
-        balancer: Algorithm::LeastRequest.build(),
-        health: None,
         timeouts: UpstreamTimeouts {
             connect: WHOLE,
             first_byte: SHORT,
             idle: SHORT,
             exchange: None,
         },
-        pool: PoolLimits::default(),
+        ..Cluster::new("fuzz", Balancing::default(), vec![endpoint])
     };
     Plan {
         listeners: vec![Arc::new(listener)],

@@ -1,7 +1,7 @@
 //! Choosing an endpoint: the contract, what all algorithms share, and the list of algorithms.
 //!
-//! The exchange in `proxy` and the simulator call [`Balance::pick`]. A new algorithm is one file, one arm of
-//! [`Algorithm`], and one row in the table test.
+//! The exchange in `proxy` and the simulator call [`Balancer::pick`]: the roster says who may get work at all, and an algorithm
+//! chooses among them. A new algorithm is one file, one arm of [`Algorithm`], and one row in the table test.
 
 use std::fmt::Debug;
 
@@ -9,80 +9,65 @@ use crate::endpoint::Endpoint;
 use crate::limits::TRIES_MAX;
 use crate::time::Time;
 
+mod algorithm;
 mod around;
+mod candidates;
+mod eligibility;
 mod least_request;
+mod peak_ewma;
 mod random;
+mod roster;
 mod round_robin;
+mod two_choices;
 
-use around::{Around, ByWeight};
-use least_request::LeastRequest;
-use random::Random;
-use round_robin::RoundRobin;
+pub use algorithm::Algorithm;
+pub use eligibility::{Census, Eligibility, SlowStart, ZonePreference};
 
-/// An algorithm, built slowly with the plan for the endpoints of one cluster, picking fast.
-pub trait Balance: Debug + Send + Sync {
-    /// The algorithm that this is.
-    fn algorithm(&self) -> Algorithm;
+use around::Around;
+use candidates::Candidates;
+use roster::Roster;
+use round_robin::Turns;
 
-    /// What worker number `worker` has to remember between picks. Workers start at different positions, so that they do
-    /// not all begin with the same endpoint.
-    fn worker_state(&self, worker: usize, endpoints: &[Endpoint]) -> WorkerState;
-
-    /// Chooses an endpoint; `None` when none can be used. Allocates nothing, waits for nothing.
-    fn pick(&self, state: &mut WorkerState, request: &Pick<'_>) -> Option<Choice>;
+/// How the endpoints of a cluster are chosen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Balancing {
+    /// By what rule.
+    pub algorithm: Algorithm,
+    /// Among which of them.
+    pub eligibility: Eligibility,
 }
 
-/// The algorithms by their names in config.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Algorithm {
-    /// The endpoint with the fewest attempts in flight for its weight.
-    #[default]
-    LeastRequest,
-    /// Any endpoint, in proportion to its weight.
-    Random,
-    /// One after the other, smoothly interleaved and exact by weight.
-    RoundRobin,
+/// A balancer, built slowly with the plan for the endpoints of one cluster, picking fast.
+#[derive(Debug)]
+pub struct Balancer {
+    balancing: Balancing,
+    rule: Box<dyn Balance>,
 }
 
-impl Algorithm {
-    /// Every algorithm, in the order in which help texts list them.
-    pub const ALL: [Self; 3] = [Self::RoundRobin, Self::Random, Self::LeastRequest];
-
-    /// The name in config, on the command line and in the status.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LeastRequest => "least-request",
-            Self::Random => "random",
-            Self::RoundRobin => "round-robin",
-        }
-    }
-
-    /// The algorithm of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
-    }
-
-    /// Builds the balancer.
-    pub fn build(self) -> Box<dyn Balance> {
-        match self {
-            Self::LeastRequest => Box::new(LeastRequest),
-            Self::Random => Box::new(Random),
-            Self::RoundRobin => Box::new(RoundRobin),
-        }
-    }
+/// The rule by which one of the candidates is chosen.
+trait Balance: Debug + Send + Sync {
+    /// Chooses one of `candidates`, by its place among the members of the roster; `None` if it found none that may be used. Allocates
+    /// nothing, waits for nothing.
+    fn pick(&self, memory: &mut Memory, candidates: &Candidates<'_>) -> Option<usize>;
 }
 
 /// What a worker remembers about one cluster between two picks.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct WorkerState {
-    /// Smooth round-robin: how much each endpoint is owed, in units of weight.
-    owed: Vec<i64>,
+    /// Who may get work.
+    roster: Roster,
+    /// The same for one exchange that has tried them all.
+    spare: Roster,
+    memory: Memory,
+}
+
+/// What the algorithms remember.
+#[derive(Clone, Debug, Default)]
+struct Memory {
+    /// Round-robin: whose turn it is.
+    turns: Turns,
     /// Algorithms that sample: where to look first.
     around: Around,
-    /// Those that sample where weights differ: who is drawn how often.
-    by_weight: ByWeight,
-    /// Whether all endpoints weigh the same.
-    has_one_weight: bool,
 }
 
 /// What a balancer may know when it picks.
@@ -98,44 +83,58 @@ pub struct Pick<'a> {
     pub random: u64,
 }
 
-impl<'a> Pick<'a> {
-    /// The endpoints to choose among, with their positions: usable, not tried, and of the best rank that there is.
-    fn candidates(&self) -> impl Iterator<Item = (usize, &'a Endpoint)> + Clone {
-        let (endpoints, tried, now) = (self.endpoints, self.tried, self.now);
-        let rank = move |(position, endpoint): (usize, &Endpoint)| {
-            let fit = endpoint.is_usable() && !tried.contains(position);
-            fit.then(|| Rank {
-                avoided: endpoint.life.vitals.is_avoided(now),
-                backup: endpoint.backup,
-            })
-        };
-        let best = endpoints.iter().enumerate().filter_map(rank).min();
-        endpoints.iter().enumerate().filter(move |&entry| rank(entry) == best && best.is_some())
-    }
-
-    /// The endpoint at a position, if it may be used and there can be none of better rank.
-    fn at_best(&self, position: usize) -> Option<(usize, &'a Endpoint)> {
-        let endpoint = self.endpoints.get(position)?;
-        let fit = endpoint.is_usable()
-            && !endpoint.backup
-            && !endpoint.life.vitals.is_avoided(self.now)
-            && !self.tried.contains(position);
-        fit.then_some((position, endpoint))
-    }
-}
-
-/// The order in which endpoints come into question: those that refused a moment ago come last, even after the backups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    avoided: bool,
-    backup: bool,
-}
-
 /// What a balancer chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// A position in [`Pick::endpoints`].
     pub position: usize,
+}
+
+// === impl Balancer ===
+
+impl Balancer {
+    /// Builds a balancer for `endpoints`, which have to be those of every pick.
+    pub fn new(balancing: Balancing, _endpoints: &[Endpoint]) -> Self {
+        let rule = balancing.algorithm.build();
+        Self { balancing, rule }
+    }
+
+    /// What it was built from.
+    pub fn balancing(&self) -> &Balancing {
+        &self.balancing
+    }
+
+    /// What worker number `worker` has to remember between picks. Workers start at different positions, so that they do
+    /// not all begin with the same endpoint.
+    pub fn worker_state(&self, worker: usize, endpoints: &[Endpoint]) -> WorkerState {
+        let memory = Memory { turns: Turns::new(worker, endpoints.len()), ..Memory::default() };
+        WorkerState {
+            roster: Roster::new(endpoints.len()),
+            spare: Roster::spare(endpoints.len()),
+            memory,
+        }
+    }
+
+    /// Chooses an endpoint; `None` when none can be used. Allocates nothing, waits for nothing.
+    pub fn pick(&self, state: &mut WorkerState, request: &Pick<'_>) -> Option<Choice> {
+        let WorkerState { roster, spare, memory } = state;
+        let eligibility = &self.balancing.eligibility;
+        roster.refresh(eligibility, request);
+        let mut choose = |roster: &Roster| {
+            let candidates = Candidates { roster, request };
+            let member = self.rule.pick(memory, &candidates)?;
+            Some(Choice { position: candidates.position(member) })
+        };
+        choose(roster).or_else(|| {
+            spare.list_rest(eligibility, request);
+            choose(spare)
+        })
+    }
+
+    /// How the endpoints stand, if those that refused a moment ago are given another chance.
+    pub fn census(&self, endpoints: &[Endpoint]) -> Census {
+        Census::take(&self.balancing.eligibility, endpoints, Time::END)
+    }
 }
 
 /// The endpoints that one exchange has tried, by position. Holds [`TRIES_MAX`] and needs no memory of its own.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::balance::Balance;
+use crate::balance::{Balancer, Balancing};
 use crate::endpoint::Endpoint;
 use crate::health::HealthCheck;
 
@@ -14,13 +14,27 @@ pub struct Cluster {
     /// In the order of the config.
     pub endpoints: Vec<Endpoint>,
     /// Chooses among `endpoints`; built for exactly them.
-    pub balancer: Box<dyn Balance>,
+    pub balancer: Balancer,
     /// How the endpoints are checked; `None` when they are not.
     pub health: Option<HealthCheck>,
     /// How long to wait for an endpoint.
     pub timeouts: UpstreamTimeouts,
     /// How many idle connections are kept.
     pub pool: PoolLimits,
+}
+
+impl Cluster {
+    /// A cluster with nothing but defaults, and without checks.
+    pub fn new(name: &str, balancing: Balancing, endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            name: name.into(),
+            balancer: Balancer::new(balancing, &endpoints),
+            endpoints,
+            health: None,
+            timeouts: UpstreamTimeouts::default(),
+            pool: PoolLimits::default(),
+        }
+    }
 }
 
 /// How long an endpoint may take.

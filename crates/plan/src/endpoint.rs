@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::counters::{Counter, Histogram, Sharded};
-use crate::vitals::{Standing, Vitals};
+use crate::time::Time;
+use crate::vitals::{ClusterVitals, Lease, Leased, Standing, Vitals};
 
 /// One address in a cluster.
 #[derive(Debug)]
@@ -17,11 +18,20 @@ pub struct Endpoint {
     pub weight: u32,
     /// Used only while no other endpoint can be.
     pub backup: bool,
+    /// Which endpoints it stands in for: those of a level get work only as far as those of lower numbers cannot do it.
+    pub priority: u8,
+    /// Where it is, for balancers that prefer what is near.
+    pub zone: Option<Box<str>>,
+    /// What routes may choose by, sorted by name.
+    pub labels: Labels,
     /// What an operator has said about it, whatever the checks say; `None` leaves it to them.
     pub forced: Option<Forced>,
     /// What outlives this plan: carried over by whoever makes the next one.
     pub life: Arc<Life>,
 }
+
+/// Names and values, sorted by name, each name once.
+pub type Labels = Box<[(Box<str>, Box<str>)]>;
 
 /// An operator's word about an endpoint, which is stronger than that of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,42 +74,36 @@ pub struct EndpointCounters {
 }
 
 impl Life {
-    /// A new life, with room for `workers` workers to count in.
-    pub fn new(workers: usize) -> Arc<Self> {
-        Arc::new(Self { vitals: Vitals::default(), counters: Sharded::new(workers) })
+    /// A new life in a cluster, with room for `workers` workers to count in.
+    pub fn new(workers: usize, cluster: &Arc<ClusterVitals>) -> Arc<Self> {
+        let vitals = Vitals::new(Arc::clone(cluster));
+        Arc::new(Self { vitals, counters: Sharded::new(workers) })
     }
 }
 
 /// A lease that keeps its endpoint's life, and nothing else of the plan: for what may run when many plans have come and gone.
-#[derive(Debug)]
-#[must_use = "an attempt counts as in flight for as long as its lease lives"]
-pub struct LongLease {
-    life: Arc<Life>,
-}
+pub type LongLease = Lease<Arc<Life>>;
 
-impl LongLease {
-    /// One more attempt in flight until the lease is dropped.
-    pub fn new(life: &Arc<Life>) -> Self {
-        life.vitals.begin();
-        Self { life: Arc::clone(life) }
-    }
-
-    /// Whose it is.
-    pub fn life(&self) -> &Life {
-        &self.life
-    }
-}
-
-impl Drop for LongLease {
-    fn drop(&mut self) {
-        self.life.vitals.end();
+impl Leased for Arc<Life> {
+    fn vitals(&self) -> &Vitals {
+        &self.vitals
     }
 }
 
 impl Endpoint {
-    /// Whether new work may go here: it has an address, weighs something, and neither an operator nor a check speaks against it.
-    pub fn is_usable(&self) -> bool {
-        self.address.is_some() && self.weight > 0 && self.is_up()
+    /// An endpoint with nothing but defaults.
+    pub fn new(name: &str, address: Option<SocketAddr>, life: Arc<Life>) -> Self {
+        Self {
+            name: name.into(),
+            address,
+            weight: 1,
+            backup: false,
+            priority: 0,
+            zone: None,
+            labels: Labels::default(),
+            forced: None,
+            life,
+        }
     }
 
     /// Whether it counts as up: an operator says so, or says nothing and no check speaks against it.
@@ -109,6 +113,17 @@ impl Endpoint {
             None => self.life.vitals.standing() != Standing::Down,
         }
     }
+
+    /// Whether it may get work, were it well: it has an address, weighs something, and no operator speaks against it.
+    pub fn is_in_service(&self) -> bool {
+        let barred = matches!(self.forced, Some(Forced::Drain | Forced::Down));
+        self.address.is_some() && self.weight > 0 && !barred
+    }
+
+    /// Whether it is up, and has not refused anybody a moment ago.
+    pub fn is_well(&self, now: Time) -> bool {
+        self.is_up() && !self.life.vitals.is_avoided(now)
+    }
 }
 
 #[cfg(test)]
@@ -117,11 +132,11 @@ mod tests {
 
     #[test]
     fn a_long_lease_counts_until_it_is_dropped_and_keeps_the_life() {
-        let life = Life::new(1);
-        let lease = LongLease::new(&life);
+        let life = Life::new(1, &Arc::default());
+        let lease = LongLease::new(Arc::clone(&life));
         assert_eq!((life.vitals.in_flight(), Arc::strong_count(&life)), (1, 2));
         let short = life.vitals.lease();
-        assert_eq!(lease.life().vitals.in_flight(), 2);
+        assert_eq!(lease.of().vitals.in_flight(), 2);
         drop((lease, short));
         assert_eq!((life.vitals.in_flight(), Arc::strong_count(&life)), (0, 1));
     }

@@ -10,6 +10,9 @@ impl Time {
     /// The moment at which everything began.
     pub const START: Self = Self(0);
 
+    /// A moment that never comes.
+    pub const END: Self = Self(u64::MAX);
+
     /// The moment `nanos` nanoseconds after the start.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)

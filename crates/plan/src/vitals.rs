@@ -2,9 +2,20 @@
 //!
 //! The proxy writes what it does, `control` writes what the checks found.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::time::Time;
+
+mod cluster;
+mod latency;
+mod lease;
+
+pub use cluster::ClusterVitals;
+pub use latency::Expected;
+use latency::PeakEwma;
+pub use lease::{Heard, Lease, Leased};
 
 /// What the checks say about an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,23 +33,37 @@ pub enum Standing {
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Vitals {
+    cluster: Arc<ClusterVitals>,
     in_flight: AtomicU32,
     standing: AtomicU8,
     /// In nanoseconds since the start.
     avoided_until: AtomicU64,
-}
-
-impl Default for Vitals {
-    fn default() -> Self {
-        Self {
-            in_flight: AtomicU32::new(0),
-            standing: AtomicU8::new(Standing::Unchecked as u8),
-            avoided_until: AtomicU64::new(0),
-        }
-    }
+    /// When it was first found fit after it was not, in nanoseconds since the start; 0 while it is not known to be.
+    fit_since: AtomicU64,
+    latency: PeakEwma,
+    /// When the attempt began that is watched, in nanoseconds since the start; 0 while none is.
+    watched: AtomicU64,
 }
 
 impl Vitals {
+    /// Of an endpoint nobody knows anything about.
+    pub fn new(cluster: Arc<ClusterVitals>) -> Self {
+        Self {
+            cluster,
+            in_flight: AtomicU32::new(0),
+            standing: AtomicU8::new(Standing::Unchecked as u8),
+            avoided_until: AtomicU64::new(0),
+            fit_since: AtomicU64::new(0),
+            latency: PeakEwma::default(),
+            watched: AtomicU64::new(0),
+        }
+    }
+
+    /// What the endpoints of its cluster have in common.
+    pub fn cluster(&self) -> &Arc<ClusterVitals> {
+        &self.cluster
+    }
+
     /// How many attempts are running now, over all workers.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
@@ -56,49 +81,61 @@ impl Vitals {
     /// Writes down what the checks found; an endpoint that has come up is avoided no longer. Called by `control` alone.
     pub fn set_standing(&self, standing: Standing) {
         if standing == Standing::Up {
-            self.avoid(Time::START);
+            self.avoided_until.store(0, Ordering::Relaxed);
+        }
+        if standing == Standing::Down {
+            self.fit_since.store(0, Ordering::Relaxed);
         }
         self.standing.store(standing as u8, Ordering::Relaxed);
+        self.cluster.change();
     }
 
-    /// Gives the endpoint no new work until `until`, as long as there is another one. A refused connection costs nothing in
-    /// flight, so the endpoint that refuses would look like the one with the least to do, and attract every request until
+    /// Gives the endpoint no new work from `now` until `until`, as long as there is another one. A refused connection costs nothing
+    /// in flight, so the endpoint that refuses would look like the one with the least to do, and attract every request until
     /// the checks have noticed.
-    pub fn avoid(&self, until: Time) {
-        self.avoided_until.store(until.as_nanos(), Ordering::Relaxed);
+    pub fn avoid(&self, now: Time, until: Time) {
+        let before = self.avoided_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
+        self.fit_since.store(0, Ordering::Relaxed);
+        if before <= now.as_nanos() {
+            self.cluster.change();
+        }
     }
 
     /// Whether the endpoint is avoided at `now`.
     pub fn is_avoided(&self, now: Time) -> bool {
-        now.as_nanos() < self.avoided_until.load(Ordering::Relaxed)
+        now < self.avoided_until()
+    }
+
+    /// Until when the endpoint is, or was, avoided.
+    pub fn avoided_until(&self) -> Time {
+        Time::from_nanos(self.avoided_until.load(Ordering::Relaxed))
+    }
+
+    /// Since when the endpoint is fit for work: since whoever asked first after it was not.
+    pub fn fit_since(&self, now: Time) -> Time {
+        let now = now.as_nanos().max(1);
+        let first = self.fit_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        Time::from_nanos(first.err().unwrap_or(now))
+    }
+
+    /// How long it takes to answer, if it ever did.
+    pub fn expected(&self, now: Time) -> Option<Expected> {
+        self.latency.expected(now)
+    }
+
+    /// For how long an attempt is waiting for an answer. Not always for the oldest: one at a time is watched, and the next one to
+    /// begin after its answer has come. At an endpoint that answers nothing any more, the one that is watched waits for ever, and
+    /// those that are older by no more than an answer used to take.
+    pub fn waited(&self, now: Time) -> Duration {
+        match self.watched.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            began => now.since(Time::from_nanos(began)),
+        }
     }
 
     /// Takes a lease: one more attempt in flight until the lease is dropped.
-    pub fn lease(&self) -> Lease<'_> {
-        self.begin();
-        Lease { vitals: self }
-    }
-
-    /// One more attempt in flight; has to be followed by [`Vitals::end`].
-    pub(crate) fn begin(&self) {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn end(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The right to use an endpoint for one attempt; gives itself back on drop, whichever way the attempt ended.
-#[derive(Debug)]
-#[must_use = "an attempt counts as in flight for as long as its lease lives"]
-pub struct Lease<'a> {
-    vitals: &'a Vitals,
-}
-
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        self.vitals.end();
+    pub fn lease(&self) -> Lease<&Self> {
+        Lease::new(self)
     }
 }
 
@@ -107,24 +144,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_counts_until_it_is_dropped() {
-        let vitals = Vitals::default();
-        let first = vitals.lease();
-        let second = vitals.lease();
-        assert_eq!(vitals.in_flight(), 2);
-        drop(first);
-        assert_eq!(vitals.in_flight(), 1);
-        drop(second);
-        assert_eq!(vitals.in_flight(), 0);
+    fn every_standing_survives_the_atomic_and_is_a_change() {
+        let vitals = Vitals::new(Arc::default());
+        assert_eq!(vitals.standing(), Standing::Unchecked);
+        for standing in [Standing::Up, Standing::Down, Standing::Unchecked] {
+            let before = vitals.cluster().changes();
+            vitals.set_standing(standing);
+            assert_eq!(vitals.standing(), standing);
+            assert_ne!(vitals.cluster().changes(), before);
+        }
     }
 
     #[test]
-    fn every_standing_survives_the_atomic() {
-        let vitals = Vitals::default();
-        assert_eq!(vitals.standing(), Standing::Unchecked);
-        for standing in [Standing::Up, Standing::Down, Standing::Unchecked] {
-            vitals.set_standing(standing);
-            assert_eq!(vitals.standing(), standing);
-        }
+    fn only_the_first_refusal_is_a_change_but_each_moves_the_end() {
+        let (vitals, at) = (Vitals::new(Arc::default()), Time::from_nanos);
+        vitals.avoid(at(10), at(20));
+        let once = vitals.cluster().changes();
+        vitals.avoid(at(15), at(25));
+        assert_eq!((vitals.cluster().changes(), vitals.avoided_until()), (once, at(25)));
+        assert!(vitals.is_avoided(at(24)) && !vitals.is_avoided(at(25)));
+        vitals.avoid(at(25), at(35));
+        assert_ne!(vitals.cluster().changes(), once);
+        vitals.set_standing(Standing::Up);
+        assert!(!vitals.is_avoided(at(30)));
+    }
+
+    #[test]
+    fn it_is_fit_since_somebody_first_asked_after_it_was_not() {
+        let (vitals, at) = (Vitals::new(Arc::default()), Time::from_nanos);
+        assert_eq!((vitals.fit_since(at(5)), vitals.fit_since(at(9))), (at(5), at(5)));
+        vitals.set_standing(Standing::Down);
+        vitals.set_standing(Standing::Up);
+        assert_eq!(vitals.fit_since(at(12)), at(12));
+        vitals.avoid(at(13), at(20));
+        assert_eq!(vitals.fit_since(at(20)), at(20));
     }
 }

@@ -11,6 +11,7 @@ use evenkeel_plan::balance::Tried;
 use evenkeel_plan::counters::Counter;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::sight::Phase;
+use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::forward::ClientFacts;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::Framing;
@@ -123,8 +124,8 @@ impl<'a> Exchange<'a> {
         let mut reason = Reason::NoEndpoint;
         while let Some(target) = self.choose(way, &mut tried, &mut course) {
             self.progress.follow(&course);
-            let _lease = target.endpoint.life.vitals.lease();
-            match self.attempt(target, messages, &mut course).await {
+            let mut lease = target.endpoint.life.vitals.lease();
+            match self.attempt(target, &mut lease, messages, &mut course).await {
                 Ok((attempt, head)) if head.status == 101 => {
                     match self.switch(target, (attempt, head), messages, &course) {
                         Some(switched) => return Outcome::Switched(Box::new(switched)),
@@ -137,7 +138,10 @@ impl<'a> Exchange<'a> {
                     return Outcome::Ended(Ended { course, ..ended });
                 }
                 Err(setback) => {
-                    target.counters.failures.add(u64::from(setback.reason.is_endpoints_fault()));
+                    let at_fault = setback.reason.is_endpoints_fault();
+                    let heard = if at_fault { Heard::Failure } else { Heard::Nothing };
+                    lease.hear(heard, self.worker.time(self.worker.now()));
+                    target.counters.failures.add(u64::from(at_fault));
                     reason = setback.reason;
                     if !setback.again {
                         break;

@@ -1,12 +1,13 @@
 //! The simulation itself: takes one event after the other until nothing is left to happen.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use evenkeel_plan::Endpoint;
-use evenkeel_plan::balance::{Balance, Pick, Tried, WorkerState};
+use evenkeel_plan::balance::{Balancer, Balancing, Pick, Tried, WorkerState};
 use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::time::Time;
-use evenkeel_plan::vitals::Lease;
+use evenkeel_plan::vitals::{ClusterVitals, Heard, Lease, Vitals};
 use fastrand::Rng;
 
 use crate::queue::EventQueue;
@@ -20,7 +21,9 @@ use tally::Tally;
 
 /// Runs `scenario` to its end: one worker, no bound on what an endpoint takes at once. Memory grows with the requests.
 pub fn run(scenario: &Scenario) -> Report {
-    let endpoints: Vec<Endpoint> = scenario.endpoints.iter().map(endpoint).collect();
+    let cluster = Arc::default();
+    let endpoints: Vec<Endpoint> =
+        scenario.endpoints.iter().map(|model| endpoint(model, &cluster)).collect();
     let mut simulation = Simulation::new(scenario, &endpoints);
     let mut end = Time::START;
     if scenario.requests > 0 {
@@ -37,14 +40,11 @@ pub fn run(scenario: &Scenario) -> Report {
 }
 
 /// An endpoint of the plan. Its address is only there so that it counts as resolved; nothing connects.
-fn endpoint(model: &EndpointModel) -> Endpoint {
+fn endpoint(model: &EndpointModel, cluster: &Arc<ClusterVitals>) -> Endpoint {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Endpoint {
-        name: model.name.as_str().into(),
-        address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         weight: model.weight,
-        backup: false,
-        forced: None,
-        life: Life::new(1),
+        ..Endpoint::new(&model.name, Some(address), Life::new(1, cluster))
     }
 }
 
@@ -57,13 +57,13 @@ enum Event<'a> {
 struct Attempt<'a> {
     position: usize,
     began: Time,
-    lease: Lease<'a>,
+    lease: Lease<&'a Vitals>,
 }
 
 struct Simulation<'a> {
     scenario: &'a Scenario,
     endpoints: &'a [Endpoint],
-    balancer: Box<dyn Balance>,
+    balancer: Balancer,
     state: WorkerState,
     queue: EventQueue<Event<'a>>,
     chance: Chance,
@@ -73,7 +73,8 @@ struct Simulation<'a> {
 
 impl<'a> Simulation<'a> {
     fn new(scenario: &'a Scenario, endpoints: &'a [Endpoint]) -> Self {
-        let balancer = scenario.algorithm.build();
+        let balancing = Balancing { algorithm: scenario.algorithm, ..Balancing::default() };
+        let balancer = Balancer::new(balancing, endpoints);
         Self {
             state: balancer.worker_state(0, endpoints),
             balancer,
@@ -107,7 +108,8 @@ impl<'a> Simulation<'a> {
 
     fn attempt(&mut self, position: usize, now: Time) {
         let vitals = &self.endpoints[position].life.vitals;
-        let lease = vitals.lease();
+        let mut lease = vitals.lease();
+        lease.ask(now);
         let work = Work { now, in_flight: vitals.in_flight() };
         self.tally.begin(position, work.in_flight);
         let service = &self.scenario.endpoints[position].service;
@@ -115,7 +117,8 @@ impl<'a> Simulation<'a> {
         self.queue.push(now.after(time), Event::Answer(Attempt { position, began: now, lease }));
     }
 
-    fn answer(&mut self, attempt: Attempt<'a>, now: Time) {
+    fn answer(&mut self, mut attempt: Attempt<'a>, now: Time) {
+        attempt.lease.hear(Heard::Answer, now);
         drop(attempt.lease);
         self.tally.finish(attempt.position, now.since(attempt.began));
     }

@@ -119,7 +119,7 @@ fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
     });
     ClusterStatus {
         name: cluster.name.to_string(),
-        algorithm: cluster.balancer.algorithm().name().to_owned(),
+        algorithm: cluster.balancer.balancing().algorithm.name().to_owned(),
         endpoints: endpoints.collect(),
     }
 }

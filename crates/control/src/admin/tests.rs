@@ -52,7 +52,7 @@ async fn the_status_reads_back_as_what_it_was() {
         (&"/*".into(), &"*".into(), &"/*".into())
     );
     assert_eq!(route["to"], serde_json::json!([{ "cluster": "api", "weight": 1 }]));
-    assert_eq!(json["clusters"][0]["algorithm"], "least-request");
+    assert_eq!(json["clusters"][0]["algorithm"], "peak-ewma");
     assert_eq!(json["clusters"][0]["endpoints"][0]["state"], "unchecked");
     assert_eq!(json["clusters"][0]["endpoints"][1]["state"], "unresolved");
 }

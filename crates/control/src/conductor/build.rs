@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use evenkeel_plan::balance::Balancing;
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::{Forced, Life};
 use evenkeel_plan::errors::ErrorAnswers;
@@ -77,24 +78,26 @@ fn build_cluster(
     let lived = old.iter().flat_map(|old| &old.endpoints);
     let lives: HashMap<&str, &Arc<Life>> =
         lived.map(|endpoint| (&*endpoint.name, &endpoint.life)).collect();
+    let first = old.and_then(|old| old.endpoints.first());
+    let vitals = first.map(|first| Arc::clone(first.life.vitals.cluster())).unwrap_or_default();
     let endpoint = |endpoint: &EndpointConfig| {
         let life = lives.get(endpoint.name.as_str()).map(|life| Arc::clone(life));
+        let life = life.unwrap_or_else(|| Life::new(workers, &vitals));
+        let address = address(&endpoint.host).map(|ip| SocketAddr::new(ip, endpoint.port));
         Endpoint {
-            name: endpoint.name.as_str().into(),
-            address: address(&endpoint.host).map(|ip| SocketAddr::new(ip, endpoint.port)),
             weight: endpoint.weight,
             backup: endpoint.backup,
             forced: endpoint.forced,
-            life: life.unwrap_or_else(|| Life::new(workers)),
+            ..Endpoint::new(&endpoint.name, address, life)
         }
     };
+    let endpoints: Vec<Endpoint> = config.endpoints.iter().map(endpoint).collect();
+    let balancing = Balancing { algorithm: config.balance, ..Balancing::default() };
     Cluster {
-        name: config.name.as_str().into(),
-        endpoints: config.endpoints.iter().map(endpoint).collect(),
-        balancer: config.balance.build(),
         health: config.health.clone(),
         timeouts: config.timeouts,
         pool: config.pool,
+        ..Cluster::new(&config.name, balancing, endpoints)
     }
 }
 
@@ -131,7 +134,7 @@ fn is_same_cluster(old: &Cluster, new: &Cluster) -> bool {
         (name, *address, *weight, *backup, *forced)
     }
     old.endpoints.iter().map(facts).eq(new.endpoints.iter().map(facts))
-        && old.balancer.algorithm() == new.balancer.algorithm()
+        && old.balancer.balancing() == new.balancer.balancing()
         && old.health == new.health
         && (old.timeouts, old.pool) == (new.timeouts, new.pool)
 }

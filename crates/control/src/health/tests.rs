@@ -2,7 +2,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::balance::Balancing;
 use evenkeel_plan::health::HealthCheck;
 use tokio::time::{Instant, timeout};
 
@@ -225,26 +225,19 @@ impl Drop for Running<'_> {
 }
 
 fn lives(count: usize) -> Vec<Arc<Life>> {
-    (0..count).map(|_| Life::new(1)).collect()
+    let cluster = Arc::default();
+    (0..count).map(|_| Life::new(1, &cluster)).collect()
 }
 
 /// One cluster `api`; endpoints whose name is an address have it.
 fn plan(names: &[&str], lives: &[Arc<Life>]) -> Plan {
-    let endpoints = names.iter().zip(lives).map(|(name, life)| Endpoint {
-        name: (*name).into(),
-        address: name.parse().ok(),
-        weight: 1,
-        backup: false,
-        forced: None,
-        life: Arc::clone(life),
-    });
+    let endpoints = names
+        .iter()
+        .zip(lives)
+        .map(|(name, life)| Endpoint::new(name, name.parse().ok(), Arc::clone(life)));
     let cluster = Cluster {
-        name: "api".into(),
-        endpoints: endpoints.collect(),
-        balancer: Algorithm::default().build(),
         health: Some(HealthCheck::default()),
-        timeouts: Default::default(),
-        pool: Default::default(),
+        ..Cluster::new("api", Balancing::default(), endpoints.collect())
     };
     Plan { generation: 1, clusters: vec![Arc::new(cluster)], ..Plan::default() }
 }

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use crate::endpoint::Endpoint;
+use fastrand::Rng;
+
+use super::Candidates;
 use crate::time::Time;
 
 /// The endpoints that a worker looks at first; they are spread over the whole list, because neighbours may share a machine.
@@ -21,7 +23,7 @@ pub(super) struct Around {
 
 impl Around {
     /// A position among `count`; all are drawn equally often, in the long run.
-    pub(super) fn draw(&mut self, count: usize, now: Time, random: &mut fastrand::Rng) -> usize {
+    fn draw(&mut self, count: usize, now: Time, random: &mut Rng) -> usize {
         let mut start = self.start.unwrap_or_else(|| random.usize(0..count));
         if self.drawn >= DRAWN_MAX || now.since(self.moved) >= STAY_MAX {
             start += 1;
@@ -33,33 +35,50 @@ impl Around {
     }
 }
 
-/// Draws positions in proportion to weights.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ByWeight {
-    /// The sum of the weights up to and with each position.
-    sums: Vec<u64>,
-}
-
-impl ByWeight {
-    pub(super) fn of(endpoints: &[Endpoint]) -> Self {
-        let mut sum = 0;
-        let sums = endpoints.iter().map(|endpoint| {
-            sum += u64::from(endpoint.weight);
-            sum
-        });
-        Self { sums: sums.collect() }
+impl Around {
+    /// One of those around that has nothing to do: among equals there can be no better. Only of many, who all weigh the same.
+    pub(super) fn idle_of(
+        &mut self,
+        candidates: &Candidates<'_>,
+        random: &mut Rng,
+    ) -> Option<usize> {
+        (0..LOOKS).find_map(|_| self.admitted(candidates, random, is_idle))
     }
 
-    /// A position; 0 if nobody weighs anything.
-    pub(super) fn draw(&self, random: &mut fastrand::Rng) -> usize {
-        let all = self.sums.last().copied().unwrap_or_default();
-        let ticket = random.u64(0..all.max(1));
-        self.sums.partition_point(|sum| *sum <= ticket).min(self.sums.len().saturating_sub(1))
+    /// Two of those around, of which one has nothing to do; likewise.
+    pub(super) fn two_of(
+        &mut self,
+        candidates: &Candidates<'_>,
+        random: &mut Rng,
+    ) -> Option<(usize, Option<usize>)> {
+        let idle = self.admitted(candidates, random, is_idle)?;
+        let other = self.admitted(candidates, random, |_, _| true);
+        Some((idle, other.filter(|&other| other != idle)))
+    }
+
+    fn admitted(
+        &mut self,
+        candidates: &Candidates<'_>,
+        random: &mut Rng,
+        fits: impl Fn(&Candidates<'_>, usize) -> bool,
+    ) -> Option<usize> {
+        if candidates.count() <= SPAN || !candidates.roster.is_even() {
+            return None;
+        }
+        let member = self.draw(candidates.count(), candidates.request.now, random);
+        (candidates.admits(member) && fits(candidates, member)).then_some(member)
     }
 }
+
+fn is_idle(candidates: &Candidates<'_>, member: usize) -> bool {
+    candidates.endpoint(member).life.vitals.in_flight() == 0
+}
+
+/// How many are looked at to find one that has nothing to do.
+const LOOKS: usize = 8;
 
 /// How many endpoints are around.
-pub(super) const SPAN: usize = 16;
+const SPAN: usize = 16;
 
 /// How often is drawn before it moves: each endpoint gets some sixty-four requests.
 const DRAWN_MAX: usize = SPAN * 64;
@@ -73,7 +92,7 @@ mod tests {
 
     #[test]
     fn everybody_gets_a_turn_and_as_many_as_anybody_else() {
-        let mut random = fastrand::Rng::with_seed(1);
+        let mut random = Rng::with_seed(1);
         for count in [17, 65, 100, 1000] {
             let mut around = Around::default();
             let mut drawn = vec![0; count];
@@ -89,7 +108,7 @@ mod tests {
     #[test]
     fn few_are_used_in_a_short_time_and_not_everywhere_the_same() {
         let of_process = |seed| {
-            let mut random = fastrand::Rng::with_seed(seed);
+            let mut random = Rng::with_seed(seed);
             let mut around = Around::default();
             let draw = |_| around.draw(10_000, Time::START, &mut random);
             (0..DRAWN_MAX).map(draw).collect::<std::collections::BTreeSet<usize>>()
@@ -100,7 +119,7 @@ mod tests {
 
     #[test]
     fn where_there_is_little_to_do_others_get_a_turn_all_the_same() {
-        let mut random = fastrand::Rng::with_seed(1);
+        let mut random = Rng::with_seed(1);
         let mut around = Around::default();
         let draw = |number| {
             let now = Time::START.after(STAY_MAX * number);

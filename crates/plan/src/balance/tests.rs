@@ -1,48 +1,80 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
-use crate::endpoint::Life;
-use crate::vitals::Standing;
+use crate::endpoint::{Forced, Labels, Life};
+use crate::vitals::{Heard, Lease, Standing, Vitals};
 
 /// `3` weighs three, `0` nothing; a backup is written negative.
 fn endpoints(weights: &[i32]) -> Vec<Endpoint> {
+    let cluster = Arc::default();
     let endpoint = |(port, weight): (u16, &i32)| Endpoint {
-        name: format!("127.0.0.1:{port}").into(),
-        address: Some(([127, 0, 0, 1], port).into()),
         weight: weight.unsigned_abs(),
         backup: *weight < 0,
-        forced: None,
-        life: Life::new(1),
+        ..Endpoint::new(
+            &format!("127.0.0.1:{port}"),
+            Some(([127, 0, 0, 1], port).into()),
+            Life::new(1, &cluster),
+        )
     };
     (9001..).zip(weights).map(endpoint).collect()
 }
 
-/// How often each endpoint is chosen in `picks` picks, with nothing in flight.
-fn shares(algorithm: Algorithm, endpoints: &[Endpoint], picks: usize) -> Vec<usize> {
-    let balancer = algorithm.build();
-    let mut state = balancer.worker_state(0, endpoints);
-    let mut shares = vec![0; endpoints.len()];
-    let mut random = fastrand::Rng::with_seed(7);
-    for _ in 0..picks {
-        let tried = Tried::default();
-        let pick = Pick { endpoints, tried: &tried, now: Time::START, random: random.u64(..) };
-        shares[balancer.pick(&mut state, &pick).unwrap().position] += 1;
+/// Asks an endpoint at `now`.
+fn ask(endpoint: &Endpoint, now: Time) -> Lease<&Vitals> {
+    let mut lease = endpoint.life.vitals.lease();
+    lease.ask(now);
+    lease
+}
+
+/// A balancer at work: it remembers, draws, and has a clock.
+struct Worker<'a> {
+    balancer: Balancer,
+    state: WorkerState,
+    endpoints: &'a [Endpoint],
+    random: fastrand::Rng,
+    now: Time,
+}
+
+impl<'a> Worker<'a> {
+    fn new(balancing: Balancing, endpoints: &'a [Endpoint]) -> Self {
+        let balancer = Balancer::new(balancing, endpoints);
+        let state = balancer.worker_state(0, endpoints);
+        Self { balancer, state, endpoints, random: fastrand::Rng::with_seed(7), now: Time::START }
     }
-    shares
+
+    fn pick(&mut self, tried: &Tried) -> Option<usize> {
+        let random = self.random.u64(..);
+        let pick = Pick { endpoints: self.endpoints, tried, now: self.now, random };
+        self.balancer.pick(&mut self.state, &pick).map(|choice| choice.position)
+    }
+
+    /// How often each endpoint is chosen in `picks` picks, with nothing in flight.
+    fn shares(&mut self, picks: usize) -> Vec<usize> {
+        let mut shares = vec![0; self.endpoints.len()];
+        for _ in 0..picks {
+            shares[self.pick(&Tried::default()).unwrap()] += 1;
+        }
+        shares
+    }
+}
+
+fn by(algorithm: Algorithm) -> Balancing {
+    Balancing { algorithm, ..Balancing::default() }
+}
+
+fn shares(algorithm: Algorithm, endpoints: &[Endpoint], picks: usize) -> Vec<usize> {
+    Worker::new(by(algorithm), endpoints).shares(picks)
 }
 
 fn pick_once(algorithm: Algorithm, endpoints: &[Endpoint], tried: &Tried) -> Option<usize> {
-    let balancer = algorithm.build();
-    let mut state = balancer.worker_state(0, endpoints);
-    let pick = Pick { endpoints, tried, now: Time::START, random: 42 };
-    balancer.pick(&mut state, &pick).map(|choice| choice.position)
+    Worker::new(by(algorithm), endpoints).pick(tried)
 }
 
 #[test]
 fn names_are_unique_and_found_again() {
     for algorithm in Algorithm::ALL {
         assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
-        assert_eq!(algorithm.build().algorithm(), algorithm);
     }
     assert_eq!(Algorithm::from_name("round_robin"), None);
 }
@@ -60,13 +92,9 @@ fn every_algorithm_shares_by_weight() {
 #[test]
 fn round_robin_is_exact_in_every_round_and_smooth_within() {
     let endpoints = endpoints(&[5, 3, 2]);
-    let balancer = Algorithm::RoundRobin.build();
-    let mut state = balancer.worker_state(0, &endpoints);
-    let tried = Tried::default();
-    let pick = Pick { endpoints: &endpoints, tried: &tried, now: Time::START, random: 0 };
+    let mut worker = Worker::new(by(Algorithm::RoundRobin), &endpoints);
     for _ in 0..20 {
-        let round: Vec<usize> =
-            (0..10).map(|_| balancer.pick(&mut state, &pick).unwrap().position).collect();
+        let round: Vec<usize> = (0..10).map(|_| worker.pick(&Tried::default()).unwrap()).collect();
         let count = |position| round.iter().filter(|&&chosen| chosen == position).count();
         assert_eq!((count(0), count(1), count(2)), (5, 3, 2));
         assert_eq!(round, [0, 1, 2, 0, 0, 1, 0, 2, 1, 0]);
@@ -75,15 +103,40 @@ fn round_robin_is_exact_in_every_round_and_smooth_within() {
 
 #[test]
 fn round_robin_workers_start_at_different_endpoints() {
-    let endpoints = endpoints(&[1, 1, 1]);
-    let balancer = Algorithm::RoundRobin.build();
-    let tried = Tried::default();
-    let pick = Pick { endpoints: &endpoints, tried: &tried, now: Time::START, random: 0 };
-    let first = |worker| {
-        let mut state = balancer.worker_state(worker, &endpoints);
-        balancer.pick(&mut state, &pick).unwrap().position
-    };
-    assert_eq!([first(0), first(1), first(2)], [0, 1, 2]);
+    for weights in [&[1, 1, 1], &[3, 3, 2]] {
+        let endpoints = endpoints(weights);
+        let first = |worker| {
+            let mut one = Worker::new(by(Algorithm::RoundRobin), &endpoints);
+            one.state = one.balancer.worker_state(worker, &endpoints);
+            one.pick(&Tried::default()).unwrap()
+        };
+        assert_eq!([first(0), first(1), first(2)], [0, 1, 2]);
+    }
+}
+
+#[test]
+fn round_robin_goes_on_where_it_was_when_somebody_fails_and_comes_back() {
+    for weights in [vec![1; 100], (1..=100).collect()] {
+        let endpoints = endpoints(&weights);
+        let mut worker = Worker::new(by(Algorithm::RoundRobin), &endpoints);
+        let mut counts = vec![0_usize; 100];
+        let rounds = 200 * 100;
+        for round in 0..rounds {
+            // Somebody comes or goes every five picks, long before all have had their turn.
+            let standing = if round % 10 < 5 { Standing::Down } else { Standing::Up };
+            endpoints[0].life.vitals.set_standing(standing);
+            worker.now = worker.now.after(Duration::from_millis(1));
+            counts[worker.pick(&Tried::default()).unwrap()] += 1;
+        }
+        let all: i32 = weights[1..].iter().sum();
+        for (position, count) in counts.iter().enumerate().skip(1) {
+            let due = f64::from(weights[position]) * rounds as f64 / f64::from(all);
+            assert!(
+                (*count as f64 - due).abs() < 0.1 * due + 3.0,
+                "{position}: {count}, not {due}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -186,9 +239,9 @@ fn backups_are_used_only_when_nothing_else_is_left() {
 fn an_endpoint_that_refused_is_avoided_for_a_while_but_better_than_none() {
     for algorithm in Algorithm::ALL {
         let endpoints = endpoints(&[1, 1, -1]);
-        endpoints[0].life.vitals.avoid(Time::from_nanos(5));
+        endpoints[0].life.vitals.avoid(Time::START, Time::from_nanos(5));
         assert_eq!(shares(algorithm, &endpoints, 100), [0, 100, 0], "{algorithm:?}");
-        endpoints[1].life.vitals.avoid(Time::from_nanos(5));
+        endpoints[1].life.vitals.avoid(Time::START, Time::from_nanos(5));
         assert_eq!(shares(algorithm, &endpoints, 100), [0, 0, 100], "{algorithm:?}");
         endpoints[2].life.vitals.set_standing(Standing::Down);
         let shares = shares(algorithm, &endpoints, 100);
@@ -219,8 +272,236 @@ fn tried_says_when_it_is_full_and_forgets_nothing() {
 
 #[test]
 fn balancers_can_be_shared_between_workers() {
-    let balancer: Arc<dyn Balance> = Algorithm::RoundRobin.build().into();
-    std::thread::spawn(move || assert_eq!(balancer.algorithm(), Algorithm::RoundRobin))
+    let balancer = Arc::new(Balancer::new(by(Algorithm::RoundRobin), &[]));
+    let other = Arc::clone(&balancer);
+    std::thread::spawn(move || assert_eq!(*other.balancing(), by(Algorithm::RoundRobin)))
         .join()
         .unwrap();
+}
+
+/// Endpoints of levels: `(priority, how many, how many of them are down)`.
+fn levels(levels: &[(u8, usize, usize)]) -> Vec<Endpoint> {
+    let count = levels.iter().map(|level| level.1).sum();
+    let mut endpoints = endpoints(&vec![1; count]);
+    let mut rest = endpoints.iter_mut();
+    for &(priority, count, down) in levels {
+        for number in 0..count {
+            let endpoint = rest.next().unwrap();
+            endpoint.priority = priority;
+            if number < down {
+                endpoint.life.vitals.set_standing(Standing::Down);
+            }
+        }
+    }
+    endpoints
+}
+
+#[test]
+fn what_a_level_cannot_do_spills_over_to_the_next() {
+    for (cluster, expected) in [
+        // Five of seven can do the work of all.
+        (&[(0, 7, 2), (1, 7, 0)], [1.0, 0.0]),
+        (&[(0, 10, 5), (1, 10, 0)], [0.7, 0.3]),
+        (&[(0, 10, 10), (1, 5, 0)], [0.0, 1.0]),
+        // 0.56 and 0.56 of the work: the first does what it can, the second the rest.
+        (&[(0, 10, 6), (1, 5, 3)], [0.56, 0.44]),
+        // 0.42 and 0.42: together less than all, so each gets half.
+        (&[(0, 20, 14), (3, 10, 6)], [0.42 / 0.98, 0.56 / 0.98]),
+    ] {
+        let endpoints = levels(cluster);
+        for algorithm in Algorithm::ALL {
+            let balancing = Balancing {
+                algorithm,
+                eligibility: Eligibility { panic_below: 0.0, ..Eligibility::default() },
+            };
+            let shares = Worker::new(balancing, &endpoints).shares(20_000);
+            let first: usize = shares[..cluster[0].1].iter().sum();
+            let got = [first as f64 / 20_000.0, 1.0 - first as f64 / 20_000.0];
+            for (got, expected) in got.iter().zip(expected) {
+                assert!((got - expected).abs() < 0.02, "{algorithm:?} {cluster:?}: {got}");
+            }
+        }
+    }
+}
+
+#[test]
+fn when_too_few_are_well_all_are_used_but_for_those_an_operator_has_taken_out() {
+    for algorithm in Algorithm::ALL {
+        let mut endpoints = levels(&[(0, 5, 3)]);
+        endpoints[4].forced = Some(Forced::Drain);
+        let balancer = Balancer::new(by(algorithm), &endpoints);
+        assert_eq!(balancer.census(&endpoints), Census { all: 4, well: 1, panics: true });
+        let some = shares(algorithm, &endpoints, 1000);
+        assert!(some[..4].iter().all(|share| *share > 150), "{algorithm:?} {some:?}");
+        assert_eq!(some[4], 0);
+        endpoints[0].life.vitals.set_standing(Standing::Up);
+        assert!(!balancer.census(&endpoints).panics);
+        assert_eq!(shares(algorithm, &endpoints, 1000)[1..3], [0, 0]);
+    }
+}
+
+#[test]
+fn a_backup_that_is_well_is_better_than_panic() {
+    for algorithm in Algorithm::ALL {
+        let endpoints = endpoints(&[1, 1, 1, -1]);
+        for endpoint in &endpoints[..2] {
+            endpoint.life.vitals.set_standing(Standing::Down);
+        }
+        assert_eq!(shares(algorithm, &endpoints, 100), [0, 0, 100, 0], "{algorithm:?}");
+        endpoints[2].life.vitals.set_standing(Standing::Down);
+        assert_eq!(shares(algorithm, &endpoints, 100), [0, 0, 0, 100], "{algorithm:?}");
+        endpoints[3].life.vitals.set_standing(Standing::Down);
+        let all = shares(algorithm, &endpoints, 1000);
+        assert!(all[..3].iter().all(|share| *share > 200) && all[3] == 0, "{algorithm:?} {all:?}");
+    }
+}
+
+#[test]
+fn work_stays_in_our_zone_while_enough_of_it_is_well() {
+    let mut endpoints = endpoints(&[1; 10]);
+    for endpoint in &mut endpoints[..4] {
+        endpoint.zone = Some("here".into());
+    }
+    let zone = Some(ZonePreference { zone: "here".into(), threshold: 0.7 });
+    for algorithm in Algorithm::ALL {
+        let eligibility = Eligibility { zone: zone.clone(), ..Eligibility::default() };
+        let mut worker = Worker::new(Balancing { algorithm, eligibility }, &endpoints);
+        let here = |worker: &mut Worker<'_>| worker.shares(1000)[..4].iter().sum::<usize>();
+        assert_eq!(here(&mut worker), 1000, "{algorithm:?}");
+        endpoints[0].life.vitals.set_standing(Standing::Down);
+        worker.now = worker.now.after(Duration::from_secs(1));
+        assert_eq!(here(&mut worker), 1000, "{algorithm:?}");
+        endpoints[1].life.vitals.set_standing(Standing::Down);
+        worker.now = worker.now.after(Duration::from_secs(1));
+        let half = here(&mut worker);
+        assert!((150..350).contains(&half), "{algorithm:?} {half}");
+        endpoints[0].life.vitals.set_standing(Standing::Up);
+        endpoints[1].life.vitals.set_standing(Standing::Up);
+    }
+}
+
+#[test]
+fn only_those_with_the_labels_are_chosen() {
+    let mut endpoints = endpoints(&[1; 4]);
+    let label = |name: &str, value: &str| (Box::from(name), Box::from(value));
+    endpoints[1].labels = [label("tier", "gold"), label("version", "2")].into();
+    endpoints[2].labels = [label("version", "2")].into();
+    for algorithm in Algorithm::ALL {
+        let only = |labels: Labels| {
+            let eligibility = Eligibility { labels, ..Eligibility::default() };
+            Worker::new(Balancing { algorithm, eligibility }, &endpoints)
+        };
+        let shares = only([label("version", "2")].into()).shares(1000);
+        assert!(shares[0] + shares[3] == 0 && shares[1] > 400 && shares[2] > 400, "{shares:?}");
+        let both = only([label("tier", "gold"), label("version", "2")].into()).shares(10);
+        assert_eq!(both, [0, 10, 0, 0]);
+        let nobody = only([label("version", "3")].into()).pick(&Tried::default());
+        assert_eq!(nobody, None);
+    }
+}
+
+#[test]
+fn an_endpoint_that_comes_back_gets_its_share_little_by_little() {
+    for algorithm in Algorithm::ALL {
+        let endpoints = endpoints(&[1, 1]);
+        let slow_start = Some(SlowStart { time: Duration::from_secs(10), aggression: 1.0 });
+        let eligibility = Eligibility { slow_start, ..Eligibility::default() };
+        let mut worker = Worker::new(Balancing { algorithm, eligibility }, &endpoints);
+        let second = Duration::from_secs(1);
+        let share = |worker: &mut Worker<'_>| worker.shares(10_000)[1];
+        // All are new: nobody is newer.
+        let even = share(&mut worker);
+        assert!(even.abs_diff(5000) < 200, "{algorithm:?} {even}");
+        worker.now = worker.now.after(second * 20);
+        endpoints[1].life.vitals.set_standing(Standing::Down);
+        assert_eq!(share(&mut worker), 0);
+        endpoints[1].life.vitals.set_standing(Standing::Up);
+        worker.now = worker.now.after(second);
+        for (seconds, due) in [(0, 909), (5, 3333), (6, 5000)] {
+            worker.now = worker.now.after(second * seconds);
+            let got = share(&mut worker);
+            assert!(got.abs_diff(due) < 200, "{algorithm:?}: {got}, not {due}");
+        }
+    }
+}
+
+#[test]
+fn a_large_cluster_in_trouble_is_looked_through_now_and_then_and_nobody_unwell_is_chosen() {
+    for algorithm in Algorithm::ALL {
+        let endpoints = endpoints(&[1; 10_000]);
+        let mut worker = Worker::new(by(algorithm), &endpoints);
+        worker.pick(&Tried::default()).unwrap();
+        for (number, endpoint) in endpoints[..3000].iter().enumerate() {
+            endpoint.life.vitals.set_standing(Standing::Down);
+            worker.now = worker.now.after(Duration::from_micros(10));
+            let chosen = worker.pick(&Tried::default()).unwrap();
+            assert!(chosen > number, "{algorithm:?} {chosen}");
+        }
+        assert!(worker.state.roster.version < 6, "{}", worker.state.roster.version);
+    }
+}
+
+#[test]
+fn peak_ewma_prefers_the_faster_and_tries_the_slow_one_again() {
+    let endpoints = endpoints(&[1; 3]);
+    let mut worker = Worker::new(by(Algorithm::PeakEwma), &endpoints);
+    let answer = |position: usize, millis, now: Time| {
+        ask(&endpoints[position], now)
+            .hear(Heard::Answer, now.after(Duration::from_millis(millis)));
+    };
+    worker.now = worker.now.after(Duration::from_secs(1));
+    for position in 0..3 {
+        answer(position, if position == 2 { 200 } else { 10 }, worker.now);
+    }
+    worker.now = worker.now.after(Duration::from_millis(200));
+    let shares = worker.shares(1000);
+    assert!(shares[2] == 0 && shares[0] > 300 && shares[1] > 300, "{shares:?}");
+    // It has had nothing to do for a while, so somebody looks whether it is better; the others are asked all the time.
+    worker.now = worker.now.after(Duration::from_secs(1));
+    answer(0, 10, worker.now);
+    answer(1, 10, worker.now);
+    worker.now = worker.now.after(Duration::from_millis(10));
+    assert!(worker.shares(1000)[2] > 200);
+    // And nobody else while that attempt is running.
+    let trial = ask(&endpoints[2], worker.now);
+    assert!(worker.shares(1000)[2] < 5);
+    drop(trial);
+}
+
+#[test]
+fn peak_ewma_gives_a_frozen_endpoint_no_more_work_although_it_never_said_so() {
+    let endpoints = endpoints(&[1; 2]);
+    let mut worker = Worker::new(by(Algorithm::PeakEwma), &endpoints);
+    for endpoint in &endpoints {
+        let after = worker.now.after(Duration::from_millis(5));
+        ask(endpoint, worker.now).hear(Heard::Answer, after);
+    }
+    worker.now = worker.now.after(Duration::from_millis(5));
+    let _frozen = ask(&endpoints[0], worker.now);
+    let mut busy: Vec<_> = (0..3).map(|_| ask(&endpoints[1], worker.now)).collect();
+    assert!(worker.shares(1000)[0] > 900);
+    worker.now = worker.now.after(Duration::from_millis(10));
+    for lease in &mut busy {
+        lease.hear(Heard::Answer, worker.now);
+    }
+    worker.now = worker.now.after(Duration::from_millis(90));
+    // One has waited for 100 ms, and the other has three attempts that take 10 ms.
+    assert!(worker.shares(1000)[0] < 5);
+}
+
+#[test]
+fn peak_ewma_is_not_drawn_to_an_endpoint_that_fails_fast() {
+    let endpoints = endpoints(&[1; 3]);
+    let mut worker = Worker::new(by(Algorithm::PeakEwma), &endpoints);
+    let mut failed = 0;
+    for _ in 0..10_000 {
+        let chosen = worker.pick(&Tried::default()).unwrap();
+        let (heard, millis) = if chosen == 0 { (Heard::Failure, 1) } else { (Heard::Answer, 10) };
+        failed += usize::from(chosen == 0);
+        let mut lease = ask(&endpoints[chosen], worker.now);
+        worker.now = worker.now.after(Duration::from_millis(millis));
+        lease.hear(heard, worker.now);
+    }
+    // Ten clients a tenth of a second apart would have hit it 3,333 times at random.
+    assert!((5..200).contains(&failed), "{failed}");
 }

@@ -7,8 +7,9 @@ use std::time::Instant;
 use evenkeel_plan::limits::INTERIM_RESPONSES_MAX;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::sight::Phase;
+use evenkeel_plan::vitals::{Heard, Lease, Vitals};
 use evenkeel_proto::head::ResponseHead;
-use evenkeel_proto::http1::{Onward, request_head};
+use evenkeel_proto::http1::{Framing, Onward, request_head};
 
 use super::attempt::Target;
 use super::{Answer, Exchange, Messages};
@@ -22,7 +23,7 @@ impl Exchange<'_> {
     pub(super) async fn ask<B: Source, A: Answer>(
         &self,
         target: Target<'_>,
-        mut attempt: Attempt,
+        (mut attempt, lease): (Attempt, &mut Lease<&Vitals>),
         messages: &mut Messages<'_, B, A>,
         course: &mut Course<'_>,
     ) -> Result<(Attempt, ResponseHead), AttemptError> {
@@ -39,10 +40,20 @@ impl Exchange<'_> {
         let mut patience = self.patience(target);
         let mut interim = 0;
         let asked = Instant::now();
+        // A new connection is asked already: it had to be accepted first.
+        let mut all_sent = messages.framing == Framing::Empty;
+        if all_sent && attempt.is_reused() {
+            lease.ask(self.worker.time(asked));
+        }
         let head = poll_fn(|cx| {
             patience.resume();
-            if let Poll::Ready(Err(error)) = self.poll_upload(cx, &mut attempt, messages) {
-                return Poll::Ready(Err(error));
+            match self.poll_upload(cx, &mut attempt, messages) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) if !all_sent => {
+                    all_sent = true;
+                    lease.ask(self.worker.time(self.worker.now()));
+                }
+                _ => {}
             }
             while let Poll::Ready(head) = attempt.poll_head(cx, &self.worker.buffers) {
                 let head = head?;
@@ -66,6 +77,7 @@ impl Exchange<'_> {
         course.waited += patience.waited();
         let head = head?;
         let first_byte = asked.elapsed();
+        lease.hear(heard_in(head.status), self.worker.time(asked + first_byte));
         course.first_byte = Some(first_byte);
         target.counters.first_byte.observe(first_byte);
         Ok((attempt, head))
@@ -95,6 +107,15 @@ impl Exchange<'_> {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+/// What a status says about the endpoint: that it, or what stands behind it, has failed. That it cannot do what nobody of its kind could
+/// (501, 505) does not.
+fn heard_in(status: u16) -> Heard {
+    match status {
+        500 | 502..=504 | 506.. => Heard::Failure,
+        _ => Heard::Answer,
     }
 }
 

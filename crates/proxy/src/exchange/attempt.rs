@@ -10,6 +10,7 @@ use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::route::Route;
 use evenkeel_plan::sight::Phase;
+use evenkeel_plan::vitals::{Lease, Vitals};
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 
 use super::{Answer, Exchange, Messages};
@@ -88,6 +89,7 @@ impl<'a> Exchange<'a> {
     pub(super) async fn attempt<B: Source, A: Answer>(
         &self,
         target: Target<'a>,
+        lease: &mut Lease<&Vitals>,
         messages: &mut Messages<'_, B, A>,
         course: &mut Course<'a>,
     ) -> Result<(Attempt, ResponseHead), Setback> {
@@ -98,7 +100,7 @@ impl<'a> Exchange<'a> {
             target.counters.reuses.add(1);
             course.connect = None;
             let attempt = Attempt::new(io, true);
-            match self.ask(target, attempt, messages, course).await {
+            match self.ask(target, (attempt, lease), messages, course).await {
                 // RFC 9110 §9.2.2: only what may be done twice is sent twice, as the endpoint may have seen it.
                 Err(AttemptError::Stale)
                     if messages.head.method.is_idempotent() && messages.upload.is_untouched() =>
@@ -108,13 +110,14 @@ impl<'a> Exchange<'a> {
                 outcome => return outcome.map_err(Setback::after_sending),
             }
         }
-        let asked = self.is_timed().then(Instant::now);
+        let asked = Instant::now();
+        lease.ask(self.worker.time(asked));
         let io = self.connect(target).await;
-        course.connect = asked.map(|asked| asked.elapsed());
+        course.connect = self.is_timed().then(|| asked.elapsed());
         course.waited += course.connect.unwrap_or_default();
         let io = io?;
         let attempt = Attempt::new(io, false);
-        self.ask(target, attempt, messages, course).await.map_err(Setback::after_sending)
+        self.ask(target, (attempt, lease), messages, course).await.map_err(Setback::after_sending)
     }
 
     async fn connect(&self, target: Target<'_>) -> Result<Io, Setback> {
@@ -144,8 +147,9 @@ impl<'a> Exchange<'a> {
             }
             Err(reason) => {
                 target.counters.connect_failures.add(1);
-                let until = self.worker.time(self.worker.now()).after(AVOID_AFTER_REFUSAL);
-                target.endpoint.life.vitals.avoid(until);
+                let now = self.worker.time(self.worker.now());
+                let until = now.after(AVOID_AFTER_REFUSAL);
+                target.endpoint.life.vitals.avoid(now, until);
                 Err(refused(reason))
             }
         }

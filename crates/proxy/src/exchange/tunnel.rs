@@ -131,7 +131,7 @@ impl Exchange<'_> {
             route_counters: Arc::clone(&target.way.route.counters),
             cluster: target.way.cluster.plan.name.clone(),
             endpoint: target.endpoint.name.clone(),
-            lease: LongLease::new(&target.endpoint.life),
+            lease: LongLease::new(Arc::clone(&target.endpoint.life)),
             upstream: target.way.timeouts(),
             started: self.started,
             course: Course {
@@ -205,7 +205,7 @@ impl<'a> Passage<'a> {
         };
         tunnel.attempt.break_on_close(!whole);
         let failure = outcome.err();
-        let failures = &self.ties.lease.life().counters.shard(self.worker.index).failures;
+        let failures = &self.ties.lease.of().counters.shard(self.worker.index).failures;
         failures.add(u64::from(failure.is_some_and(Reason::is_endpoints_fault)));
         let mut course = self.ties.course();
         course.waited += patience.waited();

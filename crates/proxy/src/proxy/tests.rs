@@ -2,7 +2,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Weak;
 
-use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::balance::Balancing;
 use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::lines::lines;
 use evenkeel_plan::listener::{Bind, DownstreamTimeouts};
@@ -153,23 +153,12 @@ fn with(timeouts: DownstreamTimeouts, cluster: &str) -> Plan {
 }
 
 /// One listener, and a cluster with one endpoint at most.
-fn plan(cluster: &str, endpoint: Option<SocketAddr>) -> Plan {
-    let endpoints = endpoint.into_iter().map(|address| Endpoint {
-        name: address.to_string().into(),
-        address: Some(address),
-        weight: 1,
-        backup: false,
-        forced: None,
-        life: Life::new(1),
-    });
-    let cluster = Cluster {
-        name: cluster.into(),
-        endpoints: endpoints.collect(),
-        balancer: Algorithm::RoundRobin.build(),
-        health: None,
-        timeouts: Default::default(),
-        pool: Default::default(),
+fn plan(cluster: &str, endpoint_at: Option<SocketAddr>) -> Plan {
+    let endpoint = |address: SocketAddr| {
+        Endpoint::new(&address.to_string(), Some(address), Life::new(1, &Arc::default()))
     };
+    let endpoints = endpoint_at.into_iter().map(endpoint).collect();
+    let cluster = Cluster::new(cluster, Balancing::default(), endpoints);
     let listener = Listener { binds: vec![Bind::Inherited("web".into())], ..listener() };
     let (listeners, clusters) = (vec![Arc::new(listener)], vec![Arc::new(cluster)]);
     Plan { listeners, clusters, ..Plan::default() }

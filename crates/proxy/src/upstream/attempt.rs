@@ -89,6 +89,11 @@ impl Attempt {
         }
     }
 
+    /// Whether another exchange used the connection before.
+    pub(crate) fn is_reused(&self) -> bool {
+        self.reused
+    }
+
     /// Begins a request whose body is framed so. Returns the buffer to append its head to, which goes out with the first of
     /// the body.
     pub(crate) fn begin(&mut self, framing: Framing, buffers: &Buffers) -> &mut Vec<u8> {

@@ -1,30 +1,18 @@
 use std::time::Duration;
 
-use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::balance::{Algorithm, Balancing};
 
 use super::*;
 use crate::fixture::listener;
 
 fn cluster(name: &str, endpoints: Vec<Endpoint>) -> Arc<Cluster> {
-    Arc::new(Cluster {
-        name: name.into(),
-        endpoints,
-        balancer: Algorithm::RoundRobin.build(),
-        health: None,
-        timeouts: Default::default(),
-        pool: Default::default(),
-    })
+    let balancing = Balancing { algorithm: Algorithm::RoundRobin, ..Balancing::default() };
+    Arc::new(Cluster::new(name, balancing, endpoints))
 }
 
 fn endpoint(port: u16, life: &Arc<Life>) -> Endpoint {
-    Endpoint {
-        name: format!("127.0.0.1:{port}").into(),
-        address: Some(([127, 0, 0, 1], port).into()),
-        weight: 1,
-        backup: false,
-        forced: None,
-        life: Arc::clone(life),
-    }
+    let address = ([127, 0, 0, 1], port).into();
+    Endpoint::new(&format!("127.0.0.1:{port}"), Some(address), Arc::clone(life))
 }
 
 fn world(clusters: Vec<Arc<Cluster>>, before: Option<&World>) -> World {
@@ -33,11 +21,11 @@ fn world(clusters: Vec<Arc<Cluster>>, before: Option<&World>) -> World {
 
 #[test]
 fn what_lives_on_keeps_its_pool_and_what_has_moved_gets_a_new_one() {
-    let lives: Vec<Arc<Life>> = (0..3).map(|_| Life::new(1)).collect();
+    let lives: Vec<Arc<Life>> = (0..3).map(|_| Life::new(1, &Arc::default())).collect();
     let endpoints = |ports: &[u16]| -> Vec<Endpoint> {
         ports.iter().zip(&lives).map(|(port, life)| endpoint(*port, life)).collect()
     };
-    let kept = cluster("kept", vec![endpoint(9001, &Life::new(1))]);
+    let kept = cluster("kept", vec![endpoint(9001, &Life::new(1, &Arc::default()))]);
     let before = world(vec![Arc::clone(&kept), cluster("api", endpoints(&[9001, 9002]))], None);
     let after = world(vec![cluster("api", endpoints(&[9001, 9009, 9003])), kept], Some(&before));
     let same = |old: (usize, usize), new: (usize, usize)| {
@@ -58,7 +46,7 @@ fn a_plan_of_ten_thousand_endpoints_is_taken_over_at_once() {
         let one = |(port, life)| cluster("api", vec![endpoint(port, life)]);
         (1..).zip(lives).map(one).collect()
     };
-    let lives: Vec<Arc<Life>> = (0..10_000).map(|_| Life::new(1)).collect();
+    let lives: Vec<Arc<Life>> = (0..10_000).map(|_| Life::new(1, &Arc::default())).collect();
     let before = world(clusters(&lives), None);
     let began = std::time::Instant::now();
     let after = world(clusters(&lives), Some(&before));

@@ -5,7 +5,7 @@ use std::fs;
 
 use evenkeel_plan::endpoint::{Forced, Life};
 use evenkeel_plan::lines::{LineSender, lines};
-use evenkeel_plan::vitals::Lease;
+use evenkeel_plan::vitals::{Lease, Vitals};
 use fastrand::Rng;
 use tempfile::TempDir;
 
@@ -56,7 +56,7 @@ struct Walk {
     binder: Arc<Log>,
     answers: Answers,
     overview: Arc<Overview>,
-    leases: Vec<(EndpointKey, &'static Arc<Life>, Lease<'static>)>,
+    leases: Vec<(EndpointKey, &'static Arc<Life>, Lease<&'static Vitals>)>,
     _log: (AccessLog, Vec<LineSender>),
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Cluster {
     endpoints: OneOrMany<Endpoint>,
 
     /// How to choose among them.
-    #[schemars(extend("default" = "least-request"))]
+    #[schemars(extend("default" = "peak-ewma"))]
     balance: Option<BalanceKey>,
 
     /// How to check them: by connecting, by asking for a path, or as a table says; `false` for not at all.

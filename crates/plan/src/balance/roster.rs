@@ -1,0 +1,231 @@
+//! Who may get work now, kept by each worker from pick to pick: choosing among ten thousand must not take a look at each.
+//!
+//! It is made anew when an endpoint may have become fit or unfit, which [`ClusterVitals::changes`] tells, and at a moment that is known
+//! beforehand: when somebody is avoided no longer, or has warmed up a little more.
+//!
+//! [`ClusterVitals::changes`]: crate::vitals::ClusterVitals::changes
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::{Eligibility, Pick};
+use crate::endpoint::Endpoint;
+use crate::time::Time;
+
+mod levels;
+
+use levels::{Levels, Use};
+
+/// Who may get work, and how much of it.
+#[derive(Clone, Debug)]
+pub(super) struct Roster {
+    pub(super) members: Vec<Member>,
+    /// Whether members may be chosen that are not well, because they are all there is.
+    pub(super) takes_unwell: bool,
+    /// Whether it is for one exchange that has tried all others, and not for the next pick.
+    pub(super) is_spare: bool,
+    /// Counts up with each time it is made.
+    pub(super) version: u64,
+    /// The sum of the weights up to and with each member; empty where all weigh the same.
+    sums: Vec<u64>,
+    levels: Levels,
+    /// What [`crate::vitals::ClusterVitals::changes`] said; `None` before the first time.
+    changes: Option<u64>,
+    /// When it was made.
+    made: Time,
+    /// When it has to be made anew at the latest.
+    until: Time,
+}
+
+/// An endpoint that may get work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    /// Where it stands in the cluster.
+    pub(super) position: u32,
+    /// Its share of the work relative to the others, in units of no meaning; at least 1.
+    pub(super) weight: u64,
+}
+
+impl Roster {
+    /// An empty one with room for all of `count` endpoints.
+    pub(super) fn new(count: usize) -> Self {
+        Self {
+            members: Vec::with_capacity(count),
+            takes_unwell: false,
+            is_spare: false,
+            version: 0,
+            sums: Vec::with_capacity(count),
+            levels: Levels::default(),
+            changes: None,
+            made: Time::START,
+            until: Time::END,
+        }
+    }
+
+    /// An empty one for what is left to an exchange.
+    pub(super) fn spare(count: usize) -> Self {
+        Self { is_spare: true, ..Self::new(count) }
+    }
+
+    /// Makes it anew if it is out of date. That of a large cluster may lag behind by as long as it takes to make some ten of it, lest
+    /// a cluster in trouble has us do nothing else; whoever picks looks whether a member is still well.
+    pub(super) fn refresh(&mut self, rules: &Eligibility, request: &Pick<'_>) {
+        let Some(first) = request.endpoints.first() else { return };
+        let changes = first.life.vitals.cluster().changes();
+        let lag = LAG_PER_ENDPOINT * u32::try_from(request.endpoints.len()).unwrap_or(u32::MAX);
+        let has_changed = match self.changes {
+            None => true,
+            Some(before) => before != changes && request.now.since(self.made) >= lag,
+        };
+        if has_changed || request.now >= self.until {
+            self.changes = Some(changes);
+            self.list_best(rules, request);
+        }
+    }
+
+    /// Lists who is to get work by the rules.
+    fn list_best(&mut self, rules: &Eligibility, request: &Pick<'_>) {
+        self.begin(rules, request);
+        self.levels.count(rules, request);
+        if !self.levels.share_out(rules) {
+            return self.list_rest(rules, request);
+        }
+        self.takes_unwell = self.levels.panics();
+        for (position, endpoint) in rules.in_service(request.endpoints) {
+            let wanted = self.levels.of(endpoint);
+            let Some(Use { scale, .. }) =
+                wanted.filter(|level| level.takes(rules, endpoint, request.now))
+            else {
+                continue;
+            };
+            let weight = self.weight_of(rules, endpoint, request.now);
+            self.push(position, (weight * scale) as u64);
+        }
+        self.finish();
+    }
+
+    /// Lists those that were not tried, of the best rank that there is: the rest of an exchange's chances, and all there is where nobody
+    /// is well.
+    pub(super) fn list_rest(&mut self, rules: &Eligibility, request: &Pick<'_>) {
+        self.begin(rules, request);
+        self.takes_unwell = true;
+        let rank = |position: u32, endpoint: &Endpoint| {
+            let rank = Rank::of(endpoint, request.now);
+            let fit = !request.tried.contains(position as usize)
+                && (rank.condition != Condition::Down || rules.panic_below > 0.0);
+            fit.then_some(rank)
+        };
+        let ranks = rules
+            .in_service(request.endpoints)
+            .filter_map(|(position, endpoint)| rank(position, endpoint));
+        let best = ranks.min();
+        for (position, endpoint) in rules.in_service(request.endpoints) {
+            if best.is_some() && rank(position, endpoint) == best {
+                let weight = self.weight_of(rules, endpoint, request.now);
+                self.push(position, weight as u64);
+            }
+        }
+        self.finish();
+    }
+
+    fn begin(&mut self, rules: &Eligibility, request: &Pick<'_>) {
+        self.members.clear();
+        self.sums.clear();
+        self.version += 1;
+        self.made = request.now;
+        self.until = Time::END;
+        for (_, endpoint) in rules.in_service(request.endpoints) {
+            let avoided_until = endpoint.life.vitals.avoided_until();
+            if avoided_until > request.now {
+                self.until = self.until.min(avoided_until);
+            }
+        }
+    }
+
+    fn push(&mut self, position: u32, weight: u64) {
+        self.members.push(Member { position, weight: weight.max(1) });
+    }
+
+    /// What an endpoint weighs now, in parts of its weight.
+    fn weight_of(&mut self, rules: &Eligibility, endpoint: &Endpoint, now: Time) -> f64 {
+        let weight = f64::from(endpoint.weight) * WEIGHT_UNIT;
+        // Asked in any case: it is how the time at which an endpoint became fit gets known.
+        let age = now.since(endpoint.life.vitals.fit_since(now));
+        let Some(slow_start) = rules.slow_start.filter(|slow_start| age < slow_start.time) else {
+            return weight;
+        };
+        self.until = self.until.min(now.after(RAMP_STEP));
+        weight * slow_start.factor(age)
+    }
+
+    fn finish(&mut self) {
+        let Some(first) = self.members.first() else { return };
+        if self.members.iter().all(|member| member.weight == first.weight) {
+            return;
+        }
+        let sums = self.members.iter().scan(0, |sum, member| {
+            *sum += member.weight;
+            Some(*sum)
+        });
+        self.sums.extend(sums);
+    }
+
+    /// Whether all members weigh the same.
+    pub(super) fn is_even(&self) -> bool {
+        self.sums.is_empty()
+    }
+
+    /// What a member weighs on average.
+    pub(super) fn mean_weight(&self) -> f64 {
+        let one = self.members.first().map_or(1, |member| member.weight);
+        self.sums.last().map_or(one as f64, |sum| *sum as f64 / self.members.len() as f64)
+    }
+
+    /// A member in proportion to the weights; `None` if there is none.
+    pub(super) fn draw(&self, random: &mut Rng) -> Option<usize> {
+        match self.sums.last() {
+            Some(&sum) => {
+                let ticket = random.u64(0..sum);
+                Some(self.sums.partition_point(|sum| *sum <= ticket))
+            }
+            None => (!self.members.is_empty()).then(|| random.usize(0..self.members.len())),
+        }
+    }
+}
+
+/// The order in which endpoints come into question when nothing else does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    condition: Condition,
+    backup: bool,
+    priority: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Condition {
+    Well,
+    /// It refused a moment ago.
+    Avoided,
+    Down,
+}
+
+impl Rank {
+    fn of(endpoint: &Endpoint, now: Time) -> Self {
+        let condition = match (endpoint.is_up(), endpoint.is_well(now)) {
+            (false, _) => Condition::Down,
+            (true, false) => Condition::Avoided,
+            (true, true) => Condition::Well,
+        };
+        Self { condition, backup: endpoint.backup, priority: endpoint.priority }
+    }
+}
+
+/// A weight of 1, so that a part of one is something still.
+const WEIGHT_UNIT: f64 = 1024.0;
+
+/// How often the weight of an endpoint that warms up is set anew.
+const RAMP_STEP: Duration = Duration::from_millis(100);
+
+/// To make a roster takes some ten nanoseconds for each endpoint: so this is a hundredth of a worker's time.
+const LAG_PER_ENDPOINT: Duration = Duration::from_micros(1);

@@ -1,0 +1,151 @@
+//! Levels of priority: how much of the work each gets. Asked by the roster.
+//!
+//! A level that is well enough gets everything that those before it leave. What it cannot do spills over to the next; a level can do its
+//! work for as long as five of seven of its endpoints are well (Envoy's overprovisioning factor of 1.4).
+
+use super::super::{Eligibility, Pick};
+use crate::endpoint::Endpoint;
+use crate::time::Time;
+
+/// The levels of a cluster, in the order of their priority, and what becomes of each.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Levels {
+    levels: Vec<Level>,
+    backups_well: usize,
+    panics: bool,
+}
+
+/// One level.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    priority: u8,
+    all: usize,
+    well: usize,
+    /// What those that are well weigh.
+    weight: f64,
+    /// The same of our own zone.
+    near: Near,
+    used: Use,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Near {
+    all: usize,
+    well: usize,
+    weight: f64,
+}
+
+/// What becomes of a level.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Use {
+    /// By which the weights of its endpoints are multiplied; 0 if it gets nothing.
+    pub(super) scale: f64,
+    /// Whether it takes those that are not well, too.
+    unwell: bool,
+    /// Whether it takes only those that are near.
+    near: bool,
+}
+
+impl Levels {
+    /// Counts who is well.
+    pub(super) fn count(&mut self, rules: &Eligibility, request: &Pick<'_>) {
+        self.levels.clear();
+        self.backups_well = 0;
+        for (_, endpoint) in rules.in_service(request.endpoints) {
+            let well = endpoint.is_well(request.now);
+            if endpoint.backup {
+                self.backups_well += usize::from(well);
+                continue;
+            }
+            let weight = if well { f64::from(endpoint.weight) } else { 0.0 };
+            let level = self.at(endpoint.priority);
+            level.all += 1;
+            level.well += usize::from(well);
+            level.weight += weight;
+            if is_near(rules, endpoint) {
+                level.near.all += 1;
+                level.near.well += usize::from(well);
+                level.near.weight += weight;
+            }
+        }
+    }
+
+    /// The level of a priority; there are few, so they are looked for one by one.
+    fn at(&mut self, priority: u8) -> &mut Level {
+        let place = self.levels.partition_point(|level| level.priority < priority);
+        if self.levels.get(place).is_none_or(|level| level.priority != priority) {
+            let (near, used) = (Near::default(), Use::default());
+            self.levels.insert(place, Level { priority, all: 0, well: 0, weight: 0.0, near, used });
+        }
+        &mut self.levels[place]
+    }
+
+    /// Decides who gets how much. `false` if nobody is well, so that whoever is left has to do.
+    pub(super) fn share_out(&mut self, rules: &Eligibility) -> bool {
+        let sum = |figure: fn(&Level) -> usize| self.levels.iter().map(figure).sum::<usize>();
+        let (all, well) = (sum(|level| level.all), sum(|level| level.well));
+        let able: f64 = self.levels.iter().map(Level::ability).sum();
+        self.panics = able < 1.0 && rules.panics(all, well, self.backups_well);
+        if self.panics {
+            let all = Use { scale: 1.0, unwell: true, near: false };
+            self.levels.iter_mut().for_each(|level| level.used = all);
+            return true;
+        }
+        let mut left = able.min(1.0);
+        for level in &mut self.levels {
+            let share = level.ability().min(left);
+            left -= share;
+            level.used = level.with_share(share / able.min(1.0), rules);
+        }
+        well > 0
+    }
+
+    /// Whether all are used because so few are well.
+    pub(super) fn panics(&self) -> bool {
+        self.panics
+    }
+
+    /// What becomes of an endpoint's level; `None` for a backup, and where the level gets nothing.
+    pub(super) fn of(&self, endpoint: &Endpoint) -> Option<Use> {
+        let level = self.levels.iter().find(|level| level.priority == endpoint.priority)?;
+        Some(level.used).filter(|used| used.scale > 0.0 && !endpoint.backup)
+    }
+}
+
+impl Level {
+    /// The share of all the work that it can do, 0 to 1.
+    fn ability(&self) -> f64 {
+        (OVERPROVISIONING * self.well as f64 / self.all.max(1) as f64).min(1.0)
+    }
+
+    /// Scales the weights such that they sum up to the share, whatever the endpoints of another level weigh.
+    fn with_share(&self, share: f64, rules: &Eligibility) -> Use {
+        let threshold = rules.zone.as_ref().map_or(f64::INFINITY, |zone| zone.threshold);
+        let near = self.near.well > 0 && self.near.well as f64 >= threshold * self.near.all as f64;
+        let weight = if near { self.near.weight } else { self.weight };
+        let scale = match share {
+            // The only one: weights stay whole numbers, and shares exact.
+            1.0.. => 1.0,
+            share if weight > 0.0 => share * SHARE_UNIT / weight,
+            _ => 0.0,
+        };
+        Use { scale, unwell: false, near }
+    }
+}
+
+impl Use {
+    /// Whether an endpoint of the level gets work.
+    pub(super) fn takes(&self, rules: &Eligibility, endpoint: &Endpoint, now: Time) -> bool {
+        (self.unwell || endpoint.is_well(now)) && (!self.near || is_near(rules, endpoint))
+    }
+}
+
+fn is_near(rules: &Eligibility, endpoint: &Endpoint) -> bool {
+    rules.zone.as_ref().is_some_and(|own| endpoint.zone.as_deref() == Some(&*own.zone))
+}
+
+/// So many times as much as it does when all are well can a level do.
+const OVERPROVISIONING: f64 = 1.4;
+
+/// What the scaled weights of all levels sum up to, in units of weight: more than a cluster has endpoints.
+const SHARE_UNIT: f64 = 1_000_000.0;

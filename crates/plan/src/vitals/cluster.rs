@@ -1,0 +1,36 @@
+//! What the endpoints of a cluster have in common. Written through their vitals, read by balancers.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+/// What the endpoints of a cluster have in common, over all workers and plans.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct ClusterVitals {
+    /// Counts up whenever an endpoint may have become fit, or unfit.
+    changes: AtomicU64,
+    /// Attempts in flight to any of them, while somebody wants to know.
+    pub(super) in_flight: AtomicU32,
+    pub(super) is_counting: AtomicBool,
+}
+
+impl ClusterVitals {
+    /// A number that is another one as soon as an endpoint may have become fit, or unfit.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn change(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether attempts are counted here too: a word that all workers write for each of them, so only for balancers that
+    /// need it. What began before is not counted when it ends.
+    pub fn count_in_flight(&self, is_counting: bool) {
+        self.is_counting.store(is_counting, Ordering::Relaxed);
+    }
+
+    /// How many attempts are running now at all endpoints, as far as they were counted.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,231 @@
+//! The right to use an endpoint for one attempt. Taken by the exchange and the simulator, counted by the vitals.
+
+use std::sync::atomic::Ordering;
+
+use super::Vitals;
+use crate::time::Time;
+
+/// Whose vitals a lease is on.
+pub trait Leased {
+    /// The vitals.
+    fn vitals(&self) -> &Vitals;
+}
+
+impl Leased for &Vitals {
+    fn vitals(&self) -> &Vitals {
+        self
+    }
+}
+
+/// The right to use an endpoint for one attempt; gives itself back on drop, whichever way the attempt ended.
+#[derive(Debug)]
+#[must_use = "an attempt counts as in flight for as long as its lease lives"]
+pub struct Lease<V: Leased> {
+    vitals: V,
+    begun: Begun,
+}
+
+/// What an attempt has to give back.
+#[derive(Debug)]
+struct Begun {
+    /// When the endpoint was asked; `None` before that.
+    asked: Option<Time>,
+    watched: bool,
+    counted: bool,
+}
+
+/// What came of an attempt, as far as the endpoint is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// An answer has begun.
+    Answer,
+    /// An answer that says that the endpoint failed, or none by its fault.
+    Failure,
+    /// Nothing, and not by its fault: the client has gone, say. It had not answered until then.
+    Nothing,
+}
+
+impl<V: Leased> Lease<V> {
+    /// One more attempt in flight until the lease is dropped.
+    pub fn new(vitals: V) -> Self {
+        let begun = vitals.vitals().begin();
+        Self { vitals, begun }
+    }
+
+    /// Whose it is.
+    pub fn of(&self) -> &V {
+        &self.vitals
+    }
+
+    /// From `now` on it is the endpoint that lets us wait: for a connection, or an answer to a request that has gone out as a whole. Said
+    /// again, it counts from then: how long a client took to send its request says nothing about the endpoint.
+    pub fn ask(&mut self, now: Time) {
+        self.begun.asked = Some(now);
+        let vitals = self.vitals.vitals();
+        if self.begun.watched {
+            vitals.watched.store(word(now), Ordering::Relaxed);
+        } else {
+            self.begun.watched = vitals.watch(now);
+        }
+    }
+
+    /// Writes down what came of the attempt at `now`. It stays in flight, and is watched no longer.
+    pub fn hear(&mut self, heard: Heard, now: Time) {
+        let Some(asked) = self.begun.asked else { return };
+        let vitals = self.vitals.vitals();
+        let latency = now.since(asked);
+        match heard {
+            Heard::Answer => vitals.latency.observe(latency, now),
+            Heard::Failure => vitals.latency.observe_failure(latency, now),
+            Heard::Nothing => {
+                let nanos = latency.as_nanos() as f64;
+                if vitals.expected(now).is_some_and(|expected| nanos > expected.nanos) {
+                    vitals.latency.observe(latency, now);
+                }
+            }
+        }
+        if std::mem::take(&mut self.begun.watched) {
+            vitals.watched.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<V: Leased> Drop for Lease<V> {
+    fn drop(&mut self) {
+        self.vitals.vitals().end(&self.begun);
+    }
+}
+
+impl Vitals {
+    fn begin(&self) -> Begun {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let counted = self.cluster.is_counting.load(Ordering::Relaxed);
+        if counted {
+            self.cluster.in_flight.fetch_add(1, Ordering::Relaxed);
+        }
+        Begun { asked: None, watched: false, counted }
+    }
+
+    /// Watches an attempt, if no other is watched. One load, as long as there is one.
+    fn watch(&self, now: Time) -> bool {
+        let (free, taken) = (0, word(now));
+        self.watched.load(Ordering::Relaxed) == free
+            && self
+                .watched
+                .compare_exchange(free, taken, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    fn end(&self, begun: &Begun) {
+        if begun.watched {
+            self.watched.store(0, Ordering::Relaxed);
+        }
+        if begun.counted {
+            self.cluster.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A time as a word that is never 0, which stands for none.
+fn word(time: Time) -> u64 {
+    time.as_nanos().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn at(millis: u32) -> Time {
+        Time::START.after(MS * millis)
+    }
+
+    #[test]
+    fn a_lease_counts_until_it_is_dropped() {
+        let vitals = Vitals::new(Arc::default());
+        let first = vitals.lease();
+        let second = vitals.lease();
+        assert_eq!(vitals.in_flight(), 2);
+        drop(first);
+        assert_eq!(vitals.in_flight(), 1);
+        drop(second);
+        assert_eq!(vitals.in_flight(), 0);
+    }
+
+    #[test]
+    fn the_cluster_counts_what_begins_while_somebody_wants_to_know() {
+        let vitals = Vitals::new(Arc::default());
+        let before = vitals.lease();
+        vitals.cluster().count_in_flight(true);
+        let counted = vitals.lease();
+        drop(before);
+        assert_eq!(vitals.cluster().in_flight(), 1);
+        vitals.cluster().count_in_flight(false);
+        let uncounted = vitals.lease();
+        drop(counted);
+        assert_eq!(vitals.cluster().in_flight(), 0);
+        drop(uncounted);
+        assert_eq!(vitals.cluster().in_flight(), 0);
+    }
+
+    #[test]
+    fn one_that_waits_is_watched_until_it_is_heard_of_or_gone() {
+        let vitals = Vitals::new(Arc::default());
+        assert_eq!(vitals.waited(at(5)), Duration::ZERO);
+        let asked = |millis| {
+            let mut lease = vitals.lease();
+            lease.ask(at(millis));
+            lease
+        };
+        let (mut first, second) = (asked(5), asked(6));
+        assert_eq!(vitals.waited(at(15)), MS * 10);
+        first.hear(Heard::Answer, at(15));
+        assert_eq!(vitals.waited(at(15)), Duration::ZERO);
+        let third = asked(16);
+        drop(first);
+        drop(second);
+        assert_eq!(vitals.waited(at(20)), MS * 4);
+        drop(third);
+        assert_eq!(vitals.waited(at(20)), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_time_in_which_nobody_was_asked_does_not_count() {
+        let vitals = Vitals::new(Arc::default());
+        let mut lease = vitals.lease();
+        assert_eq!(vitals.waited(at(50)), Duration::ZERO);
+        lease.hear(Heard::Answer, at(50));
+        assert_eq!(vitals.expected(at(50)), None);
+        lease.ask(at(10));
+        lease.ask(at(40));
+        assert_eq!(vitals.waited(at(50)), MS * 10);
+        lease.hear(Heard::Answer, at(50));
+        assert!((vitals.expected(at(50)).unwrap().nanos - 1e7).abs() < 1e3);
+    }
+
+    #[test]
+    fn what_was_heard_is_what_is_expected() {
+        let vitals = Vitals::new(Arc::default());
+        let expected = |now| vitals.expected(now).map(|expected| (expected.nanos / 1e6).round());
+        let hear = |heard, millis: u32| {
+            let mut lease = vitals.lease();
+            lease.ask(at(100));
+            lease.hear(heard, at(100 + millis));
+        };
+        hear(Heard::Nothing, 50);
+        assert_eq!(expected(at(150)), None);
+        hear(Heard::Answer, 20);
+        hear(Heard::Nothing, 10);
+        assert_eq!(expected(at(150)), Some(20.0));
+        // A client that goes away after a long wait says that the wait was long.
+        hear(Heard::Nothing, 50);
+        assert_eq!(expected(at(150)), Some(50.0));
+        hear(Heard::Failure, 1);
+        assert_eq!(expected(at(150)), Some(100.0));
+    }
+}
