@@ -9,6 +9,7 @@ use std::time::Duration;
 pub mod access;
 pub mod balance;
 pub mod binder;
+pub mod breaker;
 pub mod cluster;
 pub mod counters;
 pub mod endpoint;

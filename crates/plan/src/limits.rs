@@ -42,3 +42,9 @@ pub const PROGRESS_BYTES_MIN: u64 = 1024;
 /// How long the path of a route may be, in bytes. To find the longest that covers a request's path, each of its segments up to
 /// here may have to be looked up: so clients cannot make that cost more than some tens of microseconds.
 pub const ROUTE_PATH_BYTES_MAX: usize = 1024;
+
+/// How many attempts on trial a half-open breaker may permit at a time: what six bits of its packed state can count.
+pub const BREAKER_TRIALS_MAX: u8 = 63;
+
+/// How many attempts a breaker may want to have seen before it judges: what a slice of its window is sure to count.
+pub const BREAKER_MIN_REQUESTS_MAX: u32 = 4096;
