@@ -10,6 +10,7 @@ pub mod access;
 pub mod balance;
 pub mod binder;
 pub mod breaker;
+pub mod budget;
 pub mod cluster;
 pub mod counters;
 pub mod endpoint;
