@@ -22,6 +22,7 @@ pub mod listener;
 pub mod publish;
 pub mod pulse;
 pub mod reason;
+pub mod retry;
 pub mod route;
 pub mod sight;
 pub mod time;

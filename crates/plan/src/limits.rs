@@ -48,3 +48,11 @@ pub const BREAKER_TRIALS_MAX: u8 = 63;
 
 /// How many attempts a breaker may want to have seen before it judges: what a slice of its window is sure to count.
 pub const BREAKER_MIN_REQUESTS_MAX: u32 = 4096;
+
+/// How often the wait before another attempt may double, as a factor: sixteen times a backoff of 25 ms are 400 ms, and a person
+/// waits for it.
+pub const BACKOFF_GROWTH_MAX: u32 = 16;
+
+/// How long a pause of an endpoint that asks for one (`Retry-After`) is waited for. The next attempt goes to another endpoint, which
+/// may be well; and a client waits meanwhile.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
