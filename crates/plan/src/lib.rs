@@ -21,6 +21,7 @@ pub mod lines;
 pub mod listener;
 pub mod publish;
 pub mod pulse;
+pub mod quantile;
 pub mod reason;
 pub mod retry;
 pub mod route;
