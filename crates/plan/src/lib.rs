@@ -16,6 +16,7 @@ pub mod counters;
 pub mod endpoint;
 pub mod errors;
 pub mod health;
+pub mod hedge;
 pub mod limits;
 pub mod lines;
 pub mod listener;

@@ -56,3 +56,6 @@ pub const BACKOFF_GROWTH_MAX: u32 = 16;
 /// How long a pause of an endpoint that asks for one (`Retry-After`) is waited for. The next attempt goes to another endpoint, which
 /// may be well; and a client waits meanwhile.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
+
+/// The shortest wait before an attempt is hedged: deadlines are kept to about a millisecond, and what is faster needs no hedge.
+pub const HEDGE_AFTER_MIN: Duration = Duration::from_millis(1);
