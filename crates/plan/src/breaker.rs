@@ -1,8 +1,8 @@
 //! The circuit breaker of one endpoint: when too many attempts fail or are slow, it gets none for a while, then a few on trial.
 //!
-//! The exchange in `proxy` and the simulator call [`Breaker::ask`] before an attempt and [`Breaker::report`] after it. The rules
-//! are pure ([`State`]); [`Breaker`] holds them in one atomic and a small window, so that all workers share one breaker without a
-//! lock. The pattern is Nygard's (Release It!, 2007); rates over a window and slow calls are as in resilience4j.
+//! The exchange in `proxy` and the simulator call [`Breaker::ask`] before an attempt and [`Breaker::report`] after it. The
+//! rules are pure ([`State`]); [`Breaker`] holds them in one atomic and a small window, so that all workers share it without
+//! a lock. The pattern is Nygard's (Release It!, 2007); rates over a window and slow calls are as in resilience4j.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! When a second attempt is sent while the first still waits: the answer that comes first wins.
 //!
-//! The exchange in `proxy` and the simulator call [`decide`], at the start of an attempt and whenever a wait that it asked for is
-//! over. After Dean and Barroso, The Tail at Scale (2013): hedging what is slower than the 95th percentile costs a twentieth
+//! The exchange in `proxy` and the simulator call [`decide`], at the start of an attempt and whenever a wait that it asked
+//! for is over. After Dean and Barroso, The Tail at Scale (2013): hedging what is slower than the 95th percentile costs a twentieth
 //! more work and takes away most of the tail.
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Whether an attempt that failed is followed by another, and when.
 //!
-//! The exchange in `proxy` and the simulator call [`decide`]. Safety first: what the endpoint may have seen is sent again only if
-//! its method is idempotent (RFC 9110 §9.2.2), what it cannot have seen always (RFC 9113 §8.7).
+//! The exchange in `proxy` and the simulator call [`decide`]. Safety first: what the endpoint may have seen is sent again
+//! only if its method is idempotent (RFC 9110 §9.2.2), what it cannot have seen always (RFC 9113 §8.7).
 
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ pub struct RetryPolicy {
     pub on: Triggers,
     /// How much of all requests may be tried again.
     pub budget: Allowance,
-    /// The longest wait before the second attempt; doubles with each further one, [`BACKOFF_GROWTH_MAX`] times at most.
+    /// The longest wait before the second attempt; doubles with each further one, up to
+    /// [`BACKOFF_GROWTH_MAX`] times as long.
     pub backoff: Duration,
     /// How many bytes of a request's body are kept for another attempt.
     pub body: u64,

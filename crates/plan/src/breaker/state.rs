@@ -14,7 +14,7 @@ pub struct State {
     phase: Phase,
 }
 
-/// The phases of a breaker. Times in them are rounded up to a [`TICK`].
+/// The phases of a breaker. Times in them are rounded up, by about a millisecond at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Every attempt is permitted.

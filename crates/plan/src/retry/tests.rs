@@ -29,12 +29,12 @@ fn wait(course: &Course, random: u64) -> Duration {
     }
 }
 
-/// All failures × idempotent × sent × body kept × answered × attempts × triggers × budget, each against the rules written the
-/// other way around: as the list of what must hold for a yes.
+/// All failures × idempotent × sent × body kept × answered × attempts × triggers × budget, each against the rules written
+/// the other way around: as the list of what must hold for a yes.
 #[test]
 fn every_course_is_decided_as_the_rules_say() {
-    // Every failure, the trigger that it needs, whether it costs budget, whether it counts when bytes were sent and when none were,
-    // and whether the endpoint cannot have begun whatever was sent.
+    // Every failure, the trigger that it needs, whether it costs budget, whether it counts when bytes were sent and when none
+    // were, and whether the endpoint cannot have begun whatever was sent.
     let failures = [
         (Failure::Refused, Some(Trigger::Connect), false, [false, false], false),
         (Failure::ConnectTimeout, Some(Trigger::Connect), true, [true, true], false),
