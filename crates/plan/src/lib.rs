@@ -20,6 +20,7 @@ pub mod hedge;
 pub mod limits;
 pub mod lines;
 pub mod listener;
+pub mod outlier;
 pub mod publish;
 pub mod pulse;
 pub mod quantile;

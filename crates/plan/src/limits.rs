@@ -49,13 +49,29 @@ pub const BREAKER_TRIALS_MAX: u8 = 63;
 /// How many attempts a breaker may want to have seen before it judges: what a slice of its window is sure to count.
 pub const BREAKER_MIN_REQUESTS_MAX: u32 = 4096;
 
-/// How often the wait before another attempt may double, as a factor: sixteen times a backoff of 25 ms are 400 ms, and a person
-/// waits for it.
+/// How many times the first backoff a later one may be at most: sixteen times 25 ms are 400 ms, and a client waits for it.
 pub const BACKOFF_GROWTH_MAX: u32 = 16;
 
-/// How long a pause of an endpoint that asks for one (`Retry-After`) is waited for. The next attempt goes to another endpoint, which
-/// may be well; and a client waits meanwhile.
+/// How long a pause of an endpoint that asks for one (`Retry-After`) is waited for. The next attempt goes to another
+/// endpoint, which may be well; and a client waits meanwhile.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
 
 /// The shortest wait before an attempt is hedged: deadlines are kept to about a millisecond, and what is faster needs no hedge.
 pub const HEDGE_AFTER_MIN: Duration = Duration::from_millis(1);
+
+/// How many endpoints with enough attempts it takes to compare an endpoint with its cluster. Of four, none can be 1.9 standard
+/// deviations off the mean.
+pub const OUTLIER_PEERS_MIN: usize = 5;
+
+/// How far below its cluster's mean an endpoint's share of successes must be at least for it to be an outlier. Where all do
+/// well, the standard deviation is so small that one failure in a thousand would be many of them.
+pub const OUTLIER_MARGIN_MIN: f64 = 0.05;
+
+/// How many failures it takes at least for an endpoint to be an outlier in its cluster: fewer come together by chance.
+pub const OUTLIER_FAILURES_MIN: u32 = 5;
+
+/// How many attempts must wait for an endpoint that falls silent to stall: one or two may be long requests.
+pub const OUTLIER_STALL_ATTEMPTS_MIN: u32 = 3;
+
+/// How many times its own p99 an endpoint may be silent.
+pub const OUTLIER_STALL_P99_FACTOR: u32 = 10;

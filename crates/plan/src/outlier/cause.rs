@@ -1,0 +1,136 @@
+//! Why an endpoint is an outlier: the rules, and their names.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::record::Record;
+use super::{Settings, window::Count};
+use crate::limits::{OUTLIER_FAILURES_MIN, OUTLIER_MARGIN_MIN, OUTLIER_PEERS_MIN};
+use crate::time::Time;
+
+/// Why an endpoint is ejected or suspect. Shown, it completes a sentence: "api 10.0.0.1:8080 is ejected: …".
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cause {
+    /// Too many attempts in a row failed.
+    ConsecutiveFailures {
+        /// So many.
+        failed: u32,
+    },
+    /// Too large a share of its attempts within the window failed.
+    FailureRate {
+        /// So many.
+        failed: u32,
+        /// Of so many.
+        attempts: u32,
+    },
+    /// Too small a share was answered well, compared with the other endpoints of the cluster.
+    SuccessRate {
+        /// So many failed.
+        failed: u32,
+        /// Of so many.
+        attempts: u32,
+        /// The share that should have been answered well, 0 to 1.
+        least: f64,
+    },
+    /// Attempts wait, and no byte comes, while others answer.
+    Stall {
+        /// So many wait.
+        waiting: u32,
+        /// For so long nothing has come.
+        quiet: Duration,
+    },
+}
+
+impl Cause {
+    /// The machine-readable name, stable across versions.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConsecutiveFailures { .. } => "consecutive_failures",
+            Self::FailureRate { .. } => "failure_rate",
+            Self::SuccessRate { .. } => "success_rate",
+            Self::Stall { .. } => "stall",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConsecutiveFailures { failed } => write!(f, "{failed} attempts in a row failed"),
+            Self::FailureRate { failed, attempts } => {
+                write!(f, "{failed} of {attempts} attempts failed")
+            }
+            Self::SuccessRate { failed, attempts, least } => write!(
+                f,
+                "{failed} of {attempts} attempts failed, where its peers let expect {:.1}% at most",
+                (1.0 - least) * 100.0
+            ),
+            Self::Stall { waiting, quiet } => write!(
+                f,
+                "{waiting} attempts wait and not a byte came for {:.1}s, while others answer",
+                quiet.as_secs_f64()
+            ),
+        }
+    }
+}
+
+/// Why this endpoint is to be ejected, if it is; `least` is from [`least_success`].
+pub(super) fn of(
+    record: &Record,
+    least: Option<f64>,
+    now: Time,
+    settings: &Settings,
+) -> Option<Cause> {
+    if record.is_ejected() {
+        return None;
+    }
+    let count = record.count(now, settings);
+    consecutive_failures(record, settings)
+        .or_else(|| failure_rate(count, settings))
+        .or_else(|| success_rate(count, least?, settings))
+}
+
+fn consecutive_failures(record: &Record, settings: &Settings) -> Option<Cause> {
+    let (failed, most) = (record.in_a_row(), settings.consecutive?);
+    (failed >= most.max(1)).then_some(Cause::ConsecutiveFailures { failed })
+}
+
+fn failure_rate(count: Count, settings: &Settings) -> Option<Cause> {
+    let is_too_much = count.failed > 0 && count.failure_rate() >= settings.failure_rate?;
+    let Count { failed, .. } = count;
+    (has_enough(count, settings) && is_too_much)
+        .then(|| Cause::FailureRate { failed, attempts: count.total() })
+}
+
+fn success_rate(count: Count, least: f64, settings: &Settings) -> Option<Cause> {
+    let is_too_little = 1.0 - count.failure_rate() < least && count.failed >= OUTLIER_FAILURES_MIN;
+    let Count { failed, .. } = count;
+    (has_enough(count, settings) && is_too_little).then(|| Cause::SuccessRate {
+        failed,
+        attempts: count.total(),
+        least,
+    })
+}
+
+/// The least share of successes that is no outlier in this cluster: the mean less some standard deviations, as Envoy has it,
+/// but less [`OUTLIER_MARGIN_MIN`] at least. `None` where too few endpoints have enough attempts.
+pub(super) fn least_success(records: &[Record], now: Time, settings: &Settings) -> Option<f64> {
+    let deviations = settings.deviations?;
+    let counts = records.iter().filter(|record| !record.is_ejected());
+    let rates: Vec<f64> = counts
+        .map(|record| record.count(now, settings))
+        .filter(|&count| has_enough(count, settings))
+        .map(|count| 1.0 - count.failure_rate())
+        .collect();
+    if rates.len() < OUTLIER_PEERS_MIN {
+        return None;
+    }
+    let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / rates.len() as f64;
+    let middle = mean(&mut rates.iter().copied());
+    let variance = mean(&mut rates.iter().map(|rate| (rate - middle).powi(2)));
+    Some(middle - (deviations * variance.sqrt()).max(OUTLIER_MARGIN_MIN))
+}
+
+fn has_enough(count: Count, settings: &Settings) -> bool {
+    count.total() >= settings.min_requests.max(1)
+}
