@@ -1,4 +1,4 @@
-//! What to do now: listeners, clusters, endpoints, limits, the balancing algorithms and the health machine.
+//! What to do now: listeners, clusters, endpoints, limits, the balancing algorithms, and the machines of health and resilience.
 //!
 //! `control` writes a [`Plan`] and publishes it, `proxy` follows it, `sim` runs the same code on virtual time.
 //! Everything here is pure: time and randomness are arguments, and there is no socket, no clock and no config syntax.
