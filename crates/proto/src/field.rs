@@ -11,6 +11,8 @@ pub enum FieldName {
     Connection,
     /// `Content-Length`
     ContentLength,
+    /// `Cookie`
+    Cookie,
     /// `Date`
     Date,
     /// `Expect`
@@ -70,6 +72,7 @@ impl FieldName {
             4 if is("host") => Self::Host,
             4 if is("date") => Self::Date,
             6 if is("accept") => Self::Accept,
+            6 if is("cookie") => Self::Cookie,
             6 if is("expect") => Self::Expect,
             7 if is("referer") => Self::Referer,
             7 if is("upgrade") => Self::Upgrade,
@@ -112,6 +115,13 @@ pub enum UnusualNames {
 /// Whether a name has only letters, digits and hyphens.
 pub fn is_usual_name(name: &[u8]) -> bool {
     name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Whether a field may have that name: a token (RFC 9110 §5.6.2).
+pub fn is_token(name: &[u8]) -> bool {
+    let is_token_byte =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !name.is_empty() && name.iter().all(is_token_byte)
 }
 
 /// Whether `name` is `known`, or would become it in a gateway that makes one thing of `-`, `_` and other punctuation, as CGI
@@ -294,6 +304,7 @@ mod tests {
         let names = [
             ("connection", FieldName::Connection),
             ("CONTENT-LENGTH", FieldName::ContentLength),
+            ("cooKIE", FieldName::Cookie),
             ("Expect", FieldName::Expect),
             ("forwarded", FieldName::Forwarded),
             ("hOsT", FieldName::Host),
@@ -336,6 +347,22 @@ mod tests {
             assert!(!is_alias(other.as_bytes(), b"x-real-ip"), "{other}");
         }
         assert!(starts_with_alias(b"X_Forwarded_Port", b"x-forwarded-"));
+    }
+
+    #[test]
+    fn a_name_is_a_token() {
+        for (name, expected) in [
+            ("x-user-id", true),
+            ("__Host-a.b", true),
+            ("", false),
+            ("a b", false),
+            ("a:b", false),
+            ("a;b", false),
+            ("a=b", false),
+            ("ä", false),
+        ] {
+            assert_eq!(is_token(name.as_bytes()), expected, "{name}");
+        }
     }
 
     #[test]

@@ -100,9 +100,11 @@ fn fate(id: FieldName) -> Fate {
         | FieldName::SecWebSocketVersion
         | FieldName::Via
         | FieldName::XRealIp => Fate::Protected,
-        FieldName::Accept | FieldName::Referer | FieldName::UserAgent | FieldName::Other => {
-            Fate::GoesOn
-        }
+        FieldName::Accept
+        | FieldName::Cookie
+        | FieldName::Referer
+        | FieldName::UserAgent
+        | FieldName::Other => Fate::GoesOn,
     }
 }
 
