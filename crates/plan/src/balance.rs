@@ -13,6 +13,7 @@ mod algorithm;
 mod around;
 mod candidates;
 mod eligibility;
+pub mod hash;
 mod least_request;
 mod peak_ewma;
 mod random;

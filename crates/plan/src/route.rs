@@ -14,6 +14,7 @@ mod targets;
 
 pub use pattern::{HostPattern, PathPattern};
 pub use router::{HOST_BYTES_MAX, Router};
+pub(crate) use router::{bare_host, lower_case};
 pub use targets::{Target, Targets};
 
 /// What one worker counts about one route.

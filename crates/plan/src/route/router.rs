@@ -116,7 +116,7 @@ impl Router {
 }
 
 /// `authority` without its port and without the dot of the root (RFC 3986 §3.2.2).
-fn bare_host(authority: &[u8]) -> &[u8] {
+pub(crate) fn bare_host(authority: &[u8]) -> &[u8] {
     let end = match authority {
         [b'[', ..] => authority.iter().position(|&byte| byte == b']').map(|end| end + 1),
         _ => authority.iter().position(|&byte| byte == b':'),
@@ -126,7 +126,7 @@ fn bare_host(authority: &[u8]) -> &[u8] {
 }
 
 /// `host` in lower case, in `room`; `None` if it is too long to be one.
-fn lower_case<'a>(host: &[u8], room: &'a mut [u8; HOST_BYTES_MAX]) -> Option<&'a [u8]> {
+pub(crate) fn lower_case<'a>(host: &[u8], room: &'a mut [u8; HOST_BYTES_MAX]) -> Option<&'a [u8]> {
     let room = room.get_mut(..host.len())?;
     room.copy_from_slice(host);
     room.make_ascii_lowercase();
