@@ -1,17 +1,38 @@
-//! A discrete-event simulator that runs the plan's own balancers on virtual time.
-//! Called by tests until the command line offers it.
+//! A discrete-event simulator that runs the plan's own balancers on virtual time. Called by the command line.
 //!
-//! What picks here is what picks in the proxy: the same [`Balance`](evenkeel_plan::balance::Balance), the same vitals, the
-//! same leases. Only time, arrivals and service are made up. A report therefore says what an algorithm does to a load, and
-//! nothing about the cost of moving bytes.
+//! What picks here is what picks in the proxy: the same [`Balance`](evenkeel_plan::balance::Balance), the same vitals and
+//! leases, the same checks. Only time, arrivals and endpoints are made up. A report therefore says what an algorithm does
+//! to a load, and nothing about the cost of moving bytes.
 
+mod distribution;
+mod event;
+mod histogram;
+mod keys;
+mod load;
+mod mistake;
+mod notice;
+mod origin;
 mod queue;
+mod rate;
+mod replica;
 mod report;
+mod request;
+mod retry;
 mod run;
 mod scenario;
-mod service;
+mod script;
+mod tally;
+mod units;
 
-pub use report::{EndpointReport, Latency, Report};
+pub use distribution::Distribution;
+pub use event::{Change, Effect, Event, FAST_FAIL_AFTER, Target};
+pub use keys::{KEYS_MAX, Keys};
+pub use load::{Arrivals, Load, REQUESTS_MAX, Replayed};
+pub use mistake::Mistake;
+pub use report::{
+    AfflictionReport, EndpointReport, Errors, InFlight, KeysReport, Latency, Point, Report, Series,
+};
 pub use run::run;
-pub use scenario::{Arrivals, EndpointModel, Scenario};
-pub use service::{Service, Work};
+pub use scenario::{
+    BALANCERS_MAX, Cache, ENDPOINTS_MAX, EndpointModel, Retries, Scenario, default_check,
+};

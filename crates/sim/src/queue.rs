@@ -23,6 +23,11 @@ impl<E> EventQueue<E> {
         self.entries += 1;
     }
 
+    /// When the next one is.
+    pub(crate) fn next_time(&self) -> Option<Time> {
+        self.heap.peek().map(|entry| entry.at)
+    }
+
     pub(crate) fn pop(&mut self) -> Option<(Time, E)> {
         self.heap.pop().map(|entry| (entry.at, entry.event))
     }

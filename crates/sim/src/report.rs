@@ -1,79 +1,186 @@
-//! What came of a scenario. Made by [`run`](crate::run).
+//! What came of a scenario under one algorithm. Made by [`run`](crate::run).
 
 use std::time::Duration;
 
+use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::time::Time;
 
-/// What came of a scenario. Every request is in exactly one of `answered` and `refused`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use crate::event::Event;
+
+/// What came of a scenario under one algorithm. Every request is either answered or in one of the errors.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// How many requests were answered.
+    /// What chose.
+    pub algorithm: Algorithm,
+    /// How many requests arrived.
+    pub requests: u64,
+    /// How many of them were answered well.
     pub answered: u64,
-    /// How many found no endpoint that could be used.
-    pub refused: u64,
-    /// From arrival to answer, over all endpoints; `None` when nothing was answered.
+    /// Those that were not.
+    pub errors: Errors,
+    /// Attempts beyond the first of each request, those after a refused connection among them.
+    pub retries: u64,
+    /// From arrival to answer. What timed out counts with the time that the client waited; other errors do not count, as a
+    /// fast error is no fast answer. `None` when there was nothing.
     pub latency: Option<Latency>,
-    /// The most requests that were in flight at once, over all endpoints.
-    pub peak_in_flight: u64,
-    /// When the last event was.
+    /// How faithful keys were to their endpoints.
+    pub keys: KeysReport,
+    /// Requests that had arrived and were not finished.
+    pub in_flight: InFlight,
+    /// The share of all slots of the present endpoints that worked, while requests arrived; `None` where slots have no bound.
+    pub utilisation: Option<f64>,
+    /// When the last request was finished.
     pub end: Time,
-    /// Each endpoint, in the order of the scenario.
+    /// Each endpoint: those of the scenario in its order, then those that events added.
     pub endpoints: Vec<EndpointReport>,
+    /// What events made endpoints bad, and how well they were avoided, in the order of the events.
+    pub afflictions: Vec<AfflictionReport>,
+    /// How all this went over time.
+    pub series: Series,
 }
 
-/// One endpoint's part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndpointReport {
-    /// As the scenario names it.
-    pub name: String,
-    /// How many requests it answered.
+/// Requests that were not answered well, by what befell their last attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Errors {
+    /// Every endpoint that could be tried refused the connection.
+    pub refused: u64,
+    /// The endpoint died while it had the request.
+    pub lost: u64,
+    /// The client gave up.
+    pub timed_out: u64,
+    /// The answer was an error.
     pub answered: u64,
-    /// From arrival to answer; `None` when it answered nothing.
-    pub latency: Option<Latency>,
-    /// The most requests that it had in flight at once.
-    pub peak_in_flight: u32,
+    /// No endpoint could be used at all.
+    pub no_endpoint: u64,
+    /// The endpoint's queue was full.
+    pub queue_full: u64,
 }
 
-/// How latency was spread. Exact, because every answer is kept until the end.
+impl Errors {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        let Self { refused, lost, timed_out, answered, no_endpoint, queue_full } = self;
+        refused + lost + timed_out + answered + no_endpoint + queue_full
+    }
+}
+
+/// How latency was spread. Percentiles are nearest ranks and off by at most 0.1 % (1.6 % in an [`EndpointReport`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency {
+    /// Exact.
+    pub mean: Duration,
     /// Half were no slower.
     pub p50: Duration,
     /// 90 in 100 were no slower.
     pub p90: Duration,
     /// 99 in 100 were no slower.
     pub p99: Duration,
-    /// The slowest.
+    /// 999 in 1000 were no slower.
+    pub p999: Duration,
+    /// The slowest, exact.
     pub max: Duration,
 }
 
-impl Latency {
-    /// Sorts `latencies` and reads the ranks off; `None` for none.
-    pub(crate) fn of(latencies: &mut [Duration]) -> Option<Self> {
-        latencies.sort_unstable();
-        let max = *latencies.last()?;
-        // Nearest rank: the smallest value that at least so many in 100 do not exceed.
-        let percentile = |percent: usize| latencies[(latencies.len() * percent).div_ceil(100) - 1];
-        Some(Self { p50: percentile(50), p90: percentile(90), p99: percentile(99), max })
+/// How faithful keys were to their endpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeysReport {
+    /// Requests of a key that some endpoint had taken before.
+    pub returned: u64,
+    /// Those of them that another endpoint took than the last of that key.
+    pub moved: u64,
+    /// Requests whose key was remembered by the endpoint that began to work on them; 0 without a cache.
+    pub cache_hits: u64,
+    /// Those whose key was not.
+    pub cache_misses: u64,
+}
+
+impl KeysReport {
+    /// The share of returned keys that moved; 0 when none returned.
+    pub fn moved_share(&self) -> f64 {
+        self.moved as f64 / self.returned.max(1) as f64
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Requests that had arrived and were not finished.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct InFlight {
+    /// The most at once.
+    pub peak: u64,
+    /// On average while requests arrived.
+    pub mean: f64,
+}
 
-    #[test]
-    fn percentiles_are_nearest_ranks() {
-        let millis = Duration::from_millis;
-        let latency = Latency::of(&mut (1..=200).rev().map(millis).collect::<Vec<_>>());
-        let expected =
-            Latency { p50: millis(100), p90: millis(180), p99: millis(198), max: millis(200) };
-        assert_eq!(latency, Some(expected));
-        let one = millis(7);
-        assert_eq!(
-            Latency::of(&mut [one]),
-            Some(Latency { p50: one, p90: one, p99: one, max: one })
-        );
-        assert_eq!(Latency::of(&mut []), None);
+/// One endpoint's part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndpointReport {
+    /// As the scenario names it.
+    pub name: String,
+    /// How often it was chosen.
+    pub attempts: u64,
+    /// The share of all choices, 0 to 1.
+    pub share: f64,
+    /// How many requests it answered well.
+    pub answered: u64,
+    /// Attempts that failed at it, for whatever reason.
+    pub failures: u64,
+    /// From arrival to answer, of the requests that it answered well; `None` for none.
+    pub latency: Option<Latency>,
+    /// The most requests that it had at once, waiting ones included.
+    pub peak_in_flight: u32,
+    /// The share of its slots that worked while it was in the cluster and requests arrived; `None` where slots have no bound.
+    pub utilisation: Option<f64>,
+}
+
+/// How an affliction went: whether the algorithm, with the checks, noticed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AfflictionReport {
+    /// What happened.
+    pub event: Event,
+    /// The share of choices that the afflicted had before, over at most ten seconds; by weight if nothing came before.
+    pub share_before: f64,
+    /// The share that they had meanwhile.
+    pub share_during: f64,
+    /// How long after its begin the afflicted began to get less than a tenth of their share before, in every window of a
+    /// second (of a hundred requests if those take longer) up to its end. `None` if they never did.
+    pub noticed: Option<Duration>,
+    /// How long after its end they began to have four fifths of their share before again, over one such window. `None` if they
+    /// never did, or it did not end while requests arrived.
+    pub recovered: Option<Duration>,
+}
+
+/// How it went over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// How long each point is.
+    pub step: Duration,
+    /// One after the other, from the start to the end of the arrivals.
+    pub points: Vec<Point>,
+}
+
+/// What became of the requests that arrived within one step, and how things stood at its end.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Point {
+    /// How many arrived.
+    pub requests: u64,
+    /// How many of them were not answered well.
+    pub errors: u64,
+    /// Of those that count for [`Report::latency`], as are the next two; `None` when there were none.
+    pub mean: Option<Duration>,
+    /// Off by at most 1.6 %, as is the next.
+    pub p50: Option<Duration>,
+    /// 99 in 100 were no slower.
+    pub p99: Option<Duration>,
+    /// How often each endpoint was chosen within the step, in the order of [`Report::endpoints`].
+    pub attempts: Vec<u32>,
+    /// In flight at the end of the step.
+    pub in_flight: u64,
+    /// How many of those waited for a slot.
+    pub waiting: u64,
+}
+
+impl Report {
+    /// The share of requests that were not answered well; 0 when there were none.
+    pub fn error_share(&self) -> f64 {
+        self.errors.total() as f64 / self.requests.max(1) as f64
     }
 }

@@ -1,140 +1,202 @@
-//! The simulation itself: takes one event after the other until nothing is left to happen.
+//! The simulation itself: takes one occasion after the other until nothing is left to do.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::collections::VecDeque;
 
-use evenkeel_plan::Endpoint;
-use evenkeel_plan::balance::{Balancer, Balancing, Pick, Tried, WorkerState};
-use evenkeel_plan::endpoint::Life;
+use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::time::Time;
-use evenkeel_plan::vitals::{ClusterVitals, Heard, Lease, Vitals};
 use fastrand::Rng;
 
+use crate::load::{Arrival, LoadStream};
+use crate::mistake::Mistake;
+use crate::origin::Origin;
 use crate::queue::EventQueue;
+use crate::replica::Replica;
 use crate::report::Report;
-use crate::scenario::{EndpointModel, Scenario};
-use crate::service::Work;
+use crate::request::{Requests, Tenant, Turn};
+use crate::scenario::Scenario;
+use crate::script::Script;
+use crate::tally::{POINTS, Tally};
 
-mod tally;
+mod attempts;
+mod changes;
+mod checks;
 
-use tally::Tally;
+use checks::{Checks, Round};
 
-/// Runs `scenario` to its end: one worker, no bound on what an endpoint takes at once. Memory grows with the requests.
-pub fn run(scenario: &Scenario) -> Report {
-    let cluster = Arc::default();
-    let endpoints: Vec<Endpoint> =
-        scenario.endpoints.iter().map(|model| endpoint(model, &cluster)).collect();
-    let mut simulation = Simulation::new(scenario, &endpoints);
-    let mut end = Time::START;
-    if scenario.requests > 0 {
-        simulation.queue.push(Time::START, Event::Arrive);
+/// Runs `scenario` to its end under `algorithm`. Tells `progress` now and then how much is done, up to 1. Memory grows with
+/// what is in flight and with the time that the client waits, not with the requests.
+///
+/// # Errors
+/// What is wrong with the scenario.
+pub fn run(
+    scenario: &Scenario,
+    algorithm: Algorithm,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Report, Mistake> {
+    let script = Script::of(scenario)?;
+    let mut simulation = Simulation::new(scenario, algorithm, &script);
+    simulation.prepare();
+    while simulation.is_going() {
+        simulation.step(progress);
     }
-    while let Some((now, event)) = simulation.queue.pop() {
-        end = now;
-        match event {
-            Event::Arrive => simulation.arrive(now),
-            Event::Answer(attempt) => simulation.answer(attempt, now),
-        }
-    }
-    simulation.tally.report(&scenario.endpoints, end)
+    progress(1.0);
+    let Simulation { tally, mut origins, .. } = simulation;
+    let closing = Time::START.after(scenario.load.duration);
+    origins.iter_mut().for_each(|origin| origin.measure(closing));
+    Ok(tally.report(algorithm, &script, &origins))
 }
 
-/// An endpoint of the plan. Its address is only there so that it counts as resolved; nothing connects.
-fn endpoint(model: &EndpointModel, cluster: &Arc<ClusterVitals>) -> Endpoint {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Endpoint {
-        weight: model.weight,
-        ..Endpoint::new(&model.name, Some(address), Life::new(1, cluster))
-    }
-}
-
-enum Event<'a> {
-    Arrive,
-    Answer(Attempt<'a>),
-}
-
-/// A request that an endpoint works on.
-struct Attempt<'a> {
-    position: usize,
-    began: Time,
-    lease: Lease<&'a Vitals>,
+/// What may be next.
+#[derive(Clone, Copy, Debug)]
+enum Occasion {
+    /// The request that is expected arrives.
+    Arrival,
+    /// Work is done, if the turn is still what it was.
+    Answer(Turn),
+    /// Something of the script begins or ends.
+    Change,
+    /// A balancer checks an endpoint.
+    Check(Round),
+    /// A check has waited as long as it may.
+    CheckTimeout(Round),
+    /// The balancers tell each other what they have in flight.
+    Gossip,
+    /// A point of the series is over.
+    Sample(usize),
 }
 
 struct Simulation<'a> {
     scenario: &'a Scenario,
-    endpoints: &'a [Endpoint],
-    balancer: Balancer,
-    state: WorkerState,
-    queue: EventQueue<Event<'a>>,
-    chance: Chance,
-    arrived: u64,
+    script: &'a Script,
+    queue: EventQueue<Occasion>,
+    load: LoadStream,
+    /// The next that arrives; `None` when no more do.
+    expected: Option<Arrival>,
+    /// When clients give up. All wait equally long, so they are in order as they came.
+    deadlines: VecDeque<(Time, Tenant)>,
+    requests: Requests,
+    origins: Vec<Origin>,
+    replicas: Vec<Replica>,
+    checks: Option<Checks>,
+    picks: Rng,
     tally: Tally,
 }
 
 impl<'a> Simulation<'a> {
-    fn new(scenario: &'a Scenario, endpoints: &'a [Endpoint]) -> Self {
-        let balancing = Balancing { algorithm: scenario.algorithm, ..Balancing::default() };
-        let balancer = Balancer::new(balancing, endpoints);
+    fn new(scenario: &'a Scenario, algorithm: Algorithm, script: &'a Script) -> Self {
+        let closing = Time::START.after(scenario.load.duration);
+        let origin = |(position, model)| {
+            let condition = script.condition(position, Time::START);
+            Origin::new(model, condition, scenario.cache, closing)
+        };
+        let origins: Vec<Origin> = script.endpoints.iter().enumerate().map(origin).collect();
+        let present: Vec<bool> = origins.iter().map(|origin| origin.condition().present).collect();
+        let replica =
+            |number| Replica::new(algorithm, number as usize, &script.endpoints, &present);
+        // Apart from the streams of the load, which start with the seed itself.
+        let mut seeds = Rng::with_seed(!scenario.seed);
+        let checks = scenario.health.clone();
+        let count = script.endpoints.len();
+        let checks =
+            checks.map(|check| Checks::new(check, scenario.balancers, count, seeds.fork()));
         Self {
-            state: balancer.worker_state(0, endpoints),
-            balancer,
             queue: EventQueue::new(),
-            chance: Chance::new(scenario.seed),
-            arrived: 0,
-            tally: Tally::new(endpoints.len()),
+            load: LoadStream::new(scenario, script.rates.clone()),
+            expected: None,
+            deadlines: VecDeque::new(),
+            requests: Requests::default(),
+            replicas: (0..scenario.balancers).map(replica).collect(),
+            origins,
+            checks,
+            picks: seeds.fork(),
+            tally: Tally::new(scenario, script),
             scenario,
-            endpoints,
+            script,
+        }
+    }
+
+    /// Plans what is known at the start.
+    fn prepare(&mut self) {
+        for moment in &self.script.moments {
+            self.queue.push(*moment, Occasion::Change);
+        }
+        for number in 0..POINTS {
+            self.queue.push(self.tally.point_end(number), Occasion::Sample(number));
+        }
+        if let Some(every) = self.scenario.gossip {
+            self.queue.push(Time::START.after(every), Occasion::Gossip);
+        }
+        self.begin_checks();
+        self.expect();
+    }
+
+    /// Whether there is a request left to think of. Checks and gossip go on for ever.
+    fn is_going(&self) -> bool {
+        self.expected.is_some() || self.requests.count() > 0
+    }
+
+    /// Takes what is next. Of one moment an answer comes before a client's giving up.
+    fn step(&mut self, progress: &mut dyn FnMut(f64)) {
+        self.forget_deadlines();
+        let next = self.queue.next_time();
+        if let Some(&(at, tenant)) = self.deadlines.front()
+            && next.is_none_or(|next| at < next)
+        {
+            self.deadlines.pop_front();
+            self.give_up(tenant.place, at);
+            return;
+        }
+        let Some((now, occasion)) = self.queue.pop() else { return };
+        match occasion {
+            Occasion::Arrival => self.arrive(now),
+            Occasion::Answer(turn) => self.answer(turn, now),
+            Occasion::Change => self.change(now),
+            Occasion::Check(round) => self.check(round, now),
+            Occasion::CheckTimeout(round) => self.end_check(round, now),
+            Occasion::Gossip => self.gossip(now),
+            Occasion::Sample(number) => {
+                let waiting = self.origins.iter().map(|origin| u64::from(origin.waiting())).sum();
+                self.tally.sample(number, waiting);
+                progress(number as f64 / POINTS as f64);
+            }
+        }
+    }
+
+    /// Plans the next arrival.
+    fn expect(&mut self) {
+        self.expected = self.load.next();
+        if let Some(arrival) = &self.expected {
+            self.queue.push(arrival.at, Occasion::Arrival);
         }
     }
 
     fn arrive(&mut self, now: Time) {
-        self.arrived += 1;
-        if self.arrived < self.scenario.requests {
-            let gap = self.scenario.arrivals.gap(&mut self.chance.arrivals);
-            self.queue.push(now.after(gap), Event::Arrive);
+        let Some(arrival) = self.expected.take() else { return };
+        self.expect();
+        self.tally.arrived(now);
+        let tenant = self.requests.enter(arrival);
+        self.deadlines.push_back((now.after(self.scenario.timeout), tenant));
+        self.send(tenant.place, now);
+    }
+
+    /// Drops the deadlines of those who are done, as far as they come first.
+    fn forget_deadlines(&mut self) {
+        while self.deadlines.front().is_some_and(|(_, tenant)| !self.requests.is_here(*tenant)) {
+            self.deadlines.pop_front();
         }
-        match self.pick(now) {
-            Some(position) => self.attempt(position, now),
-            None => self.tally.refused += 1,
+    }
+
+    fn gossip(&mut self, now: Time) {
+        for number in 0..self.origins.len() {
+            let all: usize = self.replicas.iter().map(|replica| replica.own(number)).sum();
+            for replica in &mut self.replicas {
+                let others = all - replica.own(number);
+                replica.hear_of_others(number, others);
+            }
         }
-    }
-
-    fn pick(&mut self, now: Time) -> Option<usize> {
-        let tried = Tried::default();
-        let random = self.chance.picks.u64(..);
-        let pick = Pick { endpoints: self.endpoints, tried: &tried, now, random };
-        self.balancer.pick(&mut self.state, &pick).map(|choice| choice.position)
-    }
-
-    fn attempt(&mut self, position: usize, now: Time) {
-        let vitals = &self.endpoints[position].life.vitals;
-        let mut lease = vitals.lease();
-        lease.ask(now);
-        let work = Work { now, in_flight: vitals.in_flight() };
-        self.tally.begin(position, work.in_flight);
-        let service = &self.scenario.endpoints[position].service;
-        let time = service.time(work, &mut self.chance.service);
-        self.queue.push(now.after(time), Event::Answer(Attempt { position, began: now, lease }));
-    }
-
-    fn answer(&mut self, mut attempt: Attempt<'a>, now: Time) {
-        attempt.lease.hear(Heard::Answer, now);
-        drop(attempt.lease);
-        self.tally.finish(attempt.position, now.since(attempt.began));
-    }
-}
-
-/// One stream of chance for each use, so that a draw more in one does not shift the others.
-struct Chance {
-    arrivals: Rng,
-    picks: Rng,
-    service: Rng,
-}
-
-impl Chance {
-    fn new(seed: u64) -> Self {
-        let mut seeds = Rng::with_seed(seed);
-        Self { arrivals: seeds.fork(), picks: seeds.fork(), service: seeds.fork() }
+        if let Some(every) = self.scenario.gossip {
+            self.queue.push(now.after(every), Occasion::Gossip);
+        }
     }
 }
 

@@ -1,59 +1,208 @@
-//! What is simulated: endpoints, load and chance. Written by whoever calls [`run`](crate::run).
+//! What is simulated: endpoints, load, events and chance. Written by whoever calls [`run`](crate::run).
 
 use std::time::Duration;
 
-use evenkeel_plan::balance::Algorithm;
-use fastrand::Rng;
+use evenkeel_plan::health::{CheckKind, HealthCheck};
+use evenkeel_plan::limits::WEIGHT_MAX;
 
-use crate::service::{Service, exponential};
+use crate::distribution::Distribution;
+use crate::event::Event;
+use crate::keys::Keys;
+use crate::load::Load;
+use crate::mistake::Mistake;
+use crate::units::{DURATION_MAX, is_factor};
 
-/// One cluster under one load. Equal scenarios give equal reports.
-#[derive(Debug)]
+/// One cluster under one load. Equal scenarios give equal reports, and every algorithm meets the same requests.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
-    /// How endpoints are chosen.
-    pub algorithm: Algorithm,
-    /// The endpoints of the cluster.
+    /// The endpoints of the cluster, 1 to [`ENDPOINTS_MAX`]; those that an event adds later may be among them.
     pub endpoints: Vec<EndpointModel>,
-    /// When requests arrive, however long answers take (open loop).
-    pub arrivals: Arrivals,
-    /// How many requests arrive in all.
-    pub requests: u64,
-    /// Where all chance comes from. Arrivals have a stream of their own, so two algorithms under one seed meet the same load.
+    /// When requests arrive.
+    pub load: Load,
+    /// How much work a request is.
+    pub work: Distribution,
+    /// Who asks. A replayed load brings its own.
+    pub keys: Keys,
+    /// What happens meanwhile.
+    pub events: Vec<Event>,
+    /// What endpoints remember of earlier requests; `None` for nothing.
+    pub cache: Option<Cache>,
+    /// How each balancer checks the endpoints; `None` when it does not. A dead endpoint fails every check. One that is
+    /// frozen fails HTTP checks: a kernel accepts for it, so TCP checks pass. Slowness and wrong answers to others are not
+    /// seen.
+    pub health: Option<HealthCheck>,
+    /// How long the client waits for its answer; more than nothing.
+    pub timeout: Duration,
+    /// What is tried again.
+    pub retries: Retries,
+    /// How many balancers share the load at random, each counting only what it sent itself; 1 to [`BALANCERS_MAX`].
+    pub balancers: u32,
+    /// How often the balancers tell each other what they have in flight; `None` for never. In between, that is out of date.
+    pub gossip: Option<Duration>,
+    /// Where all chance comes from.
     pub seed: u64,
 }
 
 /// An endpoint of the simulated cluster.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EndpointModel {
-    /// Names it in the report.
+    /// Names it in events and in the report.
     pub name: String,
     /// Its weight, as in the config; 0 takes no work.
     pub weight: u32,
-    /// How long it takes for a request.
-    pub service: Service,
+    /// How many requests it works on at once, each at full speed; `None` for any number.
+    pub slots: Option<u32>,
+    /// How fast it works: at 2, work takes half its time.
+    pub speed: f64,
+    /// How many requests may wait for a slot, first come first served; it turns away what comes then. `None` for any number.
+    pub queue: Option<u32>,
+    /// The share of requests that it answers with an error, 0 to 1.
+    pub errors: f64,
 }
 
-/// How arrivals are spaced. The first is at the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrivals {
-    /// All the same distance apart.
-    Even {
-        /// The distance.
-        gap: Duration,
-    },
-    /// As independent people come: in bursts and lulls.
-    Poisson {
-        /// The distance on average.
-        mean_gap: Duration,
-    },
+/// A memory of keys that each endpoint has, of a fixed number of places.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cache {
+    /// How many keys an endpoint remembers at most. Each has one place, at which the newer ousts the older.
+    pub keys: u32,
+    /// How many times as much work a request is whose key is not remembered.
+    pub miss: f64,
 }
 
-impl Arrivals {
-    /// How long after one arrival the next one is.
-    pub(crate) fn gap(self, random: &mut Rng) -> Duration {
-        match self {
-            Self::Even { gap } => gap,
-            Self::Poisson { mean_gap } => exponential(mean_gap, random),
+/// What is tried again at another endpoint. Refused connections always are, as nothing was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retries {
+    /// How often at most, for one request; 0 tries nothing again that was sent.
+    pub max: u32,
+    /// Whether a request is sent again that was lost when its endpoint died.
+    pub lost: bool,
+    /// Whether a request is sent again that was answered with an error, or turned away by a full queue.
+    pub answered: bool,
+}
+
+impl EndpointModel {
+    /// An endpoint that works on `slots` requests at once, at speed 1; it weighs 1 and lets any number wait.
+    pub fn new(name: impl Into<String>, slots: Option<u32>) -> Self {
+        Self { name: name.into(), weight: 1, slots, speed: 1.0, queue: None, errors: 0.0 }
+    }
+
+    /// `count` equal ones, named `s1`, `s2` and so on.
+    pub fn several(count: usize, slots: Option<u32>) -> Vec<Self> {
+        (1..=count).map(|number| Self::new(format!("s{number}"), slots)).collect()
+    }
+
+    fn check(&self) -> Result<(), Mistake> {
+        let problem = if self.weight > WEIGHT_MAX {
+            format!("weighs more than {WEIGHT_MAX}")
+        } else if self.slots == Some(0) {
+            "has no slot to work in".to_owned()
+        } else if !is_factor(self.speed) {
+            "has a speed that is not from 0.000001 to 1000000".to_owned()
+        } else if !(0.0..=1.0).contains(&self.errors) {
+            "has a share of errors that is not from 0 to 1".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(Mistake::new(format!("endpoint `{}` {problem}", self.name)))
+    }
+}
+
+impl Default for Scenario {
+    /// Five endpoints with a slot each under 300 requests a second of 10 ms each, at random, for 30 s: six tenths of what
+    /// they can do.
+    fn default() -> Self {
+        Self {
+            endpoints: EndpointModel::several(5, Some(1)),
+            load: Load::default(),
+            work: Distribution::Exponential(Duration::from_millis(10)),
+            keys: Keys::default(),
+            events: Vec::new(),
+            cache: None,
+            health: Some(default_check()),
+            timeout: Duration::from_secs(60),
+            retries: Retries::default(),
+            balancers: 1,
+            gossip: None,
+            seed: 1,
         }
     }
 }
+
+impl Scenario {
+    /// The share of all slots that the load keeps busy on average before any event; `None` where slots have no bound.
+    pub fn offered(&self) -> Option<f64> {
+        let capacity = |model: &EndpointModel| Some(f64::from(model.slots?) * model.speed);
+        let capacity: f64 = self.endpoints.iter().map(capacity).sum::<Option<f64>>()?;
+        Some(self.load.mean_rate() * self.work.mean().as_secs_f64() / capacity)
+    }
+
+    /// Says what is wrong with it: bounds, names, events of unknown endpoints.
+    ///
+    /// # Errors
+    /// The first mistake.
+    pub fn check(&self) -> Result<(), Mistake> {
+        crate::script::Script::of(self).map(|_| ())
+    }
+
+    /// Everything about it that needs no script.
+    pub(crate) fn check_values(&self) -> Result<(), Mistake> {
+        if !(1..=ENDPOINTS_MAX).contains(&self.endpoints.len()) {
+            return Err(Mistake::new(format!("there may be 1 to {ENDPOINTS_MAX} endpoints")));
+        }
+        self.endpoints.iter().try_for_each(EndpointModel::check)?;
+        self.load.check()?;
+        self.work.check()?;
+        self.keys.check()?;
+        for event in &self.events {
+            let example = "slow s2@10s..20s=x8";
+            event.check().map_err(|problem| problem.within(&event.to_string(), example))?;
+        }
+        if self.cache.is_some_and(|cache| cache.keys == 0 || !is_factor(cache.miss)) {
+            return Err(Mistake::new(
+                "a cache has room for a key, and a miss costs 0.000001 to 1000000 times",
+            ));
+        }
+        if !(1..=BALANCERS_MAX).contains(&self.balancers) {
+            return Err(Mistake::new(format!("there may be 1 to {BALANCERS_MAX} balancers")));
+        }
+        if self.endpoints.len() * self.balancers as usize > VIEWS_MAX {
+            return Err(Mistake::new(format!(
+                "balancers times endpoints are more than {VIEWS_MAX}"
+            )));
+        }
+        check_time("the client's patience", self.timeout)?;
+        self.gossip.map_or(Ok(()), |every| check_time("the time between gossip", every))?;
+        let health = self.health.as_ref();
+        health.map_or(Ok(()), |check| check_time("the interval of checks", check.interval))
+    }
+}
+
+/// Whether it is long enough for a run to get anywhere, and not beyond all bounds.
+fn check_time(what: &str, time: Duration) -> Result<(), Mistake> {
+    if (Duration::from_millis(1)..=DURATION_MAX).contains(&time) {
+        return Ok(());
+    }
+    Err(Mistake::new(format!("{what} is from 1ms to 365d")))
+}
+
+/// What the config's `health = "/"` means: a page is asked for, at the default pace.
+pub fn default_check() -> HealthCheck {
+    HealthCheck {
+        kind: CheckKind::Http {
+            method: "GET".into(),
+            path: "/".into(),
+            host: None,
+            status: vec![200..=399],
+        },
+        ..HealthCheck::default()
+    }
+}
+
+/// How many endpoints there may be.
+pub const ENDPOINTS_MAX: usize = 10_000;
+
+/// How many balancers times endpoints there may be: each balancer keeps something for each endpoint.
+const VIEWS_MAX: usize = 1_000_000;
+
+/// How many balancers there may be.
+pub const BALANCERS_MAX: u32 = 1_000;

@@ -1,107 +1,136 @@
 use std::time::Duration;
 
-use evenkeel_plan::balance::Algorithm;
-
 use super::*;
-use crate::scenario::Arrivals;
-use crate::service::Service;
+use crate::distribution::Distribution;
+use crate::load::{Arrivals, Load};
+use crate::scenario::EndpointModel;
+
+mod accounting;
+mod effects;
+mod theory;
 
 const MS: Duration = Duration::from_millis(1);
 
-fn model(name: &str, weight: u32, service: Service) -> EndpointModel {
-    EndpointModel { name: name.to_owned(), weight, service }
-}
-
-/// Two endpoints with a processor each, and a third whose processor is a fifth as fast.
-fn two_fast_one_slow(algorithm: Algorithm, seed: u64) -> Scenario {
-    Scenario {
-        algorithm,
-        endpoints: vec![
-            model("fast", 1, Service::shared(MS)),
-            model("fast too", 1, Service::shared(MS)),
-            model("slow", 1, Service::shared(MS * 5)),
-        ],
-        arrivals: Arrivals::Poisson { mean_gap: MS * 2 },
-        requests: 20_000,
-        seed,
+/// `seconds` of `rps` requests a second, evenly spaced.
+fn even(rps: f64, seconds: u64) -> Load {
+    Load {
+        arrivals: Arrivals::Constant,
+        rps,
+        duration: Duration::from_secs(seconds),
+        ..Load::default()
     }
 }
 
-fn answered(report: &Report) -> Vec<u64> {
-    report.endpoints.iter().map(|endpoint| endpoint.answered).collect()
+fn poisson(rps: f64, seconds: u64) -> Load {
+    Load { arrivals: Arrivals::Poisson, ..even(rps, seconds) }
+}
+
+fn report(scenario: &Scenario, algorithm: Algorithm) -> Report {
+    run(scenario, algorithm, &mut |_| {}).unwrap()
+}
+
+fn with_events(scenario: &Scenario, events: &[&str]) -> Scenario {
+    let events = events.iter().map(|text| text.parse().unwrap()).collect();
+    Scenario { events, ..scenario.clone() }
 }
 
 #[test]
 fn round_robin_shares_are_exact_by_weight() {
-    let endpoints = [("five", 5), ("three", 3), ("two", 2)];
-    let report = run(&Scenario {
-        algorithm: Algorithm::RoundRobin,
-        endpoints: endpoints
-            .map(|(name, weight)| model(name, weight, Service::constant(MS)))
-            .into(),
-        arrivals: Arrivals::Even { gap: MS },
-        requests: 10_000,
-        seed: 0,
-    });
-    assert_eq!(answered(&report), [5_000, 3_000, 2_000]);
+    let weigh = |(name, weight)| EndpointModel { weight, ..EndpointModel::new(name, None) };
+    let report = report(
+        &Scenario {
+            endpoints: [("five", 5), ("three", 3), ("two", 2)].map(weigh).into(),
+            load: Load { requests: 10_000, ..even(1000.0, 20) },
+            ..Scenario::default()
+        },
+        Algorithm::RoundRobin,
+    );
+    let answered: Vec<u64> = report.endpoints.iter().map(|endpoint| endpoint.answered).collect();
+    assert_eq!(answered, [5_000, 3_000, 2_000]);
+    assert!((report.endpoints[0].share - 0.5).abs() < 1e-9);
 }
 
 #[test]
 fn least_request_spares_a_slow_endpoint_and_the_clients() {
-    let round_robin = run(&two_fast_one_slow(Algorithm::RoundRobin, 1));
-    let least_request = run(&two_fast_one_slow(Algorithm::LeastRequest, 1));
+    let mut endpoints = EndpointModel::several(3, Some(1));
+    endpoints[2].speed = 0.2;
+    let scenario = Scenario { endpoints, load: poisson(150.0, 60), ..Scenario::default() };
+    let round_robin = report(&scenario, Algorithm::RoundRobin);
+    let least_request = report(&scenario, Algorithm::LeastRequest);
     let p99 = |report: &Report| report.latency.unwrap().p99;
-    assert!(least_request.endpoints[2].answered < round_robin.endpoints[2].answered);
-    assert!(p99(&least_request) < p99(&round_robin), "{least_request:?} {round_robin:?}");
+    assert!(least_request.endpoints[2].answered < round_robin.endpoints[2].answered / 2);
+    assert!(p99(&least_request) < p99(&round_robin) / 2, "{least_request:?} {round_robin:?}");
 }
 
 #[test]
 fn one_seed_gives_one_report_and_another_seed_another() {
+    let events = ["slow s1@2s..4s=x8", "kill s2@3s", "errors all@1s..5s=10%", "add s6@4s"];
+    let scenario = Scenario {
+        balancers: 2,
+        gossip: Some(MS * 50),
+        load: poisson(300.0, 8),
+        ..Scenario::default()
+    };
+    let scenario = with_events(&scenario, &events);
+    let other = Scenario { seed: 2, ..scenario.clone() };
     for algorithm in Algorithm::ALL {
-        let first = run(&two_fast_one_slow(algorithm, 7));
-        assert_eq!(first, run(&two_fast_one_slow(algorithm, 7)), "{algorithm:?}");
-        assert_ne!(first, run(&two_fast_one_slow(algorithm, 8)), "{algorithm:?}");
+        let first = report(&scenario, algorithm);
+        assert_eq!(first, report(&scenario, algorithm), "{algorithm:?}");
+        assert_ne!(first, report(&other, algorithm), "{algorithm:?}");
     }
 }
 
 #[test]
-fn every_request_is_answered_once() {
-    for algorithm in Algorithm::ALL {
-        let report = run(&two_fast_one_slow(algorithm, 3));
-        assert_eq!((report.answered, report.refused), (20_000, 0), "{algorithm:?}");
-        assert_eq!(answered(&report).iter().sum::<u64>(), 20_000, "{algorithm:?}");
-    }
-}
-
-#[test]
-fn requests_without_a_usable_endpoint_are_refused_and_counted() {
-    let mut scenario = two_fast_one_slow(Algorithm::LeastRequest, 3);
-    for endpoint in &mut scenario.endpoints {
-        endpoint.weight = 0;
-    }
-    let report = run(&scenario);
-    assert_eq!((report.answered, report.refused, report.latency), (0, 20_000, None));
+fn every_algorithm_meets_the_same_requests() {
+    // With room for all, a request takes as long as its work, wherever it goes.
+    let scenario = Scenario {
+        endpoints: EndpointModel::several(4, None),
+        load: poisson(1000.0, 10),
+        ..Scenario::default()
+    };
+    let latencies = Algorithm::ALL.map(|algorithm| report(&scenario, algorithm).latency);
+    assert!(latencies.iter().all(|latency| *latency == latencies[0] && latency.is_some()));
 }
 
 #[test]
 fn what_overlaps_is_in_flight_together() {
-    let scenario = |requests| Scenario {
-        algorithm: Algorithm::RoundRobin,
-        endpoints: vec![
-            model("long", 1, Service::constant(MS * 100)),
-            model("short", 1, Service::constant(MS / 2)),
-        ],
-        arrivals: Arrivals::Even { gap: MS },
-        requests,
-        seed: 0,
+    let mut endpoints = EndpointModel::several(2, None);
+    endpoints[1].speed = 200.0;
+    let scenario = Scenario {
+        endpoints,
+        work: Distribution::Fixed(MS * 100),
+        load: even(1000.0, 1),
+        ..Scenario::default()
     };
-    // Every other one goes to "long", where it stays for 100 of the gaps: 50 overlap, and the others come and go.
-    let report = run(&scenario(1_000));
+    // Every other one goes to the slow one, where it stays for 100 of the gaps: 50 overlap, and the others come and go.
+    let report = report(&scenario, Algorithm::RoundRobin);
     let peaks: Vec<u32> = report.endpoints.iter().map(|endpoint| endpoint.peak_in_flight).collect();
-    assert_eq!((peaks, report.peak_in_flight), (vec![50, 1], 51));
+    assert_eq!((peaks, report.in_flight.peak), (vec![50, 1], 51));
     assert_eq!(report.endpoints[0].latency.unwrap().p50, MS * 100);
     assert_eq!(report.endpoints[1].latency.unwrap().max, MS / 2);
-    // The last to finish is the last but one to arrive: after 998 gaps, and 100 ms of work.
-    assert_eq!(report.end, Time::START.after(MS * 1_098));
-    assert_eq!(run(&scenario(0)).end, Time::START);
+}
+
+#[test]
+fn progress_rises_to_one() {
+    let mut told = Vec::new();
+    run(&Scenario::default(), Algorithm::Random, &mut |done| told.push(done)).unwrap();
+    assert!(told.len() > 100 && told.is_sorted() && told.last() == Some(&1.0));
+}
+
+#[test]
+fn bad_scenarios_are_refused_and_not_run() {
+    let good = Scenario::default();
+    let bad = [
+        (Scenario { endpoints: Vec::new(), ..good.clone() }, "1 to 10000 endpoints"),
+        (Scenario { endpoints: EndpointModel::several(2, Some(0)), ..good.clone() }, "no slot"),
+        (Scenario { load: Load { rps: f64::NAN, ..Load::default() }, ..good.clone() }, "a rate is"),
+        (Scenario { load: even(1.0, 0), ..good.clone() }, "more than no time"),
+        (Scenario { balancers: 0, ..good.clone() }, "1 to 1000 balancers"),
+        (Scenario { timeout: Duration::ZERO, ..good.clone() }, "patience is from 1ms"),
+        (Scenario { gossip: Some(Duration::ZERO), ..good }, "gossip is from 1ms"),
+    ];
+    for (scenario, said) in bad {
+        let mistake = run(&scenario, Algorithm::Random, &mut |_| {}).unwrap_err().to_string();
+        assert!(mistake.contains(said), "{mistake}");
+    }
 }
