@@ -14,12 +14,14 @@ mod notice;
 mod origin;
 mod queue;
 mod rate;
+mod recommend;
 mod replica;
 mod report;
 mod request;
 mod retry;
 mod run;
 mod scenario;
+mod scenarios;
 mod script;
 mod tally;
 mod units;
@@ -29,6 +31,7 @@ pub use event::{Change, Effect, Event, FAST_FAIL_AFTER, Target};
 pub use keys::{KEYS_MAX, Keys};
 pub use load::{Arrivals, Load, REQUESTS_MAX, Replayed};
 pub use mistake::Mistake;
+pub use recommend::{Recommendation, recommend};
 pub use report::{
     AfflictionReport, EndpointReport, Errors, InFlight, KeysReport, Latency, Point, Report, Series,
 };
@@ -36,3 +39,4 @@ pub use run::run;
 pub use scenario::{
     BALANCERS_MAX, Cache, ENDPOINTS_MAX, EndpointModel, Retries, Scenario, default_check,
 };
+pub use scenarios::NamedScenario;

@@ -68,7 +68,7 @@ impl Notice {
         let end = self.tick_of(affliction.until).min(ends);
         let before = self.share(watch, begin.saturating_sub(10 * WINDOW), begin);
         let share_before = before.filter(|share| *share > 0.0).unwrap_or(watch.due);
-        let noticed = self.noticed(watch, begin, end, share_before / 10.0);
+        let noticed = self.noticed(watch, begin, end, share_before / 2.0);
         let recovered = (affliction.until.since(Time::START) < self.tick * ends as u32)
             .then(|| self.recovered(watch, end, share_before * 0.8))
             .flatten();

@@ -42,11 +42,33 @@ pub(crate) enum Reception {
     Waits,
 }
 
-/// The keys that an endpoint remembers: each has one place.
+/// The keys that an endpoint remembers: each belongs to one shelf, on which the one not asked for the longest makes room.
 #[derive(Debug)]
 struct Memory {
-    places: Vec<u32>,
+    /// The latest first.
+    shelves: Vec<[u32; SHELF]>,
     miss: f64,
+}
+
+impl Memory {
+    fn new(cache: Cache) -> Self {
+        let shelves = (cache.keys as usize).div_ceil(SHELF);
+        Self { shelves: vec![[NOBODY; SHELF]; shelves], miss: cache.miss }
+    }
+
+    /// Whether `client` is remembered; from now on it is.
+    fn recall(&mut self, client: u32) -> bool {
+        let number = client as usize % self.shelves.len();
+        let shelf = &mut self.shelves[number];
+        let found = shelf.iter().position(|&key| key == client);
+        shelf[..=found.unwrap_or(SHELF - 1)].rotate_right(1);
+        shelf[0] = client;
+        found.is_some()
+    }
+
+    fn forget(&mut self) {
+        self.shelves.fill([NOBODY; SHELF]);
+    }
 }
 
 /// How much the slots worked, and how much they could have, while requests arrive.
@@ -66,8 +88,6 @@ impl Origin {
         cache: Option<Cache>,
         closing: Time,
     ) -> Self {
-        let memory =
-            |cache: Cache| Memory { places: vec![NOBODY; cache.keys as usize], miss: cache.miss };
         Self {
             condition,
             slots: model.slots,
@@ -78,7 +98,7 @@ impl Origin {
             line: VecDeque::new(),
             waiting: 0,
             peak: 0,
-            cache: cache.map(memory),
+            cache: cache.map(Memory::new),
             meter: Meter { since: Time::START, closing, busy: 0.0, present: 0.0 },
         }
     }
@@ -153,8 +173,7 @@ impl Origin {
     pub(crate) fn effort(&mut self, client: u32, now: Time) -> (f64, Option<bool>) {
         let cold = self.condition.cold.map_or(1.0, |cold| cold.factor(now));
         let Some(memory) = &mut self.cache else { return (cold, None) };
-        let place = client as usize % memory.places.len();
-        let hit = std::mem::replace(&mut memory.places[place], client) == client;
+        let hit = memory.recall(client);
         (if hit { cold } else { cold * memory.miss }, Some(hit))
     }
 
@@ -165,7 +184,7 @@ impl Origin {
             (self.running, self.waiting) = (0, 0);
             self.line.clear();
             if let Some(memory) = &mut self.cache {
-                memory.places.fill(NOBODY);
+                memory.forget();
             }
         }
         self.condition = condition;
@@ -208,3 +227,6 @@ impl Origin {
 
 /// Marks an empty place: there are fewer clients.
 const NOBODY: u32 = u32::MAX;
+
+/// How many keys share a shelf: enough that few find theirs full while others have room.
+const SHELF: usize = 8;

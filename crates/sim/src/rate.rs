@@ -46,6 +46,11 @@ impl RateCurve {
         Self { steps: times.into_iter().map(|time| (time, rate(time))).collect() }
     }
 
+    /// The highest that it ever is.
+    pub(crate) fn highest(&self) -> f64 {
+        self.steps.iter().map(|(_, rate)| *rate).fold(0.0, f64::max)
+    }
+
     /// When, after `now`, so many requests will have come as `count` says; `None` for never. Exact for constant spacing,
     /// and for Poisson because time can be stretched to make any rate one.
     pub(crate) fn after(&self, now: Time, count: f64) -> Option<Time> {
@@ -95,6 +100,7 @@ mod tests {
         for (from, count, at) in table {
             assert_eq!(curve.after(seconds(from), count), Some(seconds(at)), "{from} {count}");
         }
+        assert!((curve.highest() - 30.0).abs() < 1e-9);
     }
 
     #[test]

@@ -107,8 +107,8 @@ impl Replica {
         Some(LongLease::new(&self.endpoint(number)?.life))
     }
 
-    /// The attempt that `lease` stands for has ended, well or not.
-    pub(crate) fn heard(lease: Lease, _is_ok: bool, _now: Time) {
+    /// The attempt at the endpoint of that number, for which `lease` stands, has ended, well or not.
+    pub(crate) fn heard(&mut self, _number: usize, lease: Lease, _is_ok: bool, _now: Time) {
         drop(lease);
     }
 
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(replica.pick(ask(&[0, 2])), Some(1));
         replica.set_standing(2, Standing::Down);
         assert_eq!(replica.pick(ask(&[1])), None);
-        Replica::heard(lease, true, Time::START);
+        replica.heard(1, lease, true, Time::START);
         assert_eq!(replica.own(1), 0);
     }
 

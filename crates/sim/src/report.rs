@@ -140,11 +140,11 @@ pub struct AfflictionReport {
     pub share_before: f64,
     /// The share that they had meanwhile.
     pub share_during: f64,
-    /// How long after its begin the afflicted began to get less than a tenth of their share before, in every window of a
-    /// second (of a hundred requests if those take longer) up to its end. `None` if they never did.
+    /// How long after its begin the afflicted began to get less than half of their share before, in every window up to its
+    /// end. `None` if they never did. A window is a second, or as long as a hundred requests take if that is longer.
     pub noticed: Option<Duration>,
-    /// How long after its end they began to have four fifths of their share before again, over one such window. `None` if they
-    /// never did, or it did not end while requests arrived.
+    /// How long after its end they began to have four fifths of their share before again, over one window. `None` if they
+    /// never did, or if it did not end while requests arrived.
     pub recovered: Option<Duration>,
 }
 

@@ -152,7 +152,7 @@ impl<'a> Simulation<'a> {
             Occasion::Answer(turn) => self.answer(turn, now),
             Occasion::Change => self.change(now),
             Occasion::Check(round) => self.check(round, now),
-            Occasion::CheckTimeout(round) => self.end_check(round, now),
+            Occasion::CheckTimeout(round) => self.end_check(round),
             Occasion::Gossip => self.gossip(now),
             Occasion::Sample(number) => {
                 let waiting = self.origins.iter().map(|origin| u64::from(origin.waiting())).sum();

@@ -6,9 +6,9 @@ use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::limits::WEIGHT_MAX;
 
 use crate::distribution::Distribution;
-use crate::event::Event;
+use crate::event::{Change, Event};
 use crate::keys::Keys;
-use crate::load::Load;
+use crate::load::{Arrivals, Load};
 use crate::mistake::Mistake;
 use crate::units::{DURATION_MAX, is_factor};
 
@@ -60,10 +60,10 @@ pub struct EndpointModel {
     pub errors: f64,
 }
 
-/// A memory of keys that each endpoint has, of a fixed number of places.
+/// A memory of keys that each endpoint has; what was not asked for the longest makes room. It dies with the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cache {
-    /// How many keys an endpoint remembers at most. Each has one place, at which the newer ousts the older.
+    /// How many keys an endpoint remembers, rounded up to eights: each key has to find room among eight places.
     pub keys: u32,
     /// How many times as much work a request is whose key is not remembered.
     pub miss: f64,
@@ -156,12 +156,12 @@ impl Scenario {
         for event in &self.events {
             let example = "slow s2@10s..20s=x8";
             event.check().map_err(|problem| problem.within(&event.to_string(), example))?;
+            let is_of_rate = !matches!(event.change, Change::Endpoints(..));
+            if is_of_rate && matches!(self.load.arrivals, Arrivals::Replay(_)) {
+                return Err(Mistake::new(format!("`{event}`: a replayed load has its own rate")));
+            }
         }
-        if self.cache.is_some_and(|cache| cache.keys == 0 || !is_factor(cache.miss)) {
-            return Err(Mistake::new(
-                "a cache has room for a key, and a miss costs 0.000001 to 1000000 times",
-            ));
-        }
+        self.check_cache()?;
         if !(1..=BALANCERS_MAX).contains(&self.balancers) {
             return Err(Mistake::new(format!("there may be 1 to {BALANCERS_MAX} balancers")));
         }
@@ -172,8 +172,24 @@ impl Scenario {
         }
         check_time("the client's patience", self.timeout)?;
         self.gossip.map_or(Ok(()), |every| check_time("the time between gossip", every))?;
-        let health = self.health.as_ref();
-        health.map_or(Ok(()), |check| check_time("the interval of checks", check.interval))
+        let Some(health) = &self.health else { return Ok(()) };
+        if !(0.0..=1.0).contains(&health.jitter) {
+            return Err(Mistake::new("the jitter of checks is from 0 to 1"));
+        }
+        check_time("the interval of checks", health.interval)
+    }
+
+    fn check_cache(&self) -> Result<(), Mistake> {
+        let Some(cache) = self.cache else { return Ok(()) };
+        if !is_factor(cache.miss) {
+            return Err(Mistake::new("a miss costs 0.000001 to 1000000 times as much"));
+        }
+        if cache.keys == 0 || cache.keys as usize * self.endpoints.len() > CACHED_MAX {
+            return Err(Mistake::new(format!(
+                "the caches of all endpoints have room for 1 to {CACHED_MAX} keys"
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -200,6 +216,9 @@ pub fn default_check() -> HealthCheck {
 
 /// How many endpoints there may be.
 pub const ENDPOINTS_MAX: usize = 10_000;
+
+/// How many keys all caches together may remember, at four bytes each.
+const CACHED_MAX: usize = 100_000_000;
 
 /// How many balancers times endpoints there may be: each balancer keeps something for each endpoint.
 const VIEWS_MAX: usize = 1_000_000;

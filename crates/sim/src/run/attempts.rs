@@ -8,7 +8,7 @@ use super::{Occasion, Simulation};
 use crate::event::FAST_FAIL_AFTER;
 use crate::keys::mix;
 use crate::origin::Reception;
-use crate::replica::{Question, Replica};
+use crate::replica::Question;
 use crate::request::{Stage, Turn};
 use crate::retry::may_go_on;
 use crate::tally::Failure;
@@ -70,7 +70,7 @@ impl Simulation<'_> {
         let left = request.arrival.work.as_nanos() as f64 * effort;
         // Each try has luck of its own, and under every algorithm the same.
         let luck = mix(request.arrival.luck ^ request.tried().len() as u64);
-        let will_fail = (luck as f64) < origin.errors() * U64_END;
+        let will_fail = ((luck >> 11) as f64) < origin.errors() * DRAWS;
         request.stage = Stage::Works { at: position, left, since: now, will_fail };
         if let Some(hit) = hit {
             self.tally.remembered(hit);
@@ -147,7 +147,7 @@ impl Simulation<'_> {
         request.stage = Stage::Nowhere;
         request.failure = Some(failure);
         if let Some(lease) = request.lease.take() {
-            Replica::heard(lease, false, now);
+            self.replicas[request.arrival.replica as usize].heard(position, lease, false, now);
         }
         let goes_on = may_go_on(self.scenario.retries, request, failure);
         request.retries += u32::from(goes_on && failure != Failure::Refused);
@@ -157,7 +157,7 @@ impl Simulation<'_> {
     fn succeed(&mut self, place: u32, position: usize, now: Time) {
         let request = self.requests.get(place);
         if let Some(lease) = request.lease.take() {
-            Replica::heard(lease, true, now);
+            self.replicas[request.arrival.replica as usize].heard(position, lease, true, now);
         }
         self.tally.answered(position, request.arrival.at, now);
         self.requests.leave(place);
@@ -182,5 +182,5 @@ impl Simulation<'_> {
     }
 }
 
-/// Just beyond the largest `u64`.
-const U64_END: f64 = 18_446_744_073_709_551_616.0;
+/// How many numbers of 53 bits there are: as many as an `f64` holds exactly.
+const DRAWS: f64 = 9_007_199_254_740_992.0;

@@ -88,7 +88,7 @@ impl Simulation<'_> {
     }
 
     /// A check that hung has waited as long as it may; one that the endpoint has woken up for has its answer.
-    pub(super) fn end_check(&mut self, round: Round, _now: Time) {
+    pub(super) fn end_check(&mut self, round: Round) {
         let condition = self.origins[round.position as usize].condition();
         let fails = condition.frozen || condition.dead;
         self.observe(round, if fails { Outcome::Fail } else { Outcome::Pass });

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::distribution::Distribution;
 use crate::load::{Arrivals, Load};
-use crate::scenario::EndpointModel;
+use crate::scenario::{Cache, EndpointModel};
 
 mod accounting;
 mod effects;
@@ -127,7 +127,9 @@ fn bad_scenarios_are_refused_and_not_run() {
         (Scenario { load: even(1.0, 0), ..good.clone() }, "more than no time"),
         (Scenario { balancers: 0, ..good.clone() }, "1 to 1000 balancers"),
         (Scenario { timeout: Duration::ZERO, ..good.clone() }, "patience is from 1ms"),
-        (Scenario { gossip: Some(Duration::ZERO), ..good }, "gossip is from 1ms"),
+        (Scenario { gossip: Some(Duration::ZERO), ..good.clone() }, "gossip is from 1ms"),
+        (Scenario { load: even(1e9, 60), ..good.clone() }, "lower the rate"),
+        (Scenario { cache: Some(Cache { keys: u32::MAX, miss: 2.0 }), ..good }, "room for 1 to"),
     ];
     for (scenario, said) in bad {
         let mistake = run(&scenario, Algorithm::Random, &mut |_| {}).unwrap_err().to_string();

@@ -1,4 +1,5 @@
 use super::*;
+use crate::load::{Arrivals, Load};
 
 fn script(events: &[&str]) -> Result<Script, Mistake> {
     let events = events.iter().map(|text| text.parse().unwrap()).collect();
@@ -90,4 +91,11 @@ fn mistakes_are_named_with_a_correct_example() {
         ..Scenario::default()
     };
     assert_eq!(twice.check().unwrap_err().to_string(), "two endpoints are named `a`");
+    let replay = Scenario {
+        load: Load { arrivals: Arrivals::Replay([].into()), ..Load::default() },
+        events: vec!["rps 5@1s".parse().unwrap()],
+        ..Scenario::default()
+    };
+    let mistake = replay.check().unwrap_err().to_string();
+    assert_eq!(mistake, "`rps 5@1s`: a replayed load has its own rate");
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::scenario::{Cache, Retries};
+use crate::scenario::Retries;
 
 /// Any event on up to seven endpoints, of which five are there at first.
 fn event() -> impl Strategy<Value = String> {
