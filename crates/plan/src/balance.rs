@@ -4,6 +4,10 @@
 //! chooses among them. A new algorithm is one file, one arm of [`Algorithm`], and one row in the table test.
 
 use std::fmt::Debug;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use evenkeel_proto::head::RequestHead;
 
 use crate::endpoint::Endpoint;
 use crate::limits::TRIES_MAX;
@@ -14,28 +18,58 @@ mod around;
 mod candidates;
 mod eligibility;
 pub mod hash;
+mod hashing;
 mod least_request;
 mod peak_ewma;
 mod random;
 mod roster;
 mod round_robin;
+mod sticky;
 mod two_choices;
 
 pub use algorithm::Algorithm;
 pub use eligibility::{Census, Eligibility, SlowStart, ZonePreference};
+pub use sticky::{SameSite, Session, SessionCookie, SessionKey, Sticky};
 
 use around::Around;
 use candidates::Candidates;
+use hash::maglev::TableSize;
+use hash::{HashKey, Node, ring};
 use roster::Roster;
 use round_robin::Turns;
+use sticky::Sessions;
 
 /// How the endpoints of a cluster are chosen.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Balancing {
     /// By what rule.
     pub algorithm: Algorithm,
+    /// Algorithms by hash: what tells requests apart. `client-ip` has its own.
+    pub key: HashKey,
+    /// `ring-hash`: how many points an endpoint of middling weight has, [`ring::VNODES_MIN`] to [`ring::VNODES_MAX`].
+    pub vnodes: u32,
+    /// `maglev` and `client-ip`: how many entries the table has.
+    pub table_size: TableSize,
+    /// Algorithms by hash: how many times its share of what is in flight an endpoint may have, at least 1; `None` for any.
+    pub bounded_load: Option<f64>,
+    /// What makes the requests of a session go to one endpoint.
+    pub sticky: Option<Sticky>,
     /// Among which of them.
     pub eligibility: Eligibility,
+}
+
+impl Default for Balancing {
+    fn default() -> Self {
+        Self {
+            algorithm: Algorithm::default(),
+            key: HashKey::default(),
+            vnodes: ring::VNODES_DEFAULT,
+            table_size: TableSize::default(),
+            bounded_load: None,
+            sticky: None,
+            eligibility: Eligibility::default(),
+        }
+    }
 }
 
 /// A balancer, built slowly with the plan for the endpoints of one cluster, picking fast.
@@ -43,6 +77,7 @@ pub struct Balancing {
 pub struct Balancer {
     balancing: Balancing,
     rule: Box<dyn Balance>,
+    sessions: Option<Sessions>,
 }
 
 /// The rule by which one of the candidates is chosen.
@@ -82,6 +117,10 @@ pub struct Pick<'a> {
     pub now: Time,
     /// A random number, drawn for this pick alone.
     pub random: u64,
+    /// The hash of the request's key, for algorithms that go by it; see [`Balancer::key`].
+    pub key: Option<u64>,
+    /// The session that the request belongs to; see [`Balancer::session`].
+    pub session: Option<Session>,
 }
 
 /// What a balancer chose.
@@ -95,9 +134,25 @@ pub struct Choice {
 
 impl Balancer {
     /// Builds a balancer for `endpoints`, which have to be those of every pick.
-    pub fn new(balancing: Balancing, _endpoints: &[Endpoint]) -> Self {
-        let rule = balancing.algorithm.build();
-        Self { balancing, rule }
+    pub fn new(balancing: Balancing, endpoints: &[Endpoint]) -> Self {
+        let nodes: Vec<Node<'_>> = (0..)
+            .zip(endpoints)
+            .filter(|(_, endpoint)| balancing.eligibility.wants(endpoint))
+            .map(|(position, endpoint)| Node {
+                name: &endpoint.name,
+                weight: endpoint.weight,
+                position,
+            })
+            .collect();
+        if let Some(first) = endpoints.first() {
+            first.life.vitals.cluster().count_in_flight(balancing.bounded_load.is_some());
+        }
+        let sessions = balancing.sticky.as_ref();
+        Self {
+            rule: algorithm::build(&balancing, &nodes),
+            sessions: sessions.map(|sticky| Sessions::new(sticky, endpoints, &nodes)),
+            balancing,
+        }
     }
 
     /// What it was built from.
@@ -116,20 +171,77 @@ impl Balancer {
         }
     }
 
+    /// Whether it looks at requests: [`Balancer::key`] or [`Balancer::session`] may have something to say.
+    pub fn goes_by_requests(&self) -> bool {
+        self.sessions.is_some() || self.balancing.algorithm.hashes()
+    }
+
+    /// The hash of a request's key, if the algorithm goes by one and the request has it. `client` is the client's address as far as it can be
+    /// believed.
+    pub fn key(&self, head: &RequestHead, client: IpAddr) -> Option<u64> {
+        match self.balancing.algorithm {
+            Algorithm::ClientIp => HashKey::default().hash(head, client),
+            algorithm if algorithm.hashes() => self.balancing.key.hash(head, client),
+            _ => None,
+        }
+    }
+
+    /// The session that a request belongs to; `None` if there are none here, or it is its first. `wall` is the time since 1970.
+    pub fn session(&self, head: &RequestHead, client: IpAddr, wall: Duration) -> Option<Session> {
+        self.sessions.as_ref()?.of(head, client, wall)
+    }
+
+    /// The value of the `Set-Cookie` field that makes the session of a request go on at the endpoint that was chosen; `None` where it does
+    /// so anyway.
+    pub fn cookie(
+        &self,
+        choice: Choice,
+        session: Option<Session>,
+        wall: Duration,
+    ) -> Option<String> {
+        let stays = Session::At { position: choice.position, renew: false };
+        if session == Some(stays) {
+            return None;
+        }
+        self.sessions.as_ref()?.cookie(choice.position, wall)
+    }
+
     /// Chooses an endpoint; `None` when none can be used. Allocates nothing, waits for nothing.
     pub fn pick(&self, state: &mut WorkerState, request: &Pick<'_>) -> Option<Choice> {
         let WorkerState { roster, spare, memory } = state;
         let eligibility = &self.balancing.eligibility;
         roster.refresh(eligibility, request);
+        if let Some(position) = self.resume(roster, request) {
+            return Some(Choice { position });
+        }
         let mut choose = |roster: &Roster| {
             let candidates = Candidates { roster, request };
             let member = self.rule.pick(memory, &candidates)?;
             Some(Choice { position: candidates.position(member) })
         };
         choose(roster).or_else(|| {
-            spare.list_rest(eligibility, request);
+            spare.list_rest(eligibility, request, roster.panics());
             choose(spare)
         })
+    }
+
+    /// Where the request's session was, if it can go on there.
+    fn resume(&self, roster: &Roster, request: &Pick<'_>) -> Option<usize> {
+        let sessions = self.sessions.as_ref()?;
+        match (request.session?, sessions) {
+            (Session::At { position, .. }, _) => {
+                let endpoint = request.endpoints.get(position)?;
+                let goes_on = !request.tried.contains(position)
+                    && endpoint.keeps_sessions(sessions.drain(), request.now);
+                goes_on.then_some(position)
+            }
+            (Session::By(hash), Sessions::Key(_, ring)) => {
+                let candidates = Candidates { roster, request };
+                let member = hashing::find(ring, hash, &candidates, |_| true)?;
+                Some(candidates.position(member))
+            }
+            (Session::By(_), Sessions::Cookie(..)) => None,
+        }
     }
 
     /// How the endpoints stand, if those that refused a moment ago are given another chance.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::counters::{Counter, Histogram, Sharded};
 use crate::time::Time;
@@ -118,6 +119,20 @@ impl Endpoint {
     pub fn is_in_service(&self) -> bool {
         let barred = matches!(self.forced, Some(Forced::Drain | Forced::Down));
         self.address.is_some() && self.weight > 0 && !barred
+    }
+
+    /// Whether a session that was here goes on here at `now`. That of an endpoint that is being drained does, for a while.
+    pub fn keeps_sessions(&self, drain: Duration, now: Time) -> bool {
+        let vitals = &self.life.vitals;
+        let draining = self.forced == Some(Forced::Drain) || self.weight == 0;
+        let fit = match self.forced {
+            Some(Forced::Down) => false,
+            Some(Forced::Up) => true,
+            Some(Forced::Drain) | None => vitals.standing() != Standing::Down,
+        };
+        fit && self.address.is_some()
+            && !vitals.is_avoided(now)
+            && (!draining || now.since(vitals.drained_since(now)) < drain)
     }
 
     /// Whether it is up, and has not refused anybody a moment ago.

@@ -40,6 +40,8 @@ pub struct Vitals {
     avoided_until: AtomicU64,
     /// When it was first found fit after it was not, in nanoseconds since the start; 0 while it is not known to be.
     fit_since: AtomicU64,
+    /// When a session was first asked for after an operator began to drain it; 0 for not yet.
+    drained_since: AtomicU64,
     latency: PeakEwma,
     /// When the attempt began that is watched, in nanoseconds since the start; 0 while none is.
     watched: AtomicU64,
@@ -54,6 +56,7 @@ impl Vitals {
             standing: AtomicU8::new(Standing::Unchecked as u8),
             avoided_until: AtomicU64::new(0),
             fit_since: AtomicU64::new(0),
+            drained_since: AtomicU64::new(0),
             latency: PeakEwma::default(),
             watched: AtomicU64::new(0),
         }
@@ -113,9 +116,17 @@ impl Vitals {
 
     /// Since when the endpoint is fit for work: since whoever asked first after it was not.
     pub fn fit_since(&self, now: Time) -> Time {
-        let now = now.as_nanos().max(1);
-        let first = self.fit_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-        Time::from_nanos(first.err().unwrap_or(now))
+        first_asked(&self.fit_since, now)
+    }
+
+    /// Since when the endpoint is being drained: since whoever asked first.
+    pub fn drained_since(&self, now: Time) -> Time {
+        first_asked(&self.drained_since, now)
+    }
+
+    /// The endpoint is not being drained any more. Called by `control`, with each plan.
+    pub fn end_drain(&self) {
+        self.drained_since.store(0, Ordering::Relaxed);
     }
 
     /// How long it takes to answer, if it ever did.
@@ -137,6 +148,13 @@ impl Vitals {
     pub fn lease(&self) -> Lease<&Self> {
         Lease::new(self)
     }
+}
+
+/// The time that stands there; `now` if none does, which stands there from now on.
+fn first_asked(since: &AtomicU64, now: Time) -> Time {
+    let now = now.as_nanos().max(1);
+    let first = since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+    Time::from_nanos(first.err().unwrap_or(now))
 }
 
 #[cfg(test)]

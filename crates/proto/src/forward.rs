@@ -1,6 +1,6 @@
 //! What HTTP asks of an intermediary (RFC 9110 §7.6): which fields end here, and what is added about the client.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::field::{Field, FieldName, Fields, is_alias, list_elements, starts_with_alias};
 use crate::head::{RequestHead, Version};
@@ -35,6 +35,32 @@ impl ClientFacts<'_> {
             .filter(fit)
             .unwrap_or(self.request_id.as_bytes())
     }
+}
+
+/// The address of the client that a request comes from, as far as it can be believed: `peer`, who is connected to us; or if that is one of
+/// our own proxies, the last in `X-Forwarded-For` that is none. What stands before that anybody can have written.
+pub fn origin(fields: &Fields, peer: IpAddr, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
+    if !is_trusted(peer) {
+        return peer;
+    }
+    // Of our own proxies the first, as long as nobody else came before it.
+    let (mut ours, mut client) = (None, None);
+    for hop in fields.all(FieldName::XForwardedFor).flat_map(list_elements) {
+        match hop_address(hop) {
+            Some(address) if is_trusted(address) => ours = ours.or(Some(address)),
+            Some(address) => (ours, client) = (None, Some(address)),
+            None => (ours, client) = (None, None),
+        }
+    }
+    client.or(ours).unwrap_or(peer)
+}
+
+/// An element of `X-Forwarded-For`: an address, of which some also write the port.
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let text = str::from_utf8(hop).ok()?;
+    let with_port = || text.parse().map(|address: SocketAddr| address.ip());
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().or_else(|_| with_port()).ok()
 }
 
 /// Whether the peer wants the connection kept after this message (RFC 9112 §9.3).

@@ -3,17 +3,18 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use evenkeel_plan::balance::{Choice, Pick, Tried, WorkerState};
+use evenkeel_plan::balance::{Choice, Pick, Session, Tried, WorkerState};
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::listener::ListenerCounters;
 use evenkeel_plan::time::Time;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
+use evenkeel_proto::head::RequestHead;
 
 use crate::entrance::Entrance;
 use crate::upstream::pool::Pool;
@@ -41,6 +42,13 @@ struct Memory {
 pub(crate) struct ClusterView<'a> {
     pub(crate) plan: &'a Cluster,
     memory: &'a Memory,
+}
+
+/// What a request has that its balancer goes by.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) key: Option<u64>,
+    pub(crate) session: Option<Session>,
 }
 
 impl World {
@@ -108,9 +116,32 @@ impl World {
 }
 
 impl<'a> ClusterView<'a> {
+    /// Whether the balancer looks at requests.
+    pub(crate) fn goes_by_requests(&self) -> bool {
+        self.plan.balancer.goes_by_requests()
+    }
+
+    /// The value of the field that keeps a session at the endpoint that was chosen, if there is need for one.
+    pub(crate) fn cookie(&self, choice: Choice, asked: Asked, wall: Duration) -> Option<String> {
+        self.plan.balancer.cookie(choice, asked.session, wall)
+    }
+
+    /// What a request has that the balancer goes by. `wall` is the time since 1970.
+    pub(crate) fn asked(&self, head: &RequestHead, client: IpAddr, wall: Duration) -> Asked {
+        let balancer = &self.plan.balancer;
+        Asked { key: balancer.key(head, client), session: balancer.session(head, client, wall) }
+    }
+
     /// Chooses an endpoint that was not tried yet.
-    pub(crate) fn pick(&self, tried: &Tried, now: Time, random: u64) -> Option<Choice> {
-        let pick = Pick { endpoints: &self.plan.endpoints, tried, now, random };
+    pub(crate) fn pick(
+        &self,
+        asked: Asked,
+        tried: &Tried,
+        now: Time,
+        random: u64,
+    ) -> Option<Choice> {
+        let Asked { key, session } = asked;
+        let pick = Pick { endpoints: &self.plan.endpoints, tried, now, random, key, session };
         self.plan.balancer.pick(&mut self.memory.state.borrow_mut(), &pick)
     }
 

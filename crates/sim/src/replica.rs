@@ -2,20 +2,22 @@
 //! contact with `plan::balance` is here; `run` speaks of endpoints by their number in the script, as rosters change.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use evenkeel_plan::Endpoint;
-use evenkeel_plan::balance::{Algorithm, Balance, Pick, Tried, WorkerState};
+use evenkeel_plan::balance::{Balancer, Balancing, Pick, Tried, WorkerState};
 use evenkeel_plan::endpoint::{Life, LongLease};
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::time::Time;
-use evenkeel_plan::vitals::Standing;
+use evenkeel_plan::vitals::{ClusterVitals, Heard, Standing};
 
 use crate::scenario::EndpointModel;
 
 /// One balancer. It knows what it sent itself, and what it was told of the others.
 #[derive(Debug)]
 pub(crate) struct Replica {
-    algorithm: Algorithm,
+    balancing: Balancing,
+    cluster: Arc<ClusterVitals>,
     /// Its number among the balancers: each begins at another place, as workers do.
     number: usize,
     /// Whom it chooses among.
@@ -26,7 +28,7 @@ pub(crate) struct Replica {
     positions: Vec<Option<usize>>,
     /// What was told of the others: leases in their stead, by number in the script.
     ghosts: Vec<Vec<LongLease>>,
-    balancer: Box<dyn Balance>,
+    balancer: Balancer,
     state: WorkerState,
 }
 
@@ -39,7 +41,6 @@ pub(crate) struct Question<'a> {
     /// The numbers of the endpoints that this request has tried.
     pub(crate) tried: &'a [u32],
     /// A hash of what tells clients apart.
-    #[expect(dead_code, reason = "for the algorithms that hash")]
     pub(crate) key: u64,
 }
 
@@ -49,20 +50,22 @@ pub(crate) type Lease = LongLease;
 impl Replica {
     /// Number `number`, which chooses among those of `models` that are `present`.
     pub(crate) fn new(
-        algorithm: Algorithm,
+        balancing: &Balancing,
         number: usize,
         models: &[EndpointModel],
         present: &[bool],
     ) -> Self {
+        let balancer = Balancer::new(balancing.clone(), &[]);
         let mut replica = Self {
-            algorithm,
+            balancing: balancing.clone(),
+            cluster: Arc::default(),
             number,
             roster: Vec::new(),
             numbers: Vec::new(),
             positions: vec![None; models.len()],
             ghosts: models.iter().map(|_| Vec::new()).collect(),
-            balancer: algorithm.build(),
-            state: WorkerState::default(),
+            state: balancer.worker_state(number, &[]),
+            balancer,
         };
         replica.enroll(models, present);
         replica
@@ -82,9 +85,10 @@ impl Replica {
             }
             self.positions[number] = Some(self.roster.len());
             self.numbers.push(number);
-            self.roster.push(known[number].take().unwrap_or_else(|| endpoint(model)));
+            self.roster
+                .push(known[number].take().unwrap_or_else(|| endpoint(model, &self.cluster)));
         }
-        self.balancer = self.algorithm.build();
+        self.balancer = Balancer::new(self.balancing.clone(), &self.roster);
         self.state = self.balancer.worker_state(self.number, &self.roster);
     }
 
@@ -96,26 +100,29 @@ impl Replica {
                 tried.insert(position);
             }
         }
-        let Question { now, random, .. } = question;
-        let pick = Pick { endpoints: &self.roster, tried: &tried, now, random };
+        let Question { now, random, key, .. } = question;
+        let (key, session) = (Some(key), None);
+        let pick = Pick { endpoints: &self.roster, tried: &tried, now, random, key, session };
         let choice = self.balancer.pick(&mut self.state, &pick)?;
         self.numbers.get(choice.position).copied()
     }
 
     /// Counts a request in flight at the endpoint of that number; `None` if it has left meanwhile.
-    pub(crate) fn begin(&self, number: usize, _now: Time) -> Option<Lease> {
-        Some(LongLease::new(&self.endpoint(number)?.life))
+    pub(crate) fn begin(&self, number: usize, now: Time) -> Option<Lease> {
+        let mut lease = LongLease::new(Arc::clone(&self.endpoint(number)?.life));
+        lease.ask(now);
+        Some(lease)
     }
 
     /// The attempt at the endpoint of that number, for which `lease` stands, has ended, well or not.
-    pub(crate) fn heard(&mut self, _number: usize, lease: Lease, _is_ok: bool, _now: Time) {
-        drop(lease);
+    pub(crate) fn heard(&mut self, _number: usize, mut lease: Lease, is_ok: bool, now: Time) {
+        lease.hear(if is_ok { Heard::Answer } else { Heard::Failure }, now);
     }
 
     /// The endpoint of that number has refused a connection.
     pub(crate) fn refused(&self, number: usize, now: Time) {
         if let Some(endpoint) = self.endpoint(number) {
-            endpoint.life.vitals.avoid(now.after(AVOID_AFTER_REFUSAL));
+            endpoint.life.vitals.avoid(now, now.after(AVOID_AFTER_REFUSAL));
         }
     }
 
@@ -136,7 +143,7 @@ impl Replica {
     pub(crate) fn hear_of_others(&mut self, number: usize, in_flight: usize) {
         let Some(position) = self.positions[number] else { return };
         let life = &self.roster[position].life;
-        self.ghosts[number].resize_with(in_flight, || LongLease::new(life));
+        self.ghosts[number].resize_with(in_flight, || LongLease::new(Arc::clone(life)));
     }
 
     fn endpoint(&self, number: usize) -> Option<&Endpoint> {
@@ -145,20 +152,21 @@ impl Replica {
 }
 
 /// An endpoint of the plan. Its address is only there so that it counts as resolved; nothing connects.
-fn endpoint(model: &EndpointModel) -> Endpoint {
-    Endpoint {
-        name: model.name.as_str().into(),
-        address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
-        weight: model.weight,
-        backup: false,
-        forced: None,
-        life: Life::new(1),
-    }
+fn endpoint(model: &EndpointModel, cluster: &Arc<ClusterVitals>) -> Endpoint {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let life = Life::new(1, cluster);
+    Endpoint { weight: model.weight, ..Endpoint::new(&model.name, Some(address), life) }
 }
 
 #[cfg(test)]
 mod tests {
+    use evenkeel_plan::balance::Algorithm;
+
     use super::*;
+
+    fn by(algorithm: Algorithm) -> Balancing {
+        Balancing { algorithm, ..Balancing::default() }
+    }
 
     fn ask(tried: &[u32]) -> Question<'_> {
         Question { now: Time::START, random: 0, tried, key: 0 }
@@ -167,7 +175,8 @@ mod tests {
     #[test]
     fn those_who_stay_keep_their_leases_when_others_come_and_go() {
         let models = EndpointModel::several(3, None);
-        let mut replica = Replica::new(Algorithm::LeastRequest, 0, &models, &[true, true, false]);
+        let mut replica =
+            Replica::new(&by(Algorithm::LeastRequest), 0, &models, &[true, true, false]);
         let lease = replica.begin(1, Time::START).unwrap();
         assert!(replica.begin(2, Time::START).is_none());
         replica.enroll(&models, &[false, true, true]);
@@ -183,7 +192,7 @@ mod tests {
     #[test]
     fn what_it_hears_of_others_counts_as_in_flight_but_not_as_its_own() {
         let models = EndpointModel::several(2, None);
-        let mut replica = Replica::new(Algorithm::LeastRequest, 0, &models, &[true, true]);
+        let mut replica = Replica::new(&by(Algorithm::LeastRequest), 0, &models, &[true, true]);
         replica.hear_of_others(0, 3);
         let lease = replica.begin(1, Time::START);
         assert_eq!((replica.own(0), replica.own(1)), (0, 1));

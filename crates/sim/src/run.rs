@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::balance::{Algorithm, Balancing};
 use evenkeel_plan::time::Time;
 use fastrand::Rng;
 
@@ -91,8 +91,9 @@ impl<'a> Simulation<'a> {
         };
         let origins: Vec<Origin> = script.endpoints.iter().enumerate().map(origin).collect();
         let present: Vec<bool> = origins.iter().map(|origin| origin.condition().present).collect();
+        let balancing = Balancing { algorithm, ..scenario.balancing.clone() };
         let replica =
-            |number| Replica::new(algorithm, number as usize, &script.endpoints, &present);
+            |number| Replica::new(&balancing, number as usize, &script.endpoints, &present);
         // Apart from the streams of the load, which start with the seed itself.
         let mut seeds = Rng::with_seed(!scenario.seed);
         let checks = scenario.health.clone();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evenkeel_plan::balance::Balancing;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::limits::WEIGHT_MAX;
 
@@ -17,6 +18,8 @@ use crate::units::{DURATION_MAX, is_factor};
 pub struct Scenario {
     /// The endpoints of the cluster, 1 to [`ENDPOINTS_MAX`]; those that an event adds later may be among them.
     pub endpoints: Vec<EndpointModel>,
+    /// How they are chosen, whatever the algorithm.
+    pub balancing: Balancing,
     /// When requests arrive.
     pub load: Load,
     /// How much work a request is.
@@ -113,6 +116,7 @@ impl Default for Scenario {
     fn default() -> Self {
         Self {
             endpoints: EndpointModel::several(5, Some(1)),
+            balancing: Balancing::default(),
             load: Load::default(),
             work: Distribution::Exponential(Duration::from_millis(10)),
             keys: Keys::default(),

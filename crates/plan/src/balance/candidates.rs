@@ -32,6 +32,11 @@ impl<'a> Candidates<'a> {
         self.roster.members[member].weight
     }
 
+    /// The part of its weight that a member has, as it warms up.
+    pub(super) fn warmth(&self, member: usize) -> f64 {
+        f64::from(self.roster.members[member].warmth)
+    }
+
     /// The attempts in flight at a member, were its weight that of an average one.
     pub(super) fn load(&self, member: usize) -> f64 {
         let in_flight = f64::from(self.endpoint(member).life.vitals.in_flight());
@@ -40,6 +45,11 @@ impl<'a> Candidates<'a> {
         } else {
             in_flight * self.roster.mean_weight() / self.weight(member) as f64
         }
+    }
+
+    /// The level that a member is of.
+    pub(super) fn level(&self, member: usize) -> Option<u8> {
+        Some(self.endpoint(member).priority).filter(|_| !self.endpoint(member).backup)
     }
 
     /// Whether a member may be chosen: it is still well, and was not tried. The roster of a large cluster may be a moment old.

@@ -82,11 +82,13 @@ impl Eligibility {
         &'a self,
         endpoints: &'a [Endpoint],
     ) -> impl Iterator<Item = (u32, &'a Endpoint)> {
-        let labelled =
-            |endpoint: &Endpoint| self.labels.iter().all(|label| endpoint.labels.contains(label));
-        (0..)
-            .zip(endpoints)
-            .filter(move |(_, endpoint)| endpoint.is_in_service() && labelled(endpoint))
+        let wanted = |endpoint: &Endpoint| endpoint.is_in_service() && self.wants(endpoint);
+        (0..).zip(endpoints).filter(move |(_, endpoint)| wanted(endpoint))
+    }
+
+    /// Whether an endpoint has the labels.
+    pub(super) fn wants(&self, endpoint: &Endpoint) -> bool {
+        self.labels.iter().all(|label| endpoint.labels.contains(label))
     }
 
     /// Whether so few are well that all are used; never as long as there are backups to do the work.

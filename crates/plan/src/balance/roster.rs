@@ -27,6 +27,8 @@ pub(super) struct Roster {
     pub(super) is_spare: bool,
     /// Counts up with each time it is made.
     pub(super) version: u64,
+    /// The place among the members of each endpoint, by position; [`NOBODY`] for those that are none.
+    places: Vec<u32>,
     /// The sum of the weights up to and with each member; empty where all weigh the same.
     sums: Vec<u64>,
     levels: Levels,
@@ -39,12 +41,14 @@ pub(super) struct Roster {
 }
 
 /// An endpoint that may get work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
     /// Where it stands in the cluster.
     pub(super) position: u32,
     /// Its share of the work relative to the others, in units of no meaning; at least 1.
     pub(super) weight: u64,
+    /// The part of its weight that it has while it warms up, 0 to 1.
+    pub(super) warmth: f32,
 }
 
 impl Roster {
@@ -55,12 +59,18 @@ impl Roster {
             takes_unwell: false,
             is_spare: false,
             version: 0,
+            places: vec![NOBODY; count],
             sums: Vec::with_capacity(count),
             levels: Levels::default(),
             changes: None,
             made: Time::START,
             until: Time::END,
         }
+    }
+
+    /// Whether all are used because so few are well.
+    pub(super) fn panics(&self) -> bool {
+        self.levels.panics()
     }
 
     /// An empty one for what is left to an exchange.
@@ -89,7 +99,7 @@ impl Roster {
         self.begin(rules, request);
         self.levels.count(rules, request);
         if !self.levels.share_out(rules) {
-            return self.list_rest(rules, request);
+            return self.list_rest(rules, request, false);
         }
         self.takes_unwell = self.levels.panics();
         for (position, endpoint) in rules.in_service(request.endpoints) {
@@ -99,21 +109,21 @@ impl Roster {
             else {
                 continue;
             };
-            let weight = self.weight_of(rules, endpoint, request.now);
-            self.push(position, (weight * scale) as u64);
+            let warmth = self.warmth_of(rules, endpoint, request.now);
+            self.push(position, scale * f64::from(endpoint.weight), warmth);
         }
         self.finish();
     }
 
     /// Lists those that were not tried, of the best rank that there is: the rest of an exchange's chances, and all there is where nobody
-    /// is well.
-    pub(super) fn list_rest(&mut self, rules: &Eligibility, request: &Pick<'_>) {
+    /// is well. Those that are down are among them only if all are used.
+    pub(super) fn list_rest(&mut self, rules: &Eligibility, request: &Pick<'_>, panics: bool) {
         self.begin(rules, request);
         self.takes_unwell = true;
         let rank = |position: u32, endpoint: &Endpoint| {
             let rank = Rank::of(endpoint, request.now);
             let fit = !request.tried.contains(position as usize)
-                && (rank.condition != Condition::Down || rules.panic_below > 0.0);
+                && (rank.condition != Condition::Down || panics);
             fit.then_some(rank)
         };
         let ranks = rules
@@ -122,15 +132,18 @@ impl Roster {
         let best = ranks.min();
         for (position, endpoint) in rules.in_service(request.endpoints) {
             if best.is_some() && rank(position, endpoint) == best {
-                let weight = self.weight_of(rules, endpoint, request.now);
-                self.push(position, weight as u64);
+                let warmth = self.warmth_of(rules, endpoint, request.now);
+                self.push(position, f64::from(endpoint.weight), warmth);
             }
         }
         self.finish();
     }
 
     fn begin(&mut self, rules: &Eligibility, request: &Pick<'_>) {
-        self.members.clear();
+        for member in self.members.drain(..) {
+            self.places[member.position as usize] = NOBODY;
+        }
+        self.levels.clear();
         self.sums.clear();
         self.version += 1;
         self.made = request.now;
@@ -143,20 +156,22 @@ impl Roster {
         }
     }
 
-    fn push(&mut self, position: u32, weight: u64) {
-        self.members.push(Member { position, weight: weight.max(1) });
+    fn push(&mut self, position: u32, weight: f64, warmth: f64) {
+        let Some(place) = self.places.get_mut(position as usize) else { return };
+        *place = self.members.len() as u32;
+        let weight = ((weight * warmth * WEIGHT_UNIT) as u64).max(1);
+        self.members.push(Member { position, weight, warmth: warmth as f32 });
     }
 
-    /// What an endpoint weighs now, in parts of its weight.
-    fn weight_of(&mut self, rules: &Eligibility, endpoint: &Endpoint, now: Time) -> f64 {
-        let weight = f64::from(endpoint.weight) * WEIGHT_UNIT;
+    /// The part of its weight that an endpoint has now.
+    fn warmth_of(&mut self, rules: &Eligibility, endpoint: &Endpoint, now: Time) -> f64 {
         // Asked in any case: it is how the time at which an endpoint became fit gets known.
         let age = now.since(endpoint.life.vitals.fit_since(now));
         let Some(slow_start) = rules.slow_start.filter(|slow_start| age < slow_start.time) else {
-            return weight;
+            return 1.0;
         };
         self.until = self.until.min(now.after(RAMP_STEP));
-        weight * slow_start.factor(age)
+        slow_start.factor(age)
     }
 
     fn finish(&mut self) {
@@ -176,10 +191,26 @@ impl Roster {
         self.sums.is_empty()
     }
 
+    /// What all members weigh.
+    pub(super) fn weights(&self) -> u64 {
+        let one = self.members.first().map_or(1, |member| member.weight);
+        self.sums.last().copied().unwrap_or(one * self.members.len() as u64)
+    }
+
     /// What a member weighs on average.
     pub(super) fn mean_weight(&self) -> f64 {
-        let one = self.members.first().map_or(1, |member| member.weight);
-        self.sums.last().map_or(one as f64, |sum| *sum as f64 / self.members.len() as f64)
+        self.weights() as f64 / self.members.len().max(1) as f64
+    }
+
+    /// The place among the members of the endpoint at `position`, if it is one.
+    pub(super) fn member_at(&self, position: u32) -> Option<usize> {
+        let place = *self.places.get(position as usize)?;
+        (place != NOBODY).then_some(place as usize)
+    }
+
+    /// The priority of the level that has `hash` among what it shares with others; `None` if there is no other.
+    pub(super) fn level_of(&self, hash: u64) -> Option<u8> {
+        self.levels.at_share((hash >> 11) as f64 / (1_u64 << 53) as f64)
     }
 
     /// A member in proportion to the weights; `None` if there is none.
@@ -220,6 +251,8 @@ impl Rank {
         Self { condition, backup: endpoint.backup, priority: endpoint.priority }
     }
 }
+
+const NOBODY: u32 = u32::MAX;
 
 /// A weight of 1, so that a part of one is something still.
 const WEIGHT_UNIT: f64 = 1024.0;

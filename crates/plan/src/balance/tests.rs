@@ -44,8 +44,19 @@ impl<'a> Worker<'a> {
     }
 
     fn pick(&mut self, tried: &Tried) -> Option<usize> {
-        let random = self.random.u64(..);
-        let pick = Pick { endpoints: self.endpoints, tried, now: self.now, random };
+        let (random, key) = (self.random.u64(..), self.random.u64(..));
+        self.pick_for(Pick { random, key: Some(key), ..self.request(tried) })
+    }
+
+    fn request<'t>(&self, tried: &'t Tried) -> Pick<'t>
+    where
+        'a: 't,
+    {
+        let (endpoints, now) = (self.endpoints, self.now);
+        Pick { endpoints, tried, now, random: 42, key: None, session: None }
+    }
+
+    fn pick_for(&mut self, pick: Pick<'_>) -> Option<usize> {
         self.balancer.pick(&mut self.state, &pick).map(|choice| choice.position)
     }
 
@@ -59,8 +70,9 @@ impl<'a> Worker<'a> {
     }
 }
 
+/// The tables are so large that shares are about exact.
 fn by(algorithm: Algorithm) -> Balancing {
-    Balancing { algorithm, ..Balancing::default() }
+    Balancing { algorithm, vnodes: 10_000, ..Balancing::default() }
 }
 
 fn shares(algorithm: Algorithm, endpoints: &[Endpoint], picks: usize) -> Vec<usize> {
@@ -311,8 +323,8 @@ fn what_a_level_cannot_do_spills_over_to_the_next() {
         let endpoints = levels(cluster);
         for algorithm in Algorithm::ALL {
             let balancing = Balancing {
-                algorithm,
                 eligibility: Eligibility { panic_below: 0.0, ..Eligibility::default() },
+                ..by(algorithm)
             };
             let shares = Worker::new(balancing, &endpoints).shares(20_000);
             let first: usize = shares[..cluster[0].1].iter().sum();
@@ -365,7 +377,7 @@ fn work_stays_in_our_zone_while_enough_of_it_is_well() {
     let zone = Some(ZonePreference { zone: "here".into(), threshold: 0.7 });
     for algorithm in Algorithm::ALL {
         let eligibility = Eligibility { zone: zone.clone(), ..Eligibility::default() };
-        let mut worker = Worker::new(Balancing { algorithm, eligibility }, &endpoints);
+        let mut worker = Worker::new(Balancing { eligibility, ..by(algorithm) }, &endpoints);
         let here = |worker: &mut Worker<'_>| worker.shares(1000)[..4].iter().sum::<usize>();
         assert_eq!(here(&mut worker), 1000, "{algorithm:?}");
         endpoints[0].life.vitals.set_standing(Standing::Down);
@@ -389,7 +401,7 @@ fn only_those_with_the_labels_are_chosen() {
     for algorithm in Algorithm::ALL {
         let only = |labels: Labels| {
             let eligibility = Eligibility { labels, ..Eligibility::default() };
-            Worker::new(Balancing { algorithm, eligibility }, &endpoints)
+            Worker::new(Balancing { eligibility, ..by(algorithm) }, &endpoints)
         };
         let shares = only([label("version", "2")].into()).shares(1000);
         assert!(shares[0] + shares[3] == 0 && shares[1] > 400 && shares[2] > 400, "{shares:?}");
@@ -406,7 +418,7 @@ fn an_endpoint_that_comes_back_gets_its_share_little_by_little() {
         let endpoints = endpoints(&[1, 1]);
         let slow_start = Some(SlowStart { time: Duration::from_secs(10), aggression: 1.0 });
         let eligibility = Eligibility { slow_start, ..Eligibility::default() };
-        let mut worker = Worker::new(Balancing { algorithm, eligibility }, &endpoints);
+        let mut worker = Worker::new(Balancing { eligibility, ..by(algorithm) }, &endpoints);
         let second = Duration::from_secs(1);
         let share = |worker: &mut Worker<'_>| worker.shares(10_000)[1];
         // All are new: nobody is newer.
@@ -417,8 +429,10 @@ fn an_endpoint_that_comes_back_gets_its_share_little_by_little() {
         assert_eq!(share(&mut worker), 0);
         endpoints[1].life.vitals.set_standing(Standing::Up);
         worker.now = worker.now.after(second);
-        for (seconds, due) in [(0, 909), (5, 3333), (6, 5000)] {
+        for (step, (seconds, due)) in [(0, 909), (5, 3333), (6, 5000)].into_iter().enumerate() {
             worker.now = worker.now.after(second * seconds);
+            // By hash it is a part of its own keys.
+            let due = if algorithm.hashes() { [500, 2500, 5000][step] } else { due };
             let got = share(&mut worker);
             assert!(got.abs_diff(due) < 200, "{algorithm:?}: {got}, not {due}");
         }
@@ -504,4 +518,137 @@ fn peak_ewma_is_not_drawn_to_an_endpoint_that_fails_fast() {
     }
     // Ten clients a tenth of a second apart would have hit it 3,333 times at random.
     assert!((5..200).contains(&failed), "{failed}");
+}
+
+const BY_HASH: [Algorithm; 4] =
+    [Algorithm::ClientIp, Algorithm::RingHash, Algorithm::Maglev, Algorithm::Rendezvous];
+
+#[test]
+fn a_key_stays_where_it_is_and_one_without_a_key_goes_anywhere() {
+    for algorithm in BY_HASH {
+        let endpoints = endpoints(&[1; 10]);
+        let mut worker = Worker::new(by(algorithm), &endpoints);
+        let tried = Tried::default();
+        let pick = |worker: &mut Worker<'_>, key, random| {
+            worker.pick_for(Pick { key, random, ..worker.request(&tried) }).unwrap()
+        };
+        let first: Vec<usize> = (0..100).map(|key| pick(&mut worker, Some(key), 0)).collect();
+        let again: Vec<usize> = (0..100).map(|key| pick(&mut worker, Some(key), 9)).collect();
+        assert_eq!(first, again, "{algorithm:?}");
+        let mut without: Vec<usize> =
+            (0..1000).map(|random| pick(&mut worker, None, random)).collect();
+        without.sort_unstable();
+        without.dedup();
+        assert_eq!(without.len(), 10, "{algorithm:?}");
+        // Only the keys of one that fails move, and they come back.
+        endpoints[3].life.vitals.set_standing(Standing::Down);
+        worker.now = worker.now.after(Duration::from_secs(1));
+        for (key, before) in (0..).zip(&first) {
+            let now = pick(&mut worker, Some(key), 5);
+            assert_eq!(now == *before, *before != 3, "{algorithm:?} {key}");
+        }
+        endpoints[3].life.vitals.set_standing(Standing::Up);
+        worker.now = worker.now.after(Duration::from_secs(1));
+        let back: Vec<usize> = (0..100).map(|key| pick(&mut worker, Some(key), 0)).collect();
+        assert_eq!(first, back, "{algorithm:?}");
+    }
+}
+
+#[test]
+fn bounded_load_gives_nobody_more_than_its_factor_however_hot_a_key_is() {
+    for algorithm in BY_HASH {
+        let endpoints = endpoints(&[1, 1, 2, 4]);
+        let balancing = Balancing { bounded_load: Some(1.25), ..by(algorithm) };
+        let mut worker = Worker::new(balancing, &endpoints);
+        let (tried, mut leases) = (Tried::default(), Vec::new());
+        for number in 1..=400_u32 {
+            let pick = Pick { key: Some(7), ..worker.request(&tried) };
+            let chosen = worker.pick_for(pick).unwrap();
+            leases.push(endpoints[chosen].life.vitals.lease());
+            for endpoint in &endpoints {
+                let due = 1.25 * f64::from(number) * f64::from(endpoint.weight) / 8.0;
+                let in_flight = f64::from(endpoint.life.vitals.in_flight());
+                assert!(in_flight <= due.ceil().max(1.0), "{algorithm:?}: {in_flight} of {due}");
+            }
+        }
+    }
+}
+
+/// A cluster of three with a session cookie.
+fn with_cookie(endpoints: &[Endpoint]) -> Worker<'_> {
+    let cookie = SessionCookie::new("ek", [SessionKey::from_text("a")]);
+    let sticky = Some(Sticky::Cookie(cookie));
+    Worker::new(Balancing { sticky, ..by(Algorithm::RoundRobin) }, endpoints)
+}
+
+#[test]
+fn a_session_stays_moves_once_when_its_endpoint_is_gone_and_stays_there() {
+    let endpoints = endpoints(&[1; 3]);
+    let mut worker = with_cookie(&endpoints);
+    let at = |position| Some(Session::At { position, renew: false });
+    let tried = Tried::default();
+    let pick = |worker: &mut Worker<'_>, session| {
+        worker.pick_for(Pick { session, ..worker.request(&tried) }).unwrap()
+    };
+    assert_eq!([0; 10].map(|_| pick(&mut worker, at(1))), [1; 10]);
+    endpoints[1].life.vitals.set_standing(Standing::Down);
+    worker.now = worker.now.after(Duration::from_secs(1));
+    let moved = pick(&mut worker, at(1));
+    assert_ne!(moved, 1);
+    // The balancer says so in a new cookie, and the old endpoint's return changes nothing.
+    let wall = Duration::from_secs(1_800_000_000);
+    assert!(worker.balancer.cookie(Choice { position: moved }, at(1), wall).is_some());
+    assert_eq!(worker.balancer.cookie(Choice { position: moved }, at(moved), wall), None);
+    endpoints[1].life.vitals.set_standing(Standing::Up);
+    worker.now = worker.now.after(Duration::from_secs(1));
+    assert_eq!([0; 10].map(|_| pick(&mut worker, at(moved))), [moved; 10]);
+    // One that was tried is not tried again for its session.
+    let mut once = Tried::default();
+    once.insert(moved);
+    assert_ne!(worker.pick_for(Pick { session: at(moved), ..worker.request(&once) }), Some(moved));
+    assert!(worker.pick_for(Pick { session: at(99), ..worker.request(&tried) }).is_some());
+}
+
+#[test]
+fn an_endpoint_that_is_drained_keeps_its_sessions_until_the_deadline_and_gets_no_new_ones() {
+    for drained in [Some(Forced::Drain), None] {
+        let mut endpoints = endpoints(&[1; 3]);
+        endpoints[1].forced = drained;
+        endpoints[1].weight = u32::from(drained.is_some());
+        let mut worker = with_cookie(&endpoints);
+        worker.now = worker.now.after(Duration::from_secs(1));
+        let session = Some(Session::At { position: 1, renew: false });
+        let tried = Tried::default();
+        let at_session = |worker: &mut Worker<'_>| {
+            worker.pick_for(Pick { session, ..worker.request(&tried) }).unwrap() == 1
+        };
+        assert!(at_session(&mut worker));
+        assert_eq!(worker.shares(100)[1], 0);
+        worker.now = worker.now.after(Duration::from_secs(299));
+        assert!(at_session(&mut worker));
+        worker.now = worker.now.after(Duration::from_secs(1));
+        assert!(!at_session(&mut worker));
+    }
+}
+
+#[test]
+fn sessions_by_a_key_of_their_own_stay_and_others_are_balanced() {
+    let endpoints = endpoints(&[1; 5]);
+    let sticky = Some(Sticky::Key(HashKey::default()));
+    let mut worker = Worker::new(Balancing { sticky, ..by(Algorithm::RoundRobin) }, &endpoints);
+    let tried = Tried::default();
+    let mut used = std::collections::BTreeSet::new();
+    for number in 0..50 {
+        let session = Some(Session::By(hash::stable::mix(1, number)));
+        let pick = |worker: &mut Worker<'_>| {
+            worker.pick_for(Pick { session, ..worker.request(&tried) }).unwrap()
+        };
+        let first = pick(&mut worker);
+        assert_eq!(pick(&mut worker), first);
+        used.insert(first);
+    }
+    assert_eq!(used.len(), 5);
+    assert_eq!(worker.shares(100), [20; 5]);
+    let wall = Duration::from_secs(1);
+    assert_eq!(worker.balancer.cookie(Choice { position: 0 }, None, wall), None);
 }

@@ -165,3 +165,31 @@ fn trailers_are_wanted_by_whoever_says_so() {
     }
     assert!(!wants("1.0", "trailers"));
 }
+
+#[test]
+fn the_origin_is_the_last_hop_that_is_not_ours() {
+    let ours = |address: IpAddr| address.to_string().starts_with("10.");
+    let origin_of = |peer: &str, hops: &[&str]| {
+        let mut fields = Fields::default();
+        for hop in hops {
+            fields.push(b"X-Forwarded-For", hop.as_bytes());
+        }
+        origin(&fields, peer.parse().unwrap(), ours).to_string()
+    };
+    for (peer, hops, expected) in [
+        ("192.0.2.1", &["203.0.113.9"][..], "192.0.2.1"),
+        ("10.0.0.1", &[], "10.0.0.1"),
+        ("10.0.0.1", &["203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.1", &["198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.1", &["198.51.100.1, 203.0.113.9, 10.0.0.7", "10.0.0.8"], "203.0.113.9"),
+        ("10.0.0.1", &["10.0.0.7, 10.0.0.8"], "10.0.0.7"),
+        ("10.0.0.1", &["203.0.113.9, unknown"], "10.0.0.1"),
+        ("10.0.0.1", &["203.0.113.9, unknown, 10.0.0.7"], "10.0.0.7"),
+        ("10.0.0.1", &["203.0.113.9:4711"], "203.0.113.9"),
+        ("10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1"),
+        ("10.0.0.1", &["[2001:db8::1]"], "2001:db8::1"),
+        ("10.0.0.1", &["2001:db8::1"], "2001:db8::1"),
+    ] {
+        assert_eq!(origin_of(peer, hops), expected, "{peer} {hops:?}");
+    }
+}

@@ -1,9 +1,10 @@
 //! From a request to an endpoint that has begun to answer it: who is tried, over which connection, and what a failure means.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::Endpoint;
-use evenkeel_plan::balance::Tried;
+use evenkeel_plan::balance::{Choice, Tried};
 use evenkeel_plan::cluster::UpstreamTimeouts;
 use evenkeel_plan::endpoint::EndpointCounters;
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
@@ -11,6 +12,7 @@ use evenkeel_plan::reason::Reason;
 use evenkeel_plan::route::Route;
 use evenkeel_plan::sight::Phase;
 use evenkeel_plan::vitals::{Lease, Vitals};
+use evenkeel_proto::forward::origin;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 
 use super::{Answer, Exchange, Messages};
@@ -19,19 +21,21 @@ use crate::body::{Pump, Source};
 use crate::io::Io;
 use crate::upstream::attempt::{Attempt, AttemptError, connect};
 use crate::upstream::pool::Pool;
-use crate::world::ClusterView;
+use crate::world::{Asked, ClusterView};
 
 /// Where an exchange goes, whichever endpoint answers: decided once, so that a second try goes the same way.
 #[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
     pub(super) route: &'a Route,
     pub(super) cluster: ClusterView<'a>,
+    pub(super) asked: Asked,
 }
 
 /// The endpoint that was chosen, and where it stands.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) way: Way<'a>,
+    pub(super) choice: Choice,
     pub(super) endpoint: &'a Endpoint,
     pub(super) pool: &'a Pool,
     pub(super) counters: &'a EndpointCounters,
@@ -60,7 +64,25 @@ impl<'a> Exchange<'a> {
         let cluster = position.and_then(|position| self.world.cluster(position));
         let cluster = cluster.ok_or(Reason::NoEndpoint)?;
         course.cluster = Some(&cluster.plan.name);
-        Ok(Way { route, cluster })
+        let asked = match cluster.goes_by_requests() {
+            true => cluster.asked(head, self.origin(head), self.worker.wall_time(self.started)),
+            false => Asked::default(),
+        };
+        Ok(Way { route, cluster, asked })
+    }
+
+    /// The client's address, as far as it can be believed.
+    fn origin(&self, head: &RequestHead) -> IpAddr {
+        let trusted = &self.listener.trusted_proxies;
+        origin(&head.fields, self.client.address, |address| trusted.contains(address))
+    }
+
+    /// Tells the client where its session goes on, if that is news.
+    pub(super) fn tell_session(&self, target: Target<'_>, head: &mut ResponseHead) {
+        let wall = self.worker.wall_time(self.started);
+        if let Some(cookie) = target.way.cluster.cookie(target.choice, target.way.asked, wall) {
+            head.fields.push(b"Set-Cookie", cookie.as_bytes());
+        }
     }
 
     /// The next endpoint to try.
@@ -74,14 +96,14 @@ impl<'a> Exchange<'a> {
             return None;
         }
         let now = self.worker.time(self.started);
-        let choice = way.cluster.pick(tried, now, self.worker.random())?;
+        let choice = way.cluster.pick(way.asked, tried, now, self.worker.random())?;
         tried.insert(choice.position);
         let (endpoint, pool) = way.cluster.chosen(choice)?;
         course.endpoint = Some(&endpoint.name);
         course.attempts += 1;
         let counters = endpoint.life.counters.shard(self.worker.index);
         counters.attempts.add(1);
-        Some(Target { way, endpoint, pool, counters })
+        Some(Target { way, choice, endpoint, pool, counters })
     }
 
     /// One try at one endpoint, up to the head of its final answer. An idle connection may have been closed at the moment

@@ -21,7 +21,7 @@ impl<'a> Exchange<'a> {
     pub(super) async fn relay<B: Source, A: Answer>(
         &self,
         target: Target<'a>,
-        (mut attempt, head): (Attempt, ResponseHead),
+        (mut attempt, mut head): (Attempt, ResponseHead),
         messages: &mut Messages<'_, B, A>,
         course: &mut Course<'a>,
     ) -> Ended<'a> {
@@ -33,6 +33,7 @@ impl<'a> Exchange<'a> {
         };
         self.progress.enter(Phase::Relaying);
         count_status(&target.counters.responses, head.status);
+        self.tell_session(target, &mut head);
         messages.answer.begin(&head, framing, request_done);
         let status = Some(head.status);
         self.worker.buffers.give_head(head.fields);

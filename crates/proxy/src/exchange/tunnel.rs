@@ -101,10 +101,11 @@ impl Exchange<'_> {
     pub(super) fn switch<B, A: Answer>(
         &self,
         target: Target<'_>,
-        (mut attempt, head): (Attempt, ResponseHead),
+        (mut attempt, mut head): (Attempt, ResponseHead),
         messages: &mut Messages<'_, B, A>,
         course: &Course<'_>,
     ) -> Option<Switched> {
+        self.tell_session(target, &mut head);
         let Some(protocol) = accepted(messages, &head) else {
             self.note(target, Err(Reason::UpgradeRefused));
             return None;

@@ -38,6 +38,8 @@ struct Near {
 /// What becomes of a level.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Use {
+    /// Its share of all the work, 0 to 1.
+    share: f64,
     /// By which the weights of its endpoints are multiplied; 0 if it gets nothing.
     pub(super) scale: f64,
     /// Whether it takes those that are not well, too.
@@ -47,10 +49,15 @@ pub(super) struct Use {
 }
 
 impl Levels {
-    /// Counts who is well.
-    pub(super) fn count(&mut self, rules: &Eligibility, request: &Pick<'_>) {
+    /// Forgets what was decided.
+    pub(super) fn clear(&mut self) {
         self.levels.clear();
         self.backups_well = 0;
+        self.panics = false;
+    }
+
+    /// Counts who is well.
+    pub(super) fn count(&mut self, rules: &Eligibility, request: &Pick<'_>) {
         for (_, endpoint) in rules.in_service(request.endpoints) {
             let well = endpoint.is_well(request.now);
             if endpoint.backup {
@@ -87,7 +94,7 @@ impl Levels {
         let able: f64 = self.levels.iter().map(Level::ability).sum();
         self.panics = able < 1.0 && rules.panics(all, well, self.backups_well);
         if self.panics {
-            let all = Use { scale: 1.0, unwell: true, near: false };
+            let all = Use { share: 0.0, scale: 1.0, unwell: true, near: false };
             self.levels.iter_mut().for_each(|level| level.used = all);
             return true;
         }
@@ -103,6 +110,18 @@ impl Levels {
     /// Whether all are used because so few are well.
     pub(super) fn panics(&self) -> bool {
         self.panics
+    }
+
+    /// The priority of the level that has a part of the work, 0 to 1; `None` if one has all, or nothing was shared out.
+    pub(super) fn at_share(&self, part: f64) -> Option<u8> {
+        let used = || self.levels.iter().filter(|level| level.used.share > 0.0);
+        used().nth(1)?;
+        let mut left = part;
+        let found = used().find(|level| {
+            left -= level.used.share;
+            left < 0.0
+        });
+        found.or_else(|| used().next_back()).map(|level| level.priority)
     }
 
     /// What becomes of an endpoint's level; `None` for a backup, and where the level gets nothing.
@@ -129,7 +148,7 @@ impl Level {
             share if weight > 0.0 => share * SHARE_UNIT / weight,
             _ => 0.0,
         };
-        Use { scale, unwell: false, near }
+        Use { share, scale, unwell: false, near }
     }
 }
 

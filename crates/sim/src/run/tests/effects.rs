@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use evenkeel_plan::balance::{Balancing, Eligibility};
+
 use super::*;
 use crate::report::{AfflictionReport, Point};
 use crate::scenario::Retries;
@@ -114,14 +116,14 @@ fn what_a_dying_endpoint_works_on_is_lost_or_sent_again() {
 }
 
 #[test]
-fn when_everybody_is_dead_requests_are_refused_and_later_have_no_endpoint() {
-    let report = of(&["kill all@10s"], Algorithm::LeastRequest);
-    assert!(
-        report.errors.refused > 100 && report.errors.no_endpoint > 4_000,
-        "{:?}",
-        report.errors
-    );
-    assert_eq!(errors(&report, 20..60), 4_000);
+fn when_everybody_is_dead_all_are_tried_unless_there_is_no_panic() {
+    let kill = with_events(&calm(), &["kill all@10s"]);
+    let refused = report(&kill, Algorithm::LeastRequest).errors;
+    assert!(refused.refused > 4_000 && refused.no_endpoint == 0, "{refused:?}");
+    let eligibility = Eligibility { panic_below: 0.0, ..Eligibility::default() };
+    let balancing = Balancing { eligibility, ..Balancing::default() };
+    let calm = report(&Scenario { balancing, ..kill }, Algorithm::LeastRequest).errors;
+    assert!(calm.refused > 100 && calm.no_endpoint > 4_000, "{calm:?}");
 }
 
 #[test]

@@ -65,7 +65,8 @@ fn least_request_is_between_two_choices_and_one_common_queue() {
 
 #[test]
 fn in_flight_is_the_rate_times_the_time_as_little_says() {
-    for algorithm in Algorithm::ALL {
+    // By hash some endpoint gets more than it can do.
+    for algorithm in Algorithm::ALL.into_iter().filter(|algorithm| !algorithm.hashes()) {
         let scenario = nine_tenths(10, 100_000);
         let report = report(&scenario, algorithm);
         let rate = report.requests as f64 / scenario.load.duration.as_secs_f64();
