@@ -21,6 +21,7 @@ pub mod hash;
 mod hashing;
 mod least_request;
 mod peak_ewma;
+mod prequal;
 mod random;
 mod roster;
 mod round_robin;
@@ -29,12 +30,14 @@ mod two_choices;
 
 pub use algorithm::Algorithm;
 pub use eligibility::{Census, Eligibility, SlowStart, ZonePreference};
+pub use prequal::Load;
 pub use sticky::{SameSite, Session, SessionCookie, SessionKey, Sticky};
 
 use around::Around;
 use candidates::Candidates;
 use hash::maglev::TableSize;
 use hash::{HashKey, Node, ring};
+use prequal::Probes;
 use roster::Roster;
 use round_robin::Turns;
 use sticky::Sessions;
@@ -50,6 +53,8 @@ pub struct Balancing {
     pub vnodes: u32,
     /// `maglev` and `client-ip`: how many entries the table has.
     pub table_size: TableSize,
+    /// `prequal`: the path at which endpoints say how much they have to do.
+    pub load_path: Box<str>,
     /// Algorithms by hash: how many times its share of what is in flight an endpoint may have, at least 1; `None` for any.
     pub bounded_load: Option<f64>,
     /// What makes the requests of a session go to one endpoint.
@@ -65,12 +70,16 @@ impl Default for Balancing {
             key: HashKey::default(),
             vnodes: ring::VNODES_DEFAULT,
             table_size: TableSize::default(),
+            load_path: LOAD_PATH.into(),
             bounded_load: None,
             sticky: None,
             eligibility: Eligibility::default(),
         }
     }
 }
+
+/// The path at which `evenkeel origin` says how much it has to do.
+pub const LOAD_PATH: &str = "/load";
 
 /// A balancer, built slowly with the plan for the endpoints of one cluster, picking fast.
 #[derive(Debug)]
@@ -104,6 +113,8 @@ struct Memory {
     turns: Turns,
     /// Algorithms that sample: where to look first.
     around: Around,
+    /// Prequal: what endpoints have said.
+    probes: Probes,
 }
 
 /// What a balancer may know when it picks.
@@ -163,7 +174,8 @@ impl Balancer {
     /// What worker number `worker` has to remember between picks. Workers start at different positions, so that they do
     /// not all begin with the same endpoint.
     pub fn worker_state(&self, worker: usize, endpoints: &[Endpoint]) -> WorkerState {
-        let memory = Memory { turns: Turns::new(worker, endpoints.len()), ..Memory::default() };
+        let turns = Turns::new(worker, endpoints.len());
+        let memory = Memory { turns, around: Around::default(), probes: Probes::new() };
         WorkerState {
             roster: Roster::new(endpoints.len()),
             spare: Roster::spare(endpoints.len()),

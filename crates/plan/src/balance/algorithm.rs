@@ -4,6 +4,7 @@ use super::hash::{Maglev, Node, Rendezvous, Ring};
 use super::hashing::Hashing;
 use super::least_request::LeastRequest;
 use super::peak_ewma::PeakEwma;
+use super::prequal::Prequal;
 use super::random::Random;
 use super::round_robin::RoundRobin;
 use super::two_choices::TwoChoices;
@@ -23,6 +24,8 @@ pub enum Algorithm {
     /// Of two that are drawn by weight, the one that will have answered sooner: latency times attempts in flight.
     #[default]
     PeakEwma,
+    /// The one that said lately that it would answer first; endpoints are asked now and then.
+    Prequal,
     /// By the client's address, so that a client goes to one endpoint.
     ClientIp,
     /// By hash, on a ring on which each endpoint has many points.
@@ -35,8 +38,9 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm, in the order in which help texts list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::PeakEwma,
+        Self::Prequal,
         Self::LeastRequest,
         Self::TwoChoices,
         Self::RoundRobin,
@@ -55,6 +59,7 @@ impl Algorithm {
             Self::LeastRequest => "least-request",
             Self::TwoChoices => "two-choices",
             Self::PeakEwma => "peak-ewma",
+            Self::Prequal => "prequal",
             Self::ClientIp => "client-ip",
             Self::RingHash => "ring-hash",
             Self::Maglev => "maglev",
@@ -82,6 +87,7 @@ pub(super) fn build(balancing: &Balancing, nodes: &[Node<'_>]) -> Box<dyn Balanc
         Algorithm::LeastRequest => Box::new(LeastRequest),
         Algorithm::TwoChoices => Box::new(TwoChoices),
         Algorithm::PeakEwma => Box::new(PeakEwma),
+        Algorithm::Prequal => Box::new(Prequal),
         Algorithm::RingHash => {
             Box::new(Hashing { table: Ring::new(nodes, balancing.vnodes), bounded_load })
         }

@@ -652,3 +652,70 @@ fn sessions_by_a_key_of_their_own_stay_and_others_are_balanced() {
     let wall = Duration::from_secs(1);
     assert_eq!(worker.balancer.cookie(Choice { position: 0 }, None, wall), None);
 }
+
+/// Has the balancer ask whom it wants, and answers as the endpoints would.
+fn answer_probes(worker: &mut Worker<'_>, load: impl Fn(usize) -> Option<Load>) {
+    while let Some(position) = worker.state.next_probe() {
+        worker.state.probed(position, load(position), worker.now);
+    }
+}
+
+#[test]
+fn prequal_chooses_the_fastest_of_those_that_are_not_hot() {
+    let endpoints = endpoints(&[1; 12]);
+    let mut worker = Worker::new(by(Algorithm::Prequal), &endpoints);
+    // Of the two that are fastest, one has too much to do.
+    let load = |position| Load {
+        in_flight: if position == 0 { 90 } else { 10 },
+        latency: Duration::from_millis(if position < 2 { 5 } else { 50 }),
+    };
+    let mut shares = [0; 12];
+    for _ in 0..1000 {
+        shares[worker.pick(&Tried::default()).unwrap()] += 1;
+        answer_probes(&mut worker, |position| Some(load(position)));
+        worker.now = worker.now.after(Duration::from_millis(1));
+    }
+    // One is added to what it has with each use, until it answers again: so it does not get everything.
+    let fair = 1000 / 12;
+    assert!(shares[1] > 2 * fair && shares[0] < fair / 2, "{shares:?}");
+}
+
+#[test]
+fn prequal_is_random_where_nobody_answers_and_asks_nobody_twice_at_a_time() {
+    let endpoints = endpoints(&[1; 50]);
+    let mut worker = Worker::new(by(Algorithm::Prequal), &endpoints);
+    let mut asked = Vec::new();
+    for _ in 0..100 {
+        worker.pick(&Tried::default()).unwrap();
+        while let Some(position) = worker.state.next_probe() {
+            asked.push(position);
+        }
+    }
+    let count = asked.len();
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!((asked.len(), count), (16, 16));
+    for position in asked {
+        worker.state.probed(position, None, worker.now);
+    }
+    let shares = worker.shares(50_000);
+    assert!(shares.iter().all(|share| (800..1200).contains(share)), "{shares:?}");
+    assert!(worker.state.next_probe().is_some());
+}
+
+#[test]
+fn prequal_believes_nobody_for_longer_than_a_second() {
+    let endpoints = endpoints(&[1; 4]);
+    let mut worker = Worker::new(by(Algorithm::Prequal), &endpoints);
+    for _ in 0..20 {
+        worker.pick(&Tried::default()).unwrap();
+        answer_probes(&mut worker, |position| {
+            let latency = Duration::from_millis(if position == 2 { 1 } else { 99 });
+            Some(Load { in_flight: if position == 2 { 1 } else { 50 }, latency })
+        });
+    }
+    assert_eq!(worker.pick(&Tried::default()), Some(2));
+    worker.now = worker.now.after(Duration::from_secs(1));
+    let shares = worker.shares(1000);
+    assert!(shares.iter().all(|share| *share > 150), "{shares:?}");
+}
