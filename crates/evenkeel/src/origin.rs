@@ -15,6 +15,7 @@ mod behaviour;
 mod command;
 mod gate;
 mod serving;
+mod workload;
 
 pub(crate) use self::args::Args;
 pub(crate) use self::behaviour::{Behaviour, Delay, Distribution};
@@ -66,7 +67,7 @@ impl Origin {
         self.site.name()
     }
 
-    /// How many exchanges it has answered in all its lives, `/health` included.
+    /// How many exchanges it has answered in all its lives, `/health` and `/load` included.
     pub(crate) fn answered(&self) -> u64 {
         self.site.answered()
     }

@@ -1,4 +1,5 @@
 //! The endpoints' side: connections, idle or in use, to one endpoint after the other.
 
 pub(crate) mod attempt;
+pub(crate) mod inquiry;
 pub(crate) mod pool;

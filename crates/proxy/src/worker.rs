@@ -18,6 +18,7 @@ use crate::buffers::Buffers;
 use crate::deadline::{Deadlines, TICK};
 use crate::entrance::Entrance;
 use crate::looks::Looks;
+use crate::upstream::inquiry::Inquiries;
 use crate::world::World;
 
 mod accept;
@@ -37,6 +38,7 @@ pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) buffers: Buffers,
     pub(crate) deadlines: Rc<Deadlines>,
+    pub(crate) inquiries: Inquiries,
     /// What shows somebody what is in flight.
     pub(crate) looks: Rc<Looks>,
     /// Whether connections shall end as soon as they can.
@@ -85,6 +87,7 @@ impl Worker {
             buffers: Buffers::default(),
             looks: Rc::new(Looks::new(index, Rc::clone(&deadlines))),
             deadlines,
+            inquiries: Inquiries::default(),
             draining: Cell::new(false),
             stop_within: Cell::default(),
             reader: RefCell::new(reader),

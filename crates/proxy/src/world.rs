@@ -17,6 +17,7 @@ use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 use evenkeel_proto::head::RequestHead;
 
 use crate::entrance::Entrance;
+use crate::upstream::inquiry::Inquiry;
 use crate::upstream::pool::Pool;
 
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(crate) struct World {
 /// What a worker remembers about one cluster.
 #[derive(Debug)]
 struct Memory {
-    state: RefCell<WorkerState>,
+    state: Rc<RefCell<WorkerState>>,
     /// One for each endpoint, in its order.
     pools: Vec<Rc<Pool>>,
 }
@@ -40,7 +41,7 @@ struct Memory {
 /// One cluster of a world.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClusterView<'a> {
-    pub(crate) plan: &'a Cluster,
+    pub(crate) plan: &'a Arc<Cluster>,
     memory: &'a Memory,
 }
 
@@ -59,7 +60,7 @@ impl World {
             .clusters
             .iter()
             .map(|cluster| Memory {
-                state: RefCell::new(past.state_of(cluster, worker)),
+                state: past.state_of(cluster, worker),
                 pools: cluster.endpoints.iter().map(|endpoint| past.pool_of(endpoint)).collect(),
             })
             .collect();
@@ -145,6 +146,14 @@ impl<'a> ClusterView<'a> {
         self.plan.balancer.pick(&mut self.memory.state.borrow_mut(), &pick)
     }
 
+    /// The next endpoint that the balancer wants to ask how much it has to do.
+    pub(crate) fn next_inquiry(&self) -> Option<Inquiry> {
+        let position = self.memory.state.borrow_mut().next_probe()?;
+        let (cluster, state) = (Arc::clone(self.plan), Rc::clone(&self.memory.state));
+        let pool = Rc::clone(self.memory.pools.get(position)?);
+        Some(Inquiry { cluster, position, pool, state })
+    }
+
     /// An endpoint that was chosen, and the idle connections to it.
     pub(crate) fn chosen(&self, choice: Choice) -> Option<(&'a Endpoint, &'a Pool)> {
         let endpoint = self.plan.endpoints.get(choice.position)?;
@@ -156,7 +165,7 @@ impl<'a> ClusterView<'a> {
 #[derive(Default)]
 struct Past<'a> {
     /// By the address in memory of the cluster, which it keeps for as long as nothing in it changes.
-    states: HashMap<*const Cluster, &'a RefCell<WorkerState>>,
+    states: HashMap<*const Cluster, &'a Rc<RefCell<WorkerState>>>,
     /// By that of the endpoint's life, which it keeps under its name, and by where it is.
     pools: HashMap<(*const Life, Option<SocketAddr>), &'a Rc<Pool>>,
 }
@@ -173,9 +182,10 @@ impl<'a> Past<'a> {
     }
 
     /// What was remembered about a cluster that has not changed; a new start for any other.
-    fn state_of(&self, cluster: &Arc<Cluster>, worker: usize) -> WorkerState {
-        let remembered = self.states.get(&Arc::as_ptr(cluster)).map(|state| state.borrow().clone());
-        remembered.unwrap_or_else(|| cluster.balancer.worker_state(worker, &cluster.endpoints))
+    fn state_of(&self, cluster: &Arc<Cluster>, worker: usize) -> Rc<RefCell<WorkerState>> {
+        let remembered = self.states.get(&Arc::as_ptr(cluster)).map(|state| Rc::clone(state));
+        let anew = || cluster.balancer.worker_state(worker, &cluster.endpoints);
+        remembered.unwrap_or_else(|| Rc::new(RefCell::new(anew())))
     }
 
     fn pool_of(&self, endpoint: &Endpoint) -> Rc<Pool> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use evenkeel_plan::balance::LOAD_PATH;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -16,6 +17,7 @@ use crate::payload::Payload;
 
 use super::Behaviour;
 use super::gate::{Capacity, Gate};
+use super::workload::Workload;
 
 /// Everything that the connections of one origin share.
 pub(super) struct Site {
@@ -25,6 +27,7 @@ pub(super) struct Site {
     gate: Option<Gate>,
     behaviour: watch::Receiver<Behaviour>,
     answered: AtomicU64,
+    workload: Workload,
 }
 
 impl Site {
@@ -35,7 +38,14 @@ impl Site {
     ) -> Self {
         let name_field = HeaderValue::from_str(&name).ok();
         let gate = capacity.map(Gate::new);
-        Site { name, name_field, gate, behaviour, answered: AtomicU64::new(0) }
+        Site {
+            name,
+            name_field,
+            gate,
+            behaviour,
+            answered: AtomicU64::new(0),
+            workload: Workload::default(),
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -52,10 +62,10 @@ impl Site {
         request: Request<Incoming>,
     ) -> Result<Response<Payload>, hyper::Error> {
         let behaviour = *self.behaviour.borrow();
-        let mut response = if request.uri().path() == "/health" {
-            health(&behaviour)
-        } else {
-            self.serve(request, &behaviour).await?
+        let mut response = match request.uri().path() {
+            "/health" => health(&behaviour),
+            LOAD_PATH => json(&self.workload.report()),
+            _ => self.serve(request, &behaviour).await?,
         };
         if let Some(name) = &self.name_field {
             response.headers_mut().insert(X_ORIGIN, name.clone());
@@ -70,6 +80,7 @@ impl Site {
         request: Request<Incoming>,
         behaviour: &Behaviour,
     ) -> Result<Response<Payload>, hyper::Error> {
+        let _busy = self.workload.begin();
         let _pass = match &self.gate {
             None => None,
             Some(gate) => match gate.enter().await {
@@ -105,10 +116,14 @@ impl Site {
             headers: head.headers.iter().map(field).collect(),
             body_length,
         };
-        match serde_json::to_string(&echo) {
-            Ok(json) => typed(JSON, Payload::text(json + "\n")),
-            Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "cannot write the echo\n"),
-        }
+        json(&echo)
+    }
+}
+
+fn json(value: &impl Serialize) -> Response<Payload> {
+    match serde_json::to_string(value) {
+        Ok(json) => typed(JSON, Payload::text(json + "\n")),
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "cannot write the answer\n"),
     }
 }
 

@@ -13,8 +13,8 @@ use super::{Behaviour, Capacity, Delay, Distribution, Setup};
 /// Start test servers that can be slow, flaky, overloaded or dead
 ///
 /// Each PORT becomes one HTTP/1.1 origin. /health answers 200 at once, whatever else is asked for;
-/// /echo answers the request as JSON; every other path answers the body. Every answer says in
-/// X-Origin who gave it.
+/// /load says how much it has to do, for balancers that ask (prequal); /echo answers the request as
+/// JSON; every other path answers the body. Every answer says in X-Origin who gave it.
 ///
 /// TERM, INT and QUIT finish the running exchanges and stop; a second one stops at once. USR1 kills
 /// all origins of the process (connections are reset, ports refuse), and the next USR1 revives them.

@@ -1,5 +1,5 @@
 //! The gate of an origin that serves only so many exchanges at a time, so that it can be overloaded;
-//! `answer` enters it for every exchange but `/health`.
+//! `answer` enters it for every exchange but `/health` and `/load`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

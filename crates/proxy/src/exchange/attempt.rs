@@ -97,6 +97,9 @@ impl<'a> Exchange<'a> {
         }
         let now = self.worker.time(self.started);
         let choice = way.cluster.pick(way.asked, tried, now, self.worker.random())?;
+        while let Some(inquiry) = way.cluster.next_inquiry() {
+            self.worker.inquiries.order(inquiry);
+        }
         tried.insert(choice.position);
         let (endpoint, pool) = way.cluster.chosen(choice)?;
         course.endpoint = Some(&endpoint.name);

@@ -12,6 +12,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use super::Worker;
 use super::accept::{Door, accept, accept_rest, serve};
 use super::crew::{Change, Command, Crew, Errand};
+use crate::upstream::inquiry::make_inquiries;
 
 /// Where a worker hears from others.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ struct Opening {
 /// Serves until told to stop.
 pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut ears: Ears) {
     spawn_local(Rc::clone(&worker).keep_time());
+    spawn_local(make_inquiries(Rc::clone(&worker)));
     let mut openings = Openings::default();
     while let Some(heard) = ears.next().await {
         match heard {
