@@ -46,13 +46,14 @@ use files::{NoFiles, not_text_line};
 pub(crate) use address::parse_endpoint;
 pub use admin_section::AdminSection;
 pub use config_file::ConfigFile;
+pub(crate) use decode::check_label;
 pub use diagnostic::{Code, Diagnostic, Severity, Span};
 pub(crate) use diff::diff;
 pub use expand::Variables;
 pub use files::{Files, Folder};
 pub use model::{
-    AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig,
-    ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret, WorkerCount,
+    AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EligibilityConfig, EndpointConfig,
+    ErrorsConfig, ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret, WorkerCount,
 };
 pub use report::{Report, Verdict};
 pub use seen::Seen;

@@ -19,8 +19,8 @@ use tokio::sync::watch;
 use crate::access_log::AccessLog;
 use crate::conductor::{self, Desk, Knowledge};
 use crate::config::{
-    AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig, Seen,
-    WorkerCount,
+    AdminBind, ClusterConfig, Config, EligibilityConfig, EndpointConfig, ErrorsConfig,
+    ListenerConfig, Seen, WorkerCount,
 };
 use crate::fittings::Fittings;
 use crate::overview::{Machinery, Overview};
@@ -47,6 +47,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         name: (*name).to_owned(),
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         balance: Algorithm::default(),
+        eligibility: EligibilityConfig::default(),
         health: None,
         timeouts: UpstreamTimeouts::default(),
         pool: PoolLimits::default(),
@@ -54,6 +55,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
     Config {
         workers: WorkerCount::Fixed(1),
         drain: Duration::from_secs(30),
+        zone: None,
         listeners: listeners.collect(),
         routes: Vec::new(),
         clusters: clusters.collect(),
@@ -73,6 +75,9 @@ pub(crate) fn endpoint(name: &str) -> EndpointConfig {
         port: port.parse().unwrap(),
         weight: 1,
         backup: false,
+        priority: 0,
+        zone: None,
+        labels: Default::default(),
         forced: None,
     }
 }

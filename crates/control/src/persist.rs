@@ -168,7 +168,14 @@ impl List for ArrayOfTables {
 fn keys(endpoint: &EndpointConfig) -> impl Iterator<Item = (&'static str, Value)> {
     let weight = (endpoint.weight != 1).then(|| ("weight", i64::from(endpoint.weight).into()));
     let backup = endpoint.backup.then(|| ("backup", true.into()));
-    std::iter::once(("address", endpoint.name.as_str().into())).chain(weight).chain(backup)
+    let priority =
+        (endpoint.priority != 0).then(|| ("priority", i64::from(endpoint.priority).into()));
+    let zone = endpoint.zone.as_deref().map(|zone| ("zone", zone.into()));
+    let labels = endpoint.labels.iter().map(|(name, value)| (&**name, Value::from(&**value)));
+    let labels =
+        (!endpoint.labels.is_empty()).then(|| ("labels", Value::InlineTable(labels.collect())));
+    let address = ("address", endpoint.name.as_str().into());
+    [Some(address), weight, backup, priority, zone, labels].into_iter().flatten()
 }
 
 fn name_of(address: &str) -> Option<String> {
@@ -245,10 +252,8 @@ fn text(raw: Option<&RawString>) -> &str {
 }
 
 fn written(endpoint: &EndpointConfig) -> Value {
-    if endpoint.weight == 1 && !endpoint.backup {
-        return Value::from(endpoint.name.as_str());
-    }
-    Value::InlineTable(keys(endpoint).collect())
+    let table: InlineTable = keys(endpoint).collect();
+    if table.len() == 1 { endpoint.name.as_str().into() } else { Value::InlineTable(table) }
 }
 
 fn set_weight(item: &mut Value, weight: u32) {

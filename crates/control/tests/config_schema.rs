@@ -11,7 +11,7 @@ use evenkeel_control::config::{Config, Folder, schema};
 use serde_json::{Map, Value};
 
 /// Each table of the schema, and a config in which `{}` stands for a key of it.
-const TABLES: [(&str, &str); 17] = [
+const TABLES: [(&str, &str); 18] = [
     ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
     ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
     ("ListenerTimeouts", "[listener.a]\nbind = ':1'\nto = '9001'\ntimeouts = { {} }\n"),
@@ -28,6 +28,10 @@ const TABLES: [(&str, &str); 17] = [
     (
         "ClusterTimeouts",
         "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\ntimeouts = { {} }\n",
+    ),
+    (
+        "SlowStart",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\nslow_start = { time = '1s', {} }\n",
     ),
     (
         "Pool",
@@ -124,6 +128,7 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Cluster.endpoints",
         "EndpointTable.address",
         "BalanceTable.algorithm",
+        "SlowStart.time",
         "Route.to",
         // They depend on each other.
         "Health.kind",
@@ -268,13 +273,14 @@ fn passes(
             "array" => value.is_array(),
             "string" => value.is_string(),
             "integer" => value.is_i64() || value.is_u64(),
+            "number" => value.is_number(),
             "boolean" => value.is_boolean(),
             other => panic!("unknown type {other}"),
         },
         "enum" => argument.as_array().unwrap().contains(value),
         "const" => argument == value,
-        "minimum" => value.as_i64().is_none_or(|number| number >= argument.as_i64().unwrap()),
-        "maximum" => value.as_i64().is_none_or(|number| number <= argument.as_i64().unwrap()),
+        "minimum" => value.as_f64().is_none_or(|number| number >= argument.as_f64().unwrap()),
+        "maximum" => value.as_f64().is_none_or(|number| number <= argument.as_f64().unwrap()),
         "maxLength" => value.as_str().unwrap().len() as u64 <= argument.as_u64().unwrap(),
         "pattern" => {
             let pattern = regex::Regex::new(argument.as_str().unwrap()).unwrap();

@@ -54,8 +54,11 @@ pub(crate) fn note(endpoint: &EndpointStatus) -> String {
         (state, _) if is_well(state) => None,
         _ => endpoint.reason.clone(),
     };
-    let words: Vec<String> = [why, backup].into_iter().flatten().collect();
-    words.join(", ")
+    let priority = (endpoint.priority > 0).then(|| format!("priority {}", endpoint.priority));
+    let zone = endpoint.zone.as_ref().map(|zone| format!("zone {zone}"));
+    let labels = endpoint.labels.iter().map(|(name, value)| format!("{name}={value}"));
+    let special = [why, backup, priority, zone].into_iter().flatten();
+    special.chain(labels).collect::<Vec<_>>().join(", ")
 }
 
 /// What the checks say, if the operator says something else.
@@ -120,6 +123,13 @@ mod tests {
         assert_eq!(note(&down), "connection refused (3 of 3), backup");
         let checked = EndpointStatus { reason, ..well.clone() };
         assert_eq!(note(&checked), "");
+        let told = EndpointStatus {
+            priority: 1,
+            zone: Some("eu-1".to_owned()),
+            labels: [("version".to_owned(), "2".to_owned())].into(),
+            ..well.clone()
+        };
+        assert_eq!(note(&told), "priority 1, zone eu-1, version=2");
         let drained = EndpointStatus {
             state: EndpointState::Draining,
             forced: Some(ForcedState::Drain),

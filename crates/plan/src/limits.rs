@@ -5,6 +5,9 @@ use std::time::Duration;
 /// The largest weight of an endpoint. Sums of a thousand such weights fit in 32 bits.
 pub const WEIGHT_MAX: u32 = 65_535;
 
+/// The last level of priority that an endpoint may be of: enough for whoever counts in tens.
+pub const PRIORITY_MAX: u8 = 100;
+
 /// How many workers there may be: more than any machine has cores.
 pub const WORKERS_MAX: usize = 1024;
 

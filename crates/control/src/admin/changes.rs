@@ -1,12 +1,14 @@
 //! The paths of the admin API that change something: each hands the conductor one order and tells what came of it.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use evenkeel_plan::endpoint::Forced;
-use evenkeel_plan::limits::WEIGHT_MAX;
+use evenkeel_plan::limits::{PRIORITY_MAX, WEIGHT_MAX};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,11 +17,11 @@ use super::fields::{Fields, Form};
 use super::problem::Problem;
 use super::{ForcedState, Shared, Trigger};
 use crate::conductor::{Applied, ReloadWish, Wish};
-use crate::config;
+use crate::config::{self, EndpointConfig};
 use crate::overrides::Change;
 
 /// An endpoint that is to join a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEndpoint {
     /// `10.0.0.1:8080`, `db.internal:5432`, or a port on this machine.
@@ -30,6 +32,15 @@ pub struct NewEndpoint {
     /// Used only while no other endpoint can be; false unless it is stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<bool>,
+    /// Which endpoints it stands in for, those of lower numbers; at most 100, and 0 unless it is stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// Where it is; nowhere in particular unless it is stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// What routes may choose by; nothing unless it is stated.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A weight that an endpoint is to have.
@@ -91,10 +102,7 @@ pub(super) async fn add(
     headers: HeaderMap,
     Body(body): Body,
 ) -> Answer {
-    let NewEndpoint { address, weight, backup } = read_endpoint(&headers, &body)?;
-    let mut endpoint = config::parse_endpoint(&address).map_err(|problem| wrong(&problem))?;
-    endpoint.weight = weight.unwrap_or(endpoint.weight);
-    endpoint.backup = backup.unwrap_or(endpoint.backup);
+    let endpoint = checked(read_endpoint(&headers, &body)?).map_err(|problem| wrong(&problem))?;
     let change = Change::Add { cluster, endpoint };
     order(&shared, &headers, Wish::Change(change), StatusCode::CREATED).await
 }
@@ -117,6 +125,23 @@ pub(super) async fn set_weight(
     let NewWeight { weight } = read_weight(&headers, &body)?;
     let change = Change::Weight { cluster, endpoint, weight: Some(weight) };
     order(&shared, &headers, Wish::Change(change), StatusCode::OK).await
+}
+
+/// The endpoint as a file could have it.
+fn checked(new: NewEndpoint) -> Result<EndpointConfig, config::Diagnostic> {
+    let known = config::parse_endpoint(&new.address)?;
+    let zone = new.zone.as_ref().filter(|zone| !zone.is_empty());
+    let words = new.labels.iter().flat_map(|(name, value)| [name, value]);
+    words.chain(zone).try_for_each(|word| config::check_label(word))?;
+    let labels = new.labels.into_iter().map(|(name, value)| (name.into(), value.into()));
+    Ok(EndpointConfig {
+        weight: new.weight.unwrap_or(known.weight),
+        backup: new.backup.unwrap_or(known.backup),
+        priority: new.priority.unwrap_or(known.priority),
+        zone: zone.cloned(),
+        labels: labels.collect(),
+        ..known
+    })
 }
 
 /// Back to what the file says.
@@ -197,12 +222,20 @@ fn read_reload(headers: &HeaderMap, body: &Bytes) -> Result<ReloadRequest, Probl
 
 fn read_endpoint(headers: &HeaderMap, body: &Bytes) -> Result<NewEndpoint, Problem> {
     static FORM: Form = Form {
-        names: &["address", "weight", "backup"],
+        names: &["address", "weight", "backup", "priority", "zone", "labels"],
         example: r#"{"address": "10.0.0.1:8080", "weight": 2}"#,
     };
     let fields = Fields::of_body(&FORM, headers, body)?;
     let address = fields.text("address")?.ok_or_else(|| fields.missing("address"))?.to_owned();
-    Ok(NewEndpoint { address, weight: weight_in(&fields)?, backup: fields.flag("backup")? })
+    let priority = fields.number("priority", PRIORITY_MAX.into())?;
+    Ok(NewEndpoint {
+        address,
+        weight: weight_in(&fields)?,
+        backup: fields.flag("backup")?,
+        priority: priority.and_then(|priority| priority.try_into().ok()),
+        zone: fields.text("zone")?.map(str::to_owned),
+        labels: fields.texts("labels")?,
+    })
 }
 
 fn read_weight(headers: &HeaderMap, body: &Bytes) -> Result<NewWeight, Problem> {

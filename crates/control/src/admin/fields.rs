@@ -1,6 +1,7 @@
 //! What a question or a change says, field by field, from a query or a JSON body; what is wrong is said in the API's own words, and
 //! not in those of a parser. Called by `changes`, `look` and the list of events.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use axum::extract::Query;
@@ -87,6 +88,17 @@ impl Fields {
             Some(Given::Query(text) | Given::Json(Value::String(text))) => Ok(Some(text)),
             Some(given) => Err(self.is_not(name, "a text in quotes", given)),
         }
+    }
+
+    /// Texts by their names, in an object; empty if there is none.
+    pub(super) fn texts(&self, name: &str) -> Result<BTreeMap<String, String>, Problem> {
+        let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.into()));
+        let texts = match self.value(name) {
+            None => Some(BTreeMap::new()),
+            Some(Given::Json(Value::Object(fields))) => fields.iter().map(text).collect(),
+            Some(_) => None,
+        };
+        texts.ok_or_else(|| self.wrong(format!("`{name}` has to be an object of texts in quotes")))
     }
 
     /// A whole number from 0 to `most`; `None` if there is none.

@@ -1,10 +1,11 @@
 //! Builds a [`Status`] from the plan, its counters and the journal. Called by the admin API and, through `View`, the binary.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use evenkeel_plan::counters::{Counter, DURATION_BOUNDS};
-use evenkeel_plan::endpoint::{EndpointCounters, Forced};
+use evenkeel_plan::endpoint::{EndpointCounters, Forced, Labels};
 use evenkeel_plan::health::Outcome;
 use evenkeel_plan::listener::{Bind, ListenerCounters};
 use evenkeel_plan::route::{Route, RouteCounters, Target};
@@ -145,6 +146,9 @@ fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> End
         since_unix_seconds: if endpoint.forced.is_some() { forced_since } else { since },
         weight: endpoint.weight,
         backup: endpoint.backup,
+        priority: endpoint.priority,
+        zone: endpoint.zone.as_deref().map(str::to_owned),
+        labels: labels(&endpoint.labels),
         in_flight: vitals.in_flight(),
         requests: counters.sum(|shard| shard.attempts.count()),
         failures: counters.sum(|shard| shard.failures.count()),
@@ -153,6 +157,10 @@ fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> End
         latency_counts: answered.up_to_the_last(),
         last_check: entry.last_check.map(last_check),
     }
+}
+
+fn labels(labels: &Labels) -> BTreeMap<String, String> {
+    labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
 }
 
 fn add_responses(mut totals: [u64; 5], shard: &EndpointCounters) -> [u64; 5] {

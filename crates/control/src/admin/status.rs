@@ -1,5 +1,6 @@
 //! What `/api/v1/status` answers, as types: the admin API writes them, the command line and the tests read them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -233,6 +234,12 @@ pub struct EndpointStatus {
     pub weight: u32,
     /// Used only while no other endpoint can be.
     pub backup: bool,
+    /// Which endpoints it stands in for: those of lower numbers.
+    pub priority: u8,
+    /// Where it is; null if nobody has said.
+    pub zone: Option<String>,
+    /// What routes may choose by.
+    pub labels: BTreeMap<String, String>,
     /// Attempts running now.
     pub in_flight: u32,
     /// Attempts so far, answered or not.

@@ -5,9 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use evenkeel_plan::balance::Balancing;
+use evenkeel_plan::balance::{Balancing, Eligibility, ZonePreference};
 use evenkeel_plan::counters::Sharded;
-use evenkeel_plan::endpoint::{Forced, Life};
+use evenkeel_plan::endpoint::{Labels, Life};
 use evenkeel_plan::errors::ErrorAnswers;
 use evenkeel_plan::listener::TrustedProxies;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
@@ -16,7 +16,9 @@ mod routes;
 
 use routes::Names;
 
-use crate::config::{ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig};
+use crate::config::{
+    ClusterConfig, Config, EligibilityConfig, EndpointConfig, ErrorsConfig, ListenerConfig,
+};
 
 /// A listener, or a route of it, leads to no cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub(crate) fn build(
     let names = Names::of(config);
     let clusters = config.clusters.iter().map(|cluster| {
         let old = old_clusters.get(cluster.name.as_str()).copied();
-        let new = build_cluster(cluster, old, workers, &address);
+        let new = build_cluster(cluster, config.zone.as_deref(), old, workers, &address);
         old.filter(|old| is_same_cluster(old, &new)).cloned().unwrap_or_else(|| Arc::new(new))
     });
     let listeners = config.listeners.iter().map(|listener| {
@@ -71,6 +73,7 @@ pub(crate) fn build(
 
 fn build_cluster(
     config: &ClusterConfig,
+    zone: Option<&str>,
     old: Option<&Arc<Cluster>>,
     workers: usize,
     address: impl Fn(&str) -> Option<IpAddr>,
@@ -87,18 +90,31 @@ fn build_cluster(
         Endpoint {
             weight: endpoint.weight,
             backup: endpoint.backup,
+            priority: endpoint.priority,
+            zone: endpoint.zone.as_deref().map(Box::from),
+            labels: endpoint.labels.clone(),
             forced: endpoint.forced,
             ..Endpoint::new(&endpoint.name, address, life)
         }
     };
     let endpoints: Vec<Endpoint> = config.endpoints.iter().map(endpoint).collect();
-    let balancing = Balancing { algorithm: config.balance, ..Balancing::default() };
+    let (algorithm, eligibility) = (config.balance, eligibility(config, zone));
+    let balancing = Balancing { algorithm, eligibility, ..Balancing::default() };
     Cluster {
         health: config.health.clone(),
         timeouts: config.timeouts,
         pool: config.pool,
         ..Cluster::new(&config.name, balancing, endpoints)
     }
+}
+
+/// Zones matter only to those clusters that have something in ours: no other changes when ours does.
+fn eligibility(config: &ClusterConfig, zone: Option<&str>) -> Eligibility {
+    let EligibilityConfig { panic_below, slow_start, prefer_zone } = config.eligibility;
+    let is_near = |zone: &&str| config.endpoints.iter().any(|it| it.zone.as_deref() == Some(*zone));
+    let zone = zone.filter(is_near).zip(prefer_zone);
+    let zone = zone.map(|(zone, threshold)| ZonePreference { zone: zone.into(), threshold });
+    Eligibility { panic_below, slow_start, zone, labels: Labels::default() }
 }
 
 fn build_listener(
@@ -129,11 +145,13 @@ fn answers(errors: &ErrorsConfig) -> ErrorAnswers {
 
 /// Whether workers may go on with the old one, and so with what they remember for it between picks.
 fn is_same_cluster(old: &Cluster, new: &Cluster) -> bool {
-    fn facts(endpoint: &Endpoint) -> (&str, Option<SocketAddr>, u32, bool, Option<Forced>) {
-        let Endpoint { name, address, weight, backup, forced, .. } = endpoint;
-        (name, *address, *weight, *backup, *forced)
-    }
-    old.endpoints.iter().map(facts).eq(new.endpoints.iter().map(facts))
+    let is_same_endpoint = |(old, new): (&Endpoint, &Endpoint)| {
+        (&old.name, old.address, old.forced) == (&new.name, new.address, new.forced)
+            && (old.weight, old.backup, old.priority) == (new.weight, new.backup, new.priority)
+            && (&old.zone, &old.labels) == (&new.zone, &new.labels)
+    };
+    old.endpoints.len() == new.endpoints.len()
+        && old.endpoints.iter().zip(&new.endpoints).all(is_same_endpoint)
         && old.balancer.balancing() == new.balancer.balancing()
         && old.health == new.health
         && (old.timeouts, old.pool) == (new.timeouts, new.pool)

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::listener::Bind;
 use ipnet::IpNet;
 
@@ -58,7 +59,17 @@ pub(crate) fn parse_endpoint(text: &str) -> Result<EndpointConfig, Diagnostic> {
     };
     let name =
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    Ok(EndpointConfig { name, host, port, weight: 1, backup: false, forced: None })
+    Ok(EndpointConfig {
+        name,
+        host,
+        port,
+        weight: 1,
+        backup: false,
+        priority: 0,
+        zone: None,
+        labels: Labels::default(),
+        forced: None,
+    })
 }
 
 /// Reads `10.0.0.0/8`, or one address.

@@ -1,6 +1,6 @@
 //! What can be said only about a config as a whole: references, names and addresses used twice, clusters of nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use toml::Spanned;
 
@@ -17,12 +17,17 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
     if draft.listeners.is_empty() {
         sink.report(no_listener());
     }
-    for cluster in draft.clusters.iter().chain(draft.listeners.iter().filter_map(own)) {
+    for cluster in clusters(draft) {
         check_endpoints(cluster, sink);
     }
     check_references(draft, sink);
+    check_zone(draft, sink);
     routes::check(draft, sink);
     binds::check(draft, sink);
+}
+
+fn clusters(draft: &Draft) -> impl Iterator<Item = &ClusterDraft> {
+    draft.clusters.iter().chain(draft.listeners.iter().filter_map(own))
 }
 
 fn own(listener: &ListenerDraft) -> Option<&ClusterDraft> {
@@ -85,6 +90,31 @@ fn check_duplicates(list: &[Spanned<EndpointConfig>], cluster: &str, sink: &Sink
             .related(first.clone(), "first here");
         sink.report(problem.at(endpoint.span()));
     }
+}
+
+/// Work that is to stay near goes nowhere near if nothing is.
+fn check_zone(draft: &Draft, sink: &Sink) {
+    let Some(zone) = &draft.zone else { return };
+    let endpoints = || clusters(draft).flat_map(|cluster| &cluster.endpoints.list);
+    let zones = || endpoints().filter_map(|endpoint| endpoint.get_ref().zone.as_deref());
+    let all_read =
+        clusters(draft).all(|cluster| cluster.endpoints.list.len() == cluster.endpoints.written);
+    if !all_read || zones().any(|each| each == zone.get_ref()) {
+        return;
+    }
+    let message = format!("no endpoint is in zone {}", quoted(zone.get_ref()));
+    let problem = Diagnostic::new(Code::ZoneWithoutEndpoints, message);
+    let all: BTreeSet<&str> = zones().collect();
+    let help = match all.len() {
+        0 => "say where they are, as in `{ address = \"10.0.0.1:8080\", zone = \"eu-1\" }`"
+            .to_owned(),
+        _ => format!(
+            "they are in {}",
+            all.into_iter().take(SHOWN_MAX).collect::<Vec<_>>().join(", ")
+        ),
+    };
+    let problem = problem.label("is ours").help(help);
+    sink.report(problem.at(zone.span()));
 }
 
 // === References ===
@@ -185,3 +215,6 @@ fn unknown_cluster(draft: &Draft, whose: &str, name: &Spanned<String>) -> Diagno
         _ => problem.help(format!("there are: {}", names.join(", "))),
     }
 }
+
+/// A list that a person can look through.
+const SHOWN_MAX: usize = 10;

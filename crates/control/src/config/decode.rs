@@ -15,9 +15,11 @@ mod access;
 mod admin;
 mod balance;
 mod cluster;
+mod eligibility;
 mod endpoint;
 mod errors;
 mod health;
+mod label;
 mod listener;
 mod paths;
 mod route;
@@ -26,7 +28,9 @@ use admin::AdminDraft;
 pub(super) use errors::MEDIA_TYPES;
 
 pub(in crate::config) use admin::read as read_admin;
+pub(super) use eligibility::{AGGRESSION_DEFAULT, AGGRESSION_MAX, AGGRESSION_MIN};
 pub(super) use health::{METHOD_DEFAULT, STATUS_DEFAULT, http_check};
+pub(crate) use label::check_label;
 pub(super) use listener::{PROTOCOLS, PROTOCOLS_LATER};
 
 /// Decodes a whole config: one file, with those that it includes merged into it.
@@ -43,6 +47,7 @@ pub(super) fn decode<'a>(file: &'a Spanned<DeTable<'a>>, sink: &'a Sink) -> Draf
     let draft = Draft {
         workers: workers(&mut root),
         drain: drain(&mut root),
+        zone: label::zone(&mut root),
         listeners: root
             .named("listener", |name, section| listener::read(name, section, has_routes)),
         routes,

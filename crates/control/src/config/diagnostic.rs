@@ -72,6 +72,8 @@ pub enum Code {
     MisplacedKey = 110,
     /// A name of a listener or cluster that could be mistaken for something else.
     BadName = 111,
+    /// A label or a zone with other than letters, digits and some signs.
+    BadLabel = 112,
     /// Neither an address nor a name with a port.
     BadAddress = 201,
     /// An address without a port.
@@ -156,6 +158,8 @@ pub enum Code {
     PageNeverSent = 906,
     /// A route that no request can take.
     UnreachableRoute = 907,
+    /// We are in a zone in which no endpoint is.
+    ZoneWithoutEndpoints = 908,
     /// An exchange ends before its answer may be given up.
     ExchangeBelowFirstByte = 920,
     /// Every stop cuts what runs.
@@ -250,6 +254,7 @@ impl Code {
                 | Self::UnknownListener
                 | Self::UnusedCluster
                 | Self::OnlyBackups
+                | Self::ZoneWithoutEndpoints
         )
     }
 }

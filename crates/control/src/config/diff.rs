@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::model::{ClusterConfig, Config, EndpointConfig, ListenerConfig};
-use super::write::{Part, parts};
+use super::write::{Part, labels, parts};
 use crate::overrides::forced_word;
 
 /// One line for each difference: `+` came, `-` went, `~` is different now.
@@ -79,6 +79,17 @@ fn changes(old: &EndpointConfig, new: &EndpointConfig) -> Vec<String> {
     }
     if old.backup != new.backup {
         changes.push(format!("backup {} → {}", old.backup, new.backup));
+    }
+    if old.priority != new.priority {
+        changes.push(format!("priority {} → {}", old.priority, new.priority));
+    }
+    if old.zone != new.zone {
+        let [old, new] = [old, new].map(|each| each.zone.as_deref().unwrap_or("(none)"));
+        changes.push(format!("zone {old} → {new}"));
+    }
+    if old.labels != new.labels {
+        let [old, new] = [old, new].map(|each| labels(&each.labels));
+        changes.push(format!("labels {old} → {new}"));
     }
     if old.forced != new.forced {
         changes.push(match new.forced {

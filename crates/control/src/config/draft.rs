@@ -17,8 +17,8 @@ use toml::Spanned;
 
 use super::diagnostic::Span;
 use super::model::{
-    AccessConfig, AdminBind, ClusterConfig, Config, EndpointConfig, ErrorsConfig, ListenerConfig,
-    LogLevel, PageConfig, RouteConfig, Secret, WorkerCount,
+    AccessConfig, AdminBind, ClusterConfig, Config, EligibilityConfig, EndpointConfig,
+    ErrorsConfig, ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret, WorkerCount,
 };
 
 /// See [`Config`].
@@ -26,6 +26,7 @@ use super::model::{
 pub(super) struct Draft {
     pub(super) workers: WorkerCount,
     pub(super) drain: Duration,
+    pub(super) zone: Option<Spanned<String>>,
     pub(super) listeners: Vec<ListenerDraft>,
     pub(super) routes: Vec<RouteDraft>,
     pub(super) clusters: Vec<ClusterDraft>,
@@ -119,6 +120,7 @@ pub(super) struct ClusterDraft {
     pub(super) name: Spanned<String>,
     pub(super) endpoints: EndpointsDraft,
     pub(super) balance: Algorithm,
+    pub(super) eligibility: EligibilityConfig,
     pub(super) health: Option<HealthCheck>,
     pub(super) timeouts: UpstreamTimeouts,
     pub(super) pool: PoolLimits,
@@ -151,6 +153,7 @@ impl Draft {
         Config {
             workers: self.workers,
             drain: self.drain,
+            zone: self.zone.map(Spanned::into_inner),
             listeners,
             routes,
             clusters,
@@ -232,6 +235,7 @@ impl ClusterDraft {
             name: self.name.into_inner(),
             endpoints: self.endpoints.list.into_iter().map(Spanned::into_inner).collect(),
             balance: self.balance,
+            eligibility: self.eligibility,
             health: self.health,
             timeouts: self.timeouts,
             pool: self.pool,

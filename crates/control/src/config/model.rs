@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
-use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::balance::{Algorithm, Eligibility, SlowStart};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
-use evenkeel_plan::endpoint::Forced;
+use evenkeel_plan::endpoint::{Forced, Labels};
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
@@ -26,6 +26,8 @@ pub struct Config {
     pub workers: WorkerCount,
     /// How long running exchanges may take to finish at a stop.
     pub drain: Duration,
+    /// Where this balancer is; `None` if that is not said.
+    pub zone: Option<String>,
     /// At least one.
     pub listeners: Vec<ListenerConfig>,
     /// In the order of the file. No two of a listener have the same patterns or the same name.
@@ -235,12 +237,32 @@ pub struct ClusterConfig {
     pub endpoints: Vec<EndpointConfig>,
     /// How to choose among them.
     pub balance: Algorithm,
+    /// Which of them come into question.
+    pub eligibility: EligibilityConfig,
     /// How to check them; `None` when switched off.
     pub health: Option<HealthCheck>,
     /// How long to wait for them.
     pub timeouts: UpstreamTimeouts,
     /// How many idle connections to keep.
     pub pool: PoolLimits,
+}
+
+/// Which endpoints of a cluster come into question: what [`Eligibility`] is made from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EligibilityConfig {
+    /// The share of endpoints that are well, 0 to 1, under which all are used; 0 for never.
+    pub panic_below: f64,
+    /// How an endpoint that is new, or was not well, gets back to its share; `None` for at once.
+    pub slow_start: Option<SlowStart>,
+    /// The share of our zone's endpoints, 0 to 1, that have to be well for it to get everything; `None` if zones do not matter.
+    pub prefer_zone: Option<f64>,
+}
+
+impl Default for EligibilityConfig {
+    fn default() -> Self {
+        let Eligibility { panic_below, slow_start, .. } = Eligibility::default();
+        Self { panic_below, slow_start, prefer_zone: Some(PREFER_ZONE_DEFAULT) }
+    }
 }
 
 /// One endpoint of a cluster.
@@ -256,6 +278,15 @@ pub struct EndpointConfig {
     pub weight: u32,
     /// Used only while no other endpoint can be.
     pub backup: bool,
+    /// Which endpoints it stands in for: those of lower numbers; at most [`evenkeel_plan::limits::PRIORITY_MAX`].
+    pub priority: u8,
+    /// Where it is; `None` if that is not said.
+    pub zone: Option<String>,
+    /// What routes may choose by.
+    pub labels: Labels,
     /// What an operator has said about it. A file cannot say it: it comes from the overrides of the admin API.
     pub forced: Option<Forced>,
 }
+
+/// Three of four endpoints of a zone can mostly do the work of all; two of four cannot.
+const PREFER_ZONE_DEFAULT: f64 = 0.7;

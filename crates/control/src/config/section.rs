@@ -99,6 +99,16 @@ impl<'a> Section<'a> {
         value.flatten()
     }
 
+    /// A share; `None` where it is switched off.
+    pub(super) fn share_or_off(&mut self, key: &'static str, default: Option<f64>) -> Option<f64> {
+        let Some(field) = self.optional(key) else { return default };
+        let share = field.parsed("a share in quotes, or \"off\"", |text| match text {
+            "off" => Ok(None),
+            _ => units::parse_share(text).map(Some),
+        });
+        share.unwrap_or(default)
+    }
+
     /// A whole number within `bounds`.
     pub(super) fn integer<N: TryFrom<u64>>(
         &mut self,

@@ -17,7 +17,9 @@ use super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
 use super::draft::{
     AccessDraft, ClusterDraft, Draft, EndpointsDraft, ErrorsDraft, ListenerDraft, Target,
 };
-use super::model::{AccessConfig, AccessPath, AdminBind, EndpointConfig, LogLevel, WorkerCount};
+use super::model::{
+    AccessConfig, AccessPath, AdminBind, EligibilityConfig, EndpointConfig, LogLevel, WorkerCount,
+};
 use super::report::Report;
 use super::sources::{Source, Sources};
 use super::{Loaded, address, check, finish};
@@ -51,6 +53,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         name: name.clone(),
         endpoints: line.endpoints(endpoints, &sink),
         balance: options.balance,
+        eligibility: EligibilityConfig::default(),
         health: Some(line.health(options, &sink)),
         timeouts: UpstreamTimeouts::default(),
         pool: PoolLimits::default(),
@@ -58,6 +61,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
     let draft = Draft {
         workers: line.workers(options.workers, &sink),
         drain: DRAIN_DEFAULT,
+        zone: None,
         listeners: vec![ListenerDraft {
             name,
             binds,

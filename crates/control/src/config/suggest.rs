@@ -55,6 +55,10 @@ const FOREIGN: &[(&[&str], &[&str])] = &[
     (&["underscores_in_headers", "headers_with_underscores_action"], &["header_names"]),
     (&["proxy_timeout", "timeout_tunnel"], &["tunnel"]),
     (&["threads", "worker_processes", "nbthread"], &["workers"]),
+    (&["slowstart"], &["slow_start"]),
+    (&["healthy_panic_threshold", "panic_threshold"], &["panic_below"]),
+    (&["availability_zone", "az", "locality", "region"], &["zone"]),
+    (&["tags", "metadata", "subset", "subset_selector"], &["labels"]),
 ];
 
 /// Keys that people put one table too deep, or into the wrong one.
@@ -64,7 +68,7 @@ const HOMES: &[(&[&str], &str)] = &[
         &["bind", "to", "protocol", "trusted_proxies", "paths", "header_names", "errors"],
         "in a `[listener.NAME]`",
     ),
-    (&["endpoints", "pool"], "in a `[cluster.NAME]`"),
+    (&["endpoints", "pool", "slow_start", "panic_below", "prefer_zone"], "in a `[cluster.NAME]`"),
     (&["balance", "health"], "in a `[cluster.NAME]`, or in a listener that lists endpoints"),
     (&["header", "keep_alive", "write", "tunnel"], "in the `timeouts` of a listener"),
     (&["body"], "in the `limits` of a listener (how large), or in its `timeouts` (how slow)"),
@@ -88,7 +92,11 @@ const HOMES: &[(&[&str], &str)] = &[
     ),
     (&["reason_header", "pages"], "in the `errors` of a listener"),
     (&["interval", "timeout", "jitter", "fall", "rise", "status"], "in the `health` of a cluster"),
-    (&["weight", "backup"], "in an endpoint: `{ address = \"10.0.0.1:80\", weight = 3 }`"),
+    (&["zone"], "at the top of the file (ours), or in an endpoint"),
+    (
+        &["weight", "backup", "priority", "labels"],
+        "in an endpoint: `{ address = \"10.0.0.1:80\", weight = 3 }`",
+    ),
     (&["level", "access"], "in `[log]`"),
     (&["format", "keep"], "in the `access` of `[log]`"),
 ];

@@ -4,7 +4,7 @@ use proptest::sample::{Index, select};
 use super::*;
 
 /// Samples that together use every key, right and wrong.
-const SAMPLES: [&str; 9] = [
+const SAMPLES: [&str; 10] = [
     include_str!("../../../../examples/full.toml"),
     include_str!("../../../../examples/health-checks.toml"),
     include_str!("../../../../examples/several-listeners.toml"),
@@ -14,6 +14,7 @@ const SAMPLES: [&str; 9] = [
     include_str!("../../tests/config/switched-off.toml"),
     include_str!("../../tests/config/paths-and-names.toml"),
     include_str!("../../tests/config/error-pages.toml"),
+    include_str!("../../tests/config/labels.toml"),
 ];
 
 /// A change of a text: how many characters go at a place, and what comes there.
@@ -79,6 +80,17 @@ fn read(text: &str) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn an_empty_zone_is_none() {
+    let zone = |text: &str| {
+        let text = format!(
+            "zone = \"{text}\"\n[listener.web]\nbind = ':8080'\nto = {{ address = '9001', zone = 'eu-1' }}\n"
+        );
+        Config::parse("text", &text).unwrap().config.zone
+    };
+    assert_eq!(["", "${ZONE:-}", "${ZONE:-eu-1}"].map(zone), [None, None, Some("eu-1".to_owned())]);
 }
 
 #[test]

@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
-use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::balance::{Algorithm, SlowStart};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 
-use super::decode::{DRAIN_DEFAULT, METHOD_DEFAULT, STATUS_DEFAULT};
+use super::decode::{AGGRESSION_DEFAULT, DRAIN_DEFAULT, METHOD_DEFAULT, STATUS_DEFAULT};
 use super::model::{
-    AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EndpointConfig, ListenerConfig,
-    LogLevel, WorkerCount,
+    AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EligibilityConfig, EndpointConfig,
+    ListenerConfig, LogLevel, WorkerCount,
 };
 use super::units::{format_duration, format_share};
 use super::words::{ACCESS_FORMATS, KEPT, word_for};
@@ -97,6 +98,9 @@ fn top_table(config: &Config) -> Table {
         top.add("workers", count);
     }
     top.add_duration("drain", config.drain, DRAIN_DEFAULT);
+    if let Some(zone) = &config.zone {
+        top.add("zone", string(zone));
+    }
     top
 }
 
@@ -122,8 +126,9 @@ fn is_own(config: &Config, cluster: &ClusterConfig) -> bool {
     let mut users = config.listeners.iter().filter(|listener| sends_to(listener, cluster));
     let is_routed =
         config.routes.iter().flat_map(|route| &route.to).any(|(to, _)| *to == cluster.name);
-    let plain =
-        cluster.timeouts == UpstreamTimeouts::default() && cluster.pool == PoolLimits::default();
+    let plain = cluster.eligibility == EligibilityConfig::default()
+        && cluster.timeouts == UpstreamTimeouts::default()
+        && cluster.pool == PoolLimits::default();
     plain
         && !is_routed
         && users.next().is_some_and(|user| user.name == cluster.name)
@@ -137,6 +142,7 @@ fn sends_to(listener: &ListenerConfig, cluster: &ClusterConfig) -> bool {
 fn cluster_table(cluster: &ClusterConfig) -> Table {
     let mut table = Table::default();
     add_use(&mut table, ENDPOINTS, cluster);
+    add_eligibility(&mut table, &cluster.eligibility);
     table.add_table("timeouts", &upstream_timeouts(&cluster.timeouts));
     table.add_table("pool", &pool(&cluster.pool));
     table
@@ -154,12 +160,46 @@ fn add_use(table: &mut Table, key: &'static str, cluster: &ClusterConfig) {
     }
 }
 
+fn add_eligibility(table: &mut Table, eligibility: &EligibilityConfig) {
+    let default = EligibilityConfig::default();
+    if let Some(SlowStart { time, aggression }) = eligibility.slow_start {
+        let time = string(&format_duration(time));
+        let mut keys = Table::default();
+        keys.add("time", &time);
+        keys.add("aggression", format!("{aggression:?}"));
+        let is_even = aggression.total_cmp(&AGGRESSION_DEFAULT).is_eq();
+        table.add("slow_start", if is_even { time } else { keys.inline() });
+    }
+    let mut add_share = |key: &'static str, share: Option<f64>, default: Option<f64>| {
+        let written = share.map_or_else(|| "off".to_owned(), format_share);
+        table.add_unless(key, string(&written), share == default);
+    };
+    let panic_below = eligibility.panic_below;
+    let panics = (panic_below > 0.0).then_some(panic_below);
+    add_share("panic_below", panics, Some(default.panic_below));
+    add_share("prefer_zone", eligibility.prefer_zone, default.prefer_zone);
+}
+
 fn endpoint(endpoint: &EndpointConfig) -> String {
     let mut table = Table::default();
     table.add("address", string(&endpoint.name));
     table.add_unless("weight", endpoint.weight, endpoint.weight == 1);
     table.add_unless("backup", endpoint.backup, !endpoint.backup);
+    table.add_unless("priority", endpoint.priority, endpoint.priority == 0);
+    if let Some(zone) = &endpoint.zone {
+        table.add("zone", string(zone));
+    }
+    table.add_unless("labels", labels(&endpoint.labels), endpoint.labels.is_empty());
     if table.len() == 1 { string(&endpoint.name) } else { table.inline() }
+}
+
+/// Labels as they are written.
+pub(super) fn labels(labels: &Labels) -> String {
+    let mut table = Table::default();
+    for (label, value) in labels {
+        table.add(name(label), string(value));
+    }
+    table.inline()
 }
 
 fn add_health(table: &mut Table, check: &HealthCheck) {

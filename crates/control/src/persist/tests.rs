@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::Config;
 
 #[test]
 fn comments_and_order_stay_and_only_the_endpoints_change() {
@@ -47,6 +48,22 @@ fn a_lone_endpoint_of_a_listener_becomes_a_list() {
     let edits = [("web", "a:1", added("a:1", 1, false))];
     let (text, _) = edit(text, &edits).unwrap();
     assert!(text.ends_with("to = [\"127.0.0.1:9001\", \"a:1\"]\n"), "{text}");
+}
+
+#[test]
+fn an_added_endpoint_is_written_with_all_that_is_known_of_it() {
+    let labels = Box::new([("version".into(), "2".into())]);
+    let zone = Some("eu-1".to_owned());
+    let known = parse_endpoint("a:1").unwrap();
+    let endpoint = EndpointConfig { priority: 1, zone, labels, ..known };
+    let list = "[cluster.api]\nendpoints = [\"b:1\"]\n";
+    let tables = "[[cluster.api.endpoints]]\naddress = \"b:1\"\n";
+    for text in [list, tables] {
+        let (text, _) = edit(text, &[("api", "a:1", Edit::Add(endpoint.clone()))]).unwrap();
+        let listener = "[listener.web]\nbind = ':80'\nto = 'api'\n";
+        let read = Config::parse("edited.toml", &format!("{listener}{text}")).unwrap().config;
+        assert_eq!(read.clusters[0].endpoints[1], endpoint, "{text}");
+    }
 }
 
 #[test]

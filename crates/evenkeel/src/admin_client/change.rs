@@ -116,8 +116,12 @@ mod tests {
         let reset =
             Change::Weight { cluster: cluster.clone(), endpoint: "a:1".to_owned(), weight: None };
         assert_eq!(sent(&reset), format!("DELETE {at}/a%3A1/weight"));
-        let endpoint =
-            NewEndpoint { address: "9004".to_owned(), weight: Some(2), backup: Some(true) };
+        let endpoint = NewEndpoint {
+            address: "9004".to_owned(),
+            weight: Some(2),
+            backup: Some(true),
+            ..NewEndpoint::default()
+        };
         let add = Change::Add { cluster, endpoint };
         let body = "{\"address\":\"9004\",\"weight\":2,\"backup\":true}";
         assert_eq!(sent(&add), format!("POST {at} {body}"));

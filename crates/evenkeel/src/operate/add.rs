@@ -4,6 +4,7 @@ use crate::admin_client::{AdminArgs, AdminClient, Change};
 use crate::failure::Failure;
 use crate::units;
 use evenkeel_control::admin::{NewEndpoint, Status};
+use evenkeel_plan::limits::PRIORITY_MAX;
 
 use super::find::list;
 use super::print::print;
@@ -35,6 +36,20 @@ pub(crate) struct Args {
     #[arg(long)]
     backup: bool,
 
+    /// Its level: it gets work only as far as those of lower numbers cannot do it [default: 0]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u8).range(..=i64::from(PRIORITY_MAX)))]
+    priority: Option<u8>,
+
+    /// Where it is
+    #[arg(long)]
+    zone: Option<String>,
+
+    /// What routes may choose by; several times for several
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    #[arg(value_parser = label)]
+    labels: Vec<(String, String)>,
+
     /// Print what the admin API answers; if it fails, an object with `error` and `help`
     #[arg(long)]
     pub(super) json: bool,
@@ -57,9 +72,21 @@ pub(super) fn add(args: &Args) -> Result<(), Failure> {
             (only_cluster(&status, &given).map_err(Failure::Running)?, given)
         }
     };
-    let endpoint =
-        NewEndpoint { address, weight: args.weight, backup: args.backup.then_some(true) };
+    let endpoint = NewEndpoint {
+        address,
+        weight: args.weight,
+        backup: args.backup.then_some(true),
+        priority: args.priority,
+        zone: args.zone.clone(),
+        labels: args.labels.iter().cloned().collect(),
+    };
     print(&client.change(&Change::Add { cluster, endpoint })?, args.json)
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once('=').ok_or("wants a name and a value, as in `version=2`")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn only_cluster(status: &Status, address: &str) -> Result<String, String> {
@@ -82,6 +109,7 @@ EXAMPLES:
   evenkeel add 9004                         to the only cluster
   evenkeel add api 10.0.0.4:8080 --weight 2
   evenkeel add api 10.0.0.5:8080 --backup   only if the others are down
+  evenkeel add api 10.0.0.6:8080 --zone eu-2 --label version=2
 
 ",
     super::exit_codes!()

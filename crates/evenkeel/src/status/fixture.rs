@@ -1,5 +1,7 @@
 //! Statuses for tests.
 
+use std::collections::BTreeMap;
+
 use evenkeel_control::admin::{
     ClusterStatus, ConfigStatus, EndpointState, EndpointStatus, Latency, ListenerStatus,
     RouteStatus, StandingStatus, Status, TargetStatus,
@@ -20,6 +22,9 @@ pub(crate) fn endpoint(name: &str) -> EndpointStatus {
         since_unix_seconds: Some(NOW - 200.0),
         weight: 1,
         backup: false,
+        priority: 0,
+        zone: None,
+        labels: BTreeMap::new(),
         in_flight: 0,
         requests: 0,
         failures: 0,

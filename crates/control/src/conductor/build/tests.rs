@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::balance::{Algorithm, SlowStart};
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::route::{HostPattern, PathPattern, Target};
@@ -46,7 +46,7 @@ fn what_is_the_same_is_taken_over_as_it_is() {
 #[test]
 fn every_change_of_a_cluster_makes_a_new_one_that_keeps_the_lives() {
     type Change = fn(&mut ClusterConfig);
-    let changes: [Change; 7] = [
+    let changes: [Change; 12] = [
         |cluster| cluster.balance = Algorithm::Random,
         |cluster| cluster.health = Some(HealthCheck::default()),
         |cluster| cluster.timeouts.connect *= 2,
@@ -54,6 +54,14 @@ fn every_change_of_a_cluster_makes_a_new_one_that_keeps_the_lives() {
         |cluster| cluster.pool.max_idle += 1,
         |cluster| cluster.endpoints[0].weight += 1,
         |cluster| cluster.endpoints[0].backup = true,
+        |cluster| cluster.endpoints[0].priority = 1,
+        |cluster| cluster.endpoints[0].zone = Some("eu-1".to_owned()),
+        |cluster| cluster.endpoints[0].labels = Box::new([("version".into(), "2".into())]),
+        |cluster| cluster.eligibility.panic_below = 0.5,
+        |cluster| {
+            let (time, aggression) = (Duration::from_secs(30), 1.0);
+            cluster.eligibility.slow_start = Some(SlowStart { time, aggression });
+        },
     ];
     let config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     let before = build(&config, &Plan::default(), 1, literal).unwrap();
@@ -64,6 +72,24 @@ fn every_change_of_a_cluster_makes_a_new_one_that_keeps_the_lives() {
         let (old, new) = (&before.clusters[0], &after.clusters[0]);
         assert!(!Arc::ptr_eq(old, new), "change {number}");
         assert!(Arc::ptr_eq(&old.endpoints[0].life, &new.endpoints[0].life), "change {number}");
+    }
+}
+
+#[test]
+fn our_zone_matters_to_a_cluster_that_has_something_in_it_and_wants_to_know() {
+    let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80", "10.0.0.2:80"])]);
+    config.clusters[0].endpoints[0].zone = Some("eu-1".to_owned());
+    let mut built = |ours: Option<&str>, prefer_zone| {
+        config.zone = ours.map(str::to_owned);
+        config.clusters[0].eligibility.prefer_zone = prefer_zone;
+        let plan = build(&config, &Plan::default(), 1, literal).unwrap();
+        plan.clusters[0].balancer.balancing().eligibility.zone.clone()
+    };
+    let near = ZonePreference { zone: "eu-1".into(), threshold: 0.7 };
+    assert_eq!(built(Some("eu-1"), Some(0.7)), Some(near));
+    for (ours, prefer_zone) in [(Some("eu-1"), None), (Some("eu-2"), Some(0.7)), (None, Some(0.7))]
+    {
+        assert_eq!(built(ours, prefer_zone), None, "{ours:?}");
     }
 }
 

@@ -26,4 +26,4 @@ fn named(field: &Field<'_>) -> Option<Algorithm> {
 }
 
 /// Algorithms that later versions will have.
-const LATER: [&str; 5] = ["prequal", "client-ip", "ring-hash", "maglev", "rendezvous"];
+const LATER: [&str; 1] = ["prequal"];

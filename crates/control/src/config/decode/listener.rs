@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::{ClusterDraft, ListenerDraft, Target};
+use super::super::model::EligibilityConfig;
 use super::super::section::{Field, Section};
 use super::super::words::UNUSUAL_NAMES;
 use super::super::{address, units};
@@ -81,6 +82,7 @@ fn target(name: &Spanned<String>, section: &mut Section<'_>, has_routes: bool) -
         name: name.clone(),
         endpoints: endpoint::list(&to),
         balance: balance::read(balance),
+        eligibility: EligibilityConfig::default(),
         health: health::read(health),
         timeouts: UpstreamTimeouts::default(),
         pool: PoolLimits::default(),

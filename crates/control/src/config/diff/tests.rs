@@ -3,30 +3,37 @@ use super::*;
 #[test]
 fn every_kind_of_difference_is_one_line() {
     let before = parsed(
-        "drain = \"10s\"\n[listener.web]\nbind = \":8080\"\nto = \"api\"\n\
+        "drain = \"10s\"\nzone = \"eu-1\"\n[listener.web]\nbind = \":8080\"\nto = \"api\"\n\
          [listener.old]\nbind = \":8081\"\nto = \"api\"\n\
-         [cluster.api]\nendpoints = [\"a:1\", \"a:2\", { address = \"a:3\", weight = 2 }]\n\
-         balance = \"random\"\ntimeouts = { connect = \"2s\" }\n",
+         [cluster.api]\nendpoints = [\"a:1\", { address = \"a:2\", zone = \"eu-1\" }, { address = \"a:3\", weight = 2 }]\n\
+         balance = \"random\"\ntimeouts = { connect = \"2s\" }\nslow_start = \"30s\"\n",
     );
     let after = parsed(
         "[listener.web]\nbind = \":8080\"\nto = \"api\"\nheader_names = \"refuse\"\n\
          [listener.new]\nbind = \":8082\"\nto = \"next\"\n\
-         [cluster.api]\nendpoints = [\"a:4\", { address = \"a:2\", backup = true }, \"a:3\"]\n\
-         balance = \"round-robin\"\n\
+         [cluster.api]\nendpoints = [\"a:4\", { address = \"a:2\", backup = true, priority = 1 },\n\
+         { address = \"a:3\", labels = { v = \"2\" } }]\n\
+         balance = \"round-robin\"\npanic_below = \"off\"\n\
          [cluster.next]\nendpoints = [\"b:1\"]\n[log]\nlevel = \"debug\"\n",
     );
     let expected = [
         "~ drain \"10s\" → (default)",
+        "~ zone \"eu-1\" → (default)",
         "~ listener web: header_names (default) → \"refuse\"",
         "+ listener new",
         "~ cluster api: balance \"random\" → \"round-robin\"",
+        "~ cluster api: panic_below (default) → \"off\"",
+        "~ cluster api: slow_start \"30s\" → (default)",
         "~ cluster api: timeouts { connect = \"2s\" } → (default)",
         "+ cluster next",
         "~ log: level (default) → \"debug\"",
         "- listener old",
         "+ cluster api: endpoint a:4",
         "~ cluster api: endpoint a:2: backup false → true",
+        "~ cluster api: endpoint a:2: priority 0 → 1",
+        "~ cluster api: endpoint a:2: zone eu-1 → (none)",
         "~ cluster api: endpoint a:3: weight 2 → 1",
+        "~ cluster api: endpoint a:3: labels {} → { v = \"2\" }",
         "- cluster api: endpoint a:1",
     ];
     assert_eq!(diff(&before, &after), expected);

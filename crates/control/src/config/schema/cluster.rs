@@ -1,11 +1,15 @@
 //! `[cluster.NAME]` and the tables in it.
 
-use evenkeel_plan::limits::WEIGHT_MAX;
+use std::collections::BTreeMap;
+
+use evenkeel_plan::limits::{PRIORITY_MAX, WEIGHT_MAX};
 use schemars::JsonSchema;
 
+use super::super::decode::{AGGRESSION_MAX, AGGRESSION_MIN};
+
 use super::values::{
-    Balance, CheckKind, Duration, Either, EndpointAddress, False, Host, Method, Off, OneOrMany,
-    RequestPath, Share, Status,
+    Balance, CheckKind, Duration, Either, EndpointAddress, False, Host, Label, Method, Off,
+    OneOrMany, RequestPath, Share, Status, Zone,
 };
 
 pub(super) type BalanceKey = Either<Balance, BalanceTable>;
@@ -30,6 +34,21 @@ pub(super) struct Cluster {
     #[schemars(extend("default" = "peak-ewma"))]
     balance: Option<BalanceKey>,
 
+    /// How an endpoint that is new, or was not well, gets back to its share of the work: at once, or in so much time, at least 1 ms,
+    /// from a tenth of its weight to all of it.
+    #[schemars(extend("default" = "off"))]
+    slow_start: Option<Either<Duration, Either<Off, SlowStart>>>,
+
+    /// If fewer of the endpoints than this share are well, all are used: that nearly all have failed at once is less likely than that
+    /// the checks are wrong, and the few that are left could not do the work. `"off"` uses only those that are well, come what may.
+    #[schemars(extend("default" = "34%"))]
+    panic_below: Option<Either<Share, Off>>,
+
+    /// The share of our zone's endpoints that have to be well for these to get all the work; if fewer are, it goes to all zones. Of
+    /// effect only where the file says what our `zone` is, and an endpoint is in it. `"off"` for no matter where they are.
+    #[schemars(extend("default" = "70%"))]
+    prefer_zone: Option<Either<Share, Off>>,
+
     /// How to check them: by connecting, by asking for a path, or as a table says; `false` for not at all.
     #[schemars(extend("default" = serde_json::json!({ "kind": "tcp" })))]
     health: Option<HealthKey>,
@@ -50,6 +69,11 @@ address = "10.0.0.1:8080"
 weight = 3
 
 [[cluster.api.endpoints]]
+address = "10.0.0.2:8080"
+zone = "eu-2"
+labels = { version = "2" }
+
+[[cluster.api.endpoints]]
 address = "10.0.0.9:8080"
 backup = true
 "#))]
@@ -65,6 +89,42 @@ pub(super) struct EndpointTable {
     /// Whether it gets work only while no other can be used.
     #[schemars(extend("default" = false))]
     backup: Option<bool>,
+
+    /// Its level: those of a level get work only as far as those of lower numbers, of which five in seven can do the work of all,
+    /// cannot do it.
+    #[schemars(range(min = 0, max = PRIORITY_MAX), extend("default" = 0))]
+    priority: Option<u8>,
+
+    /// Where it is; see `prefer_zone`.
+    #[schemars(extend("default" = ""))]
+    zone: Option<Zone>,
+
+    /// What tells it from others.
+    #[schemars(extend("default" = serde_json::json!({}), "propertyNames" = label_names()))]
+    labels: Option<BTreeMap<String, Label>>,
+}
+
+/// What a label may be called.
+pub(super) fn label_names() -> serde_json::Value {
+    serde_json::json!({ "pattern": "^[A-Za-z0-9._/-]{1,64}$" })
+}
+
+/// How an endpoint that is new, or was not well, gets back to its share of the work.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.slow_start]", "x-example" = r#"
+[cluster.api.slow_start]
+time = "1m"
+aggression = 2.0
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct SlowStart {
+    /// How long it takes; at least 1 ms.
+    time: Duration,
+
+    /// How it rises: 1 for evenly, more for faster in the beginning, less for slower.
+    #[schemars(range(min = AGGRESSION_MIN, max = AGGRESSION_MAX), extend("default" = 1.0))]
+    aggression: Option<f64>,
 }
 
 /// How to choose among endpoints, where the name alone does not say it.

@@ -10,7 +10,7 @@ use super::listener::Listener;
 use super::route::Route;
 use super::values::{
     AccessFormat, AdminAddress, Auto, Duration, Either, False, FilePath, Keep, Level, OneOrMany,
-    Token,
+    Token, Zone,
 };
 
 /// Keys before the first `[…]`.
@@ -37,6 +37,11 @@ pub(super) struct File {
     /// At a stop, how long running exchanges may take to finish; and at a reload, the tunnels of a listener that goes.
     #[schemars(extend("default" = "30s"))]
     drain: Option<Duration>,
+
+    /// Where this balancer is: work goes to endpoints of the same zone first, as the `prefer_zone` of each cluster says. `"${ZONE:-}"`
+    /// takes it from a variable.
+    #[schemars(extend("default" = ""))]
+    zone: Option<Zone>,
 
     /// Where to accept, by a name for metrics and status. There has to be one.
     #[schemars(extend("propertyNames" = names()))]

@@ -39,7 +39,7 @@ pub(super) struct Listener {
     to: Option<Either<ClusterName, OneOrMany<Endpoint>>>,
 
     /// As in a cluster; only with endpoints in `to`.
-    #[schemars(extend("default" = "least-request"))]
+    #[schemars(extend("default" = "peak-ewma"))]
     balance: Option<BalanceKey>,
 
     /// As in a cluster; only with endpoints in `to`.

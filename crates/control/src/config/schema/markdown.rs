@@ -100,6 +100,9 @@ impl<'a> Page<'a> {
         }
         match schema["type"].as_str() {
             Some("integer") => format!("{} to {}", schema["minimum"], schema["maximum"]),
+            Some("number") => {
+                format!("a number from {} to {}", schema["minimum"], schema["maximum"])
+            }
             Some("boolean") => "`true` or `false`".to_owned(),
             Some("array") => "a list of them".to_owned(),
             Some("object") if schema["x-section"].is_string() => {

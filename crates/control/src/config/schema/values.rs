@@ -67,6 +67,10 @@ strings! {
         "a name or address with or without a port, such as `\"app.example.com\"`";
     Token, "token", "|[!-~]{16,}",
         "at least 16 ASCII letters, digits and signs, best from a variable, as in `\"${ADMIN_TOKEN}\"`";
+    Zone, "zone", "[A-Za-z0-9._/-]{0,64}",
+        "letters, digits, `-`, `_`, `.` and `/`, at most 64; an empty one is none";
+    Label, "label", "[A-Za-z0-9._/-]{1,64}",
+        "letters, digits, `-`, `_`, `.` and `/`, at most 64; names and values alike";
     Status, "status", "[1-5][0-9][0-9](?:-[1-5][0-9][0-9])?",
         "a status or a range of them in quotes, such as `\"204\"` or `\"200-399\"`";
 }

@@ -88,6 +88,22 @@ impl<'a> Field<'a> {
         None
     }
 
+    /// A number within `bounds`, whole or not.
+    pub(in super::super) fn number(&self, bounds: RangeInclusive<f64>) -> Option<f64> {
+        let number = match self.value() {
+            DeValue::Float(float) => float.as_str().parse::<f64>().ok(),
+            DeValue::Integer(integer) => integer.as_str().parse::<f64>().ok(),
+            _ => return self.wrong_type("a number"),
+        };
+        let fitting = number.filter(|number| bounds.contains(number));
+        if fitting.is_none() {
+            let message = format!("{} is out of bounds", self.name);
+            let label = format!("wants {} to {}", bounds.start(), bounds.end());
+            self.report(Diagnostic::new(Code::OutOfBounds, message).label(label));
+        }
+        fitting
+    }
+
     /// True or false.
     pub(in super::super) fn boolean(&self) -> Option<bool> {
         self.value().as_bool().or_else(|| self.wrong_type("true or false"))
@@ -164,6 +180,9 @@ impl<'a> Field<'a> {
         match self.value() {
             DeValue::Integer(number) if expected.starts_with("a duration") => {
                 Some(format!("put it in quotes, with a unit: \"{number}s\""))
+            }
+            DeValue::Integer(number) if expected.starts_with("a share") => {
+                Some(format!("put it in quotes, with a percent sign: \"{number}%\""))
             }
             DeValue::Integer(number)
                 if expected.contains("string") || expected.contains("quotes") =>

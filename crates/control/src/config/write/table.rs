@@ -55,6 +55,9 @@ impl Table {
 
     /// As `{ key = value, … }`.
     pub(super) fn inline(&self) -> String {
+        if self.is_empty() {
+            return "{}".to_owned();
+        }
         let keys: Vec<String> =
             self.0.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         format!("{{ {} }}", keys.join(", "))

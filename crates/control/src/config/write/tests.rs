@@ -11,7 +11,7 @@ use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
 use evenkeel_plan::route::{HostPattern, PathPattern};
 use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -104,10 +104,10 @@ fn configs() -> impl Strategy<Value = Config> {
     let names = Just(["web", "api", "a.b", "x-1", "_y"].map(str::to_owned).to_vec()).prop_shuffle();
     let parts = (names.clone(), vec(clusters(), 1..5), names, vec(listeners(), 1..5));
     let log = (select(&LogLevel::ALL[..]), option::of(accesses()));
-    (workers, durations(0), parts, admin, log, routes()).prop_map(
+    let top = (workers, durations(0), option::of(labels()));
+    (top, parts, admin, log, routes()).prop_map(
         |(
-            workers,
-            drain,
+            (workers, drain, zone),
             (cluster_names, mut clusters, names, mut listeners),
             admin,
             (log_level, access),
@@ -128,6 +128,7 @@ fn configs() -> impl Strategy<Value = Config> {
             Config {
                 workers,
                 drain,
+                zone,
                 listeners,
                 routes,
                 clusters,
@@ -331,9 +332,9 @@ fn accesses() -> impl Strategy<Value = AccessConfig> {
 fn clusters() -> impl Strategy<Value = ClusterConfig> {
     let timeouts = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
     let pools = (durations(1), 0..=65_535_usize);
-    let use_of_it = (select(&Algorithm::ALL[..]), option::of(checks()));
+    let use_of_it = (select(&Algorithm::ALL[..]), eligibilities(), option::of(checks()));
     (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), default_or(pools)).prop_map(
-        |(mut endpoints, (balance, health), timeouts, pool)| {
+        |(mut endpoints, (balance, eligibility, health), timeouts, pool)| {
             endpoints[0].weight = endpoints[0].weight.max(1);
             endpoints.sort_by(|a, b| a.name.cmp(&b.name));
             endpoints.dedup_by(|a, b| a.name == b.name);
@@ -342,6 +343,7 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                 name: String::new(),
                 endpoints,
                 balance,
+                eligibility,
                 health,
                 timeouts: timeouts.map_or_else(
                     Default::default,
@@ -361,12 +363,31 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
     )
 }
 
+fn eligibilities() -> impl Strategy<Value = EligibilityConfig> {
+    let share = || (0..=100_u32).prop_map(|percent| f64::from(percent) / 100.0);
+    let slow_start = (durations(1), select(vec![0.1, 1.0, 2.5]))
+        .prop_map(|(time, aggression)| SlowStart { time, aggression });
+    let parts = (share(), option::of(slow_start), option::of(share()));
+    let stated = parts.prop_map(|(panic_below, slow_start, prefer_zone)| EligibilityConfig {
+        panic_below,
+        slow_start,
+        prefer_zone,
+    });
+    default_or(stated).prop_map(Option::unwrap_or_default)
+}
+
+fn labels() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9._/-]{1,8}"
+}
+
 fn endpoints() -> impl Strategy<Value = EndpointConfig> {
     let hosts = prop_oneof![
         any::<std::net::IpAddr>().prop_map(|ip| ip.to_string()),
         "[a-z]{1,8}(\\.[a-z0-9-]{1,8}){0,2}\\.internal",
     ];
-    (hosts, 1..=u16::MAX, 0..=65_535_u32, any::<bool>()).prop_map(|(host, port, weight, backup)| {
+    let told = (0..=100_u8, option::of(labels()), btree_map(labels(), labels(), 0..3));
+    let parts = (hosts, 1..=u16::MAX, 0..=65_535_u32, any::<bool>(), told);
+    parts.prop_map(|(host, port, weight, backup, (priority, zone, labels))| {
         let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
         EndpointConfig {
             name: format!("{bracketed}:{port}"),
@@ -374,6 +395,9 @@ fn endpoints() -> impl Strategy<Value = EndpointConfig> {
             port,
             weight,
             backup,
+            priority,
+            zone,
+            labels: labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             forced: None,
         }
     })
