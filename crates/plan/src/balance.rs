@@ -5,11 +5,12 @@
 
 use std::fmt::Debug;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_proto::head::RequestHead;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Life};
 use crate::limits::TRIES_MAX;
 use crate::time::Time;
 
@@ -87,6 +88,8 @@ pub struct Balancer {
     balancing: Balancing,
     rule: Box<dyn Balance>,
     sessions: Option<Sessions>,
+    /// Of each endpoint, side by side: whoever picks among many looks at few of them, and has what they are in no cache.
+    lives: Box<[Arc<Life>]>,
 }
 
 /// The rule by which one of the candidates is chosen.
@@ -162,6 +165,7 @@ impl Balancer {
         Self {
             rule: algorithm::build(&balancing, &nodes),
             sessions: sessions.map(|sticky| Sessions::new(sticky, endpoints, &nodes)),
+            lives: endpoints.iter().map(|endpoint| Arc::clone(&endpoint.life)).collect(),
             balancing,
         }
     }
@@ -227,7 +231,7 @@ impl Balancer {
             return Some(Choice { position });
         }
         let mut choose = |roster: &Roster| {
-            let candidates = Candidates { roster, request };
+            let candidates = Candidates { roster, lives: &self.lives, request };
             let member = self.rule.pick(memory, &candidates)?;
             Some(Choice { position: candidates.position(member) })
         };
@@ -248,7 +252,7 @@ impl Balancer {
                 goes_on.then_some(position)
             }
             (Session::By(hash), Sessions::Key(_, ring)) => {
-                let candidates = Candidates { roster, request };
+                let candidates = Candidates { roster, lives: &self.lives, request };
                 let member = hashing::find(ring, hash, &candidates, |_| true)?;
                 Some(candidates.position(member))
             }

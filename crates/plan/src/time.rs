@@ -28,6 +28,11 @@ impl Time {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// How many nanoseconds ago `earlier` was; 0 when it lies ahead.
+    pub const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// This moment moved by `duration`; the far end of time rather than an overflow.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
 
 use crate::time::Time;
 
@@ -134,13 +133,13 @@ impl Vitals {
         self.latency.expected(now)
     }
 
-    /// For how long an attempt is waiting for an answer. Not always for the oldest: one at a time is watched, and the next one to
+    /// For how many nanoseconds an attempt is waiting for an answer. Not always for the oldest: one at a time is watched, and the next one to
     /// begin after its answer has come. At an endpoint that answers nothing any more, the one that is watched waits for ever, and
     /// those that are older by no more than an answer used to take.
-    pub fn waited(&self, now: Time) -> Duration {
+    pub fn waited(&self, now: Time) -> u64 {
         match self.watched.load(Ordering::Relaxed) {
-            0 => Duration::ZERO,
-            began => now.since(Time::from_nanos(began)),
+            0 => 0,
+            began => now.nanos_since(Time::from_nanos(began)),
         }
     }
 

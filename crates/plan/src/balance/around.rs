@@ -42,6 +42,9 @@ impl Around {
         candidates: &Candidates<'_>,
         random: &mut Rng,
     ) -> Option<usize> {
+        if !has_around(candidates) {
+            return None;
+        }
         (0..LOOKS).find_map(|_| self.admitted(candidates, random, is_idle))
     }
 
@@ -51,6 +54,9 @@ impl Around {
         candidates: &Candidates<'_>,
         random: &mut Rng,
     ) -> Option<(usize, Option<usize>)> {
+        if !has_around(candidates) {
+            return None;
+        }
         let idle = self.admitted(candidates, random, is_idle)?;
         let other = self.admitted(candidates, random, |_, _| true);
         Some((idle, other.filter(|&other| other != idle)))
@@ -62,16 +68,18 @@ impl Around {
         random: &mut Rng,
         fits: impl Fn(&Candidates<'_>, usize) -> bool,
     ) -> Option<usize> {
-        if candidates.count() <= SPAN || !candidates.roster.is_even() {
-            return None;
-        }
         let member = self.draw(candidates.count(), candidates.request.now, random);
         (candidates.admits(member) && fits(candidates, member)).then_some(member)
     }
 }
 
+/// Whether there are more than one stays around, and it is all the same which.
+fn has_around(candidates: &Candidates<'_>) -> bool {
+    candidates.count() > SPAN && candidates.roster.is_even()
+}
+
 fn is_idle(candidates: &Candidates<'_>, member: usize) -> bool {
-    candidates.endpoint(member).life.vitals.in_flight() == 0
+    candidates.vitals(member).in_flight() == 0
 }
 
 /// How many are looked at to find one that has nothing to do.

@@ -1,14 +1,19 @@
 //! The endpoints that one pick chooses among: what the algorithms see.
 
+use std::sync::Arc;
+
 use fastrand::Rng;
 
 use super::{Pick, Roster};
-use crate::endpoint::Endpoint;
+use crate::endpoint::Life;
+use crate::vitals::Vitals;
 
 /// The members of a roster in the light of one request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidates<'a> {
     pub(super) roster: &'a Roster,
+    /// Of each endpoint of the cluster.
+    pub(super) lives: &'a [Arc<Life>],
     pub(super) request: &'a Pick<'a>,
 }
 
@@ -23,8 +28,8 @@ impl<'a> Candidates<'a> {
         self.roster.members[member].position as usize
     }
 
-    pub(super) fn endpoint(&self, member: usize) -> &'a Endpoint {
-        &self.request.endpoints[self.position(member)]
+    pub(super) fn vitals(&self, member: usize) -> &'a Vitals {
+        &self.lives[self.position(member)].vitals
     }
 
     /// How much of the work a member shall have, relative to the others.
@@ -38,25 +43,27 @@ impl<'a> Candidates<'a> {
     }
 
     /// The attempts in flight at a member, were its weight that of an average one.
-    pub(super) fn load(&self, member: usize) -> f64 {
-        let in_flight = f64::from(self.endpoint(member).life.vitals.in_flight());
-        if self.roster.is_even() {
-            in_flight
-        } else {
-            in_flight * self.roster.mean_weight() / self.weight(member) as f64
-        }
+    pub(super) fn load(&self, member: usize) -> f32 {
+        self.vitals(member).in_flight() as f32 * self.burden(member)
+    }
+
+    /// How much an attempt counts at a member, were its weight that of an average one.
+    pub(super) fn burden(&self, member: usize) -> f32 {
+        self.roster.members[member].burden
     }
 
     /// The level that a member is of.
     pub(super) fn level(&self, member: usize) -> Option<u8> {
-        Some(self.endpoint(member).priority).filter(|_| !self.endpoint(member).backup)
+        let endpoint = &self.request.endpoints[self.position(member)];
+        Some(endpoint.priority).filter(|_| !endpoint.backup)
     }
 
-    /// Whether a member may be chosen: it is still well, and was not tried. The roster of a large cluster may be a moment old.
+    /// Whether a member may be chosen: it was not tried, and is still well. Only a roster that is out of date has to look.
     pub(super) fn admits(&self, member: usize) -> bool {
         let position = self.position(member);
         !self.request.tried.contains(position)
-            && (self.roster.takes_unwell
+            && (self.roster.is_current
+                || self.roster.takes_unwell
                 || self.request.endpoints[position].is_well(self.request.now))
     }
 
@@ -67,7 +74,13 @@ impl<'a> Candidates<'a> {
 
     /// A member that may be chosen, in proportion to the weights; `None` if some draws found none.
     pub(super) fn draw(&self, random: &mut Rng) -> Option<usize> {
-        (0..DRAWS_MAX).map_while(|_| self.roster.draw(random)).find(|&member| self.admits(member))
+        for _ in 0..DRAWS_MAX {
+            let member = self.roster.draw(random)?;
+            if self.admits(member) {
+                return Some(member);
+            }
+        }
+        None
     }
 
     /// Two different members that may be chosen, drawn so; only one if some draws found no other.
@@ -76,8 +89,13 @@ impl<'a> Candidates<'a> {
         if self.count() == 1 {
             return Some((first, None));
         }
-        let mut draws = (0..DRAWS_MAX).map_while(|_| self.draw(random));
-        Some((first, draws.find(|&second| second != first)))
+        for _ in 0..DRAWS_MAX {
+            let Some(second) = self.roster.draw_other(first, random) else { break };
+            if second != first && self.admits(second) {
+                return Some((first, Some(second)));
+            }
+        }
+        Some((first, None))
     }
 }
 

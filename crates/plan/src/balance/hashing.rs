@@ -41,7 +41,7 @@ pub(super) fn find(
     candidates: &Candidates<'_>,
     has_room: impl Fn(usize) -> bool,
 ) -> Option<usize> {
-    let level = candidates.roster.level_of(stable::mix(key, LEVEL));
+    let level = candidates.roster.level_of(|| stable::mix(key, LEVEL));
     let member = |position: u32| candidates.roster.member_at(position);
     let fits = |position: u32| {
         member(position).filter(|&member| candidates.admits(member) && has_room(member))
@@ -77,7 +77,7 @@ impl Bound {
         let weight = candidates.weight(member);
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
         let cap = bounded::cap(self.factor, self.in_flight, weight, self.weights);
-        candidates.endpoint(member).life.vitals.in_flight() < cap
+        candidates.vitals(member).in_flight() < cap
     }
 }
 

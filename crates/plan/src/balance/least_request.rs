@@ -51,17 +51,40 @@ fn least(
     luck: Luck,
     random: &mut Rng,
 ) -> Option<usize> {
-    let costs = members.map(|member| {
-        let load = f64::from(candidates.endpoint(member).life.vitals.in_flight());
-        let cost = match luck {
-            Luck::Even => load + random.f64(),
-            Luck::ByWeight => (load - (1.0 - random.f64()).ln()) / candidates.weight(member) as f64,
-            Luck::Drawn => load / candidates.weight(member) as f64,
+    let mut best = None;
+    let mut least = f32::INFINITY;
+    for member in members {
+        let in_flight = candidates.vitals(member).in_flight() as f32;
+        let luck = match luck {
+            Luck::Even => fraction(random),
+            Luck::ByWeight => exponential(random),
+            Luck::Drawn => 0.0,
         };
-        (cost, member)
-    });
-    costs.min_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, member)| member)
+        let cost = (in_flight + luck) * candidates.burden(member);
+        if cost < least {
+            (best, least) = (Some(member), cost);
+        }
+    }
+    best
 }
+
+/// A number from 0 to 1, 1 excluded.
+fn fraction(random: &mut Rng) -> f32 {
+    (random.u32(..) >> 8) as f32 / (1_u32 << 24) as f32
+}
+
+/// A draw from the exponential distribution of mean 1, near enough: the logarithm is right within a hundredth.
+fn exponential(random: &mut Rng) -> f32 {
+    // Above 0 and at most 1: the exponent and the mantissa are those of the number itself.
+    let bits = (1.0 - fraction(random)).to_bits();
+    let exponent = (bits >> 23) as f32 - 127.0;
+    let mantissa = f32::from_bits(bits & MANTISSA | ONE) - 1.0;
+    let log2 = exponent + mantissa * (1.3465 - 0.3465 * mantissa);
+    -log2 * std::f32::consts::LN_2
+}
+
+const MANTISSA: u32 = (1 << 23) - 1;
+const ONE: u32 = 127 << 23;
 
 /// Up to so many endpoints are all looked at: each is a cache line that other cores write.
 const ALL_MAX: usize = 64;

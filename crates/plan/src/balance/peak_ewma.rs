@@ -4,12 +4,9 @@
 //! fast would look best), or the time that an attempt has been waiting already, if that is longer: so an endpoint that answers nothing
 //! any more gets dear without having to answer first.
 
-use std::time::Duration;
-
 use fastrand::Rng;
 
 use super::{Balance, Candidates, Memory};
-use crate::vitals::Vitals;
 
 #[derive(Debug)]
 pub(super) struct PeakEwma;
@@ -26,8 +23,8 @@ impl Balance for PeakEwma {
         let (one, other) = (latency(candidates, first), latency(candidates, second));
         // Of whom nothing is known, the best is thought.
         let (one, other) = (one.or(other).unwrap_or(1.0), other.or(one).unwrap_or(1.0));
-        let cost = one * (candidates.load(first) + 1.0);
-        let other_cost = other * (candidates.load(second) + 1.0);
+        let cost = one * f64::from(candidates.load(first) + 1.0);
+        let other_cost = other * f64::from(candidates.load(second) + 1.0);
         // The first one was drawn by weight, and stays unless it is dearer.
         let stays = (other_cost / cost).powi(SHARPNESS);
         Some(if random.f64() < stays { first } else { second })
@@ -37,28 +34,22 @@ impl Balance for PeakEwma {
 /// How long an answer of a member takes, in nanoseconds; `None` if that is not known, or has not been for so long that somebody
 /// has to try.
 fn latency(candidates: &Candidates<'_>, member: usize) -> Option<f64> {
-    let (vitals, now): (&Vitals, _) =
-        (&candidates.endpoint(member).life.vitals, candidates.request.now);
-    let expected = vitals.expected(now);
+    let (vitals, now) = (candidates.vitals(member), candidates.request.now);
     let waited = vitals.waited(now);
-    if vitals.in_flight() == 0
-        && expected.is_some_and(|expected| {
-            let patience = Duration::from_nanos(expected.nanos as u64).saturating_mul(TRIAL_AFTER);
-            expected.age >= patience.clamp(TRIAL_MIN, TRIAL_MAX)
-        })
-    {
-        return None;
+    let Some(expected) = vitals.expected(now) else {
+        return (waited >= FLOOR).then_some(waited as f64);
+    };
+    if vitals.in_flight() == 0 && expected.age >= TRIAL_MIN {
+        let patience = (expected.nanos as u64).saturating_mul(TRIAL_AFTER);
+        if expected.age >= patience.min(TRIAL_MAX) {
+            return None;
+        }
     }
-    let expected = expected.map(|expected| expected.nanos);
-    let floor = FLOOR.as_nanos() as f64;
-    if expected.is_none() && waited < FLOOR {
-        return None;
-    }
-    Some(expected.unwrap_or_default().max(waited.as_nanos() as f64).max(floor))
+    Some(expected.nanos.max(waited.max(FLOOR) as f64))
 }
 
-/// Answers that are faster than this are as good as each other: differences below it are noise, and the queue decides.
-const FLOOR: Duration = Duration::from_millis(1);
+/// Answers that are faster than this, in nanoseconds, are as good as each other: differences below it are noise, and the queue decides.
+const FLOOR: u64 = 1_000_000;
 
 /// How sharply the dearer one is avoided: drawn first, it is chosen once in 256 times if it costs twice as much, and every other time
 /// at a tenth more. An endpoint that is as good as the others, and had bad luck with one answer, is not left without work for that.
@@ -66,10 +57,10 @@ const SHARPNESS: i32 = 8;
 
 /// An endpoint that has answered nobody for so many times what it is thought to take, and has nothing to do, is tried again, as
 /// if it were as good as the other one.
-const TRIAL_AFTER: u32 = 4;
+const TRIAL_AFTER: u64 = 4;
 
-/// But not sooner: a trial may cost a client its time.
-const TRIAL_MIN: Duration = Duration::from_secs(1);
+/// But not sooner, in nanoseconds: a trial may cost a client its time.
+const TRIAL_MIN: u64 = 1_000_000_000;
 
 /// And not later: whoever has recovered shall be found out.
-const TRIAL_MAX: Duration = Duration::from_secs(10);
+const TRIAL_MAX: u64 = 10_000_000_000;

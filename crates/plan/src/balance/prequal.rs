@@ -79,6 +79,9 @@ impl Probes {
     /// Chooses whom to ask next, in proportion to the weights.
     fn want(&mut self, candidates: &Candidates<'_>, random: &mut Rng) {
         self.wanted.clear();
+        if self.asked.len() == ASKED_MAX {
+            return;
+        }
         for _ in 0..PROBES_PER_PICK.min(candidates.count()) {
             let Some(member) = candidates.draw(random) else { return };
             let position = candidates.position(member) as u32;
@@ -109,7 +112,8 @@ impl Probes {
             let share = share(fit(probe)?);
             let in_flight = f64::from(probe.load.in_flight) / share;
             let is_hot = in_flight > f64::from(self.hot_above);
-            let cost = if is_hot { in_flight } else { probe.load.latency.as_secs_f64() / share };
+            let cost =
+                if is_hot { in_flight } else { probe.load.latency.as_nanos() as f64 / share };
             Some((is_hot, cost, place))
         };
         let costs =

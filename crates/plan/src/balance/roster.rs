@@ -23,6 +23,8 @@ pub(super) struct Roster {
     pub(super) members: Vec<Member>,
     /// Whether members may be chosen that are not well, because they are all there is.
     pub(super) takes_unwell: bool,
+    /// Whether nothing has changed since it was made, so that whoever was well is.
+    pub(super) is_current: bool,
     /// Whether it is for one exchange that has tried all others, and not for the next pick.
     pub(super) is_spare: bool,
     /// Counts up with each time it is made.
@@ -31,6 +33,8 @@ pub(super) struct Roster {
     places: Vec<u32>,
     /// The sum of the weights up to and with each member; empty where all weigh the same.
     sums: Vec<u64>,
+    /// Where to look for a sum: the first of those that are above so many parts of the whole.
+    starts: Vec<u32>,
     levels: Levels,
     /// What [`crate::vitals::ClusterVitals::changes`] said; `None` before the first time.
     changes: Option<u64>,
@@ -49,6 +53,8 @@ pub(super) struct Member {
     pub(super) weight: u64,
     /// The part of its weight that it has while it warms up, 0 to 1.
     pub(super) warmth: f32,
+    /// How much an attempt counts there, more where the weight is small: 1 at one of average weight.
+    pub(super) burden: f32,
 }
 
 impl Roster {
@@ -57,10 +63,12 @@ impl Roster {
         Self {
             members: Vec::with_capacity(count),
             takes_unwell: false,
+            is_current: false,
             is_spare: false,
             version: 0,
             places: vec![NOBODY; count],
             sums: Vec::with_capacity(count),
+            starts: Vec::with_capacity(count),
             levels: Levels::default(),
             changes: None,
             made: Time::START,
@@ -92,6 +100,7 @@ impl Roster {
             self.changes = Some(changes);
             self.list_best(rules, request);
         }
+        self.is_current = self.changes == Some(changes);
     }
 
     /// Lists who is to get work by the rules.
@@ -145,6 +154,7 @@ impl Roster {
         }
         self.levels.clear();
         self.sums.clear();
+        self.starts.clear();
         self.version += 1;
         self.made = request.now;
         self.until = Time::END;
@@ -160,7 +170,7 @@ impl Roster {
         let Some(place) = self.places.get_mut(position as usize) else { return };
         *place = self.members.len() as u32;
         let weight = ((weight * warmth * WEIGHT_UNIT) as u64).max(1);
-        self.members.push(Member { position, weight, warmth: warmth as f32 });
+        self.members.push(Member { position, weight, warmth: warmth as f32, burden: 1.0 });
     }
 
     /// The part of its weight that an endpoint has now.
@@ -184,6 +194,20 @@ impl Roster {
             Some(*sum)
         });
         self.sums.extend(sums);
+        let mean = self.mean_weight();
+        for member in &mut self.members {
+            member.burden = (mean / member.weight as f64) as f32;
+        }
+        let (count, whole) = (self.members.len() as u64, self.weights());
+        let mut start = 0;
+        self.starts.extend((0..count).map(|part| {
+            while u128::from(self.sums[start]) * u128::from(count)
+                <= u128::from(part) * u128::from(whole)
+            {
+                start += 1;
+            }
+            start as u32
+        }));
     }
 
     /// Whether all members weigh the same.
@@ -208,20 +232,33 @@ impl Roster {
         (place != NOBODY).then_some(place as usize)
     }
 
-    /// The priority of the level that has `hash` among what it shares with others; `None` if there is no other.
-    pub(super) fn level_of(&self, hash: u64) -> Option<u8> {
-        self.levels.at_share((hash >> 11) as f64 / (1_u64 << 53) as f64)
+    /// The priority of the level that has the hash among what it shares with others; `None` if there is no other.
+    pub(super) fn level_of(&self, hash: impl FnOnce() -> u64) -> Option<u8> {
+        self.levels.at_share(|| (hash() >> 11) as f64 / (1_u64 << 53) as f64)
     }
 
-    /// A member in proportion to the weights; `None` if there is none.
-    pub(super) fn draw(&self, random: &mut Rng) -> Option<usize> {
-        match self.sums.last() {
-            Some(&sum) => {
-                let ticket = random.u64(0..sum);
-                Some(self.sums.partition_point(|sum| *sum <= ticket))
-            }
-            None => (!self.members.is_empty()).then(|| random.usize(0..self.members.len())),
+    /// A member in proportion to the weights, which should be another one than `first`; where all weigh the same, it is.
+    pub(super) fn draw_other(&self, first: usize, random: &mut Rng) -> Option<usize> {
+        if !self.is_even() {
+            return self.draw(random);
         }
+        let others = self.members.len().checked_sub(1).filter(|others| *others > 0)?;
+        let drawn = random.usize(0..others);
+        Some(drawn + usize::from(drawn >= first))
+    }
+
+    /// A member in proportion to the weights; `None` if there is none. One look at where to begin, and rarely more than one step from
+    /// there (the cutpoint method; Chen and Asau 1974).
+    pub(super) fn draw(&self, random: &mut Rng) -> Option<usize> {
+        let count = self.members.len();
+        if count == 0 {
+            return None;
+        }
+        let Some(&whole) = self.sums.last() else { return Some(random.usize(0..count)) };
+        let ticket = random.u64(0..whole);
+        let part = (u128::from(ticket) * count as u128 / u128::from(whole)) as usize;
+        let start = *self.starts.get(part)? as usize;
+        Some(start + self.sums[start..].iter().position(|sum| *sum > ticket)?)
     }
 }
 

@@ -5,6 +5,7 @@
 //! are split 5, 3 and 2, and no endpoint waits longer than it must; a pick costs the logarithm of the number of endpoints.
 
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use super::{Balance, Candidates, Memory};
 use crate::limits::TRIES_MAX;
@@ -39,6 +40,8 @@ pub(super) struct Turns {
     next_position: u32,
     /// Where they do not: the turns that come next, one for each member.
     queue: BinaryHeap<Turn>,
+    /// What each member has had, in the order of the roster.
+    courses: Vec<Course>,
     /// How far each endpoint is from its next turn, in turns, by position; only between two rosters.
     distances: Vec<f64>,
     /// When the last turn was.
@@ -49,12 +52,17 @@ pub(super) struct Turns {
 #[derive(Clone, Copy, Debug)]
 struct Turn {
     due: f64,
+    member: u32,
+}
+
+/// What a member has had: when its next turn is due is made of this anew each time, so that nothing adds up.
+#[derive(Clone, Copy, Debug)]
+struct Course {
     position: u32,
-    member: usize,
     weight: f64,
-    /// How many turns it has had, and how far it was from the first: `due` is made of these anew each time, so nothing adds up.
-    had: u64,
+    /// How far it was from its first turn.
     distance: f64,
+    turns: u64,
 }
 
 impl Turns {
@@ -63,6 +71,7 @@ impl Turns {
         Self {
             lead: worker,
             queue: BinaryHeap::with_capacity(endpoints),
+            courses: Vec::with_capacity(endpoints),
             distances: vec![HALF_WAY; endpoints],
             ..Self::default()
         }
@@ -82,16 +91,20 @@ impl Turns {
             return;
         }
         for turn in self.queue.drain() {
-            self.distances[turn.position as usize] = (turn.due - self.now) * turn.weight;
+            let course = self.courses[turn.member as usize];
+            self.distances[course.position as usize] = (turn.due - self.now) * course.weight;
         }
         self.now = 0.0;
-        let distances = &mut self.distances;
-        self.queue.extend(members.iter().zip(0..).map(|(each, member)| {
-            let distance = std::mem::replace(&mut distances[each.position as usize], HALF_WAY);
-            let weight = each.weight as f64;
-            let due = distance / weight;
-            Turn { due, position: each.position, member, weight, had: 0, distance }
-        }));
+        self.courses.clear();
+        for member in members {
+            let distance = &mut self.distances[member.position as usize];
+            let distance = std::mem::replace(distance, HALF_WAY);
+            let (position, weight) = (member.position, member.weight as f64);
+            self.courses.push(Course { position, weight, distance, turns: 0 });
+        }
+        let turns =
+            (0..).zip(&self.courses).map(|(member, course)| Turn { due: course.due(), member });
+        self.queue.extend(turns);
         for _ in 0..std::mem::take(&mut self.lead) {
             self.take_turn(|_| true);
         }
@@ -119,24 +132,26 @@ impl Turns {
         let mut passed = [None; SKIPS_MAX];
         let mut taken = None;
         for place in &mut passed {
-            let Some(turn) = self.queue.pop() else { break };
-            if admits(turn.member) {
-                self.now = turn.due;
-                self.queue.push(turn.next());
-                taken = Some(turn.member);
+            let Some(mut first) = self.queue.peek_mut() else { break };
+            let member = first.member as usize;
+            if admits(member) {
+                self.now = first.due;
+                let course = &mut self.courses[member];
+                course.turns += 1;
+                first.due = course.due();
+                taken = Some(member);
                 break;
             }
-            *place = Some(turn);
+            *place = Some(PeekMut::pop(first));
         }
         self.queue.extend(passed.into_iter().map_while(|turn| turn));
         taken
     }
 }
 
-impl Turn {
-    fn next(self) -> Self {
-        let had = self.had + 1;
-        Self { had, due: (self.distance + had as f64) / self.weight, ..self }
+impl Course {
+    fn due(&self) -> f64 {
+        (self.distance + self.turns as f64) / self.weight
     }
 }
 
@@ -149,7 +164,7 @@ const SKIPS_MAX: usize = TRIES_MAX + 8;
 /// Reversed, because the heap gives out its greatest.
 impl Ord for Turn {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        other.due.total_cmp(&self.due).then_with(|| other.position.cmp(&self.position))
+        other.due.total_cmp(&self.due).then_with(|| other.member.cmp(&self.member))
     }
 }
 

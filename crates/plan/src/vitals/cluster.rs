@@ -14,13 +14,14 @@ pub struct ClusterVitals {
 }
 
 impl ClusterVitals {
-    /// A number that is another one as soon as an endpoint may have become fit, or unfit.
+    /// A number that is another one as soon as an endpoint may have become fit, or unfit. Whoever reads it sees the change, too.
     pub fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Relaxed)
+        self.changes.load(Ordering::Acquire)
     }
 
+    /// Said after what has changed was written.
     pub(super) fn change(&self) {
-        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.changes.fetch_add(1, Ordering::Release);
     }
 
     /// Whether attempts are counted here too: a word that all workers write for each of them, so only for balancers that

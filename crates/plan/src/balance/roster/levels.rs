@@ -113,10 +113,10 @@ impl Levels {
     }
 
     /// The priority of the level that has a part of the work, 0 to 1; `None` if one has all, or nothing was shared out.
-    pub(super) fn at_share(&self, part: f64) -> Option<u8> {
+    pub(super) fn at_share(&self, part: impl FnOnce() -> f64) -> Option<u8> {
         let used = || self.levels.iter().filter(|level| level.used.share > 0.0);
         used().nth(1)?;
-        let mut left = part;
+        let mut left = part();
         let found = used().find(|level| {
             left -= level.used.share;
             left < 0.0
