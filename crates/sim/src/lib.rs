@@ -6,6 +6,7 @@
 
 mod distribution;
 mod event;
+mod guard;
 mod histogram;
 mod keys;
 mod load;
@@ -18,6 +19,7 @@ mod recommend;
 mod replica;
 mod report;
 mod request;
+mod resilience;
 mod retry;
 mod run;
 mod scenario;
@@ -35,8 +37,7 @@ pub use recommend::{Recommendation, recommend};
 pub use report::{
     AfflictionReport, EndpointReport, Errors, InFlight, KeysReport, Latency, Point, Report, Series,
 };
+pub use resilience::Resilience;
 pub use run::run;
-pub use scenario::{
-    BALANCERS_MAX, Cache, ENDPOINTS_MAX, EndpointModel, Retries, Scenario, default_check,
-};
+pub use scenario::{BALANCERS_MAX, Cache, ENDPOINTS_MAX, EndpointModel, Scenario, default_check};
 pub use scenarios::NamedScenario;

@@ -3,15 +3,22 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use evenkeel_plan::Endpoint;
-use evenkeel_plan::balance::{Balancer, Balancing, Pick, Tried, WorkerState};
+use evenkeel_plan::balance::{Balancer, Balancing, Choice, Pick, Tried, WorkerState};
+use evenkeel_plan::breaker::Permit;
 use evenkeel_plan::endpoint::{Life, LongLease};
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
+use evenkeel_plan::outlier::Verdict;
+use evenkeel_plan::retry::Course;
 use evenkeel_plan::time::Time;
 use evenkeel_plan::vitals::{ClusterVitals, Heard, Standing};
 
+use crate::guard::{Ending, Guard};
+use crate::resilience::Resilience;
 use crate::scenario::EndpointModel;
+use crate::tally::Failure;
 
 /// One balancer. It knows what it sent itself, and what it was told of the others.
 #[derive(Debug)]
@@ -30,6 +37,7 @@ pub(crate) struct Replica {
     ghosts: Vec<Vec<LongLease>>,
     balancer: Balancer,
     state: WorkerState,
+    guard: Guard,
 }
 
 /// What a balancer is told about a request when it chooses.
@@ -44,13 +52,33 @@ pub(crate) struct Question<'a> {
     pub(crate) key: u64,
 }
 
+/// An endpoint that was chosen, by its number.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(crate) number: usize,
+    pub(crate) lease: Lease,
+}
+
 /// The right to have a request at an endpoint. Gives itself back on drop.
-pub(crate) type Lease = LongLease;
+#[derive(Debug)]
+pub(crate) struct Lease {
+    lease: LongLease,
+    permit: Option<Permit>,
+    pub(crate) began: Time,
+}
+
+/// What a look for outliers has found, by the endpoints' numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) ejected: Vec<usize>,
+    /// Those that are suspected to stall, with the time for which an attempt may wait there: none where that is news.
+    pub(crate) suspects: Vec<(usize, Duration)>,
+}
 
 impl Replica {
     /// Number `number`, which chooses among those of `models` that are `present`.
     pub(crate) fn new(
-        balancing: &Balancing,
+        (balancing, resilience): (&Balancing, &Resilience),
         number: usize,
         models: &[EndpointModel],
         present: &[bool],
@@ -66,6 +94,7 @@ impl Replica {
             ghosts: models.iter().map(|_| Vec::new()).collect(),
             state: balancer.worker_state(number, &[]),
             balancer,
+            guard: Guard::new(resilience.clone()),
         };
         replica.enroll(models, present);
         replica
@@ -77,7 +106,7 @@ impl Replica {
         for (number, endpoint) in self.numbers.drain(..).zip(self.roster.drain(..)) {
             known[number] = Some(endpoint);
         }
-        self.positions.fill(None);
+        let before = std::mem::replace(&mut self.positions, vec![None; models.len()]);
         for (number, model) in models.iter().enumerate() {
             if !present[number] {
                 self.ghosts[number].clear();
@@ -88,12 +117,34 @@ impl Replica {
             self.roster
                 .push(known[number].take().unwrap_or_else(|| endpoint(model, &self.cluster)));
         }
+        let before: Vec<_> = self.numbers.iter().map(|&number| before[number]).collect();
+        self.guard.enroll(&before);
         self.balancer = Balancer::new(self.balancing.clone(), &self.roster);
         self.state = self.balancer.worker_state(self.number, &self.roster);
     }
 
-    /// The number of the endpoint to try next; `None` when none can be used.
-    pub(crate) fn pick(&mut self, question: Question<'_>) -> Option<usize> {
+    /// A request has come.
+    pub(crate) fn arrived(&self, now: Time) {
+        self.guard.earn(now);
+    }
+
+    /// The endpoint to try next, with a request more in flight there; `None` when none can be used.
+    pub(crate) fn choose(&mut self, question: Question<'_>) -> Option<Chosen> {
+        let (position, permit) = self.pick(question)?;
+        let endpoint = &self.roster[position];
+        if let Some(pause) = self.guard.suspicion(position) {
+            // This one is the trial; the next comes later.
+            endpoint.life.vitals.avoid(question.now, question.now.after(pause));
+        }
+        let mut lease = LongLease::new(Arc::clone(&endpoint.life));
+        lease.ask(question.now);
+        let lease = Lease { lease, permit, began: question.now };
+        Some(Chosen { number: self.numbers[position], lease })
+    }
+
+    /// The position of the endpoint to try next. Those whose breakers say no are passed over, unless nobody else is left:
+    /// then a breaker would only turn a bad answer into none.
+    fn pick(&mut self, question: Question<'_>) -> Option<(usize, Option<Permit>)> {
         let mut tried = Tried::default();
         for &number in question.tried {
             if let Some(position) = self.positions[number as usize] {
@@ -102,21 +153,75 @@ impl Replica {
         }
         let Question { now, random, key, .. } = question;
         let (key, session) = (Some(key), None);
-        let pick = Pick { endpoints: &self.roster, tried: &tried, now, random, key, session };
-        let choice = self.balancer.pick(&mut self.state, &pick)?;
-        self.numbers.get(choice.position).copied()
+        let mut first = None;
+        while !tried.is_full() {
+            let pick = Pick { endpoints: &self.roster, tried: &tried, now, random, key, session };
+            let Some(Choice { position }) = self.balancer.pick(&mut self.state, &pick) else {
+                break;
+            };
+            match self.guard.ask(position, now) {
+                Ok(permit) => return Some((position, permit)),
+                Err(_) => tried.insert(position),
+            }
+            first.get_or_insert(position);
+        }
+        first.map(|position| (position, None))
     }
 
-    /// Counts a request in flight at the endpoint of that number; `None` if it has left meanwhile.
-    pub(crate) fn begin(&self, number: usize, now: Time) -> Option<Lease> {
-        let mut lease = LongLease::new(Arc::clone(&self.endpoint(number)?.life));
-        lease.ask(now);
-        Some(lease)
+    /// The attempt at the endpoint of that number, for which `lease` stands, has ended, well or by a failure.
+    pub(crate) fn ended(
+        &mut self,
+        number: usize,
+        mut lease: Lease,
+        failure: Option<Failure>,
+        now: Time,
+    ) {
+        let heard = match failure {
+            None => Heard::Answer,
+            // The client has gone.
+            Some(Failure::TimedOut) => Heard::Nothing,
+            Some(_) => Heard::Failure,
+        };
+        lease.lease.hear(heard, now);
+        let Some(position) = self.positions[number] else { return };
+        if heard == Heard::Nothing {
+            return self.guard.abandon(position, lease.permit, now);
+        }
+        let spoke = matches!(failure, None | Some(Failure::Answered | Failure::QueueFull));
+        let ending = Ending { failed: failure.is_some(), spoke, took: now.since(lease.began) };
+        if let Some(until) = self.guard.observe(position, ending, lease.permit, now) {
+            self.roster[position].life.vitals.avoid(now, until);
+        }
     }
 
-    /// The attempt at the endpoint of that number, for which `lease` stands, has ended, well or not.
-    pub(crate) fn heard(&mut self, _number: usize, mut lease: Lease, is_ok: bool, now: Time) {
-        lease.hear(if is_ok { Heard::Answer } else { Heard::Failure }, now);
+    /// After how long a request whose attempt failed may go elsewhere; `None` if it may not.
+    pub(crate) fn decide(&self, course: &Course, now: Time, random: u64) -> Option<Duration> {
+        self.guard.decide(course, now, random)
+    }
+
+    /// Looks for outliers, and gives them no work.
+    pub(crate) fn sweep(&mut self, now: Time) -> Findings {
+        let in_flight: Vec<u32> =
+            self.numbers.iter().map(|&number| self.own(number) as u32).collect();
+        let mut findings = Findings::default();
+        let suspicion = |(position, &number)| Some((number, self.guard.suspicion(position)?));
+        findings.suspects = self.numbers.iter().enumerate().filter_map(suspicion).collect();
+        for (position, verdict) in self.guard.sweep(&in_flight, now) {
+            let (number, vitals) = (self.numbers[position], &self.roster[position].life.vitals);
+            match verdict {
+                Verdict::Eject { until, .. } => {
+                    vitals.avoid(now, until);
+                    findings.ejected.push(number);
+                }
+                Verdict::Suspect { .. } => {
+                    let pause = self.guard.suspicion(position).unwrap_or_default();
+                    vitals.avoid(now, now.after(pause));
+                    findings.suspects.push((number, Duration::ZERO));
+                }
+                Verdict::Readmit | Verdict::Clear => {}
+            }
+        }
+        findings
     }
 
     /// The endpoint of that number has refused a connection.
@@ -164,8 +269,17 @@ mod tests {
 
     use super::*;
 
-    fn by(algorithm: Algorithm) -> Balancing {
-        Balancing { algorithm, ..Balancing::default() }
+    fn replica(models: &[EndpointModel], present: &[bool]) -> Replica {
+        let balancing = Balancing { algorithm: Algorithm::LeastRequest, ..Balancing::default() };
+        Replica::new((&balancing, &Resilience::off()), 0, models, present)
+    }
+
+    fn choose(replica: &mut Replica, tried: &[u32]) -> Option<Chosen> {
+        replica.choose(ask(tried))
+    }
+
+    fn number(replica: &mut Replica, tried: &[u32]) -> Option<usize> {
+        choose(replica, tried).map(|chosen| chosen.number)
     }
 
     fn ask(tried: &[u32]) -> Question<'_> {
@@ -175,30 +289,29 @@ mod tests {
     #[test]
     fn those_who_stay_keep_their_leases_when_others_come_and_go() {
         let models = EndpointModel::several(3, None);
-        let mut replica =
-            Replica::new(&by(Algorithm::LeastRequest), 0, &models, &[true, true, false]);
-        let lease = replica.begin(1, Time::START).unwrap();
-        assert!(replica.begin(2, Time::START).is_none());
+        let mut replica = replica(&models, &[true, true, false]);
+        let chosen = choose(&mut replica, &[0]).unwrap();
+        assert_eq!((chosen.number, number(&mut replica, &[0, 1])), (1, None));
         replica.enroll(&models, &[false, true, true]);
         assert_eq!((replica.own(0), replica.own(1), replica.own(2)), (0, 1, 0));
-        assert_eq!(replica.pick(ask(&[])), Some(2));
-        assert_eq!(replica.pick(ask(&[0, 2])), Some(1));
+        assert_eq!(number(&mut replica, &[]), Some(2));
+        assert_eq!(number(&mut replica, &[0, 2]), Some(1));
         replica.set_standing(2, Standing::Down);
-        assert_eq!(replica.pick(ask(&[1])), None);
-        replica.heard(1, lease, true, Time::START);
+        assert_eq!(number(&mut replica, &[1]), None);
+        replica.ended(1, chosen.lease, None, Time::START);
         assert_eq!(replica.own(1), 0);
     }
 
     #[test]
     fn what_it_hears_of_others_counts_as_in_flight_but_not_as_its_own() {
         let models = EndpointModel::several(2, None);
-        let mut replica = Replica::new(&by(Algorithm::LeastRequest), 0, &models, &[true, true]);
+        let mut replica = replica(&models, &[true, true]);
         replica.hear_of_others(0, 3);
-        let lease = replica.begin(1, Time::START);
+        let chosen = choose(&mut replica, &[]).unwrap();
         assert_eq!((replica.own(0), replica.own(1)), (0, 1));
-        assert_eq!(replica.pick(ask(&[])), Some(1));
+        assert_eq!(number(&mut replica, &[]), Some(1));
         replica.hear_of_others(0, 0);
-        assert_eq!(replica.pick(ask(&[])), Some(0));
-        drop(lease);
+        assert_eq!(number(&mut replica, &[]), Some(0));
+        drop(chosen);
     }
 }

@@ -44,7 +44,7 @@ pub struct Report {
 pub struct Errors {
     /// Every endpoint that could be tried refused the connection.
     pub refused: u64,
-    /// The endpoint died while it had the request.
+    /// The endpoint died while it had the request, or stalled and no other could be tried.
     pub lost: u64,
     /// The client gave up.
     pub timed_out: u64,
@@ -123,6 +123,8 @@ pub struct EndpointReport {
     pub answered: u64,
     /// Attempts that failed at it, for whatever reason.
     pub failures: u64,
+    /// How often outlier detection ejected it, over all balancers.
+    pub ejections: u64,
     /// From arrival to answer, of the requests that it answered well; `None` for none.
     pub latency: Option<Latency>,
     /// The most requests that it had at once, waiting ones included.

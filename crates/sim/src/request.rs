@@ -20,8 +20,8 @@ pub(crate) struct Request {
     pub(crate) arrival: Arrival,
     tried: [u32; TRIES_MAX],
     tries: usize,
-    /// How often it was sent again after something was sent.
-    pub(crate) retries: u32,
+    /// How many attempts ended badly, of those that count: see [`evenkeel_plan::retry::RetryPolicy::attempts`].
+    pub(crate) attempts: u32,
     /// What the last attempt that has failed died of.
     pub(crate) failure: Option<Failure>,
     pub(crate) stage: Stage,
@@ -38,6 +38,8 @@ pub(crate) struct Request {
 pub(crate) enum Stage {
     /// Nobody has it. Only so for a moment; places that are free are so for long.
     Nowhere,
+    /// It will be sent again soon.
+    Pauses,
     /// It waits for a slot.
     Waits { at: usize },
     /// It had so much work left, in nanoseconds at speed 1, at that time.
@@ -72,7 +74,7 @@ impl Requests {
             arrival,
             tried: [0; TRIES_MAX],
             tries: 0,
-            retries: 0,
+            attempts: 0,
             failure: None,
             stage: Stage::Nowhere,
             lease: None,
@@ -155,7 +157,7 @@ impl Stage {
     /// Who has it.
     pub(crate) fn position(self) -> Option<usize> {
         match self {
-            Self::Nowhere => None,
+            Self::Nowhere | Self::Pauses => None,
             Self::Waits { at } | Self::Works { at, .. } | Self::FailsFast { at } => Some(at),
         }
     }

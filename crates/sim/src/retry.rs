@@ -1,18 +1,34 @@
-//! Whether a request that failed may be sent again: the simulator's own rules. `run` asks after every failure.
+//! What the plan's rules for another attempt are told about a simulated request. `run` asks after every failure.
+
+use evenkeel_plan::retry;
 
 use crate::request::Request;
-use crate::scenario::Retries;
 use crate::tally::Failure;
 
-/// Whether `request` may be tried at another endpoint after `failure`.
-pub(crate) fn may_go_on(rules: Retries, request: &Request, failure: Failure) -> bool {
-    let may_repeat = request.retries < rules.max;
-    !request.has_tried_enough()
-        && match failure {
-            // Nothing was sent: as the proxy does.
-            Failure::Refused => true,
-            Failure::Lost => rules.lost && may_repeat,
-            Failure::Answered | Failure::QueueFull => rules.answered && may_repeat,
-            Failure::TimedOut | Failure::NoEndpoint => false,
+/// The course of `request`, if its last attempt ends with `failure`; `None` if nobody waits for another. Every request is one
+/// that may be sent again.
+pub(crate) fn course(request: &Request, failure: Failure) -> Option<retry::Course> {
+    let failure = match failure {
+        Failure::Refused => retry::Failure::Refused,
+        Failure::Lost => retry::Failure::Reset,
+        Failure::Stalled => retry::Failure::Stalled,
+        Failure::Answered | Failure::QueueFull => {
+            retry::Failure::Status { status: ERROR_STATUS, retry_after: None }
         }
+        Failure::TimedOut | Failure::NoEndpoint => return None,
+    };
+    let mut course = retry::Course {
+        failure,
+        idempotent: true,
+        sent: failure != retry::Failure::Refused,
+        body_kept: true,
+        answered: false,
+        attempts: request.attempts,
+        tries: request.tried().len(),
+    };
+    course.attempts += u32::from(course.counts());
+    Some(course)
 }
+
+/// What endpoints that fail answer: that they cannot, for now.
+const ERROR_STATUS: u16 = 503;

@@ -20,8 +20,10 @@ use crate::tally::{POINTS, Tally};
 mod attempts;
 mod changes;
 mod checks;
+mod sweeps;
 
 use checks::{Checks, Round};
+use sweeps::SWEEP_INTERVAL;
 
 /// Runs `scenario` to its end under `algorithm`. Tells `progress` now and then how much is done, up to 1. Memory grows with
 /// what is in flight and with the time that the client waits, not with the requests.
@@ -53,12 +55,16 @@ enum Occasion {
     Arrival,
     /// Work is done, if the turn is still what it was.
     Answer(Turn),
+    /// A request is sent again, if the turn is still what it was.
+    Again(Turn),
     /// Something of the script begins or ends.
     Change,
     /// A balancer checks an endpoint.
     Check(Round),
     /// A check has waited as long as it may.
     CheckTimeout(Round),
+    /// The balancers look for outliers.
+    Sweep,
     /// The balancers tell each other what they have in flight.
     Gossip,
     /// A point of the series is over.
@@ -92,8 +98,8 @@ impl<'a> Simulation<'a> {
         let origins: Vec<Origin> = script.endpoints.iter().enumerate().map(origin).collect();
         let present: Vec<bool> = origins.iter().map(|origin| origin.condition().present).collect();
         let balancing = Balancing { algorithm, ..scenario.balancing.clone() };
-        let replica =
-            |number| Replica::new(&balancing, number as usize, &script.endpoints, &present);
+        let rules = (&balancing, &scenario.resilience);
+        let replica = |number| Replica::new(rules, number as usize, &script.endpoints, &present);
         // Apart from the streams of the load, which start with the seed itself.
         let mut seeds = Rng::with_seed(!scenario.seed);
         let checks = scenario.health.clone();
@@ -127,11 +133,14 @@ impl<'a> Simulation<'a> {
         if let Some(every) = self.scenario.gossip {
             self.queue.push(Time::START.after(every), Occasion::Gossip);
         }
+        if self.scenario.resilience.outlier.is_some() {
+            self.queue.push(Time::START.after(SWEEP_INTERVAL), Occasion::Sweep);
+        }
         self.begin_checks();
         self.expect();
     }
 
-    /// Whether there is a request left to think of. Checks and gossip go on for ever.
+    /// Whether there is a request left to think of. Checks, sweeps and gossip go on for ever.
     fn is_going(&self) -> bool {
         self.expected.is_some() || self.requests.count() > 0
     }
@@ -151,9 +160,11 @@ impl<'a> Simulation<'a> {
         match occasion {
             Occasion::Arrival => self.arrive(now),
             Occasion::Answer(turn) => self.answer(turn, now),
+            Occasion::Again(turn) => self.resume(turn, now),
             Occasion::Change => self.change(now),
             Occasion::Check(round) => self.check(round, now),
             Occasion::CheckTimeout(round) => self.end_check(round),
+            Occasion::Sweep => self.sweep(now),
             Occasion::Gossip => self.gossip(now),
             Occasion::Sample(number) => {
                 let waiting = self.origins.iter().map(|origin| u64::from(origin.waiting())).sum();
@@ -175,6 +186,7 @@ impl<'a> Simulation<'a> {
         let Some(arrival) = self.expected.take() else { return };
         self.expect();
         self.tally.arrived(now);
+        self.replicas[arrival.replica as usize].arrived(now);
         let tenant = self.requests.enter(arrival);
         self.deadlines.push_back((now.after(self.scenario.timeout), tenant));
         self.send(tenant.place, now);

@@ -11,6 +11,7 @@ use crate::event::{Change, Event};
 use crate::keys::Keys;
 use crate::load::{Arrivals, Load};
 use crate::mistake::Mistake;
+use crate::resilience::Resilience;
 use crate::units::{DURATION_MAX, is_factor};
 
 /// One cluster under one load. Equal scenarios give equal reports, and every algorithm meets the same requests.
@@ -36,8 +37,8 @@ pub struct Scenario {
     pub health: Option<HealthCheck>,
     /// How long the client waits for its answer; more than nothing.
     pub timeout: Duration,
-    /// What is tried again.
-    pub retries: Retries,
+    /// What balancers do about failures, beyond checking.
+    pub resilience: Resilience,
     /// How many balancers share the load at random, each counting only what it sent itself; 1 to [`BALANCERS_MAX`].
     pub balancers: u32,
     /// How often the balancers tell each other what they have in flight; `None` for never. In between, that is out of date.
@@ -59,7 +60,7 @@ pub struct EndpointModel {
     pub speed: f64,
     /// How many requests may wait for a slot, first come first served; it turns away what comes then. `None` for any number.
     pub queue: Option<u32>,
-    /// The share of requests that it answers with an error, 0 to 1.
+    /// The share of requests that it answers with an error, 0 to 1: status 503, as when a queue is full.
     pub errors: f64,
 }
 
@@ -70,17 +71,6 @@ pub struct Cache {
     pub keys: u32,
     /// How many times as much work a request is whose key is not remembered.
     pub miss: f64,
-}
-
-/// What is tried again at another endpoint. Refused connections always are, as nothing was sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Retries {
-    /// How often at most, for one request; 0 tries nothing again that was sent.
-    pub max: u32,
-    /// Whether a request is sent again that was lost when its endpoint died.
-    pub lost: bool,
-    /// Whether a request is sent again that was answered with an error, or turned away by a full queue.
-    pub answered: bool,
 }
 
 impl EndpointModel {
@@ -124,7 +114,7 @@ impl Default for Scenario {
             cache: None,
             health: Some(default_check()),
             timeout: Duration::from_secs(60),
-            retries: Retries::default(),
+            resilience: Resilience::default(),
             balancers: 1,
             gossip: None,
             seed: 1,

@@ -17,6 +17,8 @@ use crate::script::Script;
 pub(crate) enum Failure {
     Refused,
     Lost,
+    /// Found to stall, it was left for another endpoint.
+    Stalled,
     TimedOut,
     Answered,
     NoEndpoint,
@@ -50,6 +52,7 @@ pub(crate) struct Tally {
 struct EndpointTally {
     attempts: u64,
     failures: u64,
+    ejections: u64,
     latency: Coarse,
 }
 
@@ -129,6 +132,11 @@ impl Tally {
         self.endpoints[position].failures += 1;
     }
 
+    /// Outlier detection has ejected the endpoint at `position`.
+    pub(crate) fn ejected(&mut self, position: usize) {
+        self.endpoints[position].ejections += 1;
+    }
+
     /// The endpoint at `position` has answered well a request that came at `arrived`.
     pub(crate) fn answered(&mut self, position: usize, arrived: Time, now: Time) {
         self.latency.add(now.since(arrived));
@@ -142,7 +150,7 @@ impl Tally {
         let errors = &mut self.errors;
         *match failure {
             Failure::Refused => &mut errors.refused,
-            Failure::Lost => &mut errors.lost,
+            Failure::Lost | Failure::Stalled => &mut errors.lost,
             Failure::TimedOut => &mut errors.timed_out,
             Failure::Answered => &mut errors.answered,
             Failure::NoEndpoint => &mut errors.no_endpoint,
@@ -183,6 +191,7 @@ impl Tally {
             share: tally.attempts as f64 / all.max(1) as f64,
             answered: tally.latency.count(),
             failures: tally.failures,
+            ejections: tally.ejections,
             latency: latency(&tally.latency),
             peak_in_flight: origins[position].peak(),
             utilisation: utilisation(&origins[position..=position]),

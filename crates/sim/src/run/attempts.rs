@@ -10,7 +10,7 @@ use crate::keys::mix;
 use crate::origin::Reception;
 use crate::replica::Question;
 use crate::request::{Stage, Turn};
-use crate::retry::may_go_on;
+use crate::retry::course;
 use crate::tally::Failure;
 
 impl Simulation<'_> {
@@ -19,8 +19,10 @@ impl Simulation<'_> {
         loop {
             let Some(position) = self.choose(place, now) else { return self.fail(place, now) };
             let Some(failure) = self.attempt(place, position, now) else { return };
-            if !self.goes_on(place, position, failure, now) {
-                return self.fail(place, now);
+            match self.after(place, position, failure, now) {
+                None => return self.fail(place, now),
+                Some(Duration::ZERO) => {}
+                Some(wait) => return self.pause(place, wait, now),
             }
         }
     }
@@ -28,15 +30,31 @@ impl Simulation<'_> {
     fn choose(&mut self, place: u32, now: Time) -> Option<usize> {
         let random = self.picks.u64(..);
         let request = self.requests.get(place);
+        if request.has_tried_enough() {
+            return None;
+        }
         let replica = &mut self.replicas[request.arrival.replica as usize];
         let key = request.arrival.key;
-        let question = Question { now, random, tried: request.tried(), key };
-        let position = replica.pick(question)?;
+        let chosen = replica.choose(Question { now, random, tried: request.tried(), key })?;
         let again = !request.tried().is_empty();
-        request.tries(position);
-        request.lease = replica.begin(position, now);
-        self.tally.chosen(position, again, now);
-        Some(position)
+        request.tries(chosen.number);
+        request.lease = Some(chosen.lease);
+        self.tally.chosen(chosen.number, again, now);
+        Some(chosen.number)
+    }
+
+    fn pause(&mut self, place: u32, wait: Duration, now: Time) {
+        self.requests.get(place).stage = Stage::Pauses;
+        let turn = self.requests.turn(place);
+        self.queue.push(now.after(wait), Occasion::Again(turn));
+    }
+
+    /// The wait before another attempt is over.
+    pub(super) fn resume(&mut self, turn: Turn, now: Time) {
+        if self.requests.is_current(turn) {
+            self.requests.get(turn.place).stage = Stage::Nowhere;
+            self.send(turn.place, now);
+        }
     }
 
     /// One try at one endpoint; the failure if it fails at once.
@@ -106,23 +124,37 @@ impl Simulation<'_> {
                 }
             }
             Stage::FailsFast { at } => self.try_again(turn.place, at, Failure::Answered, now),
-            Stage::Nowhere | Stage::Waits { .. } => {}
+            Stage::Nowhere | Stage::Pauses | Stage::Waits { .. } => {}
         }
     }
 
-    /// The client has waited long enough. Its endpoint sees the connection close, and stops.
+    /// The client has waited long enough.
     pub(super) fn give_up(&mut self, place: u32, now: Time) {
+        if let Some(at) = self.withdraw(place, now) {
+            self.end_attempt(place, at, Failure::TimedOut, now);
+        }
+        self.requests.get(place).failure = Some(Failure::TimedOut);
+        self.fail(place, now);
+    }
+
+    /// The endpoint at `position` is suspected to stall: what has waited for so long goes elsewhere, if it may.
+    pub(super) fn move_on(&mut self, place: u32, position: usize, now: Time) {
+        let Some(Duration::ZERO) = self.decide(place, Failure::Stalled, now) else { return };
+        self.withdraw(place, now);
+        self.end_attempt(place, position, Failure::Stalled, now);
+        self.send(place, now);
+    }
+
+    /// Ends the running attempt from our side. Its endpoint sees the connection close, and stops.
+    fn withdraw(&mut self, place: u32, now: Time) -> Option<usize> {
         let stage = std::mem::replace(&mut self.requests.get(place).stage, Stage::Nowhere);
         self.requests.turn(place);
         match stage {
             Stage::Works { at, .. } => self.free_slot(at, now),
             Stage::Waits { at } => self.origins[at].leave(),
-            Stage::FailsFast { .. } | Stage::Nowhere => {}
+            Stage::FailsFast { .. } | Stage::Pauses | Stage::Nowhere => {}
         }
-        if let Some(at) = stage.position() {
-            self.goes_on(place, at, Failure::TimedOut, now);
-        }
-        self.fail(place, now);
+        stage.position()
     }
 
     /// The endpoint at `position` has died with the request.
@@ -133,31 +165,49 @@ impl Simulation<'_> {
     /// An attempt has failed after something was sent: the request goes elsewhere, or to its end.
     fn try_again(&mut self, place: u32, position: usize, failure: Failure, now: Time) {
         self.requests.turn(place);
-        if self.goes_on(place, position, failure, now) {
-            self.send(place, now);
-        } else {
-            self.fail(place, now);
+        match self.after(place, position, failure, now) {
+            None => self.fail(place, now),
+            Some(Duration::ZERO) => self.send(place, now),
+            Some(wait) => self.pause(place, wait, now),
         }
     }
 
-    /// Ends an attempt that failed; whether another may follow.
-    fn goes_on(&mut self, place: u32, position: usize, failure: Failure, now: Time) -> bool {
+    /// Ends an attempt that failed; after how long another may follow, if it may.
+    fn after(
+        &mut self,
+        place: u32,
+        position: usize,
+        failure: Failure,
+        now: Time,
+    ) -> Option<Duration> {
+        self.end_attempt(place, position, failure, now);
+        self.decide(place, failure, now)
+    }
+
+    fn end_attempt(&mut self, place: u32, position: usize, failure: Failure, now: Time) {
         self.tally.failed(position);
         let request = self.requests.get(place);
         request.stage = Stage::Nowhere;
         request.failure = Some(failure);
         if let Some(lease) = request.lease.take() {
-            self.replicas[request.arrival.replica as usize].heard(position, lease, false, now);
+            let replica = &mut self.replicas[request.arrival.replica as usize];
+            replica.ended(position, lease, Some(failure), now);
         }
-        let goes_on = may_go_on(self.scenario.retries, request, failure);
-        request.retries += u32::from(goes_on && failure != Failure::Refused);
-        goes_on
+    }
+
+    fn decide(&mut self, place: u32, failure: Failure, now: Time) -> Option<Duration> {
+        let request = self.requests.get(place);
+        let course = course(request, failure)?;
+        let replica = &self.replicas[request.arrival.replica as usize];
+        let wait = replica.decide(&course, now, self.picks.u64(..))?;
+        request.attempts = course.attempts;
+        Some(wait)
     }
 
     fn succeed(&mut self, place: u32, position: usize, now: Time) {
         let request = self.requests.get(place);
         if let Some(lease) = request.lease.take() {
-            self.replicas[request.arrival.replica as usize].heard(position, lease, true, now);
+            self.replicas[request.arrival.replica as usize].ended(position, lease, None, now);
         }
         self.tally.answered(position, request.arrival.at, now);
         self.requests.leave(place);

@@ -7,6 +7,7 @@ use crate::scenario::{Cache, EndpointModel};
 
 mod accounting;
 mod effects;
+mod resilience;
 mod theory;
 
 const MS: Duration = Duration::from_millis(1);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::scenario::Retries;
+use crate::resilience::Resilience;
 
 /// Any event on up to seven endpoints, of which five are there at first.
 fn event() -> impl Strategy<Value = String> {
@@ -39,18 +39,24 @@ fn event() -> impl Strategy<Value = String> {
 fn scenario() -> impl Strategy<Value = Scenario> {
     let events = prop::collection::vec(event(), 0..6);
     let endpoints = (prop::option::of(1_u32..4), prop::option::of(0_u32..5));
-    let rules = (0_u32..4, any::<bool>(), any::<bool>(), 50_u64..2_000);
+    let rules = (any::<bool>(), any::<bool>(), any::<bool>(), 50_u64..2_000);
     let rest = (any::<u64>(), 1_u32..4, any::<bool>(), any::<bool>());
     (events, endpoints, rules, rest).prop_map(|(events, (slots, queue), rules, rest)| {
         let model =
             |number| EndpointModel { queue, ..EndpointModel::new(format!("s{number}"), slots) };
-        let (max, lost, answered, patience) = rules;
+        let (ejects, breaks, retries, patience) = rules;
+        let full = Resilience::full();
+        let resilience = Resilience {
+            outlier: full.outlier.filter(|_| ejects),
+            breaker: full.breaker.filter(|_| breaks),
+            retry: full.retry.filter(|_| retries),
+        };
         let (seed, balancers, gossips, checks) = rest;
         Scenario {
             endpoints: (1..=5).map(model).collect(),
             load: poisson(400.0, 5),
             events: events.iter().map(|text| text.parse().unwrap()).collect(),
-            retries: Retries { max, lost, answered },
+            resilience,
             timeout: MS * u32::try_from(patience).unwrap(),
             cache: gossips.then_some(Cache { keys: 100, miss: 3.0 }),
             health: checks.then(crate::scenario::default_check),

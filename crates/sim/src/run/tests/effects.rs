@@ -6,7 +6,7 @@ use evenkeel_plan::balance::{Balancing, Eligibility};
 
 use super::*;
 use crate::report::{AfflictionReport, Point};
-use crate::scenario::Retries;
+use crate::resilience::Resilience;
 
 /// Five endpoints with room for all, 100 requests a second of 10 ms each; a minute, so that a point is half a second.
 fn calm() -> Scenario {
@@ -108,8 +108,8 @@ fn what_a_dying_endpoint_works_on_is_lost_or_sent_again() {
     let long = with_events(&long, &["kill s4@15s"]);
     let lost = report(&long, Algorithm::RoundRobin);
     assert_eq!((lost.errors.lost, lost.errors.total()), (20, 20));
-    let retries = Retries { max: 1, lost: true, answered: false };
-    let saved = report(&Scenario { retries, ..long }, Algorithm::RoundRobin);
+    let resilience = Resilience { retry: Resilience::full().retry, ..Resilience::off() };
+    let saved = report(&Scenario { resilience, ..long }, Algorithm::RoundRobin);
     assert_eq!((saved.errors.total(), saved.answered), (0, saved.requests));
     // The second try starts anew.
     assert!(saved.latency.unwrap().max > Duration::from_millis(1900));
@@ -149,8 +149,8 @@ fn errors_are_of_the_share_that_was_asked_for() {
     let failures: Vec<u64> = report.endpoints.iter().map(|endpoint| endpoint.failures).collect();
     assert!((25..55).contains(&failures[0]) && (199..=201).contains(&failures[1]), "{failures:?}");
     assert_eq!(failures[2..], [0, 0, 0]);
-    let retries = Retries { max: 2, lost: false, answered: true };
-    let again = Scenario { retries, ..calm() };
+    let resilience = Resilience { retry: Resilience::full().retry, ..Resilience::off() };
+    let again = Scenario { resilience, ..calm() };
     let again = with_events(&again, &["errors s2@10s..20s=100%"]);
     let again = super::report(&again, Algorithm::RoundRobin);
     assert_eq!((again.errors.total(), again.retries), (0, again.endpoints[1].failures));
