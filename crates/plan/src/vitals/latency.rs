@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::time::Time;
 
 /// A peak-sensitive moving average of latencies (Finagle's `PeakEwma`, 2016): a slower answer than expected is believed at once,
-/// a faster one little by little, and without any answer the figure falls by itself.
+/// a faster one little by little, and without any answer the figure falls by itself. Unlike Finagle's, it forgets a peak not only
+/// with time but also with the number of faster answers.
 ///
 /// One word, written without a lock: of two answers in the same instant one may be forgotten, which moves the figure less than the
 /// next answer does.
@@ -35,7 +36,9 @@ impl PeakEwma {
         let nanos = latency.as_nanos().clamp(1, NANOS_MAX) as f32;
         let nanos = match Record::unpack(self.0.load(Ordering::Relaxed)) {
             Some(before) if nanos < before.nanos => {
-                let weight = weight_after(before.age(now)) as f32;
+                let age = before.age(now);
+                let most = if age >= LONE_AFTER { LEFT_BY_LONE } else { LEFT_BY_EACH };
+                let weight = weight_after(age).min(most) as f32;
                 before.nanos.mul_add(weight, nanos * (1.0 - weight))
             }
             _ => nanos,
@@ -99,6 +102,19 @@ fn weight_after(age: u64) -> f64 {
 /// After so long a peak weighs 1/e (Finagle's and Linkerd's default).
 const DECAY: Duration = Duration::from_secs(10);
 
+/// A faster answer leaves an old figure at most so much of its weight: some hundreds of them say more than one peak, however
+/// little time they took. By time alone, an endpoint that had been a hundred times as slow for a moment would be without work
+/// for most of a minute. With fewer it would be chance, where a few answers in a hundred are slow at all endpoints: whoever had
+/// one last would be avoided.
+const LEFT_BY_EACH: f64 = 1.0 - 1.0 / 128.0;
+
+/// And so much if nothing else came for [`LONE_AFTER`]: who is dear gets a request a second or so, on trial, and a few of those
+/// have to be enough to find out that it is well again.
+const LEFT_BY_LONE: f64 = 0.5;
+
+/// An answer that is the first for so long is all the news there is.
+const LONE_AFTER: Duration = Duration::from_secs(1);
+
 /// The first failure of an endpoint that never answered counts twice this.
 const FAILED_MIN: Duration = Duration::from_millis(1);
 
@@ -133,6 +149,20 @@ mod tests {
         average.observe(MS * 10, at(DECAY));
         let after = millis(&average, at(DECAY));
         assert!((43.0..44.0).contains(&after), "{after}");
+    }
+
+    #[test]
+    fn many_faster_answers_outweigh_a_peak_in_no_time_and_a_few_do_if_they_are_all_there_is() {
+        let average = PeakEwma::default();
+        average.observe(MS * 1000, at(MS));
+        (0..10).for_each(|_| average.observe(MS * 10, at(MS)));
+        assert!(millis(&average, at(MS)) > 800.0);
+        (0..1000).for_each(|_| average.observe(MS * 10, at(MS)));
+        assert!((10.0..12.0).contains(&millis(&average, at(MS))));
+        average.observe(MS * 1000, at(MS));
+        (1..=7).for_each(|trial| average.observe(MS * 10, at(MS * 1001 * trial)));
+        let after = millis(&average, at(MS * 7007));
+        assert!((10.0..19.0).contains(&after), "{after}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::scenario::{Cache, EndpointModel};
 
 mod accounting;
 mod effects;
+mod papers;
 mod resilience;
 mod theory;
 
