@@ -46,6 +46,8 @@ pub enum EventLevel {
 pub enum EventKind {
     /// An endpoint went up or down.
     Endpoint,
+    /// A cluster began to use all its endpoints because too few are well, or ceased to.
+    Cluster,
     /// The file was read again.
     Reload,
     /// The admin API changed something.
@@ -74,12 +76,12 @@ impl Events {
         self.note_about(level, kind, None, text);
     }
 
-    /// The same about an endpoint: (cluster, endpoint).
+    /// The same about a cluster, and perhaps an endpoint of it.
     pub(crate) fn note_about(
         &self,
         level: EventLevel,
         kind: EventKind,
-        about: Option<(&str, &str)>,
+        about: Option<(&str, Option<&str>)>,
         text: impl Into<String>,
     ) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -94,7 +96,7 @@ impl Events {
             level,
             kind,
             cluster: about.map(|(cluster, _)| cluster.to_owned()),
-            endpoint: about.map(|(_, endpoint)| endpoint.to_owned()),
+            endpoint: about.and_then(|(_, endpoint)| endpoint).map(str::to_owned),
             text: shortened(text.into()),
         });
         self.last.send_replace(seq);
@@ -152,7 +154,8 @@ mod tests {
     #[test]
     fn an_event_about_an_endpoint_names_it() {
         let events = Events::default();
-        events.note_about(EventLevel::Warn, EventKind::Endpoint, Some(("api", "a:1")), "is down");
+        let about = Some(("api", Some("a:1")));
+        events.note_about(EventLevel::Warn, EventKind::Endpoint, about, "is down");
         let event = &events.since(0)[0];
         assert_eq!(
             (event.cluster.as_deref(), event.endpoint.as_deref()),

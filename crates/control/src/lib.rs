@@ -15,6 +15,7 @@ mod in_force;
 mod journal;
 mod overrides;
 mod overview;
+mod panics;
 mod persist;
 mod probe;
 mod resolve;

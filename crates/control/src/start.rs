@@ -15,6 +15,7 @@ use crate::config::{Config, ConfigFile, Seen};
 use crate::fittings::{Fittings, SetLevel};
 use crate::health::Checks;
 use crate::overview::{Machinery, Overview};
+use crate::panics::Panics;
 use crate::probe::NetworkProbe;
 use crate::resolve::SystemLookup;
 use crate::task::Task;
@@ -43,10 +44,15 @@ pub async fn start(setup: Setup) -> Result<Control, StartError> {
     let overview = Arc::new(overview);
     let fittings = Fittings::new(Arc::clone(&overview), access_log.remote(), set_level);
     let seen = knowledge.seen.subscribe();
+    let panics = Panics::new(Arc::clone(&knowledge.events));
     let mut conductor = Conductor::new(parts, fittings, SystemLookup, knowledge, file.clone());
     let plans = conductor.plans();
     conductor.apply(config).await.map_err(StartError::Apply)?;
-    let mut tasks = vec![Task::spawn(checks.run(plans)), Task::spawn(conductor.run(orders))];
+    let mut tasks = vec![
+        Task::spawn(panics.run(plans.clone())),
+        Task::spawn(checks.run(plans)),
+        Task::spawn(conductor.run(orders)),
+    ];
     if let Some(file) = file {
         tasks.push(Task::spawn(watch::run(file, seen, desk)));
     }

@@ -21,6 +21,7 @@ use crate::in_force::ForcedSince;
 use crate::journal::{Checked, EndpointKey, Entry, Journal};
 use crate::overrides::forced_word;
 use crate::overview::{Overview, Readiness};
+use crate::panics;
 
 /// The balancer now.
 pub(crate) fn status(overview: &Overview) -> Status {
@@ -118,9 +119,13 @@ fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
         let key = EndpointKey::new(&cluster.name, &each.name);
         endpoint(each, known.journal.entry(&key), known.forced.of(&key))
     });
+    let census = cluster.balancer.census(&cluster.endpoints);
     ClusterStatus {
         name: cluster.name.to_string(),
         algorithm: cluster.balancer.balancing().algorithm.name().to_owned(),
+        in_service: census.all,
+        well: census.well,
+        panic: panics::why(cluster, census),
         endpoints: endpoints.collect(),
     }
 }

@@ -207,6 +207,13 @@ pub struct ClusterStatus {
     pub name: String,
     /// How it chooses among its endpoints.
     pub algorithm: String,
+    /// How many endpoints are in service: with an address and a weight, not drained, and no backups.
+    pub in_service: usize,
+    /// How many of these are well.
+    pub well: usize,
+    /// Why all that are in service get work, and not only those that are well, for a person; null while that is not so. Such as
+    /// `2 of 6 are well, fewer than 34%: all are used`.
+    pub panic: Option<String>,
     /// In the order of the config.
     pub endpoints: Vec<EndpointStatus>,
 }

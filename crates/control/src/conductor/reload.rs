@@ -32,7 +32,8 @@ impl<L: Lookup> Conductor<L> {
         let applied = self.replace(base, overrides, Vec::new()).await?;
         for line in &applied.changes {
             tracing::info!("override: {line}");
-            let about = Some(change.target());
+            let (cluster, endpoint) = change.target();
+            let about = Some((cluster, Some(endpoint)));
             self.knowledge.events.note_about(EventLevel::Info, EventKind::Override, about, line);
         }
         Ok(applied)

@@ -60,7 +60,7 @@ pub(super) fn parse_share(text: &str) -> Result<f64, Diagnostic> {
 }
 
 /// Writes a share as [`parse_share`] reads it, with no more digits than it needs.
-pub(super) fn format_share(share: f64) -> String {
+pub(crate) fn format_share(share: f64) -> String {
     let written = |digits: usize| format!("{:.digits$}%", share * 100.0);
     let exact = |text: &String| parse_share(text).is_ok_and(|read| read.total_cmp(&share).is_eq());
     (0..SHARE_DIGITS_MAX).map(written).find(exact).unwrap_or_else(|| written(SHARE_DIGITS_MAX))

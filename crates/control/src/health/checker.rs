@@ -108,7 +108,7 @@ impl<P: Probe> Checker<P> {
         };
         let word = if standing == Standing::Down { "down" } else { "up" };
         let text = format!("{word}: {reason}");
-        let about = Some((cluster, endpoint));
+        let about = Some((cluster, Some(endpoint)));
         self.events.note_about(level, EventKind::Endpoint, about, text);
     }
 }

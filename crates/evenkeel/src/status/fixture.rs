@@ -59,6 +59,9 @@ pub(crate) fn cluster(name: &str, endpoints: &[&str]) -> ClusterStatus {
     ClusterStatus {
         name: name.to_owned(),
         algorithm: "least-request".to_owned(),
+        in_service: endpoints.len(),
+        well: endpoints.len(),
+        panic: None,
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
     }
 }

@@ -91,7 +91,7 @@ impl Page<'_> {
     }
 
     fn write_cluster(&self, f: &mut fmt::Formatter<'_>, cluster: &ClusterStatus) -> fmt::Result {
-        let ClusterStatus { name, algorithm, endpoints, .. } = cluster;
+        let ClusterStatus { name, algorithm, endpoints, panic, .. } = cluster;
         let working = endpoints.iter().filter(|each| gets_work(each)).count();
         let count = counted(endpoints.len(), "endpoint");
         let tone = if working == 0 { Tone::Bad } else { Tone::Plain };
@@ -99,6 +99,9 @@ impl Page<'_> {
             .palette
             .paint(tone, &format!("{} of {count} can get work", show_count(working as u64)));
         writeln!(f, "\n{}  {algorithm} · {working}", self.palette.paint(Tone::Strong, name))?;
+        if let Some(why) = panic {
+            writeln!(f, "{}", self.palette.paint(Tone::Bad, &format!("! panics: {why}")))?;
+        }
         let mut table = Table::new(&ENDPOINT);
         for endpoint in endpoints {
             table.push(self.endpoint_row(endpoint));

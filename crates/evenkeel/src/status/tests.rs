@@ -52,6 +52,14 @@ api  least-request · 2 of 3 endpoints can get work
 }
 
 #[test]
+fn a_cluster_that_panics_says_why() {
+    let mut status = troubled();
+    let why = "1 of 3 is well, fewer than 34%: all are used";
+    status.clusters[0].panic = Some(why.to_owned());
+    assert!(page(&status).contains(&format!("can get work\n! panics: {why}\n   endpoint")));
+}
+
+#[test]
 fn routes_are_listed_where_there_are_any() {
     let mut status = troubled();
     assert!(!page(&status).contains("route"));

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use crate::endpoint::{Endpoint, Labels};
-use crate::time::Time;
 
 /// Who may get work.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +51,7 @@ pub struct ZonePreference {
     pub threshold: f64,
 }
 
-/// How the endpoints of one cluster, or one level of it, stand.
+/// How the endpoints of one cluster stand. Backups are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// In service: with an address and a weight, and not drained.
@@ -61,19 +60,6 @@ pub struct Census {
     pub well: usize,
     /// Whether so few are that all are used.
     pub panics: bool,
-}
-
-impl Census {
-    /// Counts `endpoints` as they stand at `now`. Backups count only once they are what is left.
-    pub(super) fn take(rules: &Eligibility, endpoints: &[Endpoint], now: Time) -> Self {
-        let count = |backup: bool| {
-            let in_service = || rules.in_service(endpoints).map(|(_, endpoint)| endpoint);
-            let wanted = || in_service().filter(|endpoint| endpoint.backup == backup);
-            (wanted().count(), wanted().filter(|endpoint| endpoint.is_well(now)).count())
-        };
-        let ((all, well), (_, spare)) = (count(false), count(true));
-        Self { all, well, panics: rules.panics(all, well, spare) }
-    }
 }
 
 impl Eligibility {

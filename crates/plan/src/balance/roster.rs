@@ -106,7 +106,7 @@ impl Roster {
     /// Lists who is to get work by the rules.
     fn list_best(&mut self, rules: &Eligibility, request: &Pick<'_>) {
         self.begin(rules, request);
-        self.levels.count(rules, request);
+        self.levels.count(rules, request.endpoints, request.now);
         if !self.levels.share_out(rules) {
             return self.list_rest(rules, request, false);
         }

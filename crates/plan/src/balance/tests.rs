@@ -337,6 +337,14 @@ fn what_a_level_cannot_do_spills_over_to_the_next() {
 }
 
 #[test]
+fn a_level_that_can_do_all_the_work_keeps_a_cluster_from_panic() {
+    let endpoints = levels(&[(0, 1, 0), (1, 9, 9)]);
+    let census = Balancer::new(by(Algorithm::Random), &endpoints).census(&endpoints);
+    assert_eq!(census, Census { all: 10, well: 1, panics: false });
+    assert_eq!(shares(Algorithm::Random, &endpoints, 100)[0], 100);
+}
+
+#[test]
 fn when_too_few_are_well_all_are_used_but_for_those_an_operator_has_taken_out() {
     for algorithm in Algorithm::ALL {
         let mut endpoints = levels(&[(0, 5, 3)]);

@@ -89,6 +89,9 @@ fn what_was_counted_is_what_is_shown() {
         format!("evenkeel_upstream_weight{{{endpoint}}} 1"),
         format!(r#"evenkeel_health_checks_total{{{endpoint},result="pass"}} 0"#),
         r#"evenkeel_upstream_up{cluster="api",endpoint="10.0.0.2:80"} 1"#.to_owned(),
+        r#"evenkeel_cluster_endpoints{cluster="api"} 2"#.to_owned(),
+        r#"evenkeel_cluster_endpoints_well{cluster="api"} 1"#.to_owned(),
+        r#"evenkeel_cluster_panicking{cluster="api"} 0"#.to_owned(),
     ] {
         assert!(text.lines().any(|line| line == expected), "{expected} is not in\n{text}");
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use evenkeel_plan::balance::Census;
 use evenkeel_plan::endpoint::EndpointCounters;
 use evenkeel_plan::{Cluster, Endpoint, Plan};
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
@@ -14,10 +15,29 @@ pub(super) fn encode(
     plan: &Plan,
     journal: &Journal,
 ) -> fmt::Result {
+    clusters(families, plan)?;
     attempts(families, plan)?;
     connections(families, plan)?;
     gauges(families, plan)?;
     checks(families, plan, journal)
+}
+
+fn clusters(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
+    let censuses: Vec<_> =
+        plan.clusters.iter().map(|it| (&*it.name, it.balancer.census(&it.endpoints))).collect();
+    let mut gauge = |name: &str, help: &str, level: fn(&Census) -> usize| {
+        families.family(Gauge, name, help, |family| {
+            censuses.iter().try_for_each(|(cluster, census)| {
+                let level = i64::try_from(level(census)).unwrap_or(i64::MAX);
+                family.gauge(&[("cluster", cluster)], level)
+            })
+        })
+    };
+    let help = "Endpoints in service: with an address and a weight, not drained, and no backups.";
+    gauge("cluster_endpoints", help, |census| census.all)?;
+    gauge("cluster_endpoints_well", "Endpoints in service that are well.", |census| census.well)?;
+    let help = "1 where all endpoints in service get work because too few of them are well.";
+    gauge("cluster_panicking", help, |census| usize::from(census.panics))
 }
 
 fn attempts(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {

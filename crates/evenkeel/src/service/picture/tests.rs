@@ -65,6 +65,9 @@ fn status(listeners: Vec<ListenerStatus>, clusters: Vec<(&str, Vec<EndpointStatu
     let cluster = |(name, endpoints): (&str, Vec<EndpointStatus>)| ClusterStatus {
         name: name.to_owned(),
         algorithm: "least-request".to_owned(),
+        in_service: endpoints.len(),
+        well: endpoints.len(),
+        panic: None,
         endpoints,
     };
     Status {

@@ -101,7 +101,11 @@ fn draw_cluster(
     let words = [(Tone::Strong, format!("{}  ", cluster.name)), (tone, working)];
     canvas.words(columns.label(), words);
     let place = columns.after_rate();
-    canvas.left(place, Tone::Quiet, &cut(&cluster.algorithm, place.width.into()));
+    let (tone, fact) = match &cluster.panic {
+        Some(why) => (Tone::Bad, why),
+        None => (Tone::Quiet, &cluster.algorithm),
+    };
+    canvas.left(place, tone, &cut(fact, place.width.into()));
     let in_flight: u64 = endpoints.iter().map(|each| u64::from(each.in_flight)).sum();
     let track = |each: &EndpointStatus| console.meter.endpoint(&cluster.name, &each.name);
     let rate: f64 = endpoints.iter().map(|each| track(each).requests_per_second()).sum();

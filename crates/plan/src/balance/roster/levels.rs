@@ -3,7 +3,7 @@
 //! A level that is well enough gets everything that those before it leave. What it cannot do spills over to the next; a level can do its
 //! work for as long as five of seven of its endpoints are well (Envoy's overprovisioning factor of 1.4).
 
-use super::super::{Eligibility, Pick};
+use super::super::{Census, Eligibility};
 use crate::endpoint::Endpoint;
 use crate::time::Time;
 
@@ -57,9 +57,9 @@ impl Levels {
     }
 
     /// Counts who is well.
-    pub(super) fn count(&mut self, rules: &Eligibility, request: &Pick<'_>) {
-        for (_, endpoint) in rules.in_service(request.endpoints) {
-            let well = endpoint.is_well(request.now);
+    pub(super) fn count(&mut self, rules: &Eligibility, endpoints: &[Endpoint], now: Time) {
+        for (_, endpoint) in rules.in_service(endpoints) {
+            let well = endpoint.is_well(now);
             if endpoint.backup {
                 self.backups_well += usize::from(well);
                 continue;
@@ -89,8 +89,7 @@ impl Levels {
 
     /// Decides who gets how much. `false` if nobody is well, so that whoever is left has to do.
     pub(super) fn share_out(&mut self, rules: &Eligibility) -> bool {
-        let sum = |figure: fn(&Level) -> usize| self.levels.iter().map(figure).sum::<usize>();
-        let (all, well) = (sum(|level| level.all), sum(|level| level.well));
+        let (all, well) = self.totals();
         let able: f64 = self.levels.iter().map(Level::ability).sum();
         self.panics = able < 1.0 && rules.panics(all, well, self.backups_well);
         if self.panics {
@@ -105,6 +104,12 @@ impl Levels {
             level.used = level.with_share(share / able.min(1.0), rules);
         }
         well > 0
+    }
+
+    /// How many there are, and how many of them are well.
+    fn totals(&self) -> (usize, usize) {
+        let sum = |figure: fn(&Level) -> usize| self.levels.iter().map(figure).sum();
+        (sum(|level| level.all), sum(|level| level.well))
     }
 
     /// Whether all are used because so few are well.
@@ -128,6 +133,17 @@ impl Levels {
     pub(super) fn of(&self, endpoint: &Endpoint) -> Option<Use> {
         let level = self.levels.iter().find(|level| level.priority == endpoint.priority)?;
         Some(level.used).filter(|used| used.scale > 0.0 && !endpoint.backup)
+    }
+}
+
+impl Census {
+    /// Counts `endpoints` as they stand at `now`.
+    pub(in super::super) fn take(rules: &Eligibility, endpoints: &[Endpoint], now: Time) -> Self {
+        let mut levels = Levels::default();
+        levels.count(rules, endpoints, now);
+        levels.share_out(rules);
+        let (all, well) = levels.totals();
+        Self { all, well, panics: levels.panics() }
     }
 }
 
