@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 mod changes;
-mod dashboard;
+pub mod dashboard;
 mod extract;
 mod fields;
 mod guard;

@@ -21,8 +21,8 @@ mod port_owner;
 mod reload;
 
 pub use bind_problem::BindProblem;
-pub use build::UnknownCluster;
 pub(crate) use build::build;
+pub use build::{UnknownCluster, balancing};
 pub use keep::Kept;
 pub use order::{Applied, Refused};
 pub(crate) use order::{Desk, Inbox, Order, ReloadWish, Wish};

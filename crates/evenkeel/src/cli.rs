@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::operate::Operation;
-use crate::{check, completions, demo, load, man, origin, run, schema, serve, status, top};
+use crate::{
+    check, completions, demo, load, man, origin, run, schema, serve, simulate, status, top,
+};
 
 /// Makes a set of servers look like one that never fails.
 #[derive(clap::Parser)]
@@ -36,6 +38,7 @@ impl Cli {
             Command::Demo(args) => demo::run(&args),
             Command::Origin(args) => origin::run(&args),
             Command::Load(args) => load::run(*args),
+            Command::Simulate(args) => simulate::run(&args),
             Command::Completions(args) => completions::print(&args, Self::command()),
             Command::Man(args) => man::run(&args, Self::command()),
         }
@@ -66,6 +69,7 @@ enum Command {
     Demo(demo::Args),
     Origin(origin::Args),
     Load(Box<load::Args>),
+    Simulate(Box<simulate::Args>),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -83,6 +87,7 @@ EXAMPLES:
   evenkeel drain 9001 --wait                   send the work of an endpoint elsewhere
   evenkeel reload                              read its config again
   evenkeel load http://127.0.0.1:8080          how fast is it?
+  evenkeel simulate slow-node                  which algorithm, if an endpoint becomes slow?
 
 `evenkeel COMMAND --help` shows more of them, and what each exit code means.";
 

@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     Refused(Refusal),
     /// A balancer was asked for something else, and said no.
     Denied(Refusal),
+    /// What was asked for makes no sense: the sentence says why, and what would.
+    Usage(String),
     /// Something else went wrong: the sentence says what, and what to do.
     Running(String),
 }
@@ -33,6 +35,9 @@ pub(crate) fn exit_code(done: Result<(), Failure>) -> ExitCode {
         }
         Err(Failure::Refused(report)) => complain(&report.to_string(), wrong_config()),
         Err(Failure::Denied(refusal)) => complain(&format!("error: {refusal}"), ExitCode::FAILURE),
+        Err(Failure::Usage(sentence)) => {
+            complain(&format!("error: {sentence}"), ExitCode::from(WRONG_USAGE))
+        }
         Err(Failure::Running(sentence)) => {
             complain(&format!("error: {sentence}"), ExitCode::FAILURE)
         }
@@ -44,6 +49,7 @@ pub(crate) fn exit_code_in_json(done: Result<(), Failure>) -> ExitCode {
     let Err(failure) = done else { return ExitCode::SUCCESS };
     let code = match &failure {
         Failure::Config(_) | Failure::Refused(_) => wrong_config(),
+        Failure::Usage(_) => ExitCode::from(WRONG_USAGE),
         Failure::Denied(_) | Failure::Running(_) => ExitCode::FAILURE,
     };
     match has_reader(writeln!(io::stdout(), "{}", failure.json().trim_end())) {
@@ -84,7 +90,7 @@ impl Failure {
                 let error = report.render(false);
                 serde_json::json!({ "error": error, "help": null, "report": verdict }).to_string()
             }
-            Failure::Running(sentence) => {
+            Failure::Usage(sentence) | Failure::Running(sentence) => {
                 let (error, help) = match sentence.split_once('\n') {
                     Some((error, help)) => (error, Some(joined(help))),
                     None => (sentence.as_str(), None),
@@ -123,6 +129,9 @@ impl From<io::Error> for Failure {
 
 /// `EX_CONFIG` of sysexits.h, which systemd shows by name, and by which a unit can tell 'do not restart'.
 const WRONG_CONFIG: u8 = 78;
+
+/// As clap ends for what it finds itself.
+const WRONG_USAGE: u8 = 2;
 
 #[cfg(test)]
 mod tests {

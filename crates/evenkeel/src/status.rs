@@ -13,7 +13,6 @@ use crate::terminal::wants_colour;
 use crate::tone::Palette;
 
 mod page;
-mod table;
 
 use page::Page;
 

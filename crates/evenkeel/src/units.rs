@@ -116,6 +116,11 @@ impl fmt::Display for Rate {
 // === impl Share ===
 
 impl Share {
+    /// As a number from 0 to 1.
+    pub(crate) fn of_whole(self) -> f64 {
+        self.0
+    }
+
     /// Decides one case: true in this share of all cases.
     pub(crate) fn happens(self, rng: &mut fastrand::Rng) -> bool {
         rng.f64() < self.0

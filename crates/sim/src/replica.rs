@@ -260,7 +260,12 @@ impl Replica {
 fn endpoint(model: &EndpointModel, cluster: &Arc<ClusterVitals>) -> Endpoint {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let life = Life::new(1, cluster);
-    Endpoint { weight: model.weight, ..Endpoint::new(&model.name, Some(address), life) }
+    Endpoint {
+        weight: model.weight,
+        backup: model.backup,
+        priority: model.priority,
+        ..Endpoint::new(&model.name, Some(address), life)
+    }
 }
 
 #[cfg(test)]

@@ -54,6 +54,10 @@ pub struct EndpointModel {
     pub name: String,
     /// Its weight, as in the config; 0 takes no work.
     pub weight: u32,
+    /// Whether it gets work only while no other can.
+    pub backup: bool,
+    /// Which endpoints it stands in for: those of lower numbers.
+    pub priority: u8,
     /// How many requests it works on at once, each at full speed; `None` for any number.
     pub slots: Option<u32>,
     /// How fast it works: at 2, work takes half its time.
@@ -76,7 +80,16 @@ pub struct Cache {
 impl EndpointModel {
     /// An endpoint that works on `slots` requests at once, at speed 1; it weighs 1 and lets any number wait.
     pub fn new(name: impl Into<String>, slots: Option<u32>) -> Self {
-        Self { name: name.into(), weight: 1, slots, speed: 1.0, queue: None, errors: 0.0 }
+        Self {
+            name: name.into(),
+            weight: 1,
+            backup: false,
+            priority: 0,
+            slots,
+            speed: 1.0,
+            queue: None,
+            errors: 0.0,
+        }
     }
 
     /// `count` equal ones, named `s1`, `s2` and so on.

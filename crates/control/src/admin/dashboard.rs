@@ -1,4 +1,5 @@
-//! The dashboard: a page for browsers, and what it loads. Everything is in the binary, and nothing comes from elsewhere.
+//! The dashboard: a page for browsers, and what it loads. Everything is in the binary, and nothing comes from elsewhere. Whoever makes
+//! another page, as the simulator does, finds here what both have in common.
 
 use axum::Router;
 use axum::http::header::{
@@ -45,20 +46,35 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src 'self' data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// Colours and shapes, as a style sheet.
+pub const STYLE: &str = include_str!("dashboard/style.css");
+
+/// uPlot, which draws charts, as a script that sets `uPlot`; empty if it was not to be had when this was built.
+pub const CHART_SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/uplot.js"));
+
+/// The style sheet of uPlot.
+pub const CHART_STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/uplot.css"));
+
+/// A module that makes elements of a page.
+pub const ELEMENTS: &str = include_str!("dashboard/dom.js");
+
+/// A module that writes numbers and times as people read them.
+pub const NOTATION: &str = include_str!("dashboard/format.js");
+
 /// Path, type and text of what the page loads.
 const ASSETS: &[(&str, &str, &str)] = &[
-    ("/dashboard/style.css", CSS, include_str!("dashboard/style.css")),
-    ("/dashboard/uplot.css", CSS, include_str!(concat!(env!("OUT_DIR"), "/uplot.css"))),
-    ("/dashboard/uplot.js", SCRIPT, include_str!(concat!(env!("OUT_DIR"), "/uplot.js"))),
+    ("/dashboard/style.css", CSS, STYLE),
+    ("/dashboard/uplot.css", CSS, CHART_STYLE),
+    ("/dashboard/uplot.js", SCRIPT, CHART_SCRIPT),
     ("/dashboard/theme.js", SCRIPT, include_str!("dashboard/theme.js")),
     ("/dashboard/app.js", SCRIPT, include_str!("dashboard/app.js")),
     ("/dashboard/actions.js", SCRIPT, include_str!("dashboard/actions.js")),
     ("/dashboard/charts.js", SCRIPT, include_str!("dashboard/charts.js")),
     ("/dashboard/cluster.js", SCRIPT, include_str!("dashboard/cluster.js")),
-    ("/dashboard/dom.js", SCRIPT, include_str!("dashboard/dom.js")),
+    ("/dashboard/dom.js", SCRIPT, ELEMENTS),
     ("/dashboard/endpoints.js", SCRIPT, include_str!("dashboard/endpoints.js")),
     ("/dashboard/events.js", SCRIPT, include_str!("dashboard/events.js")),
-    ("/dashboard/format.js", SCRIPT, include_str!("dashboard/format.js")),
+    ("/dashboard/format.js", SCRIPT, NOTATION),
     ("/dashboard/history.js", SCRIPT, include_str!("dashboard/history.js")),
     ("/dashboard/rates.js", SCRIPT, include_str!("dashboard/rates.js")),
     ("/dashboard/row.js", SCRIPT, include_str!("dashboard/row.js")),

@@ -98,14 +98,19 @@ fn build_cluster(
         }
     };
     let endpoints: Vec<Endpoint> = config.endpoints.iter().map(endpoint).collect();
-    let (algorithm, eligibility) = (config.balance, eligibility(config, zone));
-    let balancing = Balancing { algorithm, eligibility, ..Balancing::default() };
+    let balancing = balancing(config, zone);
     Cluster {
         health: config.health.clone(),
         timeouts: config.timeouts,
         pool: config.pool,
         ..Cluster::new(&config.name, balancing, endpoints)
     }
+}
+
+/// How the endpoints of a cluster are chosen, if we are in `zone`.
+pub fn balancing(config: &ClusterConfig, zone: Option<&str>) -> Balancing {
+    let (algorithm, eligibility) = (config.balance, eligibility(config, zone));
+    Balancing { algorithm, eligibility, ..Balancing::default() }
 }
 
 /// Zones matter only to those clusters that have something in ours: no other changes when ours does.

@@ -7,10 +7,9 @@ use evenkeel_control::admin::{ClusterStatus, EndpointStatus, ListenerStatus, Rou
 use crate::reload_words::{refused_config, restart_pending};
 use crate::route_words::{has_routes, pattern, shares};
 use crate::state_words::{age, endpoint_words, errors, gets_work, note, readiness};
+use crate::table::{Cell, Side, Table};
 use crate::tone::{Palette, Tone};
 use crate::units::{counted, show_age, show_count, show_quantile, show_share};
-
-use super::table::{Cell, Side, Table};
 
 /// The page; its `Display` ends with a newline.
 pub(super) struct Page<'a> {

@@ -1,36 +1,37 @@
-//! A table of words: every column as wide as its widest cell, numbers on the right. Filled by `page`.
+//! A table of words: every column as wide as its widest cell, numbers on the right. Filled by `status` and
+//! `simulate`.
 
 use crate::tone::{Palette, Tone};
 
 /// A table that grows by rows.
-pub(super) struct Table {
-    columns: &'static [(Side, &'static str)],
+pub(crate) struct Table {
+    columns: Vec<(Side, &'static str)>,
     rows: Vec<Vec<Cell>>,
 }
 
 /// Where a column's cells stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Left,
     Right,
 }
 
 /// One cell.
-pub(super) type Cell = (Tone, String);
+pub(crate) type Cell = (Tone, String);
 
 impl Table {
     /// An empty table with these columns.
-    pub(super) fn new(columns: &'static [(Side, &'static str)]) -> Self {
-        Table { columns, rows: Vec::new() }
+    pub(crate) fn new(columns: &[(Side, &'static str)]) -> Self {
+        Table { columns: columns.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row, which has a cell for every column.
-    pub(super) fn push(&mut self, row: Vec<Cell>) {
+    pub(crate) fn push(&mut self, row: Vec<Cell>) {
         self.rows.push(row);
     }
 
     /// The table with its heading; each line ends with a newline.
-    pub(super) fn render(&self, palette: Palette) -> String {
+    pub(crate) fn render(&self, palette: Palette) -> String {
         let heading: Vec<Cell> =
             self.columns.iter().map(|(_, title)| (Tone::Quiet, (*title).to_owned())).collect();
         let widths = self.widths();

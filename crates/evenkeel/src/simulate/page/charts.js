@@ -1,0 +1,123 @@
+// Latency, queues and errors over time: a line for each algorithm that is shown. Made and told to draw by report.js.
+
+import { byId, element } from "dashboard/dom.js";
+import * as format from "dashboard/format.js";
+import { NO_CHARTS, card, colorIn, options, times } from "simulate/plot.js";
+
+/** All charts of that kind. */
+export class Charts {
+  #report;
+  #view;
+  #cards = [];
+  #plots = [];
+
+  constructor(report, view) {
+    this.#report = report;
+    this.#view = view;
+    if (typeof uPlot === "undefined") {
+      byId("charts").replaceChildren(element("p", "empty", NO_CHARTS));
+      return;
+    }
+    const charts = CHARTS.filter(({ when }) => !when || when(report));
+    this.#cards = charts.map((chart) => {
+      const made = card(chart.title, chart.note, chart.kind);
+      const keys = element("p", "keys");
+      made.root.append(keys);
+      return { chart, keys, ...made };
+    });
+    byId("charts").replaceChildren(...this.#cards.map(({ root }) => root));
+    new ResizeObserver(() => this.#resize()).observe(byId("charts"));
+    this.redraw();
+  }
+
+  /** Draws what is to be seen now, in the colours of now. */
+  redraw() {
+    for (const { plot } of this.#plots) plot.destroy();
+    this.#plots = this.#cards.map((made) => ({ ...made, plot: this.#draw(made) }));
+  }
+
+  #draw({ chart, body, keys }) {
+    const runs = this.#report.algorithms.filter(({ algorithm }) => this.#view.shown.has(algorithm));
+    const value = chart.value(this.#view);
+    const data = [times(this.#report.algorithms[0]), ...runs.map(({ series }) => series.map(value))];
+    const figures = runs.map(({ algorithm }) => {
+      const figure = element("b", "", "");
+      const key = element("span", "", element("i"), algorithm, figure);
+      key.style.setProperty("--own", `var(--line-${algorithm})`);
+      keys.append(key);
+      return figure;
+    });
+    keys.replaceChildren(...figures.map((figure) => figure.parentElement));
+    const tell = (plot) =>
+      figures.forEach((figure, at) => {
+        const value = plot.cursor.idx === null ? null : data[at + 1][plot.cursor.idx];
+        figure.textContent = value === null || value === undefined ? "" : chart.format(value);
+      });
+    const isLog = chart.log && this.#view.log;
+    const scale = isLog ? { distr: 3, log: 10 } : { range: (_, __, high) => [0, Math.max((high ?? 0) * 1.1, chart.least)] };
+    const base = options(body, this.#report, {
+      height: chart.height ?? HEIGHT,
+      scale,
+      ticks: chart.tick ?? chart.format,
+      more: { setCursor: [tell] },
+    });
+    const best = this.#report.recommendation?.algorithm;
+    const series = runs.map(({ algorithm }) => ({
+      label: algorithm,
+      stroke: colorIn(body, `line-${algorithm}`),
+      width: algorithm === best ? 2.5 : 1.4,
+      dash: HASHING.includes(algorithm) ? [5, 4] : undefined,
+      points: { show: false },
+    }));
+    return new uPlot({ ...base, series: [{ label: "Time" }, ...series] }, data, body);
+  }
+
+  #resize() {
+    for (const { plot, body, chart } of this.#plots) {
+      if (plot.width !== body.clientWidth)
+        plot.setSize({ width: body.clientWidth, height: chart.height ?? HEIGHT });
+    }
+  }
+}
+
+const CHARTS = [
+  {
+    title: "Latency",
+    note: "of the requests that arrived at that time",
+    kind: "wide",
+    height: 280,
+    log: true,
+    least: 0.001,
+    value: ({ quantile, log }) => (point) => (log && !(point[quantile] > 0) ? null : point[quantile]),
+    format: format.latency,
+    tick: format.shortLatency,
+  },
+  {
+    title: "In flight",
+    note: "requests that are not answered yet",
+    least: 2,
+    value: () => (point) => point.in_flight,
+    format: format.count,
+  },
+  {
+    title: "Waiting",
+    note: "requests in the endpoints’ queues",
+    least: 2,
+    value: () => (point) => point.waiting,
+    format: format.count,
+  },
+  {
+    title: "Errors",
+    note: "share of requests",
+    least: 0.01,
+    when: ({ algorithms }) => algorithms.some(({ errors }) => errors > 0),
+    value: () => (point) => (point.requests > 0 ? point.errors / point.requests : null),
+    format: format.share,
+  },
+];
+
+/** Drawn with dashes: they are much alike. */
+const HASHING = ["client-ip", "ring-hash", "maglev", "rendezvous"];
+
+/** In CSS pixels. */
+const HEIGHT = 180;
