@@ -28,7 +28,7 @@ pub(super) fn adopt(
     print_report(&warnings);
     let cluster = find(&config, wanted)?;
     scenario.endpoints = cluster.endpoints.iter().map(model).collect();
-    scenario.balancing = balancing(cluster);
+    scenario.balancing = balancing(cluster, config.zone.as_deref());
     scenario.health.clone_from(&cluster.health);
     Ok(Origin { cluster: cluster.name.clone(), algorithm: scenario.balancing.algorithm })
 }

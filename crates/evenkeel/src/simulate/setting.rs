@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::retry::RetryPolicy;
 use evenkeel_sim::{
-    Arrivals, Change, Effect, EndpointModel, Mistake, NamedScenario, Retries, Scenario, Target,
+    Arrivals, Change, Effect, EndpointModel, Mistake, NamedScenario, Scenario, Target,
 };
 
 use crate::failure::Failure;
@@ -104,7 +105,9 @@ fn choices(scenario: &mut Scenario, args: &Args) {
     scenario.gossip = args.gossip.or(scenario.gossip);
     scenario.timeout = args.timeout.unwrap_or(scenario.timeout);
     if let Some(max) = args.retries {
-        scenario.retries = Retries { max, lost: true, answered: true };
+        let attempts = max.saturating_add(1);
+        let retry = RetryPolicy { attempts, ..RetryPolicy::default() };
+        scenario.resilience.retry = Some(retry);
     }
     if args.no_health {
         scenario.health = None;

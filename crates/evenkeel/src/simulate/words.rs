@@ -24,9 +24,12 @@ pub(super) fn facts(scenario: &Scenario) -> Vec<String> {
         facts.push(counted(scenario.balancers as usize, "balancer"));
     }
     facts.extend(scenario.gossip.map(|every| format!("gossip every {}", span(every))));
-    if scenario.retries.max > 0 {
-        facts.push(format!("up to {} retries", scenario.retries.max));
+    let resilience = &scenario.resilience;
+    if let Some(retry) = &resilience.retry {
+        facts.push(format!("up to {} attempts", retry.attempts));
     }
+    facts.extend(resilience.outlier.is_some().then(|| "outlier detection".to_owned()));
+    facts.extend(resilience.breaker.is_some().then(|| "circuit breakers".to_owned()));
     if scenario.health.is_none() {
         facts.push("no health checks".to_owned());
     }

@@ -112,8 +112,8 @@ const LEFT_BY_EACH: f64 = 1.0 - 1.0 / 128.0;
 /// have to be enough to find out that it is well again.
 const LEFT_BY_LONE: f64 = 0.5;
 
-/// An answer that is the first for so long is all the news there is.
-const LONE_AFTER: Duration = Duration::from_secs(1);
+/// An answer that is the first for so long, in nanoseconds, is all the news there is.
+const LONE_AFTER: u64 = 1_000_000_000;
 
 /// The first failure of an endpoint that never answered counts twice this.
 const FAILED_MIN: Duration = Duration::from_millis(1);
