@@ -34,12 +34,12 @@ impl<'a> Candidates<'a> {
 
     /// How much of the work a member shall have, relative to the others.
     pub(super) fn weight(&self, member: usize) -> u64 {
-        self.roster.members[member].weight
+        self.roster.shares[member].weight
     }
 
     /// The part of its weight that a member has, as it warms up.
     pub(super) fn warmth(&self, member: usize) -> f64 {
-        f64::from(self.roster.members[member].warmth)
+        f64::from(self.roster.shares[member].warmth)
     }
 
     /// The attempts in flight at a member, were its weight that of an average one.

@@ -89,6 +89,5 @@ const ONE: u32 = 127 << 23;
 /// Up to so many endpoints are all looked at: each is a cache line that other cores write.
 const ALL_MAX: usize = 64;
 
-/// How many of more than that: two random choices end most of the imbalance (Mitzenmacher 1996), eight leave little of it, also
-/// where some are down or of little weight.
-const SAMPLE: usize = 8;
+/// How many of more than that: two random choices end most of the imbalance (Mitzenmacher 1996), and four leave little of it.
+const SAMPLE: usize = 4;

@@ -60,6 +60,8 @@ pub(super) struct Probes {
 struct Probe {
     position: u32,
     load: Load,
+    /// Its latency.
+    seconds: f32,
     /// When the answer came.
     at: Time,
     uses: u32,
@@ -100,20 +102,11 @@ impl Probes {
         let fit = |probe: &Probe| {
             candidates.roster.member_at(probe.position).filter(|&member| candidates.admits(member))
         };
-        // Weights count like endpoints of that many times the size.
-        let share = |member: usize| {
-            if candidates.roster.is_even() {
-                1.0
-            } else {
-                candidates.weight(member) as f64 / candidates.roster.mean_weight()
-            }
-        };
         let cost = |(place, probe): (usize, &Probe)| {
-            let share = share(fit(probe)?);
-            let in_flight = f64::from(probe.load.in_flight) / share;
-            let is_hot = in_flight > f64::from(self.hot_above);
-            let cost =
-                if is_hot { in_flight } else { probe.load.latency.as_nanos() as f64 / share };
+            let burden = candidates.burden(fit(probe)?);
+            let in_flight = probe.load.in_flight as f32 * burden;
+            let is_hot = in_flight > self.hot_above as f32;
+            let cost = if is_hot { in_flight } else { probe.seconds * burden };
             Some((is_hot, cost, place))
         };
         let costs =
@@ -170,7 +163,8 @@ impl Probes {
         let Some(load) = load else { return };
         self.note(load.in_flight);
         self.probes.retain(|probe| probe.position as usize != position);
-        self.probes.push(Probe { position: position as u32, load, at: now, uses: 0 });
+        let seconds = load.latency.as_secs_f32();
+        self.probes.push(Probe { position: position as u32, load, seconds, at: now, uses: 0 });
         if self.probes.len() > PROBES_MAX {
             self.probes.remove(0);
         }

@@ -14,13 +14,17 @@ use crate::endpoint::Endpoint;
 use crate::time::Time;
 
 mod levels;
+mod lots;
 
 use levels::{Levels, Use};
+use lots::Lots;
 
 /// Who may get work, and how much of it.
 #[derive(Clone, Debug)]
 pub(super) struct Roster {
     pub(super) members: Vec<Member>,
+    /// Of each member.
+    pub(super) shares: Vec<Share>,
     /// Whether members may be chosen that are not well, because they are all there is.
     pub(super) takes_unwell: bool,
     /// Whether nothing has changed since it was made, so that whoever was well is.
@@ -31,10 +35,10 @@ pub(super) struct Roster {
     pub(super) version: u64,
     /// The place among the members of each endpoint, by position; [`NOBODY`] for those that are none.
     places: Vec<u32>,
-    /// The sum of the weights up to and with each member; empty where all weigh the same.
-    sums: Vec<u64>,
-    /// Where to look for a sum: the first of those that are above so many parts of the whole.
-    starts: Vec<u32>,
+    /// What is drawn from; none where all weigh the same.
+    lots: Lots,
+    /// What all members weigh.
+    weights: u64,
     levels: Levels,
     /// What [`crate::vitals::ClusterVitals::changes`] said; `None` before the first time.
     changes: Option<u64>,
@@ -44,17 +48,22 @@ pub(super) struct Roster {
     until: Time,
 }
 
-/// An endpoint that may get work.
+/// An endpoint that may get work: what every pick looks at, and so no more than that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
     /// Where it stands in the cluster.
     pub(super) position: u32,
-    /// Its share of the work relative to the others, in units of no meaning; at least 1.
+    /// How much an attempt counts there, more where the weight is small: 1 at one of average weight.
+    pub(super) burden: f32,
+}
+
+/// How much of the work a member shall have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    /// Relative to the others, in units of no meaning; at least 1.
     pub(super) weight: u64,
     /// The part of its weight that it has while it warms up, 0 to 1.
     pub(super) warmth: f32,
-    /// How much an attempt counts there, more where the weight is small: 1 at one of average weight.
-    pub(super) burden: f32,
 }
 
 impl Roster {
@@ -62,13 +71,14 @@ impl Roster {
     pub(super) fn new(count: usize) -> Self {
         Self {
             members: Vec::with_capacity(count),
+            shares: Vec::with_capacity(count),
             takes_unwell: false,
             is_current: false,
             is_spare: false,
             version: 0,
             places: vec![NOBODY; count],
-            sums: Vec::with_capacity(count),
-            starts: Vec::with_capacity(count),
+            lots: Lots::new(count),
+            weights: 0,
             levels: Levels::default(),
             changes: None,
             made: Time::START,
@@ -153,8 +163,9 @@ impl Roster {
             self.places[member.position as usize] = NOBODY;
         }
         self.levels.clear();
-        self.sums.clear();
-        self.starts.clear();
+        self.shares.clear();
+        self.lots.clear();
+        self.weights = 0;
         self.version += 1;
         self.made = request.now;
         self.until = Time::END;
@@ -170,7 +181,9 @@ impl Roster {
         let Some(place) = self.places.get_mut(position as usize) else { return };
         *place = self.members.len() as u32;
         let weight = ((weight * warmth * WEIGHT_UNIT) as u64).max(1);
-        self.members.push(Member { position, weight, warmth: warmth as f32, burden: 1.0 });
+        self.members.push(Member { position, burden: 1.0 });
+        self.shares.push(Share { weight, warmth: warmth as f32 });
+        self.weights += weight;
     }
 
     /// The part of its weight that an endpoint has now.
@@ -185,45 +198,25 @@ impl Roster {
     }
 
     fn finish(&mut self) {
-        let Some(first) = self.members.first() else { return };
-        if self.members.iter().all(|member| member.weight == first.weight) {
+        let Some(first) = self.shares.first() else { return };
+        if self.shares.iter().all(|share| share.weight == first.weight) {
             return;
         }
-        let sums = self.members.iter().scan(0, |sum, member| {
-            *sum += member.weight;
-            Some(*sum)
-        });
-        self.sums.extend(sums);
-        let mean = self.mean_weight();
-        for member in &mut self.members {
-            member.burden = (mean / member.weight as f64) as f32;
+        let mean = self.weights as f64 / self.shares.len() as f64;
+        for (member, share) in self.members.iter_mut().zip(&self.shares) {
+            member.burden = (mean / share.weight as f64) as f32;
         }
-        let (count, whole) = (self.members.len() as u64, self.weights());
-        let mut start = 0;
-        self.starts.extend((0..count).map(|part| {
-            while u128::from(self.sums[start]) * u128::from(count)
-                <= u128::from(part) * u128::from(whole)
-            {
-                start += 1;
-            }
-            start as u32
-        }));
+        self.lots.make(self.shares.iter().map(|share| share.weight), mean);
     }
 
     /// Whether all members weigh the same.
     pub(super) fn is_even(&self) -> bool {
-        self.sums.is_empty()
+        self.lots.is_empty()
     }
 
     /// What all members weigh.
     pub(super) fn weights(&self) -> u64 {
-        let one = self.members.first().map_or(1, |member| member.weight);
-        self.sums.last().copied().unwrap_or(one * self.members.len() as u64)
-    }
-
-    /// What a member weighs on average.
-    pub(super) fn mean_weight(&self) -> f64 {
-        self.weights() as f64 / self.members.len().max(1) as f64
+        self.weights
     }
 
     /// The place among the members of the endpoint at `position`, if it is one.
@@ -247,18 +240,12 @@ impl Roster {
         Some(drawn + usize::from(drawn >= first))
     }
 
-    /// A member in proportion to the weights; `None` if there is none. One look at where to begin, and rarely more than one step from
-    /// there (the cutpoint method; Chen and Asau 1974).
+    /// A member in proportion to the weights; `None` if there is none.
     pub(super) fn draw(&self, random: &mut Rng) -> Option<usize> {
-        let count = self.members.len();
-        if count == 0 {
-            return None;
+        if !self.is_even() {
+            return Some(self.lots.draw(random));
         }
-        let Some(&whole) = self.sums.last() else { return Some(random.usize(0..count)) };
-        let ticket = random.u64(0..whole);
-        let part = (u128::from(ticket) * count as u128 / u128::from(whole)) as usize;
-        let start = *self.starts.get(part)? as usize;
-        Some(start + self.sums[start..].iter().position(|sum| *sum > ticket)?)
+        (!self.members.is_empty()).then(|| random.usize(0..self.members.len()))
     }
 }
 

@@ -96,10 +96,10 @@ impl Turns {
         }
         self.now = 0.0;
         self.courses.clear();
-        for member in members {
+        for (member, share) in members.iter().zip(&candidates.roster.shares) {
             let distance = &mut self.distances[member.position as usize];
             let distance = std::mem::replace(distance, HALF_WAY);
-            let (position, weight) = (member.position, member.weight as f64);
+            let (position, weight) = (member.position, share.weight as f64);
             self.courses.push(Course { position, weight, distance, turns: 0 });
         }
         let turns =
