@@ -67,7 +67,7 @@ impl Lots {
     pub(super) fn draw(&self, random: &mut Rng) -> usize {
         let ticket = random.u64(..);
         // Scaling by multiplication: no division, and a bias below 2⁻³² for each member.
-        let member = ((ticket >> 32) * self.lots.len() as u64 >> 32) as usize;
+        let member = (((ticket >> 32) * self.lots.len() as u64) >> 32) as usize;
         let lot = self.lots[member];
         if (ticket as u32) < lot.own { member } else { lot.other as usize }
     }
