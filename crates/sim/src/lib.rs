@@ -27,6 +27,7 @@ mod scenarios;
 mod script;
 mod tally;
 mod units;
+mod workload;
 
 pub use distribution::Distribution;
 pub use event::{Change, Effect, Event, FAST_FAIL_AFTER, Target};

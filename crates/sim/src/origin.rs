@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use evenkeel_plan::balance::Load;
 use evenkeel_plan::time::Time;
 
 use crate::request::Turn;
 use crate::scenario::{Cache, EndpointModel};
 use crate::script::Condition;
+use crate::workload::Workload;
 
 /// A simulated endpoint. A slot works at the endpoint's speed, however many of the others do.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(crate) struct Origin {
     waiting: u32,
     peak: u32,
     cache: Option<Memory>,
+    workload: Workload,
     meter: Meter,
 }
 
@@ -99,6 +102,7 @@ impl Origin {
             waiting: 0,
             peak: 0,
             cache: cache.map(Memory::new),
+            workload: Workload::default(),
             meter: Meter { since: Time::START, closing, busy: 0.0, present: 0.0 },
         }
     }
@@ -135,7 +139,7 @@ impl Origin {
             self.waiting += 1;
             Reception::Waits
         };
-        self.peak = self.peak.max(self.running.saturating_add(self.waiting));
+        self.peak = self.peak.max(self.in_flight());
         reception
     }
 
@@ -188,6 +192,22 @@ impl Origin {
             }
         }
         self.condition = condition;
+    }
+
+    /// How many it has, waiting ones included.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.running.saturating_add(self.waiting)
+    }
+
+    /// It has answered a request that came when it had so many.
+    pub(crate) fn finished(&mut self, in_flight: u32, took: Duration, now: Time) {
+        self.workload.finished(in_flight, took, now);
+    }
+
+    /// What it says to a balancer that asks.
+    pub(crate) fn load(&self, now: Time) -> Load {
+        let in_flight = self.in_flight();
+        Load { in_flight, latency: self.workload.expected(in_flight.saturating_add(1), now) }
     }
 
     pub(crate) fn waiting(&self) -> u32 {

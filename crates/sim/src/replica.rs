@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_plan::Endpoint;
-use evenkeel_plan::balance::{Balancer, Balancing, Choice, Pick, Tried, WorkerState};
+use evenkeel_plan::balance::{Balancer, Balancing, Choice, Load, Pick, Tried, WorkerState};
 use evenkeel_plan::breaker::Permit;
 use evenkeel_plan::endpoint::{Life, LongLease};
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
@@ -222,6 +222,18 @@ impl Replica {
             }
         }
         findings
+    }
+
+    /// The number of an endpoint that is to be asked how much it has to do.
+    pub(crate) fn next_probe(&mut self) -> Option<usize> {
+        self.state.next_probe().map(|position| self.numbers[position])
+    }
+
+    /// What the endpoint of that number has answered; `None` if nothing.
+    pub(crate) fn probed(&mut self, number: usize, load: Option<Load>, now: Time) {
+        if let Some(position) = self.positions[number] {
+            self.state.probed(position, load, now);
+        }
     }
 
     /// The endpoint of that number has refused a connection.

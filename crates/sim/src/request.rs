@@ -25,6 +25,8 @@ pub(crate) struct Request {
     /// What the last attempt that has failed died of.
     pub(crate) failure: Option<Failure>,
     pub(crate) stage: Stage,
+    /// How many its endpoint had when it came, itself included.
+    pub(crate) crowd: u32,
     /// Of the attempt that runs.
     pub(crate) lease: Option<Lease>,
     /// Counts who had this place.
@@ -77,6 +79,7 @@ impl Requests {
             attempts: 0,
             failure: None,
             stage: Stage::Nowhere,
+            crowd: 0,
             lease: None,
             tenant,
             turn,

@@ -20,9 +20,11 @@ use crate::tally::{POINTS, Tally};
 mod attempts;
 mod changes;
 mod checks;
+mod inquiries;
 mod sweeps;
 
 use checks::{Checks, Round};
+use inquiries::Inquiry;
 use sweeps::SWEEP_INTERVAL;
 
 /// Runs `scenario` to its end under `algorithm`. Tells `progress` now and then how much is done, up to 1. Memory grows with
@@ -63,6 +65,10 @@ enum Occasion {
     Check(Round),
     /// A check has waited as long as it may.
     CheckTimeout(Round),
+    /// An endpoint says how much it has to do.
+    Inquiry(Inquiry),
+    /// An endpoint has not said it for too long.
+    Silence(Inquiry),
     /// The balancers look for outliers.
     Sweep,
     /// The balancers tell each other what they have in flight.
@@ -164,6 +170,8 @@ impl<'a> Simulation<'a> {
             Occasion::Change => self.change(now),
             Occasion::Check(round) => self.check(round, now),
             Occasion::CheckTimeout(round) => self.end_check(round),
+            Occasion::Inquiry(inquiry) => self.hear(inquiry, now),
+            Occasion::Silence(inquiry) => self.hear_nothing(inquiry, now),
             Occasion::Sweep => self.sweep(now),
             Occasion::Gossip => self.gossip(now),
             Occasion::Sample(number) => {

@@ -683,7 +683,7 @@ fn prequal_chooses_the_fastest_of_those_that_are_not_hot() {
         answer_probes(&mut worker, |position| Some(load(position)));
         worker.now = worker.now.after(Duration::from_millis(1));
     }
-    // One is added to what it has with each use, until it answers again: so it does not get everything.
+    // An answer is used once: so it does not get everything.
     let fair = 1000 / 12;
     assert!(shares[1] > 2 * fair && shares[0] < fair / 2, "{shares:?}");
 }
@@ -715,14 +715,15 @@ fn prequal_is_random_where_nobody_answers_and_asks_nobody_twice_at_a_time() {
 fn prequal_believes_nobody_for_longer_than_a_second() {
     let endpoints = endpoints(&[1; 4]);
     let mut worker = Worker::new(by(Algorithm::Prequal), &endpoints);
+    let mut chosen = 0;
     for _ in 0..20 {
-        worker.pick(&Tried::default()).unwrap();
+        chosen += usize::from(worker.pick(&Tried::default()) == Some(2));
         answer_probes(&mut worker, |position| {
             let latency = Duration::from_millis(if position == 2 { 1 } else { 99 });
             Some(Load { in_flight: if position == 2 { 1 } else { 50 }, latency })
         });
     }
-    assert_eq!(worker.pick(&Tried::default()), Some(2));
+    assert!(chosen > 10, "{chosen}");
     worker.now = worker.now.after(Duration::from_secs(1));
     let shares = worker.shares(1000);
     assert!(shares.iter().all(|share| *share > 150), "{shares:?}");

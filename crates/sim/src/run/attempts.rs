@@ -39,7 +39,9 @@ impl Simulation<'_> {
         let again = !request.tried().is_empty();
         request.tries(chosen.number);
         request.lease = Some(chosen.lease);
+        let replica = request.arrival.replica;
         self.tally.chosen(chosen.number, again, now);
+        self.inquire(replica, now);
         Some(chosen.number)
     }
 
@@ -60,8 +62,10 @@ impl Simulation<'_> {
     /// One try at one endpoint; the failure if it fails at once.
     fn attempt(&mut self, place: u32, position: usize, now: Time) -> Option<Failure> {
         let turn = self.requests.turn(place);
-        let reception = self.origins[position].receive(turn, now);
+        let origin = &mut self.origins[position];
+        let reception = origin.receive(turn, now);
         let request = self.requests.get(place);
+        request.crowd = origin.in_flight();
         match reception {
             Reception::Refused => {
                 self.replicas[request.arrival.replica as usize].refused(position, now);
@@ -113,6 +117,9 @@ impl Simulation<'_> {
             return;
         }
         let request = self.requests.get(turn.place);
+        if let (Some(at), Some(lease)) = (request.stage.position(), &request.lease) {
+            self.origins[at].finished(request.crowd, now.since(lease.began), now);
+        }
         match request.stage {
             Stage::Works { at, will_fail, .. } => {
                 request.stage = Stage::Nowhere;

@@ -1,4 +1,4 @@
-//! A published experiment, and what an algorithm that looks at latency must not do to endpoints that are well.
+//! Published experiments, and what an algorithm that looks at latency must not do to endpoints that are well.
 
 use super::*;
 
@@ -73,5 +73,43 @@ fn peak_ewma_gives_one_that_is_twenty_times_as_slow_next_to_nothing() {
         scenario.endpoints[0].speed = 0.05;
         let share = report(&scenario, Algorithm::PeakEwma).endpoints[0].share;
         assert!(share < 0.01, "{slots} {rps}: {share}");
+    }
+}
+
+/// After 'Load is not what you should balance' (NSDI '24): a hundred balancers that know nothing of each other, and a hundred
+/// endpoints, half of them half as fast.
+fn hundred_balancers(share: f64, algorithm: Algorithm) -> Duration {
+    let mut endpoints = EndpointModel::several(100, Some(8));
+    endpoints.iter_mut().step_by(2).for_each(|endpoint| endpoint.speed = 0.5);
+    let scenario = Scenario {
+        endpoints,
+        load: poisson(share * 7_500.0, 15),
+        work: Distribution::Normal { mean: MS * 80, deviation: MS * 80 },
+        balancers: 100,
+        timeout: Duration::from_secs(5),
+        health: None,
+        ..Scenario::default()
+    };
+    report(&scenario, algorithm).latency.unwrap().p99
+}
+
+#[test]
+fn the_order_of_prequals_tables_is_met() {
+    use Algorithm::{PeakEwma, Prequal, RoundRobin, TwoChoices};
+    for share in [0.7, 0.9] {
+        let order = [Prequal, PeakEwma, TwoChoices, RoundRobin];
+        let p99 = order.map(|algorithm| hundred_balancers(share, algorithm));
+        assert!(p99.is_sorted(), "{share} {p99:?}");
+        assert!(p99[0] * 3 < p99[2] * 2, "{share} {p99:?}");
+    }
+}
+
+#[test]
+fn prequal_does_not_wait_for_answers_of_one_that_hangs() {
+    for event in ["freeze s1@10s..20s", "kill s1@10s..20s"] {
+        let report = report(&with_events(&five(10, 400.0, 1), &[event]), Algorithm::Prequal);
+        let affliction = &report.afflictions[0];
+        assert!(affliction.share_during < 0.05, "{event} {affliction:?}");
+        assert!(affliction.recovered.unwrap() < Duration::from_secs(8), "{event} {affliction:?}");
     }
 }
