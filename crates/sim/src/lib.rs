@@ -4,6 +4,7 @@
 //! leases, the same checks. Only time, arrivals and endpoints are made up. A report therefore says what an algorithm does
 //! to a load, and nothing about the cost of moving bytes.
 
+mod cookies;
 mod distribution;
 mod event;
 mod guard;

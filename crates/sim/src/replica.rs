@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_plan::Endpoint;
-use evenkeel_plan::balance::{Balancer, Balancing, Choice, Load, Pick, Tried, WorkerState};
+use evenkeel_plan::balance::{
+    Balancer, Balancing, Choice, Load, Pick, Session, Sticky, Tried, WorkerState,
+};
 use evenkeel_plan::breaker::Permit;
 use evenkeel_plan::endpoint::{Life, LongLease};
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
@@ -50,6 +52,8 @@ pub(crate) struct Question<'a> {
     pub(crate) tried: &'a [u32],
     /// A hash of what tells clients apart.
     pub(crate) key: u64,
+    /// The number of the endpoint that the client's cookie names.
+    pub(crate) session: Option<usize>,
 }
 
 /// An endpoint that was chosen, by its number.
@@ -152,7 +156,12 @@ impl Replica {
             }
         }
         let Question { now, random, key, .. } = question;
-        let (key, session) = (Some(key), None);
+        let position = question.session.and_then(|number| self.positions[number]);
+        let session = match &self.balancing.sticky {
+            Some(Sticky::Key(_)) => Some(Session::By(key)),
+            _ => position.map(|position| Session::At { position, renew: false }),
+        };
+        let key = Some(key);
         let mut first = None;
         while !tried.is_full() {
             let pick = Pick { endpoints: &self.roster, tried: &tried, now, random, key, session };
@@ -300,7 +309,7 @@ mod tests {
     }
 
     fn ask(tried: &[u32]) -> Question<'_> {
-        Question { now: Time::START, random: 0, tried, key: 0 }
+        Question { now: Time::START, random: 0, tried, key: 0, session: None }
     }
 
     #[test]

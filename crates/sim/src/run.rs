@@ -6,6 +6,7 @@ use evenkeel_plan::balance::{Algorithm, Balancing};
 use evenkeel_plan::time::Time;
 use fastrand::Rng;
 
+use crate::cookies::Cookies;
 use crate::load::{Arrival, LoadStream};
 use crate::mistake::Mistake;
 use crate::origin::Origin;
@@ -90,6 +91,7 @@ struct Simulation<'a> {
     origins: Vec<Origin>,
     replicas: Vec<Replica>,
     checks: Option<Checks>,
+    cookies: Cookies,
     picks: Rng,
     tally: Tally,
 }
@@ -103,7 +105,9 @@ impl<'a> Simulation<'a> {
         };
         let origins: Vec<Origin> = script.endpoints.iter().enumerate().map(origin).collect();
         let present: Vec<bool> = origins.iter().map(|origin| origin.condition().present).collect();
-        let balancing = Balancing { algorithm, ..scenario.balancing.clone() };
+        let cookies = Cookies::of(scenario);
+        let sticky = cookies.sticky().or_else(|| scenario.balancing.sticky.clone());
+        let balancing = Balancing { algorithm, sticky, ..scenario.balancing.clone() };
         let rules = (&balancing, &scenario.resilience);
         let replica = |number| Replica::new(rules, number as usize, &script.endpoints, &present);
         // Apart from the streams of the load, which start with the seed itself.
@@ -121,6 +125,7 @@ impl<'a> Simulation<'a> {
             replicas: (0..scenario.balancers).map(replica).collect(),
             origins,
             checks,
+            cookies,
             picks: seeds.fork(),
             tally: Tally::new(scenario, script),
             scenario,

@@ -29,6 +29,9 @@ pub struct Scenario {
     pub keys: Keys,
     /// What happens meanwhile.
     pub events: Vec<Event>,
+    /// Whether a client has a cookie that says which endpoint answered it last, and goes there again whatever the algorithm, as
+    /// with the config's `sticky = { cookie = … }`; it is taken for granted where [`Scenario::balancing`] has such a cookie.
+    pub sessions: bool,
     /// What endpoints remember of earlier requests; `None` for nothing.
     pub cache: Option<Cache>,
     /// How each balancer checks the endpoints; `None` when it does not. A dead endpoint fails every check. One that is
@@ -124,6 +127,7 @@ impl Default for Scenario {
             work: Distribution::Exponential(Duration::from_millis(10)),
             keys: Keys::default(),
             events: Vec::new(),
+            sessions: false,
             cache: None,
             health: Some(default_check()),
             timeout: Duration::from_secs(60),

@@ -280,6 +280,40 @@ mod tests {
     }
 
     #[test]
+    fn each_leads_to_what_an_operator_would_have_chosen() {
+        use Algorithm::{ClientIp, LeastRequest, PeakEwma, Prequal, RoundRobin};
+        let expected = |name| match name {
+            // Nobody who knows a part of the load only, or as it was, can do better than in turn; endpoints know all of it.
+            "many-balancers" => Prequal,
+            "slow-node" | "heterogeneous" | "cold-cache" | "black-hole" => PeakEwma,
+            "long-jobs" | "api" => LeastRequest,
+            "cart" => ClientIp,
+            // Whoever refuses is passed over, whatever the algorithm; and too much is too much for all.
+            _ => RoundRobin,
+        };
+        for named in NamedScenario::ALL {
+            let scenario = named.scenario();
+            let report = |&algorithm| run(&scenario, algorithm, &mut |_| {}).unwrap();
+            let reports: Vec<Report> = Algorithm::ALL.iter().map(report).collect();
+            let recommendation = crate::recommend(&reports, named.wants_affinity).unwrap();
+            let because = &recommendation.because;
+            assert_eq!(recommendation.algorithm, expected(named.name), "{}: {because}", named.name);
+        }
+    }
+
+    #[test]
+    fn with_cookies_a_cart_stays_where_it_is_under_any_algorithm() {
+        let named = NamedScenario::from_name("cart").unwrap();
+        let plain = run(&named.scenario(), Algorithm::LeastRequest, &mut |_| {}).unwrap();
+        let scenario = Scenario { sessions: true, ..named.scenario() };
+        let sticky = run(&scenario, Algorithm::LeastRequest, &mut |_| {}).unwrap();
+        // Who asks again before the first answer has no cookie yet.
+        let moved = [&plain, &sticky].map(|report| report.keys.moved_share());
+        assert!(moved[0] > 0.7 && moved[1] < 0.01, "{moved:?}");
+        assert!(sticky.latency.unwrap().mean < plain.latency.unwrap().mean / 2, "{sticky:?}");
+    }
+
+    #[test]
     fn overload_costs_some_requests_whoever_chooses() {
         for report in reports("overload") {
             assert!((0.05..0.5).contains(&report.error_share()), "{:?}", report.errors);

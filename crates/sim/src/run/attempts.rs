@@ -34,8 +34,9 @@ impl Simulation<'_> {
             return None;
         }
         let replica = &mut self.replicas[request.arrival.replica as usize];
-        let key = request.arrival.key;
-        let chosen = replica.choose(Question { now, random, tried: request.tried(), key })?;
+        let (key, session) = (request.arrival.key, self.cookies.endpoint(request.arrival.client));
+        let question = Question { now, random, tried: request.tried(), key, session };
+        let chosen = replica.choose(question)?;
         let again = !request.tried().is_empty();
         request.tries(chosen.number);
         request.lease = Some(chosen.lease);
@@ -216,6 +217,7 @@ impl Simulation<'_> {
         if let Some(lease) = request.lease.take() {
             self.replicas[request.arrival.replica as usize].ended(position, lease, None, now);
         }
+        self.cookies.set(request.arrival.client, position);
         self.tally.answered(position, request.arrival.at, now);
         self.requests.leave(place);
     }

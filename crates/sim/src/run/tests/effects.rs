@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use evenkeel_plan::balance::{Balancing, Eligibility};
+use evenkeel_plan::balance::hash::HashKey;
+use evenkeel_plan::balance::{Balancing, Eligibility, Sticky};
 
 use super::*;
 use crate::report::{AfflictionReport, Point};
@@ -259,4 +260,21 @@ fn keys_that_go_elsewhere_are_counted() {
     let report = of(&[], Algorithm::Random);
     // Of five endpoints four are others.
     assert!((report.keys.moved_share() - 0.8).abs() < 0.02, "{}", report.keys.moved_share());
+}
+
+#[test]
+fn with_cookies_clients_stay_where_they_were_as_long_as_that_is_well() {
+    let scenario = Scenario { sessions: true, ..calm() };
+    for algorithm in Algorithm::ALL {
+        assert_eq!(report(&scenario, algorithm).keys.moved, 0, "{algorithm:?}");
+    }
+    let sticky = Some(Sticky::Key(HashKey::default()));
+    let balancing = Balancing { sticky, ..Balancing::default() };
+    assert_eq!(report(&Scenario { balancing, ..calm() }, Algorithm::PeakEwma).keys.moved, 0);
+    let killed = with_events(&scenario, &["kill s2@20s..30s"]);
+    let keys = report(&killed, Algorithm::RoundRobin).keys;
+    // A fifth of a thousand clients moves, once: a cookie says where its client was last.
+    assert!((100..=220).contains(&keys.moved), "{keys:?}");
+    // Who falls back on a hash comes back with its endpoint, but not while a cookie says otherwise.
+    assert!(report(&killed, Algorithm::Maglev).keys.moved < 220);
 }
