@@ -6,7 +6,7 @@ use evenkeel_control::admin::{ListenerStatus, RouteStatus};
 pub(crate) fn has_routes(listener: &ListenerStatus) -> bool {
     match listener.routes.as_slice() {
         [] => false,
-        [only] => only.to.len() > 1 || pattern(only) != "/*",
+        [only] => only.to.len() > 1 || !only.labels.is_empty() || pattern(only) != "/*",
         _ => true,
     }
 }
@@ -19,15 +19,18 @@ pub(crate) fn pattern(route: &RouteStatus) -> String {
     }
 }
 
-/// Who gets it: `api`, or `api 95, api-next 5`.
+/// Who gets it: `api`, or `api 95, api-next 5`, or `api (version=2)`.
 pub(crate) fn shares(route: &RouteStatus) -> String {
-    match route.to.as_slice() {
+    let shares = match route.to.as_slice() {
         [only] => only.cluster.clone(),
         several => {
             let shares = several.iter().map(|each| format!("{} {}", each.cluster, each.weight));
             shares.collect::<Vec<_>>().join(", ")
         }
-    }
+    };
+    let labels: Vec<String> =
+        route.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if labels.is_empty() { shares } else { format!("{shares} ({})", labels.join(", ")) }
 }
 
 #[cfg(test)]
@@ -44,6 +47,9 @@ mod tests {
         assert_eq!(pattern(&listener.routes[0]), "a.example/v1/*");
         assert_eq!(shares(&listener.routes[0]), "api 95, next 5");
         assert_eq!(shares(&listener.routes[1]), "api");
+        let mut picky = listener.routes[1].clone();
+        picky.labels.insert("version".to_owned(), "2".to_owned());
+        assert_eq!(shares(&picky), "api (version=2)");
         assert_eq!(pattern(&listener.routes[1]), "/*");
         listener.routes.pop();
         assert!(has_routes(&listener));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::balance::{Balancer, Balancing};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Labels};
 use crate::health::HealthCheck;
 
 /// A named set of endpoints.
@@ -15,6 +15,8 @@ pub struct Cluster {
     pub endpoints: Vec<Endpoint>,
     /// Chooses among `endpoints`; built for exactly them.
     pub balancer: Balancer,
+    /// The same for those of them that have certain labels, which a route may ask for.
+    pub subsets: Vec<Balancer>,
     /// How the endpoints are checked; `None` when they are not.
     pub health: Option<HealthCheck>,
     /// How long to wait for an endpoint.
@@ -29,10 +31,31 @@ impl Cluster {
         Self {
             name: name.into(),
             balancer: Balancer::new(balancing, &endpoints),
+            subsets: Vec::new(),
             endpoints,
             health: None,
             timeouts: UpstreamTimeouts::default(),
             pool: PoolLimits::default(),
+        }
+    }
+
+    /// With a subset for each of these sets of labels.
+    #[must_use]
+    pub fn with_subsets(mut self, labels: impl IntoIterator<Item = Labels>) -> Self {
+        let subset = |labels| {
+            let mut balancing = self.balancer.balancing().clone();
+            balancing.eligibility.labels = labels;
+            Balancer::new(balancing, &self.endpoints)
+        };
+        self.subsets = labels.into_iter().map(subset).collect();
+        self
+    }
+
+    /// What chooses among the endpoints of a subset, or among all; `None` if there is no such subset.
+    pub fn balancer_of(&self, subset: Option<usize>) -> Option<&Balancer> {
+        match subset {
+            None => Some(&self.balancer),
+            Some(subset) => self.subsets.get(subset),
         }
     }
 }

@@ -8,10 +8,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use evenkeel_plan::balance::{Choice, Pick, Session, Tried, WorkerState};
+use evenkeel_plan::balance::{Balancer, Choice, Pick, Session, Tried, WorkerState};
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::listener::ListenerCounters;
+use evenkeel_plan::route::Target;
 use evenkeel_plan::time::Time;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 use evenkeel_proto::head::RequestHead;
@@ -33,15 +34,18 @@ pub(crate) struct World {
 /// What a worker remembers about one cluster.
 #[derive(Debug)]
 struct Memory {
-    state: Rc<RefCell<WorkerState>>,
+    /// For its balancer, and then for that of each subset.
+    states: Vec<Rc<RefCell<WorkerState>>>,
     /// One for each endpoint, in its order.
     pools: Vec<Rc<Pool>>,
 }
 
-/// One cluster of a world.
+/// One cluster of a world, or a subset of its endpoints.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClusterView<'a> {
     pub(crate) plan: &'a Arc<Cluster>,
+    balancer: &'a Balancer,
+    state: &'a Rc<RefCell<WorkerState>>,
     memory: &'a Memory,
 }
 
@@ -60,7 +64,7 @@ impl World {
             .clusters
             .iter()
             .map(|cluster| Memory {
-                state: past.state_of(cluster, worker),
+                states: past.states_of(cluster, worker),
                 pools: cluster.endpoints.iter().map(|endpoint| past.pool_of(endpoint)).collect(),
             })
             .collect();
@@ -85,10 +89,12 @@ impl World {
         }
     }
 
-    /// The cluster at a position of [`Plan::clusters`].
-    pub(crate) fn cluster(&self, position: usize) -> Option<ClusterView<'_>> {
-        let plan = self.plan.clusters.get(position)?;
-        Some(ClusterView { plan, memory: self.memories.get(position)? })
+    /// The cluster that a route sends to, or the subset of it.
+    pub(crate) fn cluster(&self, target: &Target) -> Option<ClusterView<'_>> {
+        let plan = self.plan.clusters.get(target.cluster)?;
+        let memory = self.memories.get(target.cluster)?;
+        let state = memory.states.get(target.subset.map_or(0, |subset| subset + 1))?;
+        Some(ClusterView { plan, balancer: plan.balancer_of(target.subset)?, state, memory })
     }
 
     /// Closes idle connections that are too old, or dead.
@@ -119,18 +125,19 @@ impl World {
 impl<'a> ClusterView<'a> {
     /// Whether the balancer looks at requests.
     pub(crate) fn goes_by_requests(&self) -> bool {
-        self.plan.balancer.goes_by_requests()
+        self.balancer.goes_by_requests()
     }
 
     /// The value of the field that keeps a session at the endpoint that was chosen, if there is need for one.
     pub(crate) fn cookie(&self, choice: Choice, asked: Asked, wall: Duration) -> Option<String> {
-        self.plan.balancer.cookie(choice, asked.session, wall)
+        self.balancer.cookie(choice, asked.session, wall)
     }
 
     /// What a request has that the balancer goes by. `wall` is the time since 1970.
     pub(crate) fn asked(&self, head: &RequestHead, client: IpAddr, wall: Duration) -> Asked {
-        let balancer = &self.plan.balancer;
-        Asked { key: balancer.key(head, client), session: balancer.session(head, client, wall) }
+        let (key, session) =
+            (self.balancer.key(head, client), self.balancer.session(head, client, wall));
+        Asked { key, session }
     }
 
     /// Chooses an endpoint that was not tried yet.
@@ -143,13 +150,13 @@ impl<'a> ClusterView<'a> {
     ) -> Option<Choice> {
         let Asked { key, session } = asked;
         let pick = Pick { endpoints: &self.plan.endpoints, tried, now, random, key, session };
-        self.plan.balancer.pick(&mut self.memory.state.borrow_mut(), &pick)
+        self.balancer.pick(&mut self.state.borrow_mut(), &pick)
     }
 
     /// The next endpoint that the balancer wants to ask how much it has to do.
     pub(crate) fn next_inquiry(&self) -> Option<Inquiry> {
-        let position = self.memory.state.borrow_mut().next_probe()?;
-        let (cluster, state) = (Arc::clone(self.plan), Rc::clone(&self.memory.state));
+        let position = self.state.borrow_mut().next_probe()?;
+        let (cluster, state) = (Arc::clone(self.plan), Rc::clone(self.state));
         let pool = Rc::clone(self.memory.pools.get(position)?);
         Some(Inquiry { cluster, position, pool, state })
     }
@@ -165,7 +172,7 @@ impl<'a> ClusterView<'a> {
 #[derive(Default)]
 struct Past<'a> {
     /// By the address in memory of the cluster, which it keeps for as long as nothing in it changes.
-    states: HashMap<*const Cluster, &'a Rc<RefCell<WorkerState>>>,
+    states: HashMap<*const Cluster, &'a [Rc<RefCell<WorkerState>>]>,
     /// By that of the endpoint's life, which it keeps under its name, and by where it is.
     pools: HashMap<(*const Life, Option<SocketAddr>), &'a Rc<Pool>>,
 }
@@ -173,7 +180,7 @@ struct Past<'a> {
 impl<'a> Past<'a> {
     fn of(world: &'a World) -> Self {
         let clusters = || world.plan.clusters.iter().zip(&world.memories);
-        let states = clusters().map(|(cluster, memory)| (Arc::as_ptr(cluster), &memory.state));
+        let states = clusters().map(|(cluster, memory)| (Arc::as_ptr(cluster), &*memory.states));
         let pools = clusters().flat_map(|(cluster, memory)| {
             let keys = cluster.endpoints.iter().map(key_of);
             keys.zip(&memory.pools)
@@ -182,10 +189,13 @@ impl<'a> Past<'a> {
     }
 
     /// What was remembered about a cluster that has not changed; a new start for any other.
-    fn state_of(&self, cluster: &Arc<Cluster>, worker: usize) -> Rc<RefCell<WorkerState>> {
-        let remembered = self.states.get(&Arc::as_ptr(cluster)).map(|state| Rc::clone(state));
-        let anew = || cluster.balancer.worker_state(worker, &cluster.endpoints);
-        remembered.unwrap_or_else(|| Rc::new(RefCell::new(anew())))
+    fn states_of(&self, cluster: &Arc<Cluster>, worker: usize) -> Vec<Rc<RefCell<WorkerState>>> {
+        if let Some(remembered) = self.states.get(&Arc::as_ptr(cluster)) {
+            return remembered.to_vec();
+        }
+        let balancers = std::iter::once(&cluster.balancer).chain(&cluster.subsets);
+        let begin = |balancer: &Balancer| balancer.worker_state(worker, &cluster.endpoints);
+        balancers.map(begin).map(RefCell::new).map(Rc::new).collect()
     }
 
     fn pool_of(&self, endpoint: &Endpoint) -> Rc<Pool> {

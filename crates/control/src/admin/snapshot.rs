@@ -87,8 +87,19 @@ fn route(route: &Route, plan: &Plan) -> RouteStatus {
         host: route.host.to_string(),
         path: route.path.to_string(),
         to: route.to.list().iter().filter_map(target).collect(),
+        labels: wanted_labels(route, plan),
         requests: route.counters.shards().fold([0; 5], add).into(),
     }
+}
+
+/// A route asks the same of each of its clusters.
+fn wanted_labels(route: &Route, plan: &Plan) -> BTreeMap<String, String> {
+    let subset = route
+        .to
+        .list()
+        .first()
+        .and_then(|target| plan.clusters.get(target.cluster)?.subsets.get(target.subset?));
+    subset.map(|subset| labels(&subset.balancing().eligibility.labels)).unwrap_or_default()
 }
 
 fn add_requests(mut totals: [u64; 5], shard: &ListenerCounters) -> [u64; 5] {

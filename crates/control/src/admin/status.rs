@@ -167,6 +167,8 @@ pub struct RouteStatus {
     pub path: String,
     /// The clusters that answer.
     pub to: Vec<TargetStatus>,
+    /// What endpoints of these have to be labelled with.
+    pub labels: BTreeMap<String, String>,
     /// Requests answered so far.
     pub requests: RequestsByClass,
 }

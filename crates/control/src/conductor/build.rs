@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use evenkeel_plan::balance::{Balancing, Eligibility, ZonePreference};
+use evenkeel_plan::balance::{Balancer, Balancing, Eligibility, ZonePreference};
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::{Labels, Life};
 use evenkeel_plan::errors::ErrorAnswers;
@@ -53,7 +53,8 @@ pub(crate) fn build(
     let names = Names::of(config);
     let clusters = config.clusters.iter().map(|cluster| {
         let old = old_clusters.get(cluster.name.as_str()).copied();
-        let new = build_cluster(cluster, config.zone.as_deref(), old, workers, &address);
+        let new = build_cluster(cluster, config.zone.as_deref(), old, workers, &address)
+            .with_subsets(names.subsets(&cluster.name));
         old.filter(|old| is_same_cluster(old, &new)).cloned().unwrap_or_else(|| Arc::new(new))
     });
     let listeners = config.listeners.iter().map(|listener| {
@@ -150,6 +151,7 @@ fn answers(errors: &ErrorsConfig) -> ErrorAnswers {
 
 /// Whether workers may go on with the old one, and so with what they remember for it between picks.
 fn is_same_cluster(old: &Cluster, new: &Cluster) -> bool {
+    let labels = |subset: &Balancer| subset.balancing().eligibility.labels.clone();
     let is_same_endpoint = |(old, new): (&Endpoint, &Endpoint)| {
         (&old.name, old.address, old.forced) == (&new.name, new.address, new.forced)
             && (old.weight, old.backup, old.priority) == (new.weight, new.backup, new.priority)
@@ -158,6 +160,7 @@ fn is_same_cluster(old: &Cluster, new: &Cluster) -> bool {
     old.endpoints.len() == new.endpoints.len()
         && old.endpoints.iter().zip(&new.endpoints).all(is_same_endpoint)
         && old.balancer.balancing() == new.balancer.balancing()
+        && old.subsets.iter().map(labels).eq(new.subsets.iter().map(labels))
         && old.health == new.health
         && (old.timeouts, old.pool) == (new.timeouts, new.pool)
 }

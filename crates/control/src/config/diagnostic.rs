@@ -112,6 +112,8 @@ pub enum Code {
     DuplicateRoute = 309,
     /// A route that may be meant for any of several listeners.
     ListenerMissing = 316,
+    /// A route to endpoints with labels that no endpoint of a cluster has.
+    NoSuchLabels = 317,
     /// The same key, listener or cluster in two files.
     DuplicateKey = 310,
     /// An `include` in a file that is included, or of the file itself.
@@ -255,6 +257,7 @@ impl Code {
                 | Self::UnusedCluster
                 | Self::OnlyBackups
                 | Self::ZoneWithoutEndpoints
+                | Self::NoSuchLabels
         )
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
@@ -102,6 +103,8 @@ pub(super) struct RouteDraft {
     pub(super) to: Vec<(Spanned<String>, u32)>,
     /// Where all of `to` is; `None` if there is something in it that could not be understood.
     pub(super) to_span: Option<Span>,
+    /// Where they are, if there are any.
+    pub(super) labels: Option<Spanned<Labels>>,
     pub(super) exchange_timeout: Option<Option<Duration>>,
 }
 
@@ -209,6 +212,7 @@ impl RouteDraft {
             host,
             path,
             to: self.to.into_iter().map(|(name, weight)| (name.into_inner(), weight)).collect(),
+            labels: self.labels.map(Spanned::into_inner).unwrap_or_default(),
             exchange_timeout: self.exchange_timeout,
         }
     }

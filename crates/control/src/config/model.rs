@@ -199,6 +199,8 @@ pub struct RouteConfig {
     pub path: PathPattern,
     /// Names of clusters in [`Config::clusters`] with their weights; at least one weighs something.
     pub to: Vec<(String, u32)>,
+    /// What endpoints of these clusters have to be labelled with, each of these, to get anything.
+    pub labels: Labels,
     /// For the whole exchange: `None` is what the cluster says, `Some(None)` is any time.
     pub exchange_timeout: Option<Option<Duration>>,
 }

@@ -93,8 +93,9 @@ const HOMES: &[(&[&str], &str)] = &[
     (&["reason_header", "pages"], "in the `errors` of a listener"),
     (&["interval", "timeout", "jitter", "fall", "rise", "status"], "in the `health` of a cluster"),
     (&["zone"], "at the top of the file (ours), or in an endpoint"),
+    (&["labels"], "in an endpoint, or in a `[[route]]`"),
     (
-        &["weight", "backup", "priority", "labels"],
+        &["weight", "backup", "priority"],
         "in an endpoint: `{ address = \"10.0.0.1:80\", weight = 3 }`",
     ),
     (&["level", "access"], "in `[log]`"),

@@ -90,6 +90,7 @@ pub(crate) fn route(host: &str, path: &str, to: &[(&str, u32)]) -> RouteStatus {
         host: host.to_owned(),
         path: path.to_owned(),
         to: to.iter().map(target).collect(),
+        labels: BTreeMap::new(),
         requests: [0, 990, 0, 10, 0].into(),
     }
 }

@@ -5,6 +5,8 @@
 pub struct Target {
     /// A position in [`crate::Plan::clusters`].
     pub cluster: usize,
+    /// A position in the [`crate::Cluster::subsets`] of that cluster; `None` for all its endpoints.
+    pub subset: Option<usize>,
     /// Its share relative to the others, at most [`crate::limits::WEIGHT_MAX`]; 0 gets nothing.
     pub weight: u32,
 }
@@ -25,7 +27,7 @@ impl Targets {
 
     /// All requests go to one cluster.
     pub fn one(cluster: usize) -> Self {
-        Self::new(vec![Target { cluster, weight: 1 }])
+        Self::new(vec![Target { cluster, subset: None, weight: 1 }])
     }
 
     /// In the order of the config.
@@ -33,22 +35,22 @@ impl Targets {
         &self.list
     }
 
-    /// The position of the cluster for one request; `None` if there are none. `random` is asked for a random number only if
+    /// The one for a request; `None` if there are none. `random` is asked for a random number only if
     /// there is a choice.
-    pub fn pick(&self, random: impl FnOnce() -> u64) -> Option<usize> {
+    pub fn pick(&self, random: impl FnOnce() -> u64) -> Option<&Target> {
         let (last, others) = self.list.split_last()?;
         if others.is_empty() {
-            return Some(last.cluster);
+            return Some(last);
         }
         // Scaling by multiplication: no division, and a bias below 2⁻³² for any sum of weights that fits in 32 bits.
         let mut ticket = ((u128::from(random()) * u128::from(self.weights)) >> 64) as u64;
         for target in others {
             match ticket.checked_sub(u64::from(target.weight)) {
                 Some(rest) => ticket = rest,
-                None => return Some(target.cluster),
+                None => return Some(target),
             }
         }
-        Some(last.cluster)
+        Some(last)
     }
 }
 
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     fn targets(weights: &[u32]) -> Targets {
-        let target = |(cluster, &weight)| Target { cluster, weight };
+        let target = |(cluster, &weight)| Target { cluster, subset: None, weight };
         Targets::new(weights.iter().enumerate().map(target).collect())
     }
 
@@ -67,7 +69,7 @@ mod tests {
         let mut got = vec![0; weights.len()];
         let step = u64::MAX / count;
         for number in 0..count {
-            got[targets.pick(|| number * step + step / 2).unwrap()] += 1;
+            got[targets.pick(|| number * step + step / 2).unwrap().cluster] += 1;
         }
         got
     }
@@ -83,13 +85,13 @@ mod tests {
     #[test]
     fn the_ends_of_chance_stay_within_the_weights() {
         for (number, cluster) in [(0, 1), (u64::MAX, 2)] {
-            assert_eq!(targets(&[0, 1, 1, 0]).pick(|| number), Some(cluster));
+            assert_eq!(targets(&[0, 1, 1, 0]).pick(|| number).unwrap().cluster, cluster);
         }
     }
 
     #[test]
     fn one_target_needs_no_random_number() {
-        assert_eq!(Targets::one(7).pick(|| panic!("asked for one")), Some(7));
+        assert_eq!(Targets::one(7).pick(|| panic!("asked for one")).unwrap().cluster, 7);
         assert_eq!(Targets::new(Vec::new()).pick(|| panic!("asked for one")), None);
     }
 }

@@ -60,8 +60,8 @@ impl<'a> Exchange<'a> {
     ) -> Result<Way<'a>, Reason> {
         let route = self.listener.routes.route(head).ok_or(Reason::NoRoute)?;
         course.route = Some(route.into());
-        let position = route.to.pick(|| self.worker.random());
-        let cluster = position.and_then(|position| self.world.cluster(position));
+        let to = route.to.pick(|| self.worker.random());
+        let cluster = to.and_then(|to| self.world.cluster(to));
         let cluster = cluster.ok_or(Reason::NoEndpoint)?;
         course.cluster = Some(&cluster.plan.name);
         let asked = match cluster.goes_by_requests() {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use evenkeel_plan::balance::{Algorithm, Balancing};
+use evenkeel_plan::endpoint::Labels;
 
 use super::*;
 use crate::fixture::listener;
@@ -70,4 +71,30 @@ fn a_listener_is_found_by_its_counters_or_its_name_wherever_it_stands() {
         }
     }
     assert!(world.listener(&entrance(&listener(2_000))).is_none());
+}
+
+#[test]
+fn a_subset_chooses_among_its_own_and_remembers_by_itself() {
+    let labelled = |port, value: &str| {
+        let labels = Box::new([("version".into(), value.into())]);
+        Endpoint { labels, ..endpoint(port, &Life::new(1, &Arc::default())) }
+    };
+    let endpoints = vec![labelled(9001, "1"), labelled(9002, "2"), labelled(9003, "2")];
+    let balancing = Balancing { algorithm: Algorithm::RoundRobin, ..Balancing::default() };
+    let two: Labels = Box::new([("version".into(), "2".into())]);
+    let cluster = Arc::new(Cluster::new("api", balancing, endpoints).with_subsets([two]));
+    let picks = |world: &World, subset| -> Vec<usize> {
+        let view = world.cluster(&Target { cluster: 0, subset, weight: 1 }).unwrap();
+        let pick = |_| view.pick(Asked::default(), &Tried::default(), Time::START, 0).unwrap();
+        let mut positions: Vec<usize> = (0..6).map(pick).map(|choice| choice.position).collect();
+        positions.sort_unstable();
+        positions
+    };
+    let before = world(vec![Arc::clone(&cluster)], None);
+    let after = world(vec![cluster], Some(&before));
+    for world in [&before, &after] {
+        assert_eq!(picks(world, Some(0)), [1, 1, 1, 2, 2, 2]);
+        assert_eq!(picks(world, None), [0, 0, 1, 1, 2, 2]);
+        assert!(world.cluster(&Target { cluster: 0, subset: Some(1), weight: 1 }).is_none());
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use evenkeel_plan::Listener;
 use evenkeel_plan::counters::Sharded;
+use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::route::{Route, RouteCounters, Router, Target, Targets};
 
 use super::UnknownCluster;
@@ -16,18 +17,33 @@ pub(super) struct Names<'c> {
     clusters: HashMap<&'c str, usize>,
     /// The routes of each listener.
     routes: HashMap<&'c str, Vec<&'c RouteConfig>>,
+    /// What routes ask of each cluster: the position of each set of labels among its subsets.
+    subsets: HashMap<&'c str, HashMap<&'c Labels, usize>>,
 }
 
 impl<'c> Names<'c> {
     pub(super) fn of(config: &'c Config) -> Self {
         let clusters = config.clusters.iter().map(|cluster| cluster.name.as_str());
         let mut routes: HashMap<&str, Vec<&RouteConfig>> = HashMap::new();
+        let mut subsets: HashMap<&str, HashMap<&Labels, usize>> = HashMap::new();
         for route in &config.routes {
+            for (cluster, _) in route.to.iter().filter(|_| !route.labels.is_empty()) {
+                let subsets = subsets.entry(cluster.as_str()).or_default();
+                let next = subsets.len();
+                subsets.entry(&route.labels).or_insert(next);
+            }
             for listener in &route.listeners {
                 routes.entry(listener.as_str()).or_default().push(route);
             }
         }
-        Self { clusters: clusters.zip(0..).collect(), routes }
+        Self { clusters: clusters.zip(0..).collect(), routes, subsets }
+    }
+
+    /// The labels of each subset that routes ask of a cluster.
+    pub(super) fn subsets(&self, cluster: &str) -> Vec<Labels> {
+        let mut subsets: Vec<_> = self.subsets.get(cluster).into_iter().flatten().collect();
+        subsets.sort_by_key(|(_, position)| **position);
+        subsets.into_iter().map(|(labels, _)| (*labels).clone()).collect()
     }
 
     /// The router of `listener`; that of `old` itself if nothing has changed.
@@ -68,7 +84,9 @@ struct Build<'a, 'c> {
 impl Build<'_, '_> {
     fn route(&self, route: &RouteConfig) -> Result<Route, UnknownCluster> {
         let target = |(cluster, weight): &(String, u32)| {
-            Ok(Target { cluster: self.position(cluster)?, weight: *weight })
+            let subsets = self.names.subsets.get(cluster.as_str());
+            let subset = subsets.and_then(|subsets| subsets.get(&route.labels)).copied();
+            Ok(Target { cluster: self.position(cluster)?, subset, weight: *weight })
         };
         let name = route.label().into_boxed_str();
         Ok(Route {

@@ -16,7 +16,7 @@ fn names_become_positions_and_addresses() {
     let config = config(&[("web", "api")], &[("api", &["10.0.0.1:80", "db.internal:81"])]);
     let plan = build(&config, &Plan::default(), 2, literal).unwrap();
     let (listener, cluster) = (&plan.listeners[0], &plan.clusters[0]);
-    let to = listener.routes.fallback().unwrap().to.pick(|| 0);
+    let to = listener.routes.fallback().unwrap().to.pick(|| 0).map(|to| to.cluster);
     assert_eq!((&*listener.name, to, &*cluster.name), ("web", Some(0), "api"));
     assert_eq!(cluster.endpoints[0].address, Some("10.0.0.1:80".parse().unwrap()));
     assert_eq!(cluster.endpoints[1].address, None);
@@ -172,8 +172,35 @@ fn route(host: &str, to: &[(&str, u32)]) -> RouteConfig {
         host: HostPattern::Exact(host.into()),
         path: PathPattern::Any,
         to: to.iter().map(|(cluster, weight)| ((*cluster).to_owned(), *weight)).collect(),
+        labels: Labels::default(),
         exchange_timeout: None,
     }
+}
+
+#[test]
+fn routes_that_ask_for_the_same_labels_share_a_subset() {
+    let two = || Labels::from([("version".into(), "2".into())]);
+    let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80", "10.0.0.2:80"])]);
+    config.clusters[0].endpoints[1].labels = two();
+    config.routes = ["a", "b", "c"].map(|host| route(host, &[("api", 1)])).to_vec();
+    config.routes[0].labels = two();
+    config.routes[2].labels = two();
+    let plan = build(&config, &Plan::default(), 1, literal).unwrap();
+    let routes = plan.listeners[0].routes.routes();
+    let subsets: Vec<Option<usize>> =
+        routes.iter().map(|route| route.to.list()[0].subset).collect();
+    assert_eq!(subsets, [Some(0), None, Some(0), None]);
+    let labels = |cluster: &Cluster| -> Vec<Labels> {
+        let of = |subset: &Balancer| subset.balancing().eligibility.labels.clone();
+        cluster.subsets.iter().map(of).collect()
+    };
+    assert_eq!(labels(&plan.clusters[0]), [two()]);
+    let same = build(&config, &plan, 1, literal).unwrap();
+    assert!(Arc::ptr_eq(&plan.clusters[0], &same.clusters[0]));
+    config.routes.iter_mut().for_each(|route| route.labels = Labels::default());
+    let without = build(&config, &plan, 1, literal).unwrap();
+    assert!(!Arc::ptr_eq(&plan.clusters[0], &without.clusters[0]));
+    assert!(labels(&without.clusters[0]).is_empty());
 }
 
 #[test]
@@ -189,7 +216,8 @@ fn routes_are_for_the_listeners_that_they_name_and_come_before_its_own() {
     };
     assert_eq!((names(0), names(1)), (vec!["a/*", "/*"], vec!["/*"]));
     let found = plan.listeners[0].routes.find(Some(b"a"), b"/").unwrap();
-    let targets = [Target { cluster: 0, weight: 95 }, Target { cluster: 1, weight: 5 }];
+    let target = |(cluster, weight)| Target { cluster, subset: None, weight };
+    let targets = [(0, 95), (1, 5)].map(target);
     assert_eq!(found.to.list(), targets);
     config.routes[0].to[1].0 = "nxt".to_owned();
     let error = build(&config, &Plan::default(), 1, literal).unwrap_err();

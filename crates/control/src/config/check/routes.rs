@@ -1,9 +1,12 @@
 //! Whether routes lead from listeners that exist, do not tie, and can be reached. Whether clusters exist, `check` says itself.
 
+use std::collections::HashMap;
+
 use toml::Spanned;
 
 use super::super::diagnostic::{Code, Diagnostic, Sink, quoted};
-use super::super::draft::{Draft, ListenerDraft, RouteDraft, Target};
+use super::super::draft::{ClusterDraft, Draft, EndpointsDraft, ListenerDraft, RouteDraft, Target};
+use super::super::model::EndpointConfig;
 use super::super::suggest;
 
 mod reach;
@@ -17,12 +20,15 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
     for listener in &draft.listeners {
         taken.reserve_default(listener);
     }
+    let clusters = draft.clusters.iter().map(|cluster| (cluster.name.get_ref().as_str(), cluster));
+    let clusters: HashMap<&str, &ClusterDraft> = clusters.collect();
     let mut all_found = true;
     for route in &draft.routes {
         let listeners = listeners_of(draft, route, sink);
         all_found &= listeners.is_some();
         let listeners = listeners.unwrap_or_default();
         check_weights(route, sink);
+        check_labels(route, &clusters, sink);
         for listener in &listeners {
             taken.add(listener, route, sink);
         }
@@ -119,5 +125,26 @@ fn check_weights(route: &RouteDraft, sink: &Sink) {
             .label("every weight is 0")
             .help("a cluster of weight 0 gets no work; give at least one a weight");
         sink.report(problem.at(span.clone()));
+    }
+}
+
+/// Requests of a route must not go nowhere.
+fn check_labels(route: &RouteDraft, clusters: &HashMap<&str, &ClusterDraft>, sink: &Sink) {
+    let Some(labels) = &route.labels else { return };
+    for (name, _) in &route.to {
+        let Some(cluster) = clusters.get(name.get_ref().as_str()) else { continue };
+        let EndpointsDraft { list, written, .. } = &cluster.endpoints;
+        let has_all = |endpoint: &EndpointConfig| {
+            labels.get_ref().iter().all(|label| endpoint.labels.contains(label))
+        };
+        if list.len() < *written || list.iter().any(|endpoint| has_all(endpoint.get_ref())) {
+            continue;
+        }
+        let message = format!("no endpoint of cluster {} has these labels", quoted(name.get_ref()));
+        let problem = Diagnostic::new(Code::NoSuchLabels, message)
+            .label(format!("wanted by route {}", quoted(&route.label())))
+            .help("as in `endpoints = [{ address = \"10.0.0.1:8080\", labels = { version = \"2\" } }]`")
+            .related(cluster.name.span(), "the cluster is here");
+        sink.report(problem.at(labels.span()));
     }
 }

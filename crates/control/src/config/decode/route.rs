@@ -10,6 +10,7 @@ use toml::de::DeValue;
 use super::super::diagnostic::{Code, Diagnostic, Span, quoted};
 use super::super::draft::{Patterns, RouteDraft};
 use super::super::section::{Field, Section, check_name, parse_wait};
+use super::label;
 use super::listener::is_cluster_name;
 
 mod patterns;
@@ -31,9 +32,11 @@ fn read(section: &mut Section<'_>) -> RouteDraft {
         Some(field) => targets(&field),
         None => (Vec::new(), None),
     };
+    let labels = section.optional("labels");
+    let labels = labels.map(|field| Spanned::new(field.span(), label::labels(&field)));
     let exchange_timeout = section.table("timeouts", exchange_timeout).flatten();
     let span = section.span();
-    RouteDraft { span, name, listeners, patterns, to, to_span, exchange_timeout }
+    RouteDraft { span, name, listeners, patterns, to, to_span, labels, exchange_timeout }
 }
 
 fn text(

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use evenkeel_plan::limits::WEIGHT_MAX;
 use schemars::JsonSchema;
 
-use super::values::{ClusterName, Duration, Either, Name, Off, OneOrMany, RouteHost, RoutePath};
+use super::cluster::label_names;
+use super::values::{
+    ClusterName, Duration, Either, Label, Name, Off, OneOrMany, RouteHost, RoutePath,
+};
 
 /// Which requests go where: the most specific route by host, and then by path, whatever the order.
 #[derive(JsonSchema)]
@@ -36,6 +39,10 @@ pub(super) struct Route {
 
     /// Who answers: a cluster, or clusters with their weights, of which at least one is more than 0.
     to: Either<ClusterName, BTreeMap<String, Weight>>,
+
+    /// Only endpoints get its requests that have each of these labels; every cluster in `to` has to have one.
+    #[schemars(extend("default" = serde_json::json!({}), "propertyNames" = label_names()))]
+    labels: Option<BTreeMap<String, Label>>,
 
     /// How long it may take.
     timeouts: Option<RouteTimeouts>,

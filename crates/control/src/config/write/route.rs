@@ -4,6 +4,7 @@ use evenkeel_plan::route::{HostPattern, PathPattern};
 
 use super::super::model::RouteConfig;
 use super::super::units::format_duration;
+use super::labels;
 use super::table::{Table, list, name, string};
 
 /// The keys of a route, in a config with so many listeners.
@@ -28,6 +29,7 @@ pub(super) fn route_table(route: &RouteConfig, listeners: usize) -> Table {
             table.add_table("to", &weights);
         }
     }
+    table.add_unless("labels", labels(&route.labels), route.labels.is_empty());
     let mut timeouts = Table::default();
     if let Some(exchange) = route.exchange_timeout {
         let exchange = exchange.map_or_else(|| "off".to_owned(), format_duration);

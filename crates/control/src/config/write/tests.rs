@@ -157,11 +157,15 @@ fn routes() -> impl Strategy<Value = Vec<(Vec<usize>, RouteConfig)>> {
     ]);
     let to = vec((0..5_usize, 0..=65_535_u32), 1..4);
     let exchange = option::of(option::of(durations(1)));
-    let parts = (vec(0..5_usize, 1..3), any::<bool>(), host, path, to, exchange);
-    let route = parts.prop_map(|(listeners, named, host, path, to, exchange_timeout)| {
+    let labels = prop_oneof![Just(Labels::default()), Just(one_label())];
+    let parts = (vec(0..5_usize, 1..3), any::<bool>(), host, path, (to, labels), exchange);
+    let route = parts.prop_map(|(listeners, named, host, path, (to, labels), exchange_timeout)| {
         let name = named.then(String::new);
         let to = to.into_iter().map(|(cluster, weight)| (cluster.to_string(), weight)).collect();
-        (listeners, RouteConfig { name, listeners: Vec::new(), host, path, to, exchange_timeout })
+        let found = Vec::new();
+        let route =
+            RouteConfig { name, listeners: found, host, path, to, labels, exchange_timeout };
+        (listeners, route)
     });
     vec(route, 0..6)
 }
@@ -198,6 +202,14 @@ fn fit(
             seen.insert(position)
         });
         route.to[0].1 = route.to[0].1.max(1);
+        let has_labels = |name: &str| {
+            let cluster = clusters.iter().find(|cluster| cluster.name == name);
+            let mut endpoints = cluster.into_iter().flat_map(|cluster| &cluster.endpoints);
+            endpoints.any(|endpoint| endpoint.labels == route.labels)
+        };
+        if !route.to.iter().all(|(cluster, _)| has_labels(cluster)) {
+            route.labels = Labels::default();
+        }
         fitting.push(route);
     }
     fitting
@@ -380,12 +392,22 @@ fn labels() -> impl Strategy<Value = String> {
     "[A-Za-z0-9._/-]{1,8}"
 }
 
+/// Which routes ask for, too.
+fn one_label() -> Labels {
+    Box::new([("x".into(), "1".into())])
+}
+
 fn endpoints() -> impl Strategy<Value = EndpointConfig> {
     let hosts = prop_oneof![
         any::<std::net::IpAddr>().prop_map(|ip| ip.to_string()),
         "[a-z]{1,8}(\\.[a-z0-9-]{1,8}){0,2}\\.internal",
     ];
-    let told = (0..=100_u8, option::of(labels()), btree_map(labels(), labels(), 0..3));
+    let any_labels = btree_map(labels(), labels(), 0..3);
+    let any_labels = any_labels.prop_map(|labels| {
+        labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+    });
+    let all = prop_oneof![any_labels, Just(one_label())];
+    let told = (0..=100_u8, option::of(labels()), all);
     let parts = (hosts, 1..=u16::MAX, 0..=65_535_u32, any::<bool>(), told);
     parts.prop_map(|(host, port, weight, backup, (priority, zone, labels))| {
         let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
@@ -397,7 +419,7 @@ fn endpoints() -> impl Strategy<Value = EndpointConfig> {
             backup,
             priority,
             zone,
-            labels: labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            labels,
             forced: None,
         }
     })

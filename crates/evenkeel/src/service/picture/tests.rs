@@ -53,6 +53,7 @@ fn listener(name: &str, bind: &str, cluster: &str) -> ListenerStatus {
             host: "*".to_owned(),
             path: "/*".to_owned(),
             to: vec![TargetStatus { cluster: cluster.to_owned(), weight: 1 }],
+            labels: Default::default(),
             requests: [0; 5].into(),
         }],
         connections: 0,
