@@ -20,7 +20,7 @@ use super::endpoints::{Bound, Endpoints, Speeds, percent};
 /// A named scenario sets everything; options change it. Without one there are five endpoints that do one request at a time, at
 /// 60 % of what they can do, and nothing goes wrong unless --event says so.
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES, after_long_help = LONG_EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// A scenario that is known by a name
     #[arg(value_parser = scenario_parser(), hide_possible_values = true)]
@@ -88,7 +88,22 @@ pub(crate) struct Args {
     pub(super) keys: Option<Keys>,
 
     /// Something that happens, instead of what happens in the scenario; may be given several times
-    #[arg(long = "event", value_name = "EVENT")]
+    ///
+    ///   slow s2@10s..20s=x8      takes 8 times as long
+    ///   kill s4@15s              refuses, and loses what it has
+    ///   revive s4@25s            ends a kill
+    ///   freeze s3@10s..20s       accepts, and says nothing
+    ///   errors s1@10s..20s=20%   answers so many with errors
+    ///   fast-fail s3@10s..20s    answers everything with errors, within 2 ms
+    ///   flap s2@10s..40s=2s      is dead and alive in turns
+    ///   add s6@20s               joins the cluster
+    ///   remove s1@20s            leaves it
+    ///   cold s6@20s=x5,10s       is slow until it is warm
+    ///   rps 800@20s..30s         so many requests a second
+    ///   surge x3@20s..30s        so many times as many requests
+    ///
+    /// Several endpoints are `s1,s2`, and everybody is `all`.
+    #[arg(long = "event", value_name = "EVENT", verbatim_doc_comment)]
     pub(super) events: Vec<Event>,
 
     /// How long a client waits for its answer
@@ -171,26 +186,46 @@ EXIT CODES:
   2   wrong usage
   78  the config cannot be used";
 
-const LONG_EXAMPLES: &str = "\
-EVENTS: what, whom, from when (to when), and how much
-  slow s2@10s..20s=x8       takes 8 times as long        kill s4@15s            refuses, and loses what it has
-  errors s1@10s..20s=20%    answers so many with errors  revive s4@25s          ends a kill
-  fast-fail s3@10s..20s     everything, within 2 ms      freeze s3@10s..20s     accepts, and says nothing
-  flap s2@10s..40s=2s       dead and alive in turns      cold s6@20s=x5,10s     slow until it is warm
-  add s6@20s                joins the cluster            remove s1@20s          leaves it
-  rps 800@20s..30s          so many requests a second    surge x3@20s..30s      so many times as many
-Several endpoints are `s1,s2`, and everybody is `all`.
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
 
-EXAMPLES:
-  evenkeel simulate --list                      the scenarios that have names
-  evenkeel simulate slow-node                   which algorithm copes with a slow endpoint?
-  evenkeel simulate slow-node --html slow.html  the same with charts
-  evenkeel simulate --endpoints 8 --load 90% --event 'kill s3@20s..40s'
-  evenkeel simulate -c evenkeel.toml --service lognormal:20ms,0.5 --concurrency 16
-  evenkeel simulate dead-node --algorithms peak-ewma --assert 'p99<200ms' --assert 'errors<1%'
+    use super::*;
 
-EXIT CODES:
-  0   done, and all that was asserted is so
-  1   an assertion does not hold, a log could not be read, or a result not be written
-  2   wrong usage
-  78  the config cannot be used";
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn algorithms_are_all_or_named_once_each() {
+        assert_eq!(algorithms("all").unwrap().0, Algorithm::ALL);
+        let some = algorithms("random, maglev,random").unwrap().0;
+        assert_eq!(some, [Algorithm::Random, Algorithm::Maglev]);
+        assert!(algorithms("random,,").unwrap_err().contains("least-request"));
+    }
+
+    #[test]
+    fn every_event_there_is_stands_in_the_help() {
+        let help = Line::command().render_long_help().to_string();
+        for example in Event::EXAMPLES {
+            let word = example.split(' ').next().unwrap();
+            assert!(help.contains(&format!("  {word} ")), "{word}\n{help}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for line in [
+            &["slow-node", "-c", "x.toml"][..],
+            &["--endpoints", "3", "-c", "x.toml"],
+            &["--rps", "3", "--load", "10%"],
+            &["--replay", "x.log", "--rps", "3"],
+            &["--seconds", "0"],
+            &["--balancers", "0"],
+        ] {
+            assert!(Line::try_parse_from(["simulate"].iter().chain(line)).is_err(), "{line:?}");
+        }
+    }
+}

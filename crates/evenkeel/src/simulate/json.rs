@@ -156,14 +156,14 @@ impl<'a> Document<'a> {
         let verdict = |assertion: &Assertion| Verdict::new(assertion, &outcome.reports);
         Self {
             scenario: setting.named.map(|named| named.name),
-            story: setting.named.map(|named| named.story),
+            story: setting.story,
             cluster: setting.origin.as_ref().map(|origin| origin.cluster.as_str()),
             facts: words::facts(scenario),
             seed: scenario.seed,
             seconds: scenario.load.duration.as_secs_f64(),
             load: scenario.offered(),
             endpoints: scenario.endpoints.iter().map(Model::new).collect(),
-            events: scenario.events.iter().map(happening).collect(),
+            events: words::in_order(&scenario.events).into_iter().map(happening).collect(),
             algorithms: outcome.reports.iter().map(Run::new).collect(),
             recommendation: outcome.recommendation.as_ref().map(|recommendation| Advice {
                 algorithm: recommendation.algorithm.name(),

@@ -20,6 +20,8 @@ pub(super) struct Setting {
     pub(super) scenario: Scenario,
     /// The one that it was made from, if it has a name.
     pub(super) named: Option<NamedScenario>,
+    /// What it is about, in a sentence, as long as that is true.
+    pub(super) story: Option<&'static str>,
     /// Where its endpoints come from, if from a config.
     pub(super) origin: Option<Origin>,
     /// In the order in which they are shown.
@@ -37,7 +39,9 @@ impl Setting {
         choices(&mut scenario, args);
         load(&mut scenario, args)?;
         let algorithms = args.algorithms.0.clone();
-        let setting = Self { scenario, named: args.scenario, origin, algorithms };
+        let is_told = args.events.is_empty() && args.endpoints.is_none();
+        let story = args.scenario.filter(|_| is_told).map(|named| named.story);
+        let setting = Self { scenario, named: args.scenario, story, origin, algorithms };
         setting.scenario.check()?;
         setting.check_assertions(args)?;
         Ok(setting)

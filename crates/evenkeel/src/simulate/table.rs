@@ -35,9 +35,10 @@ fn heading(outcome: &Outcome<'_>, width: usize, palette: Palette) -> String {
     let width = width.min(TEXT_WIDTH);
     let mut text = String::new();
     if let Some(named) = setting.named {
-        let story = wrapped(&format!("{}: {}", named.name, named.story), width, 0);
+        let told =
+            setting.story.map_or(named.name.to_owned(), |story| format!("{}: {story}", named.name));
         let name = palette.paint(Tone::Strong, named.name);
-        let _ = writeln!(text, "{}", story.replacen(named.name, &name, 1));
+        let _ = writeln!(text, "{}", wrapped(&told, width, 0).replacen(named.name, &name, 1));
     }
     if let Some(origin) = &setting.origin {
         let (cluster, algorithm) = (&origin.cluster, origin.algorithm.name());
@@ -50,7 +51,8 @@ fn heading(outcome: &Outcome<'_>, width: usize, palette: Palette) -> String {
 }
 
 fn happenings(events: &[Event], palette: Palette) -> String {
-    let told: Vec<(String, String)> = events.iter().map(words::event).collect();
+    let told: Vec<(String, String)> =
+        words::in_order(events).into_iter().map(words::event).collect();
     let width = told.iter().map(|(when, _)| when.chars().count()).max().unwrap_or_default();
     let line = |(when, what): &(String, String)| {
         format!("  {}  {what}\n", palette.paint(Tone::Warning, &format!("{when:<width$}")))
@@ -120,7 +122,11 @@ fn columns(outcome: &Outcome<'_>) -> Vec<Column> {
     columns.push(column("moved", rank, all(&moved)));
     if reports.iter().any(|report| !report.afflictions.is_empty()) {
         let noticed = |report: &Report| never(worst(report, |it| it.noticed));
-        let recovered = |report: &Report| never(worst(report, |it| it.recovered));
+        // Who was not avoided has nothing to recover from.
+        let recovered = |report: &Report| match worst(report, |it| it.noticed) {
+            Some(Some(_)) => never(worst(report, |it| it.recovered)),
+            _ => never(None),
+        };
         columns.push(column("notice", 2, all(&noticed)));
         columns.push(column("recover", 5, all(&recovered)));
     }

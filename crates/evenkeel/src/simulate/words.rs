@@ -16,10 +16,10 @@ pub(super) fn facts(scenario: &Scenario) -> Vec<String> {
     facts.push(format!("service {work}"));
     facts.push(match &load.arrivals {
         Arrivals::Replay(requests) => format!("{} replayed", counted(requests.len(), "request")),
-        arrivals => format!("{}/s {arrivals}", short(load.rps)),
+        arrivals => format!("{}/s {arrivals}", rate(load.rps)),
     });
     facts.push(span(load.duration));
-    facts.extend(scenario.offered().map(|share| format!("{} load", percent(share))));
+    facts.extend(scenario.offered().map(|share| format!("{:.0} % load", share * 100.0)));
     if scenario.balancers > 1 {
         facts.push(counted(scenario.balancers as usize, "balancer"));
     }
@@ -37,12 +37,24 @@ pub(super) fn facts(scenario: &Scenario) -> Vec<String> {
     facts
 }
 
+/// With its thousands apart, where it is whole.
+fn rate(per_second: f64) -> String {
+    if per_second.fract() == 0.0 { show_count(per_second as u64) } else { short(per_second) }
+}
+
 /// How many requests endpoints work on at once, where that is the same for all.
 fn capacities(endpoints: &[EndpointModel]) -> Option<String> {
     let slots = endpoints.first()?.slots;
     let is_same = endpoints.iter().all(|model| model.slots == slots);
     let slots = slots.map_or("any number".to_owned(), |slots| show_count(slots.into()));
     is_same.then(|| format!("{slots} at once"))
+}
+
+/// As they happen.
+pub(super) fn in_order(events: &[Event]) -> Vec<&Event> {
+    let mut events: Vec<&Event> = events.iter().collect();
+    events.sort_by_key(|event| event.from);
+    events
 }
 
 /// When it happens, and what.

@@ -7,4 +7,5 @@ mod load;
 pub(crate) mod programs;
 mod scripts;
 mod servers;
+mod simulation;
 mod websocket;

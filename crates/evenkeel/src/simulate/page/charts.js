@@ -22,7 +22,7 @@ export class Charts {
     this.#cards = charts.map((chart) => {
       const made = card(chart.title, chart.note, chart.kind);
       const keys = element("p", "keys");
-      made.root.append(keys);
+      if (chart.kind === "wide") made.root.append(keys);
       return { chart, keys, ...made };
     });
     byId("charts").replaceChildren(...this.#cards.map(({ root }) => root));
@@ -36,31 +36,32 @@ export class Charts {
     this.#plots = this.#cards.map((made) => ({ ...made, plot: this.#draw(made) }));
   }
 
-  #draw({ chart, body, keys }) {
+  #draw({ chart, body, said, keys }) {
     const runs = this.#report.algorithms.filter(({ algorithm }) => this.#view.shown.has(algorithm));
     const value = chart.value(this.#view);
-    const data = [times(this.#report.algorithms[0]), ...runs.map(({ series }) => series.map(value))];
-    const figures = runs.map(({ algorithm }) => {
-      const figure = element("b", "", "");
-      const key = element("span", "", element("i"), algorithm, figure);
-      key.style.setProperty("--own", `var(--line-${algorithm})`);
-      keys.append(key);
-      return figure;
-    });
-    keys.replaceChildren(...figures.map((figure) => figure.parentElement));
-    const tell = (plot) =>
-      figures.forEach((figure, at) => {
-        const value = plot.cursor.idx === null ? null : data[at + 1][plot.cursor.idx];
-        figure.textContent = value === null || value === undefined ? "" : chart.format(value);
-      });
+    const data = [
+      times(this.#report.algorithms[0]),
+      ...runs.map(({ series }) => series.map(value)),
+    ];
+    const tell = (plot) => {
+      const at = nearest(plot, data);
+      said.textContent =
+        at === null
+          ? chart.note
+          : `${runs[at].algorithm} ${chart.format(data[at + 1][plot.cursor.idx])}`;
+    };
     const isLog = chart.log && this.#view.log;
-    const scale = isLog ? { distr: 3, log: 10 } : { range: (_, __, high) => [0, Math.max((high ?? 0) * 1.1, chart.least)] };
+    const scale = isLog
+      ? { distr: 3, log: 10 }
+      : { range: (_, __, high) => [0, Math.max((high ?? 0) * 1.1, chart.least)] };
     const base = options(body, this.#report, {
       height: chart.height ?? HEIGHT,
       scale,
       ticks: chart.tick ?? chart.format,
+      steps: chart.steps,
       more: { setCursor: [tell] },
     });
+    keys.replaceChildren(...runs.map(({ algorithm }) => key(algorithm)));
     const best = this.#report.recommendation?.algorithm;
     const series = runs.map(({ algorithm }) => ({
       label: algorithm,
@@ -80,6 +81,33 @@ export class Charts {
   }
 }
 
+function key(algorithm) {
+  const made = element(
+    "span",
+    HASHING.includes(algorithm) ? "dashed" : "",
+    element("i"),
+    algorithm,
+  );
+  made.style.setProperty("--own", `var(--line-${algorithm})`);
+  return made;
+}
+
+/** The line that is nearest to the cursor; `null` if there is none, or no cursor. */
+function nearest(plot, [, ...lines]) {
+  const { idx, top } = plot.cursor;
+  if (idx === null || idx === undefined || !(top >= 0)) return null;
+  const distances = lines.map((line) =>
+    line[idx] === null ? Infinity : Math.abs(plot.valToPos(line[idx], "y") - top),
+  );
+  const least = Math.min(...distances);
+  return Number.isFinite(least) ? distances.indexOf(least) : null;
+}
+
+/** Nobody has half a request. */
+const WHOLE = [1, 2, 5]
+  .flatMap((step) => [0, 1, 2, 3, 4, 5].map((power) => step * 10 ** power))
+  .sort((one, other) => one - other);
+
 const CHARTS = [
   {
     title: "Latency",
@@ -88,7 +116,10 @@ const CHARTS = [
     height: 280,
     log: true,
     least: 0.001,
-    value: ({ quantile, log }) => (point) => (log && !(point[quantile] > 0) ? null : point[quantile]),
+    value:
+      ({ quantile, log }) =>
+      (point) =>
+        log && !(point[quantile] > 0) ? null : point[quantile],
     format: format.latency,
     tick: format.shortLatency,
   },
@@ -96,6 +127,7 @@ const CHARTS = [
     title: "In flight",
     note: "requests that are not answered yet",
     least: 2,
+    steps: WHOLE,
     value: () => (point) => point.in_flight,
     format: format.count,
   },
@@ -103,6 +135,7 @@ const CHARTS = [
     title: "Waiting",
     note: "requests in the endpoints’ queues",
     least: 2,
+    steps: WHOLE,
     value: () => (point) => point.waiting,
     format: format.count,
   },

@@ -4,7 +4,7 @@ import { element } from "dashboard/dom.js";
 import * as format from "dashboard/format.js";
 
 /** The options of a chart within `body`, to which a caller adds its series. */
-export function options(body, report, { height, scale, ticks, more = {} }) {
+export function options(body, report, { height, scale, ticks, steps, more = {} }) {
   const axis = {
     stroke: colorIn(body, "muted"),
     grid: { stroke: colorIn(body, "grid"), width: 1 },
@@ -14,34 +14,67 @@ export function options(body, report, { height, scale, ticks, more = {} }) {
   return {
     width: body.clientWidth || 300,
     height,
-    padding: [10, 8, 0, 0],
+    padding: [report.events.length > 0 ? 18 : 10, 16, 0, 0],
     legend: { show: false },
-    cursor: { sync: { key: "simulation" }, drag: { x: false, y: false }, points: { size: 6 }, y: false },
+    cursor: {
+      sync: { key: "simulation" },
+      drag: { x: false, y: false },
+      points: { size: 6 },
+      y: false,
+    },
     scales: { x: { time: false, range: [0, report.seconds] }, y: scale },
     axes: [
-      { ...axis, space: 60, size: 26, values: (_, at) => at.map((second) => `${format.count(second)} s`) },
-      { ...axis, size: 58, space: 30, values: (_, at) => at.map((tick) => (tick === null ? "" : ticks(tick))) },
+      {
+        ...axis,
+        space: 60,
+        size: 26,
+        values: (_, at) => at.map((second) => `${format.count(second)} s`),
+      },
+      {
+        ...axis,
+        size: 58,
+        space: 30,
+        incrs: steps,
+        values: (_, at) => at.map((tick) => (tick === null ? "" : ticks(tick))),
+      },
     ],
-    hooks: { drawClear: [(plot) => bands(plot, body, report.events)], ...more },
+    hooks: {
+      drawClear: [(plot) => bands(plot, body, report.events)],
+      draw: [(plot) => edges(plot, body, report.events)],
+      ...more,
+    },
   };
 }
 
-/** Marks when something happens, behind the lines. */
+/** Marks when something happens, behind the lines, and says what above them. */
 function bands(plot, body, events) {
   const { ctx, bbox } = plot;
-  const [fill, edge, text] = ["band", "band-edge", "muted"].map((name) => colorIn(body, name));
+  const [fill, text] = ["band", "warn"].map((name) => colorIn(body, name));
+  let free = 0;
   ctx.save();
+  ctx.font = `${10 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.textBaseline = "bottom";
   for (const { from, until, event } of events) {
     const [left, right] = [from, until].map((second) => plot.valToPos(second, "x", true));
     ctx.fillStyle = fill;
     ctx.fillRect(left, bbox.top, right - left, bbox.height);
-    ctx.fillStyle = edge;
-    ctx.fillRect(left, bbox.top, devicePixelRatio, bbox.height);
-    if (events.length > LABELS_MAX) continue;
+    const label = event.split("@")[0].split("=")[0];
+    // Where two begin together the first one speaks.
+    if (left < free) continue;
     ctx.fillStyle = text;
-    ctx.font = `${10 * devicePixelRatio}px system-ui, sans-serif`;
-    ctx.textBaseline = "top";
-    ctx.fillText(event.split("@")[0].split("=")[0], left + 4 * devicePixelRatio, bbox.top + 3 * devicePixelRatio);
+    ctx.fillText(label, left, bbox.top - 3 * devicePixelRatio);
+    free = left + ctx.measureText(`${label}  `).width;
+  }
+  ctx.restore();
+}
+
+/** Marks where it begins and ends, over the lines. */
+function edges(plot, body, events) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.fillStyle = colorIn(body, "band-edge");
+  for (const second of events.flatMap(({ from, until }) => [from, until])) {
+    ctx.fillRect(plot.valToPos(second, "x", true), bbox.top, devicePixelRatio, bbox.height);
   }
   ctx.restore();
 }
@@ -59,8 +92,14 @@ export function colorIn(place, name) {
 /** An empty chart: its place, and where it is drawn. */
 export function card(title, note, kind = "") {
   const body = element("div", "plot");
-  const heading = element("h3", "", title, element("small", "", note));
-  return { root: element("figure", `card chart ${kind}`.trim(), heading, body), body, heading };
+  const said = element("small", "", note);
+  const heading = element("h3", "", element("span", "", title), said);
+  return {
+    root: element("figure", `card chart ${kind}`.trim(), heading, body),
+    body,
+    heading,
+    said,
+  };
 }
 
 /** The middle of each step. */
@@ -69,6 +108,3 @@ export function times({ series, step }) {
 }
 
 export const NO_CHARTS = "This build has no charts: uPlot was not to be had when it was made.";
-
-/** More would lie over each other. */
-const LABELS_MAX = 3;

@@ -18,14 +18,15 @@ const view = {
 };
 
 byId("title").textContent = report.story ?? report.facts.slice(0, 4).join(", ");
-byId("kind").textContent = report.scenario ?? (report.cluster ? `Cluster ${report.cluster}` : "What was simulated");
+byId("kind").textContent =
+  report.scenario ?? (report.cluster ? `Cluster ${report.cluster}` : "What was simulated");
 document.title = `Evenkeel: ${report.scenario ?? report.cluster ?? "a simulation"}`;
 byId("givens").append(...report.facts.map((fact) => element("li", "", fact)));
 byId("happenings").append(...report.events.map(happening));
 if (report.recommendation) {
   byId("advice").hidden = false;
   byId("best").textContent = report.recommendation.algorithm;
-  byId("because").textContent = report.recommendation.because;
+  byId("because").textContent = sentence(report.recommendation);
 }
 
 const charts = new Charts(report, view);
@@ -51,8 +52,15 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 });
 
 function happening({ from, until, words }) {
-  const when = from === until ? `at ${from} s` : `${round(from)} – ${round(until)} s`;
-  return element("li", "", element("time", "", when), element("span", "", words));
+  const when = from === until ? `at ${round(from)} s` : `${round(from)} – ${round(until)} s`;
+  return element("li", "", element("span", "when", when), element("span", "", words));
+}
+
+/** Without the name, which stands above it. */
+function sentence({ algorithm, because }) {
+  const reason = because.replace(`${algorithm}: `, "");
+  // `p99` is no word.
+  return reason.startsWith("p99") ? reason : reason[0].toUpperCase() + reason.slice(1);
 }
 
 function quantileChip(name) {
@@ -70,7 +78,9 @@ function quantileChip(name) {
 
 /** How many times as long the longest p99 of a moment is as a usual one. */
 function spread({ algorithms }) {
-  const times = algorithms.flatMap(({ series }) => series.map(({ p99 }) => p99)).filter((p99) => p99 > 0);
+  const times = algorithms
+    .flatMap(({ series }) => series.map(({ p99 }) => p99))
+    .filter((p99) => p99 > 0);
   times.sort((one, other) => one - other);
   return times.length > 0 ? times.at(-1) / times[Math.floor(times.length / 2)] : 1;
 }

@@ -11,7 +11,11 @@ export function results(report, view, chosen) {
     rank ? Math.min(...report.algorithms.map((run) => rank(run) ?? Infinity)) : null,
   );
   const rows = report.algorithms.map((run) =>
-    element("tr", "", ...columns.map((column, at) => cell(column, run, bests[at], { report, view, chosen }))),
+    element(
+      "tr",
+      "",
+      ...columns.map((column, at) => cell(column, run, bests[at], { report, view, chosen })),
+    ),
   );
   return [element("thead", "", head), element("tbody", "", ...rows)];
 }
@@ -45,7 +49,8 @@ function name({ algorithm }, { report, view, chosen }) {
   });
   const label = element("label", "", box, algorithm);
   label.style.setProperty("--own", `var(--line-${algorithm})`);
-  if (report.recommendation?.algorithm === algorithm) label.append(element("span", "pill good", "best"));
+  if (report.recommendation?.algorithm === algorithm)
+    label.append(element("span", "pill good", "best"));
   return label;
 }
 
@@ -79,6 +84,10 @@ export function isHit({ events }, who) {
   return events.some(({ endpoints }) => endpoints.includes(who));
 }
 
+/** A share of which hundredths of a percent matter. */
+const small = (share) =>
+  share > 0 && share < 0.01 ? `${(share * 100).toFixed(2)} %` : format.share(share);
+
 const time = (field) => ({
   title: field === "p999" ? "p99.9" : field,
   kind: "figure",
@@ -86,17 +95,24 @@ const time = (field) => ({
   show: (run) => format.latency(run[field] ?? NaN),
 });
 
-const delay = (title, field) => ({
+const delay = (title, show) => ({
   title,
   kind: "figure",
   when: ({ algorithms }) => algorithms.some(({ afflictions }) => afflictions.length > 0),
-  show: (run) => (run[field] === null ? "never" : `${run[field].toFixed(1)} s`),
+  show,
 });
+
+const never = (seconds) => (seconds === null ? "never" : `${seconds.toFixed(1)} s`);
 
 const COLUMNS = [
   { title: "Algorithm", kind: "key", show: name },
   ...["mean", "p50", "p99", "p999", "max"].map(time),
-  { title: "Errors", kind: "figure", rank: ({ errors }) => errors, show: ({ errors }) => format.share(errors) },
+  {
+    title: "Errors",
+    kind: "figure",
+    rank: ({ errors }) => errors,
+    show: ({ errors }) => small(errors),
+  },
   {
     title: "Retries",
     kind: "figure",
@@ -104,8 +120,9 @@ const COLUMNS = [
     show: ({ retries }) => format.count(retries),
   },
   { title: "Keys moved", kind: "figure", show: (run) => format.share(run.keys_moved) },
-  delay("Noticed", "noticed"),
-  delay("Recovered", "recovered"),
+  delay("Noticed", ({ noticed }) => never(noticed)),
+  // Who was not avoided has nothing to recover from.
+  delay("Recovered", (run) => (run.noticed === null ? format.NONE : never(run.recovered))),
   { title: "Share", kind: "", show: bars },
 ];
 

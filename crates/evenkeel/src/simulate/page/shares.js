@@ -22,7 +22,7 @@ export class Shares {
     byId("shares-hint").textContent = hint(report);
     this.#cards = report.algorithms.map((run) => {
       const made = card(run.algorithm, "");
-      made.heading.firstChild.before(element("span", "swatch"));
+      made.heading.firstChild.prepend(element("span", "swatch"));
       made.root.style.setProperty("--own", `var(--line-${run.algorithm})`);
       return { run, ...made };
     });
@@ -45,16 +45,13 @@ export class Shares {
     }
   }
 
-  #draw({ run, body, heading }) {
+  #draw({ run, body, said }) {
     const names = Object.keys(run.share);
     const sums = stacked(run.series);
-    const note = heading.querySelector("small");
     const tell = (plot) => {
       const at = plot.cursor.idx;
-      const parts = at === null ? [] : run.series[at].attempts;
-      const all = parts.reduce((sum, part) => sum + part, 0);
-      const hit = names.findIndex((name) => isHit(this.#report, name));
-      note.textContent = all > 0 && hit >= 0 ? `${names[hit]} ${format.share(parts[hit] / all)}` : "";
+      const all = at === null || at === undefined ? 0 : sums.at(-1)[at];
+      said.textContent = all > 0 ? told(this.#report, names, run.series[at].attempts) : "";
     };
     const base = options(body, this.#report, {
       height: HEIGHT,
@@ -68,11 +65,18 @@ export class Shares {
       label: name,
       stroke: edge,
       width: names.length > 12 ? 0 : 1,
-      fill: colorIn(body, isHit(this.#report, name) ? "share-hit" : at % 2 ? "share-odd" : "share-even"),
+      fill: colorIn(
+        body,
+        isHit(this.#report, name) ? "share-hit" : at % 2 ? "share-odd" : "share-even",
+      ),
       points: { show: false },
     }));
-    const all = { ...base, cursor: { ...base.cursor, points: { show: false } }, series: [{}, ...series.reverse()] };
-    return new uPlot(all, [times(run), ...sums.reverse()], body);
+    const all = {
+      ...base,
+      cursor: { ...base.cursor, points: { show: false } },
+      series: [{}, ...series.reverse()],
+    };
+    return new uPlot(all, [times(run), ...[...sums].reverse()], body);
   }
 
   #resize() {
@@ -98,15 +102,27 @@ function stacked(series) {
   return lists;
 }
 
+/** What those got to whom something happens; otherwise the most that anybody got. */
+function told(report, names, attempts) {
+  const all = attempts.reduce((sum, part) => sum + part, 0);
+  const hit = names.findIndex((name) => isHit(report, name));
+  const at = hit >= 0 ? hit : attempts.indexOf(Math.max(...attempts));
+  return `${names[at]} ${format.share(attempts[at] / all)}`;
+}
+
 function reasonNotToDraw({ algorithms }) {
   if (typeof uPlot === "undefined") return NO_CHARTS;
-  return algorithms[0].series[0].attempts.length === 0 ? "These are too many endpoints to draw." : null;
+  return algorithms[0].series[0].attempts.length === 0
+    ? "These are too many endpoints to draw."
+    : null;
 }
 
 function hint(report) {
   const hit = Object.keys(report.algorithms[0].share).filter((name) => isHit(report, name));
   const all = "Of all attempts, from the first endpoint at the bottom to the last.";
-  return hit.length > 0 ? `${all} Orange: ${hit.slice(0, 5).join(", ")}, to whom something happens.` : all;
+  return hit.length > 0
+    ? `${all} Orange: ${hit.slice(0, 5).join(", ")}, to whom something happens.`
+    : all;
 }
 
 /** In CSS pixels. */
