@@ -52,8 +52,9 @@ pub(crate) use diff::diff;
 pub use expand::Variables;
 pub use files::{Files, Folder};
 pub use model::{
-    AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EligibilityConfig, EndpointConfig,
-    ErrorsConfig, ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret, WorkerCount,
+    AccessConfig, AccessPath, AdminBind, BalanceConfig, ClusterConfig, Config, EligibilityConfig,
+    EndpointConfig, ErrorsConfig, ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret,
+    WorkerCount,
 };
 pub use report::{Report, Verdict};
 pub use seen::Seen;

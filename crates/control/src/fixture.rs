@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_plan::Plan;
-use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::binder::{BindError, Binder};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::lines::{LineCounters, lines};
@@ -19,8 +18,8 @@ use tokio::sync::watch;
 use crate::access_log::AccessLog;
 use crate::conductor::{self, Desk, Knowledge};
 use crate::config::{
-    AdminBind, ClusterConfig, Config, EligibilityConfig, EndpointConfig, ErrorsConfig,
-    ListenerConfig, Seen, WorkerCount,
+    AdminBind, BalanceConfig, ClusterConfig, Config, EligibilityConfig, EndpointConfig,
+    ErrorsConfig, ListenerConfig, Seen, WorkerCount,
 };
 use crate::fittings::Fittings;
 use crate::overview::{Machinery, Overview};
@@ -46,7 +45,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
     let clusters = clusters.iter().map(|(name, endpoints)| ClusterConfig {
         name: (*name).to_owned(),
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
-        balance: Algorithm::default(),
+        balance: BalanceConfig::default(),
         eligibility: EligibilityConfig::default(),
         health: None,
         timeouts: UpstreamTimeouts::default(),

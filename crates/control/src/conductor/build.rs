@@ -17,7 +17,8 @@ mod routes;
 use routes::Names;
 
 use crate::config::{
-    ClusterConfig, Config, EligibilityConfig, EndpointConfig, ErrorsConfig, ListenerConfig,
+    BalanceConfig, ClusterConfig, Config, EligibilityConfig, EndpointConfig, ErrorsConfig,
+    ListenerConfig,
 };
 
 /// A listener, or a route of it, leads to no cluster.
@@ -110,8 +111,10 @@ fn build_cluster(
 
 /// How the endpoints of a cluster are chosen, if we are in `zone`.
 pub fn balancing(config: &ClusterConfig, zone: Option<&str>) -> Balancing {
-    let (algorithm, eligibility) = (config.balance, eligibility(config, zone));
-    Balancing { algorithm, eligibility, ..Balancing::default() }
+    let BalanceConfig { algorithm, key, vnodes, table_size, bounded_load, load_path } =
+        config.balance.clone();
+    let (sticky, eligibility) = (None, eligibility(config, zone));
+    Balancing { algorithm, key, vnodes, table_size, load_path, bounded_load, sticky, eligibility }
 }
 
 /// Zones matter only to those clusters that have something in ours: no other changes when ours does.

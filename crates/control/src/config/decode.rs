@@ -28,6 +28,7 @@ use admin::AdminDraft;
 pub(super) use errors::MEDIA_TYPES;
 
 pub(in crate::config) use admin::read as read_admin;
+pub(super) use balance::{BOUNDED_LOAD_MAX, BOUNDED_LOAD_MIN};
 pub(super) use eligibility::{AGGRESSION_DEFAULT, AGGRESSION_MAX, AGGRESSION_MIN};
 pub(super) use health::{METHOD_DEFAULT, STATUS_DEFAULT, http_check};
 pub(crate) use label::check_label;

@@ -4,7 +4,6 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::errors::ErrorPage;
@@ -18,8 +17,9 @@ use toml::Spanned;
 
 use super::diagnostic::Span;
 use super::model::{
-    AccessConfig, AdminBind, ClusterConfig, Config, EligibilityConfig, EndpointConfig,
-    ErrorsConfig, ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret, WorkerCount,
+    AccessConfig, AdminBind, BalanceConfig, ClusterConfig, Config, EligibilityConfig,
+    EndpointConfig, ErrorsConfig, ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret,
+    WorkerCount,
 };
 
 /// See [`Config`].
@@ -122,7 +122,7 @@ pub(super) struct Patterns {
 pub(super) struct ClusterDraft {
     pub(super) name: Spanned<String>,
     pub(super) endpoints: EndpointsDraft,
-    pub(super) balance: Algorithm,
+    pub(super) balance: BalanceConfig,
     pub(super) eligibility: EligibilityConfig,
     pub(super) health: Option<HealthCheck>,
     pub(super) timeouts: UpstreamTimeouts,

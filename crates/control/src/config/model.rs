@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
-use evenkeel_plan::balance::{Algorithm, Eligibility, SlowStart};
+use evenkeel_plan::balance::hash::HashKey;
+use evenkeel_plan::balance::hash::maglev::TableSize;
+use evenkeel_plan::balance::{Algorithm, Balancing, Eligibility, SlowStart};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::{Forced, Labels};
 use evenkeel_plan::errors::ErrorPage;
@@ -238,7 +240,7 @@ pub struct ClusterConfig {
     /// At least one; at least one of them weighs something.
     pub endpoints: Vec<EndpointConfig>,
     /// How to choose among them.
-    pub balance: Algorithm,
+    pub balance: BalanceConfig,
     /// Which of them come into question.
     pub eligibility: EligibilityConfig,
     /// How to check them; `None` when switched off.
@@ -247,6 +249,38 @@ pub struct ClusterConfig {
     pub timeouts: UpstreamTimeouts,
     /// How many idle connections to keep.
     pub pool: PoolLimits,
+}
+
+/// How to choose among the endpoints of a cluster: the part of [`Balancing`] that `balance` says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BalanceConfig {
+    /// By what rule.
+    pub algorithm: Algorithm,
+    /// What tells requests apart.
+    pub key: HashKey,
+    /// How many points an endpoint of middling weight has on the ring.
+    pub vnodes: u32,
+    /// How many entries the table has.
+    pub table_size: TableSize,
+    /// How many times its share of what is in flight an endpoint may have, at least 1; `None` for any.
+    pub bounded_load: Option<f64>,
+    /// The path at which endpoints say how much they have to do.
+    pub load_path: Box<str>,
+}
+
+impl Default for BalanceConfig {
+    fn default() -> Self {
+        Balancing::default().algorithm.into()
+    }
+}
+
+impl From<Algorithm> for BalanceConfig {
+    /// With the defaults for all the rest.
+    fn from(algorithm: Algorithm) -> Self {
+        let Balancing { key, vnodes, table_size, bounded_load, load_path, .. } =
+            Balancing::default();
+        Self { algorithm, key, vnodes, table_size, bounded_load, load_path }
+    }
 }
 
 /// Which endpoints of a cluster come into question: what [`Eligibility`] is made from.

@@ -52,7 +52,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
     let own = ClusterDraft {
         name: name.clone(),
         endpoints: line.endpoints(endpoints, &sink),
-        balance: options.balance,
+        balance: options.balance.into(),
         eligibility: EligibilityConfig::default(),
         health: Some(line.health(options, &sink)),
         timeouts: UpstreamTimeouts::default(),

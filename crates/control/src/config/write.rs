@@ -11,8 +11,8 @@ use evenkeel_plan::health::{CheckKind, HealthCheck};
 
 use super::decode::{AGGRESSION_DEFAULT, DRAIN_DEFAULT, METHOD_DEFAULT, STATUS_DEFAULT};
 use super::model::{
-    AccessConfig, AccessPath, AdminBind, ClusterConfig, Config, EligibilityConfig, EndpointConfig,
-    ListenerConfig, LogLevel, WorkerCount,
+    AccessConfig, AccessPath, AdminBind, BalanceConfig, ClusterConfig, Config, EligibilityConfig,
+    EndpointConfig, ListenerConfig, LogLevel, WorkerCount,
 };
 use super::units::{format_duration, format_share};
 use super::words::{ACCESS_FORMATS, KEPT, word_for};
@@ -152,12 +152,32 @@ fn cluster_table(cluster: &ClusterConfig) -> Table {
 fn add_use(table: &mut Table, key: &'static str, cluster: &ClusterConfig) {
     let endpoints: Vec<String> = cluster.endpoints.iter().map(endpoint).collect();
     table.add(key, format!("[{}]", endpoints.join(", ")));
-    let balance = cluster.balance;
-    table.add_unless("balance", string(balance.name()), balance == Algorithm::default());
+    let is_default = cluster.balance == BalanceConfig::default();
+    table.add_unless("balance", balance(&cluster.balance), is_default);
     match &cluster.health {
         None => table.add("health", false),
         Some(check) => add_health(table, check),
     }
+}
+
+/// The name of the algorithm, with what it goes by where that is not the default.
+fn balance(balance: &BalanceConfig) -> String {
+    let default = BalanceConfig::from(balance.algorithm);
+    let algorithm = string(balance.algorithm.name());
+    let mut table = Table::default();
+    table.add("algorithm", &algorithm);
+    let sources = balance.key.sources().iter().map(|source| string(&source.to_string()));
+    table.add_unless("key", list(sources.collect()), balance.key == default.key);
+    table.add_unless("vnodes", balance.vnodes, balance.vnodes == default.vnodes);
+    let entries = balance.table_size.entries();
+    table.add_unless("table_size", entries, balance.table_size == default.table_size);
+    if let Some(factor) = balance.bounded_load {
+        table.add("bounded_load", format!("{factor:?}"));
+    }
+    if balance.algorithm == Algorithm::Prequal {
+        table.add("path", string(&balance.load_path));
+    }
+    if table.len() == 1 { algorithm } else { table.inline() }
 }
 
 fn add_eligibility(table: &mut Table, eligibility: &EligibilityConfig) {

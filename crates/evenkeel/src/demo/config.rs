@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use evenkeel_control::config::{AdminBind, Config, WorkerCount, to_toml};
-use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::balance::{Algorithm, LOAD_PATH};
 
 use crate::failure::Failure;
 
@@ -32,15 +32,24 @@ to   = "demo"
 
 [cluster.demo]
 endpoints = [{}]
-balance   = "{}"
+balance   = {}
 health    = {{ path = "/health", interval = "250ms", timeout = "250ms", fall = 3, rise = 2 }}
 "#,
         endpoints.join(", "),
-        choices.balance.name(),
+        balance(choices.balance),
     );
     let loaded = Config::parse("the demo's config", &text).map_err(Failure::Config)?;
     let admin = AdminBind::Preferred(AdminBind::DEFAULT_ADDRESS);
     Ok(Config { workers: choices.workers, admin, ..loaded.config })
+}
+
+/// As it is written. The demo's endpoints say how much they have to do.
+fn balance(algorithm: Algorithm) -> String {
+    let name = algorithm.name();
+    match algorithm {
+        Algorithm::Prequal => format!("{{ algorithm = \"{name}\", path = \"{LOAD_PATH}\" }}"),
+        _ => format!("\"{name}\""),
+    }
 }
 
 /// How to build the demo by hand: the config, with ports to remember, and the commands beside it.

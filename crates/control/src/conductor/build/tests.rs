@@ -36,7 +36,7 @@ fn what_is_the_same_is_taken_over_as_it_is() {
         config(&[("web", "api")], &[("api", &["10.0.0.1:80"]), ("other", &["10.0.0.2:80"])]);
     let before = build(&config, &Plan::default(), 1, literal).unwrap();
     let mut changed = config;
-    changed.clusters[1].balance = Algorithm::RoundRobin;
+    changed.clusters[1].balance = Algorithm::RoundRobin.into();
     let after = build(&changed, &before, 1, literal).unwrap();
     assert!(Arc::ptr_eq(&before.listeners[0], &after.listeners[0]));
     assert!(Arc::ptr_eq(&before.clusters[0], &after.clusters[0]));
@@ -46,8 +46,9 @@ fn what_is_the_same_is_taken_over_as_it_is() {
 #[test]
 fn every_change_of_a_cluster_makes_a_new_one_that_keeps_the_lives() {
     type Change = fn(&mut ClusterConfig);
-    let changes: [Change; 12] = [
-        |cluster| cluster.balance = Algorithm::Random,
+    let changes: [Change; 13] = [
+        |cluster| cluster.balance = Algorithm::Random.into(),
+        |cluster| cluster.balance.bounded_load = Some(1.5),
         |cluster| cluster.health = Some(HealthCheck::default()),
         |cluster| cluster.timeouts.connect *= 2,
         |cluster| cluster.timeouts.exchange = Some(Duration::from_secs(1)),

@@ -95,7 +95,7 @@ fn kind(section: &mut Section<'_>) -> CheckKind {
     }
 }
 
-fn parse_path(text: &str) -> Result<Box<str>, Diagnostic> {
+pub(super) fn parse_path(text: &str) -> Result<Box<str>, Diagnostic> {
     // What may stand in a request's target (RFC 9112 §3.2.1): a space or a newline would let the config forge requests.
     let is_good =
         text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');

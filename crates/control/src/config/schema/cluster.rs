@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use evenkeel_plan::balance::hash::maglev::TableSize;
+use evenkeel_plan::balance::hash::ring::{VNODES_DEFAULT, VNODES_MAX, VNODES_MIN};
 use evenkeel_plan::limits::{PRIORITY_MAX, WEIGHT_MAX};
 use schemars::JsonSchema;
 
-use super::super::decode::{AGGRESSION_MAX, AGGRESSION_MIN};
+use super::super::decode::{AGGRESSION_MAX, AGGRESSION_MIN, BOUNDED_LOAD_MAX, BOUNDED_LOAD_MIN};
 
 use super::values::{
-    Balance, CheckKind, Duration, Either, EndpointAddress, False, Host, Label, Method, Off,
-    OneOrMany, RequestPath, Share, Status, Zone,
+    Balance, CheckKind, Duration, Either, EndpointAddress, False, Host, KeySource, Label, Method,
+    Off, OneOrMany, RequestPath, Share, Status, Zone,
 };
 
 pub(super) type BalanceKey = Either<Balance, BalanceTable>;
@@ -132,13 +134,40 @@ struct SlowStart {
 #[schemars(deny_unknown_fields)]
 #[schemars(extend("x-section" = "[cluster.NAME.balance]", "x-example" = r#"
 [cluster.api.balance]
-algorithm = "random"
+algorithm = "ring-hash"
+key = ["header:x-user-id", "client"]
+bounded_load = 1.25
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 pub(super) struct BalanceTable {
     /// Which algorithm.
     algorithm: Balance,
+
+    /// `ring-hash`, `maglev`, `rendezvous`: what tells requests apart; the first that a request has anything of counts. At most 8.
+    #[schemars(extend("default" = "client"))]
+    key: Option<OneOrMany<KeySource>>,
+
+    /// `ring-hash`: how many points an endpoint of middling weight has; with more, shares are more even.
+    #[schemars(range(min = VNODES_MIN, max = VNODES_MAX), extend("default" = VNODES_DEFAULT))]
+    vnodes: Option<u32>,
+
+    /// `maglev`, `client-ip`: how many entries the table has; a prime, and best a hundred or more for each endpoint.
+    #[schemars(range(min = TableSize::MIN, max = TableSize::MAX), extend("default" = TableSize::default().entries()))]
+    table_size: Option<u32>,
+
+    /// `ring-hash`, `maglev`, `rendezvous`, `client-ip`: how many times its share of what is in flight an endpoint may have; what is
+    /// more goes to the next.
+    #[schemars(extend("default" = "off"))]
+    bounded_load: Option<Either<LoadFactor, Off>>,
+
+    /// `prequal`, and needed there: what endpoints are asked now and then; they answer `{"in_flight": 3, "latency_ms": 12.5}`.
+    path: Option<RequestPath>,
 }
+
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct LoadFactor(#[schemars(range(min = BOUNDED_LOAD_MIN, max = BOUNDED_LOAD_MAX))] f64);
 
 /// How to check endpoints.
 #[derive(JsonSchema)]

@@ -67,6 +67,8 @@ strings! {
         "a name or address with or without a port, such as `\"app.example.com\"`";
     Token, "token", "|[!-~]{16,}",
         "at least 16 ASCII letters, digits and signs, best from a variable, as in `\"${ADMIN_TOKEN}\"`";
+    KeySource, "source of a key", "client|host|path|(?:header|cookie|query):.+",
+        "`\"client\"` (its address), `\"host\"`, `\"path\"`, `\"header:NAME\"`, `\"cookie:NAME\"` or `\"query:NAME\"`";
     Zone, "zone", "[A-Za-z0-9._/-]{0,64}",
         "letters, digits, `-`, `_`, `.` and `/`, at most 64; an empty one is none";
     Label, "label", "[A-Za-z0-9._/-]{1,64}",

@@ -59,7 +59,7 @@ fn options_are_taken_over() {
         access_log: Some(AccessFormat::Combined),
     };
     let config = parse("8080", &words(&["9001"]), &options).unwrap().config;
-    assert_eq!(config.clusters[0].balance, Algorithm::Random);
+    assert_eq!(config.clusters[0].balance, Algorithm::Random.into());
     let kind = config.clusters[0].health.clone().unwrap().kind;
     assert!(matches!(kind, CheckKind::Http { path, .. } if &*path == "/up"));
     assert_eq!((config.admin, config.workers), (AdminBind::Off, WorkerCount::Fixed(3)));

@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use evenkeel_plan::balance::hash::maglev::TableSize;
+use evenkeel_plan::balance::hash::{HashKey, KeySource};
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
 use evenkeel_plan::route::{HostPattern, PathPattern};
@@ -344,7 +346,7 @@ fn accesses() -> impl Strategy<Value = AccessConfig> {
 fn clusters() -> impl Strategy<Value = ClusterConfig> {
     let timeouts = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
     let pools = (durations(1), 0..=65_535_usize);
-    let use_of_it = (select(&Algorithm::ALL[..]), eligibilities(), option::of(checks()));
+    let use_of_it = (balances(), eligibilities(), option::of(checks()));
     (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), default_or(pools)).prop_map(
         |(mut endpoints, (balance, eligibility, health), timeouts, pool)| {
             endpoints[0].weight = endpoints[0].weight.max(1);
@@ -373,6 +375,31 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
             }
         },
     )
+}
+
+fn balances() -> impl Strategy<Value = BalanceConfig> {
+    let source = select(&["client", "host", "path", "header:x-id", "cookie:id", "query:a%41"][..]);
+    let source = source.prop_map(|text| text.parse::<KeySource>().unwrap());
+    let size = select(&[2, 65_537, 5_000_011][..]);
+    let parts =
+        (vec(source, 1..4), 1..=10_000_u32, size, option::of(1.0..=100.0_f64), "/[a-z]{0,4}");
+    (select(&Algorithm::ALL[..]), option::of(parts)).prop_map(|(algorithm, parts)| {
+        let mut balance = BalanceConfig::from(algorithm);
+        let Some((sources, vnodes, size, bounded_load, path)) = parts else { return balance };
+        balance.bounded_load = bounded_load.filter(|_| algorithm.hashes());
+        match algorithm {
+            Algorithm::RingHash => balance.vnodes = vnodes,
+            Algorithm::Maglev | Algorithm::ClientIp => {
+                balance.table_size = TableSize::new(size).unwrap();
+            }
+            Algorithm::Prequal => balance.load_path = path.into(),
+            _ => {}
+        }
+        if algorithm.hashes() && algorithm != Algorithm::ClientIp {
+            balance.key = HashKey::new(sources);
+        }
+        balance
+    })
 }
 
 fn eligibilities() -> impl Strategy<Value = EligibilityConfig> {
