@@ -74,7 +74,7 @@ fn status_shows_what_stands_how_and_why() {
     let page = done(&running, &["status"]);
     expect_line(&page, &["evenkeel ", "  ready · up ", " · config from the command line"]);
     expect_line(&page, &["web", &running.address.to_string()]);
-    expect_line(&page, &["web  least-request · 1 of 2 endpoints can get work"]);
+    expect_line(&page, &["web  peak-ewma · 1 of 2 endpoints can get work"]);
     expect_line(&page, &["✓", &living, "up", " ago"]);
     expect_line(&page, &["✗", &dead, "down", "connection refused"]);
     assert!(!page.contains('\x1b'), "there is no colour in a pipe: {page}");
