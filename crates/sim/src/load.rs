@@ -112,7 +112,8 @@ impl Load {
     }
 
     pub(crate) fn check(&self) -> Result<(), Mistake> {
-        if !(0.0..=RATE_MAX).contains(&self.rps) {
+        // At a rate of -0 the next request would come at once, for ever.
+        if !(0.0..=RATE_MAX).contains(&self.rps) || self.rps.is_sign_negative() {
             return Err(Mistake::new(format!("a rate is from 0 to {RATE_MAX} a second")));
         }
         if self.duration.is_zero() || self.duration > DURATION_MAX {

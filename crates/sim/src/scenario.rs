@@ -141,12 +141,13 @@ impl Default for Scenario {
 
 impl Scenario {
     /// The share of all slots, but for those of backups, that the load keeps busy on average before any event; `None` where
-    /// slots have no bound.
+    /// slots have no bound, and where nobody else serves.
     pub fn offered(&self) -> Option<f64> {
         let capacity = |model: &EndpointModel| Some(f64::from(model.slots?) * model.speed);
         let serving = self.endpoints.iter().filter(|model| !model.backup && model.weight > 0);
         let capacity: f64 = serving.map(capacity).sum::<Option<f64>>()?;
-        Some(self.load.mean_rate() * self.work.mean().as_secs_f64() / capacity)
+        let demand = self.load.mean_rate() * self.work.mean().as_secs_f64();
+        (capacity > 0.0).then_some(demand / capacity)
     }
 
     /// Says what is wrong with it: bounds, names, events of unknown endpoints.

@@ -148,11 +148,10 @@ fn load(scenario: &mut Scenario, args: &Args) -> Result<(), Failure> {
 /// Makes so many requests arrive that they keep `share` of all slots busy.
 fn demand(scenario: &mut Scenario, share: f64, is_asked_for: bool) -> Result<(), Failure> {
     scenario.load.rps = 1.0;
-    match scenario.offered() {
+    match scenario.offered().filter(|offered| *offered > 0.0) {
         Some(offered) => scenario.load.rps = share / offered,
         None if is_asked_for => {
-            let problem = "--load is a share of what the endpoints can do, and they can do any number at once; \
-                           use --rps, or --concurrency with a number";
+            let problem = "--load is a share of what the endpoints can do, and that is nothing, or has no bound; use --rps";
             return Err(Failure::Usage(problem.to_owned()));
         }
         None => scenario.load.rps = Scenario::default().load.rps,

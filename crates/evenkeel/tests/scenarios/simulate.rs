@@ -141,6 +141,10 @@ fn a_load_is_a_share_of_what_the_endpoints_can_do() {
     assert!(near(load(&["--rps", "100", "--concurrency", "4", "--service", "fixed:10ms"]), 0.05));
     assert!(near(load(&["--load", "150%", "--speeds", "0.5,0.5"]), 1.5));
     assert_eq!(load(&["--rps", "10", "--concurrency", "any"]), None);
+    // Where there is no such share, something comes all the same.
+    for words in [["--endpoints", "a*0"], ["--endpoints", "!a"], ["--service", "fixed:0s"]] {
+        assert!(load(&words).is_none_or(|load| load == 0.0), "{words:?}");
+    }
 }
 
 #[test]
@@ -182,6 +186,7 @@ fn wrong_usage_says_what_is_right() {
         (&["--service", "exp:10"], "such as `exp:10ms`"),
         (&["--speeds", "1,2", "--endpoints", "3"], "--speeds has 2 values"),
         (&["--concurrency", "any", "--load", "80%"], "--rps"),
+        (&["--endpoints", "!a", "--load", "80%"], "--rps"),
         (&["--load", "80"], "`80%`"),
         (&["--assert", "p99=1s"], "`p99<200ms`"),
         (&["--assert", "share(s9)<1%"], "no endpoint `s9`"),

@@ -127,7 +127,7 @@ impl Event {
             return Err(Mistake::new("it ends before it begins"));
         }
         match &self.change {
-            Change::Rate(rate) if !(0.0..=RATE_MAX).contains(rate) => {
+            Change::Rate(rate) if !(0.0..=RATE_MAX).contains(rate) || rate.is_sign_negative() => {
                 Err(Mistake::new(format!("a rate is from 0 to {RATE_MAX} a second")))
             }
             Change::Surge(factor) => check_factor(*factor),

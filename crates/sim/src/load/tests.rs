@@ -73,3 +73,11 @@ fn what_is_written_is_read_back_and_mistakes_are_named() {
         assert!(mistake.contains("such as `bursty:10`"), "{mistake}");
     }
 }
+
+#[test]
+fn a_rate_below_nothing_is_refused_even_if_it_is_zero() {
+    for rps in [-0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(Load { rps, ..Load::default() }.check().is_err(), "{rps}");
+    }
+    assert_eq!(Load { rps: 0.0, ..Load::default() }.check(), Ok(()));
+}
