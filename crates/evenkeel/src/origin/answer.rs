@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use evenkeel_plan::balance::LOAD_PATH;
 use http_body_util::BodyExt as _;
@@ -64,7 +65,7 @@ impl Site {
         let behaviour = *self.behaviour.borrow();
         let mut response = match request.uri().path() {
             "/health" => health(&behaviour),
-            LOAD_PATH => json(&self.workload.report()),
+            LOAD_PATH => json(&self.workload.report(Instant::now())),
             _ => self.serve(request, &behaviour).await?,
         };
         if let Some(name) = &self.name_field {
