@@ -93,7 +93,7 @@ fn threads_that_pick_while_endpoints_come_and_go_lose_no_count() {
         let all = endpoints(12);
         // Each plan has a part of them, as reloads would make it; the lives are the same.
         let plan_of = |round: usize| {
-            let stays = |position: usize| (position + round) % 4 != 0;
+            let stays = |position: usize| !(position + round).is_multiple_of(4);
             let some = all.iter().enumerate().filter(|(position, _)| stays(*position));
             let some = some.map(|(_, endpoint)| Endpoint {
                 weight: endpoint.weight,
