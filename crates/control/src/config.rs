@@ -52,9 +52,9 @@ pub(crate) use diff::diff;
 pub use expand::Variables;
 pub use files::{Files, Folder};
 pub use model::{
-    AccessConfig, AccessPath, AdminBind, BalanceConfig, ClusterConfig, Config, EligibilityConfig,
-    EndpointConfig, ErrorsConfig, ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret,
-    WorkerCount,
+    AccessConfig, AccessPath, AdminBind, BalanceConfig, ClusterConfig, Config, CookieConfig,
+    EligibilityConfig, EndpointConfig, ErrorsConfig, ListenerConfig, LogLevel, PageConfig,
+    RouteConfig, Secret, StickyConfig, WorkerCount,
 };
 pub use report::{Report, Verdict};
 pub use seen::Seen;

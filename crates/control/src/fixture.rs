@@ -47,6 +47,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         balance: BalanceConfig::default(),
         eligibility: EligibilityConfig::default(),
+        sticky: None,
         health: None,
         timeouts: UpstreamTimeouts::default(),
         pool: PoolLimits::default(),

@@ -1,6 +1,6 @@
 //! A discrete-event simulator that runs the plan's own balancers on virtual time. Called by the command line.
 //!
-//! What picks here is what picks in the proxy: the same [`Balance`](evenkeel_plan::balance::Balance), the same vitals and
+//! What picks here is what picks in the proxy: the same [`Balancer`](evenkeel_plan::balance::Balancer), the same vitals and
 //! leases, the same checks. Only time, arrivals and endpoints are made up. A report therefore says what an algorithm does
 //! to a load, and nothing about the cost of moving bytes.
 

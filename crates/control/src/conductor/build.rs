@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use evenkeel_plan::balance::{Balancer, Balancing, Eligibility, ZonePreference};
 use evenkeel_plan::counters::Sharded;
-use evenkeel_plan::endpoint::{Labels, Life};
+use evenkeel_plan::endpoint::{Forced, Labels, Life};
 use evenkeel_plan::errors::ErrorAnswers;
 use evenkeel_plan::listener::TrustedProxies;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
 mod routes;
+mod sessions;
 
 use routes::Names;
 
@@ -88,6 +89,9 @@ fn build_cluster(
     let endpoint = |endpoint: &EndpointConfig| {
         let life = lives.get(endpoint.name.as_str()).map(|life| Arc::clone(life));
         let life = life.unwrap_or_else(|| Life::new(workers, &vitals));
+        if endpoint.weight > 0 && endpoint.forced != Some(Forced::Drain) {
+            life.vitals.end_drain();
+        }
         let address = address(&endpoint.host).map(|ip| SocketAddr::new(ip, endpoint.port));
         Endpoint {
             weight: endpoint.weight,
@@ -113,7 +117,8 @@ fn build_cluster(
 pub fn balancing(config: &ClusterConfig, zone: Option<&str>) -> Balancing {
     let BalanceConfig { algorithm, key, vnodes, table_size, bounded_load, load_path } =
         config.balance.clone();
-    let (sticky, eligibility) = (None, eligibility(config, zone));
+    let sticky = config.sticky.as_ref().map(sessions::sticky);
+    let eligibility = eligibility(config, zone);
     Balancing { algorithm, key, vnodes, table_size, load_path, bounded_load, sticky, eligibility }
 }
 

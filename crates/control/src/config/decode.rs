@@ -23,6 +23,7 @@ mod label;
 mod listener;
 mod paths;
 mod route;
+mod sticky;
 
 use admin::AdminDraft;
 pub(super) use errors::MEDIA_TYPES;

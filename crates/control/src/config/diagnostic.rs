@@ -162,6 +162,8 @@ pub enum Code {
     UnreachableRoute = 907,
     /// We are in a zone in which no endpoint is.
     ZoneWithoutEndpoints = 908,
+    /// Sessions that no other replica knows, nor this one after a restart.
+    SessionsWithoutKeys = 909,
     /// An exchange ends before its answer may be given up.
     ExchangeBelowFirstByte = 920,
     /// Every stop cuts what runs.

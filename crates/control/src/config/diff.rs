@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::model::{ClusterConfig, Config, EndpointConfig, ListenerConfig};
+use super::model::{ClusterConfig, Config, EndpointConfig, ListenerConfig, StickyConfig};
 use super::write::{Part, labels, parts};
 use crate::overrides::forced_word;
 
@@ -26,10 +26,26 @@ pub(crate) fn diff(before: &Config, after: &Config) -> Vec<String> {
     if tokens[0] != tokens[1] && tokens.iter().all(Option::is_some) {
         lines.push("~ admin: token is another one".to_owned());
     }
+    session_keys(before, after, &mut lines);
     if lines.is_empty() && before != after {
         lines.push("~ the same in another order".to_owned());
     }
     lines
+}
+
+/// Where only the keys of sessions are others, which are not shown.
+fn session_keys(before: &Config, after: &Config, lines: &mut Vec<String>) {
+    let keys = |cluster: &ClusterConfig| match &cluster.sticky {
+        Some(StickyConfig::Cookie(cookie)) => Some(cookie.keys.clone()),
+        _ => None,
+    };
+    for new in &after.clusters {
+        let Some(new_keys) = keys(new) else { continue };
+        let old = before.clusters.iter().find(|old| old.name == new.name).and_then(keys);
+        if old.is_some_and(|old| old.len() == new_keys.len() && old != new_keys) {
+            lines.push(format!("~ cluster {}: sticky has other keys", new.name));
+        }
+    }
 }
 
 /// The keys of a part that stayed.

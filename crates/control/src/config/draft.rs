@@ -19,7 +19,7 @@ use super::diagnostic::Span;
 use super::model::{
     AccessConfig, AdminBind, BalanceConfig, ClusterConfig, Config, EligibilityConfig,
     EndpointConfig, ErrorsConfig, ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret,
-    WorkerCount,
+    StickyConfig, WorkerCount,
 };
 
 /// See [`Config`].
@@ -124,6 +124,7 @@ pub(super) struct ClusterDraft {
     pub(super) endpoints: EndpointsDraft,
     pub(super) balance: BalanceConfig,
     pub(super) eligibility: EligibilityConfig,
+    pub(super) sticky: Option<StickyConfig>,
     pub(super) health: Option<HealthCheck>,
     pub(super) timeouts: UpstreamTimeouts,
     pub(super) pool: PoolLimits,
@@ -240,6 +241,7 @@ impl ClusterDraft {
             endpoints: self.endpoints.list.into_iter().map(Spanned::into_inner).collect(),
             balance: self.balance,
             eligibility: self.eligibility,
+            sticky: self.sticky,
             health: self.health,
             timeouts: self.timeouts,
             pool: self.pool,

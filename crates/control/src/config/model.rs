@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
-use evenkeel_plan::balance::hash::HashKey;
 use evenkeel_plan::balance::hash::maglev::TableSize;
-use evenkeel_plan::balance::{Algorithm, Balancing, Eligibility, SlowStart};
+use evenkeel_plan::balance::hash::{HashKey, KeySource};
+use evenkeel_plan::balance::{
+    Algorithm, Balancing, Eligibility, SameSite, SessionCookie, SlowStart,
+};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::{Forced, Labels};
 use evenkeel_plan::errors::ErrorPage;
@@ -243,6 +245,8 @@ pub struct ClusterConfig {
     pub balance: BalanceConfig,
     /// Which of them come into question.
     pub eligibility: EligibilityConfig,
+    /// What makes the requests of a session go to one of them; `None` for nothing.
+    pub sticky: Option<StickyConfig>,
     /// How to check them; `None` when switched off.
     pub health: Option<HealthCheck>,
     /// How long to wait for them.
@@ -298,6 +302,56 @@ impl Default for EligibilityConfig {
     fn default() -> Self {
         let Eligibility { panic_below, slow_start, .. } = Eligibility::default();
         Self { panic_below, slow_start, prefer_zone: Some(PREFER_ZONE_DEFAULT) }
+    }
+}
+
+/// What makes the requests of a session go to one endpoint: what [`Sticky`](evenkeel_plan::balance::Sticky) is made from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StickyConfig {
+    /// Something that a request has by itself.
+    Key(KeySource),
+    /// A cookie that we set.
+    Cookie(CookieConfig),
+}
+
+/// A session cookie: what [`SessionCookie`] is made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CookieConfig {
+    /// Its name.
+    pub name: String,
+    /// How long a session lasts; `None` for until the browser is closed.
+    pub ttl: Option<Duration>,
+    /// What it is signed with; none for a key that the process makes up.
+    pub keys: Vec<Secret>,
+    /// `Path`.
+    pub path: String,
+    /// `Domain`, if it is said.
+    pub domain: Option<String>,
+    /// `SameSite`.
+    pub same_site: SameSite,
+    /// `Secure`.
+    pub secure: bool,
+    /// `HttpOnly`.
+    pub http_only: bool,
+    /// For how long an endpoint that is being drained keeps its sessions.
+    pub drain: Duration,
+}
+
+impl Default for CookieConfig {
+    fn default() -> Self {
+        let SessionCookie { ttl, path, same_site, secure, http_only, drain, .. } =
+            SessionCookie::new("", []);
+        Self {
+            name: String::new(),
+            ttl,
+            keys: Vec::new(),
+            path: path.into(),
+            domain: None,
+            same_site,
+            secure,
+            http_only,
+            drain,
+        }
     }
 }
 

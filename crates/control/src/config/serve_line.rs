@@ -54,6 +54,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         endpoints: line.endpoints(endpoints, &sink),
         balance: options.balance.into(),
         eligibility: EligibilityConfig::default(),
+        sticky: None,
         health: Some(line.health(options, &sink)),
         timeouts: UpstreamTimeouts::default(),
         pool: PoolLimits::default(),

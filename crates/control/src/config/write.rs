@@ -11,8 +11,8 @@ use evenkeel_plan::health::{CheckKind, HealthCheck};
 
 use super::decode::{AGGRESSION_DEFAULT, DRAIN_DEFAULT, METHOD_DEFAULT, STATUS_DEFAULT};
 use super::model::{
-    AccessConfig, AccessPath, AdminBind, BalanceConfig, ClusterConfig, Config, EligibilityConfig,
-    EndpointConfig, ListenerConfig, LogLevel, WorkerCount,
+    AccessConfig, AccessPath, AdminBind, BalanceConfig, ClusterConfig, Config, CookieConfig,
+    EligibilityConfig, EndpointConfig, ListenerConfig, LogLevel, StickyConfig, WorkerCount,
 };
 use super::units::{format_duration, format_share};
 use super::words::{ACCESS_FORMATS, KEPT, word_for};
@@ -143,6 +143,9 @@ fn cluster_table(cluster: &ClusterConfig) -> Table {
     let mut table = Table::default();
     add_use(&mut table, ENDPOINTS, cluster);
     add_eligibility(&mut table, &cluster.eligibility);
+    if let Some(sticky) = &cluster.sticky {
+        table.add("sticky", written_sticky(sticky));
+    }
     table.add_table("timeouts", &upstream_timeouts(&cluster.timeouts));
     table.add_table("pool", &pool(&cluster.pool));
     table
@@ -198,6 +201,31 @@ fn add_eligibility(table: &mut Table, eligibility: &EligibilityConfig) {
     let panics = (panic_below > 0.0).then_some(panic_below);
     add_share("panic_below", panics, Some(default.panic_below));
     add_share("prefer_zone", eligibility.prefer_zone, default.prefer_zone);
+}
+
+/// The keys are not shown.
+fn written_sticky(sticky: &StickyConfig) -> String {
+    let cookie = match sticky {
+        StickyConfig::Cookie(cookie) => cookie,
+        StickyConfig::Key(source) => return string(&source.to_string()),
+    };
+    let default = CookieConfig::default();
+    let mut table = Table::default();
+    table.add("cookie", string(&cookie.name));
+    let ttl = cookie.ttl.map_or_else(|| "off".to_owned(), format_duration);
+    table.add_unless("ttl", string(&ttl), cookie.ttl == default.ttl);
+    let keys = cookie.keys.iter().map(|_| string(MASK));
+    table.add_unless("keys", list(keys.collect()), cookie.keys.is_empty());
+    table.add_unless("path", string(&cookie.path), cookie.path == default.path);
+    if let Some(domain) = &cookie.domain {
+        table.add("domain", string(domain));
+    }
+    let same_site = string(cookie.same_site.name());
+    table.add_unless("same_site", same_site, cookie.same_site == default.same_site);
+    table.add_unless("secure", cookie.secure, cookie.secure == default.secure);
+    table.add_unless("http_only", cookie.http_only, cookie.http_only == default.http_only);
+    table.add_duration("drain", cookie.drain, default.drain);
+    table.inline()
 }
 
 fn endpoint(endpoint: &EndpointConfig) -> String {

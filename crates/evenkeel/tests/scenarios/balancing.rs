@@ -1,6 +1,6 @@
 //! Who gets which request: shares, backups, and what happens when endpoints die and come back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use evenkeel_testkit::{Client, Gate, Origin, Request, Script};
@@ -163,8 +163,24 @@ fn a_post_too_is_passed_on_when_a_connection_is_refused() {
 }
 
 #[test]
-fn when_all_are_down_the_answer_is_503_at_once_with_the_reason() {
+fn when_all_are_down_they_are_tried_all_the_same_and_the_cluster_says_that_it_panics() {
     let running = Running::serve(&[&refusing(), &refusing()]);
+    running.wait_for_state(0, "down");
+    running.wait_for_state(1, "down");
+    assert_eq!(running.get("/").status, 502);
+    running.wait_for_metric("evenkeel_cluster_panicking", "cluster=\"web\"", 1);
+    running.process.wait_for_line("cluster panics", LONG).unwrap();
+}
+
+#[test]
+fn when_all_are_down_and_none_is_to_be_tried_the_answer_is_503_at_once_with_the_reason() {
+    let toml = format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"api\"\n\
+         [cluster.api]\nendpoints = [\"{}\", \"{}\"]\npanic_below = \"off\"\n",
+        refusing(),
+        refusing()
+    );
+    let running = Running::from_toml(&toml);
     running.wait_for_state(0, "down");
     running.wait_for_state(1, "down");
     let mut client = running.connect();
@@ -175,6 +191,26 @@ fn when_all_are_down_the_answer_is_503_at_once_with_the_reason() {
     assert!(response.text().contains("No endpoint is up"), "{}", response.text());
     assert_eq!(client.exchange(GET, LONG).unwrap().status, 503, "the connection lives on");
     running.wait_for_metric("evenkeel_failures_total", "reason=\"no_endpoint_up\"", 2);
+}
+
+#[test]
+fn a_route_with_labels_goes_to_those_that_have_them() {
+    let (old, new) = (named("old"), named("new"));
+    let toml = format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"api\"\n\
+         [[route]]\npath = \"/v2/*\"\nto = \"api\"\nlabels = {{ version = \"2\" }}\n\
+         [cluster.api]\nbalance = \"round-robin\"\nendpoints = [\n\
+         {{ address = \"{}\", labels = {{ version = \"1\" }} }},\n\
+         {{ address = \"{}\", labels = {{ version = \"2\" }} }},\n]\n",
+        old.address(),
+        new.address()
+    );
+    let running = Running::from_toml(&toml);
+    for _ in 0..4 {
+        assert_eq!(running.get("/v2/users").text(), "new");
+    }
+    let any: BTreeSet<String> = (0..4).map(|_| running.get("/").text()).collect();
+    assert_eq!(any.len(), 2, "{any:?}");
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod pooled;
 mod reloads;
 mod reloads_load;
 mod routes;
+mod sessions;
 mod simulate;
 mod slow_clients;
 mod stopping;

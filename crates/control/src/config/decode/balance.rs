@@ -101,7 +101,7 @@ fn hash_key(field: &Field<'_>) -> Option<HashKey> {
     Some(HashKey::new(sources))
 }
 
-fn source(text: &str) -> Result<KeySource, Diagnostic> {
+pub(super) fn source(text: &str) -> Result<KeySource, Diagnostic> {
     text.parse().map_err(|error: KeySourceError| {
         Diagnostic::new(Code::UnknownWord, error.to_string()).label("is no source of a key")
     })

@@ -9,7 +9,7 @@ use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::{ClusterDraft, EndpointsDraft};
 use super::super::section::{Section, parse_wait};
 use super::super::units::format_duration;
-use super::{balance, eligibility, endpoint, health};
+use super::{balance, eligibility, endpoint, health, sticky};
 
 /// Reads one cluster.
 pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterDraft {
@@ -18,6 +18,7 @@ pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterD
         endpoints: endpoints(section),
         balance: balance::read(section.optional("balance")),
         eligibility: eligibility::read(section),
+        sticky: sticky::read(section.optional("sticky")),
         health: health::read(section.optional("health")),
         timeouts: section.table("timeouts", timeouts).unwrap_or_default(),
         pool: section.table("pool", pool).unwrap_or_default(),

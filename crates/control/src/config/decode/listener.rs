@@ -83,6 +83,7 @@ fn target(name: &Spanned<String>, section: &mut Section<'_>, has_routes: bool) -
         endpoints: endpoint::list(&to),
         balance: balance::read(balance),
         eligibility: EligibilityConfig::default(),
+        sticky: None,
         health: health::read(health),
         timeouts: UpstreamTimeouts::default(),
         pool: PoolLimits::default(),

@@ -10,8 +10,9 @@ use schemars::JsonSchema;
 use super::super::decode::{AGGRESSION_MAX, AGGRESSION_MIN, BOUNDED_LOAD_MAX, BOUNDED_LOAD_MIN};
 
 use super::values::{
-    Balance, CheckKind, Duration, Either, EndpointAddress, False, Host, KeySource, Label, Method,
-    Off, OneOrMany, RequestPath, Share, Status, Zone,
+    Balance, CheckKind, CookieName, CookieText, Duration, Either, EndpointAddress, False, Host,
+    KeySource, Label, Method, Off, OneOrMany, RequestPath, SameSite, SessionKey, Share, Status,
+    Zone,
 };
 
 pub(super) type BalanceKey = Either<Balance, BalanceTable>;
@@ -50,6 +51,11 @@ pub(super) struct Cluster {
     /// effect only where the file says what our `zone` is, and an endpoint is in it. `"off"` for no matter where they are.
     #[schemars(extend("default" = "70%"))]
     prefer_zone: Option<Either<Share, Off>>,
+
+    /// What makes the requests of a session go to one endpoint: something that a request has by itself (by hash; requests without it
+    /// are balanced like any other), or a cookie that we set. `"off"` for nothing.
+    #[schemars(extend("default" = "off"))]
+    sticky: Option<Either<Off, Either<KeySource, Sticky>>>,
 
     /// How to check them: by connecting, by asking for a path, or as a table says; `false` for not at all.
     #[schemars(extend("default" = serde_json::json!({ "kind": "tcp" })))]
@@ -127,6 +133,56 @@ struct SlowStart {
     /// How it rises: 1 for evenly, more for faster in the beginning, less for slower.
     #[schemars(range(min = AGGRESSION_MIN, max = AGGRESSION_MAX), extend("default" = 1.0))]
     aggression: Option<f64>,
+}
+
+/// A session cookie. It tells the client nothing, and nobody can make one up: it is an endpoint's name under a key, with a time at
+/// which it ends, signed.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.sticky]", "x-example" = r#"
+[cluster.api.sticky]
+cookie = "ek"
+keys = ["${SESSION_KEY:-the-same-for-all-replicas}"]
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Sticky {
+    /// The cookie's name; needed, unless it is by `header`.
+    cookie: Option<CookieName>,
+
+    /// Instead of a cookie: the header by whose value a session stays, as `"header:NAME"` does it.
+    header: Option<CookieName>,
+
+    /// How long a session lasts after it was last heard of, within a factor of two; at least a second. `"off"` for until the browser
+    /// is closed.
+    #[schemars(extend("default" = "1h"))]
+    ttl: Option<Either<Duration, Off>>,
+
+    /// What cookies are signed with: by the first; the others are still believed, so that a new key can take over. Replicas with the
+    /// same keys know each other's sessions. Without any, the process makes one up, and its sessions end with it.
+    keys: Option<OneOrMany<SessionKey>>,
+
+    /// `Path` of the cookie.
+    #[schemars(extend("default" = "/"))]
+    path: Option<CookieText>,
+
+    /// `Domain` of the cookie; without it, only the host that set it gets it back.
+    domain: Option<CookieText>,
+
+    /// `SameSite` of the cookie. `"none"` needs `secure`.
+    #[schemars(extend("default" = "lax"))]
+    same_site: Option<SameSite>,
+
+    /// `Secure`: whether browsers send it over TLS only.
+    #[schemars(extend("default" = false))]
+    secure: Option<bool>,
+
+    /// `HttpOnly`: whether scripts of the page cannot read it.
+    #[schemars(extend("default" = true))]
+    http_only: Option<bool>,
+
+    /// For how long an endpoint that is being drained keeps its sessions; at least 1 ms.
+    #[schemars(extend("default" = "5m"))]
+    drain: Option<Duration>,
 }
 
 /// How to choose among endpoints, where the name alone does not say it.

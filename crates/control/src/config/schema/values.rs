@@ -67,6 +67,12 @@ strings! {
         "a name or address with or without a port, such as `\"app.example.com\"`";
     Token, "token", "|[!-~]{16,}",
         "at least 16 ASCII letters, digits and signs, best from a variable, as in `\"${ADMIN_TOKEN}\"`";
+    CookieName, "name in a message", "[!#$%&'*+.^_`|~0-9A-Za-z-]+",
+        "letters, digits and some signs, without blanks";
+    CookieText, "text in a cookie", "[ -:<-~]+",
+        "visible ASCII without `;`";
+    SessionKey, "key of sessions", "|.{16,}",
+        "at least 16 bytes, best from a variable, as in `\"${SESSION_KEY}\"`";
     KeySource, "source of a key", "client|host|path|(?:header|cookie|query):.+",
         "`\"client\"` (its address), `\"host\"`, `\"path\"`, `\"header:NAME\"`, `\"cookie:NAME\"` or `\"query:NAME\"`";
     Zone, "zone", "[A-Za-z0-9._/-]{0,64}",
@@ -106,6 +112,7 @@ words! {
     Protocol, PROTOCOLS;
     Balance, Algorithm::ALL.map(Algorithm::name);
     CheckKind, ["tcp", "http"];
+    SameSite, evenkeel_plan::balance::SameSite::ALL.map(evenkeel_plan::balance::SameSite::name);
     UnusualNames, UNUSUAL_NAMES.map(|(word, _)| word);
     Ambiguity, AMBIGUITY.map(|(word, _)| word);
     EmptySegments, EMPTY_SEGMENTS.map(|(word, _)| word);

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use evenkeel_plan::balance::SameSite;
 use evenkeel_plan::balance::hash::maglev::TableSize;
 use evenkeel_plan::balance::hash::{HashKey, KeySource};
 use evenkeel_plan::errors::ErrorPage;
@@ -346,9 +347,9 @@ fn accesses() -> impl Strategy<Value = AccessConfig> {
 fn clusters() -> impl Strategy<Value = ClusterConfig> {
     let timeouts = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
     let pools = (durations(1), 0..=65_535_usize);
-    let use_of_it = (balances(), eligibilities(), option::of(checks()));
+    let use_of_it = (balances(), (eligibilities(), stickies()), option::of(checks()));
     (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), default_or(pools)).prop_map(
-        |(mut endpoints, (balance, eligibility, health), timeouts, pool)| {
+        |(mut endpoints, (balance, (eligibility, sticky), health), timeouts, pool)| {
             endpoints[0].weight = endpoints[0].weight.max(1);
             endpoints.sort_by(|a, b| a.name.cmp(&b.name));
             endpoints.dedup_by(|a, b| a.name == b.name);
@@ -358,6 +359,7 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                 endpoints,
                 balance,
                 eligibility,
+                sticky,
                 health,
                 timeouts: timeouts.map_or_else(
                     Default::default,
@@ -400,6 +402,31 @@ fn balances() -> impl Strategy<Value = BalanceConfig> {
         }
         balance
     })
+}
+
+/// Without keys, which are not written.
+fn stickies() -> impl Strategy<Value = Option<StickyConfig>> {
+    let key = select(vec!["client", "header:x-id", "cookie:id"]);
+    let key = key.prop_map(|text| StickyConfig::Key(text.parse().unwrap()));
+    let same_site = select(vec![SameSite::Lax, SameSite::Strict]);
+    let texts = ("[a-z]{1,4}", "/[a-z]{0,4}", option::of("[a-z]{1,4}"));
+    let times = (option::of(durations(1000)), durations(1));
+    let cookie = (texts, times, same_site, any::<(bool, bool)>());
+    let cookie = cookie.prop_map(|((name, path, domain), (ttl, drain), same_site, flags)| {
+        let ((secure, http_only), keys) = (flags, Vec::new());
+        StickyConfig::Cookie(CookieConfig {
+            name,
+            ttl,
+            keys,
+            path,
+            domain,
+            same_site,
+            secure,
+            http_only,
+            drain,
+        })
+    });
+    option::of(prop_oneof![key, cookie])
 }
 
 fn eligibilities() -> impl Strategy<Value = EligibilityConfig> {
