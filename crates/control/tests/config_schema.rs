@@ -11,7 +11,7 @@ use evenkeel_control::config::{Config, Folder, schema};
 use serde_json::{Map, Value};
 
 /// Each table of the schema, and a config in which `{}` stands for a key of it.
-const TABLES: [(&str, &str); 18] = [
+const TABLES: [(&str, &str); 19] = [
     ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
     ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
     ("ListenerTimeouts", "[listener.a]\nbind = ':1'\nto = '9001'\ntimeouts = { {} }\n"),
@@ -28,6 +28,10 @@ const TABLES: [(&str, &str); 18] = [
     (
         "ClusterTimeouts",
         "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\ntimeouts = { {} }\n",
+    ),
+    (
+        "Sticky",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\nsticky = { COOKIE{} }\n",
     ),
     (
         "SlowStart",
@@ -68,7 +72,12 @@ fn with(name: &str, entry: &str) -> String {
         Some("key" | "bounded_load") => "rendezvous",
         _ => "random",
     };
+    let cookie = match entry.split(' ').next() {
+        Some("header" | "cookie") => "",
+        _ => "cookie = 'ek', ",
+    };
     let text = template.replace("{}", entry).replace("ALGORITHM", algorithm);
+    let text = text.replace("COOKIE", cookie);
     // An inline table ends without a comma in TOML 1.0.
     if entry.is_empty() { text.replace(",  }", " }") } else { text }
 }
@@ -143,6 +152,11 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Health.kind",
         "Health.path",
         "Health.host",
+        "Sticky.cookie",
+        "Sticky.header",
+        // None: a cookie without it, and keys of our own.
+        "Sticky.domain",
+        "Sticky.keys",
         // Without it, what something else says.
         "Route.name",
         "Route.listener",

@@ -48,7 +48,7 @@ use sticky::Sessions;
 pub struct Balancing {
     /// By what rule.
     pub algorithm: Algorithm,
-    /// Algorithms by hash: what tells requests apart. `client-ip` has its own.
+    /// Algorithms by hash: what tells requests apart; the client for `client-ip`.
     pub key: HashKey,
     /// `ring-hash`: how many points an endpoint of middling weight has, [`ring::VNODES_MIN`] to [`ring::VNODES_MAX`].
     pub vnodes: u32,
@@ -195,11 +195,8 @@ impl Balancer {
     /// The hash of a request's key, if the algorithm goes by one and the request has it. `client` is the client's address as far as it can be
     /// believed.
     pub fn key(&self, head: &RequestHead, client: IpAddr) -> Option<u64> {
-        match self.balancing.algorithm {
-            Algorithm::ClientIp => HashKey::default().hash(head, client),
-            algorithm if algorithm.hashes() => self.balancing.key.hash(head, client),
-            _ => None,
-        }
+        let hashes = self.balancing.algorithm.hashes();
+        hashes.then(|| self.balancing.key.hash(head, client)).flatten()
     }
 
     /// The session that a request belongs to; `None` if there are none here, or it is its first. `wall` is the time since 1970.
@@ -248,6 +245,7 @@ impl Balancer {
             (Session::At { position, .. }, _) => {
                 let endpoint = request.endpoints.get(position)?;
                 let goes_on = !request.tried.contains(position)
+                    && self.balancing.eligibility.wants(endpoint)
                     && endpoint.keeps_sessions(sessions.drain(), request.now);
                 goes_on.then_some(position)
             }

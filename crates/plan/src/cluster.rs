@@ -39,6 +39,12 @@ impl Cluster {
         }
     }
 
+    /// Endpoints that are not being drained are not, whatever was before: sessions may go on there. Said when the plan is in force.
+    pub(crate) fn end_drains(&self) {
+        let serving = self.endpoints.iter().filter(|endpoint| !endpoint.is_draining());
+        serving.for_each(|endpoint| endpoint.life.vitals.end_drain());
+    }
+
     /// With a subset for each of these sets of labels.
     #[must_use]
     pub fn with_subsets(mut self, labels: impl IntoIterator<Item = Labels>) -> Self {

@@ -124,7 +124,6 @@ impl Endpoint {
     /// Whether a session that was here goes on here at `now`. That of an endpoint that is being drained does, for a while.
     pub fn keeps_sessions(&self, drain: Duration, now: Time) -> bool {
         let vitals = &self.life.vitals;
-        let draining = self.forced == Some(Forced::Drain) || self.weight == 0;
         let fit = match self.forced {
             Some(Forced::Down) => false,
             Some(Forced::Up) => true,
@@ -132,7 +131,12 @@ impl Endpoint {
         };
         fit && self.address.is_some()
             && !vitals.is_avoided(now)
-            && (!draining || now.since(vitals.drained_since(now)) < drain)
+            && (!self.is_draining() || now.since(vitals.drained_since(now)) < drain)
+    }
+
+    /// Whether it finishes what it has, and gets nothing new.
+    pub fn is_draining(&self) -> bool {
+        self.forced == Some(Forced::Drain) || self.weight == 0
     }
 
     /// Whether it is up, and has not refused anybody a moment ago.

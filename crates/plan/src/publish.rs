@@ -24,6 +24,7 @@ impl Publisher {
     pub fn publish(&mut self, mut plan: Plan) -> Arc<Plan> {
         self.generation += 1;
         plan.generation = self.generation;
+        plan.clusters.iter().for_each(|cluster| cluster.end_drains());
         let plan = Arc::new(plan);
         self.cell.store(Arc::clone(&plan));
         plan

@@ -85,7 +85,7 @@ impl Vitals {
         if standing == Standing::Up {
             self.avoided_until.store(0, Ordering::Relaxed);
         }
-        if standing == Standing::Down {
+        if self.standing() == Standing::Down && standing != Standing::Down {
             self.fit_since.store(0, Ordering::Relaxed);
         }
         self.standing.store(standing as u8, Ordering::Relaxed);

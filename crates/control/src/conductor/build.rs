@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use evenkeel_plan::balance::{Balancer, Balancing, Eligibility, ZonePreference};
 use evenkeel_plan::counters::Sharded;
-use evenkeel_plan::endpoint::{Forced, Labels, Life};
+use evenkeel_plan::endpoint::{Labels, Life};
 use evenkeel_plan::errors::ErrorAnswers;
 use evenkeel_plan::listener::TrustedProxies;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
@@ -89,9 +89,6 @@ fn build_cluster(
     let endpoint = |endpoint: &EndpointConfig| {
         let life = lives.get(endpoint.name.as_str()).map(|life| Arc::clone(life));
         let life = life.unwrap_or_else(|| Life::new(workers, &vitals));
-        if endpoint.weight > 0 && endpoint.forced != Some(Forced::Drain) {
-            life.vitals.end_drain();
-        }
         let address = address(&endpoint.host).map(|ip| SocketAddr::new(ip, endpoint.port));
         Endpoint {
             weight: endpoint.weight,

@@ -127,6 +127,7 @@ fn is_own(config: &Config, cluster: &ClusterConfig) -> bool {
     let is_routed =
         config.routes.iter().flat_map(|route| &route.to).any(|(to, _)| *to == cluster.name);
     let plain = cluster.eligibility == EligibilityConfig::default()
+        && cluster.sticky.is_none()
         && cluster.timeouts == UpstreamTimeouts::default()
         && cluster.pool == PoolLimits::default();
     plain

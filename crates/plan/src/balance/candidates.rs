@@ -28,6 +28,11 @@ impl<'a> Candidates<'a> {
         self.roster.members[member].position as usize
     }
 
+    /// What the endpoint at a position is known by on every replica.
+    pub(super) fn name(&self, position: u32) -> &'a str {
+        &self.request.endpoints[position as usize].name
+    }
+
     pub(super) fn vitals(&self, member: usize) -> &'a Vitals {
         &self.lives[self.position(member)].vitals
     }

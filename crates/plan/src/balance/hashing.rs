@@ -49,7 +49,8 @@ pub(super) fn find(
     // Who is warming up takes the keys of its share, and always the same.
     let is_warm = |member: usize, position: u32| {
         let warmth = candidates.warmth(member);
-        warmth >= 1.0 || fraction(stable::mix(key, u64::from(position))) < warmth
+        let name = || stable::hash(candidates.name(position).as_bytes());
+        warmth >= 1.0 || fraction(stable::mix(key, name())) < warmth
     };
     let at_level = |member: usize| level.is_none() || candidates.level(member) == level;
     let best = table.lookup(key, |position| {

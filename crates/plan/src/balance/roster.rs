@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{Eligibility, Pick};
+use super::{Eligibility, Pick, Tried};
 use crate::endpoint::Endpoint;
 use crate::time::Time;
 
@@ -102,11 +102,11 @@ impl Roster {
         let Some(first) = request.endpoints.first() else { return };
         let changes = first.life.vitals.cluster().changes();
         let lag = LAG_PER_ENDPOINT * u32::try_from(request.endpoints.len()).unwrap_or(u32::MAX);
-        let has_changed = match self.changes {
+        let is_out_of_date = match self.changes {
             None => true,
-            Some(before) => before != changes && request.now.since(self.made) >= lag,
+            Some(before) => before != changes || request.now >= self.until,
         };
-        if has_changed || request.now >= self.until {
+        if is_out_of_date && (self.changes.is_none() || request.now.since(self.made) >= lag) {
             self.changes = Some(changes);
             self.list_best(rules, request);
         }
@@ -118,7 +118,7 @@ impl Roster {
         self.begin(rules, request);
         self.levels.count(rules, request.endpoints, request.now);
         if !self.levels.share_out(rules) {
-            return self.list_rest(rules, request, false);
+            return self.list_all_that_is_left(rules, request);
         }
         self.takes_unwell = self.levels.panics();
         for (position, endpoint) in rules.in_service(request.endpoints) {
@@ -132,6 +132,16 @@ impl Roster {
             self.push(position, scale * f64::from(endpoint.weight), warmth);
         }
         self.finish();
+        if self.members.is_empty() {
+            self.list_all_that_is_left(rules, request);
+        }
+    }
+
+    /// Nobody is as he should be: whoever is the least bad has to do, for every exchange, whatever this one has tried.
+    fn list_all_that_is_left(&mut self, rules: &Eligibility, request: &Pick<'_>) {
+        let panics = self.levels.panics();
+        let tried = &Tried::default();
+        self.list_rest(rules, &Pick { tried, ..*request }, panics);
     }
 
     /// Lists those that were not tried, of the best rank that there is: the rest of an exchange's chances, and all there is where nobody
@@ -188,6 +198,9 @@ impl Roster {
 
     /// The part of its weight that an endpoint has now.
     fn warmth_of(&mut self, rules: &Eligibility, endpoint: &Endpoint, now: Time) -> f64 {
+        if !endpoint.is_well(now) {
+            return 1.0;
+        }
         // Asked in any case: it is how the time at which an endpoint became fit gets known.
         let age = now.since(endpoint.life.vitals.fit_since(now));
         let Some(slow_start) = rules.slow_start.filter(|slow_start| age < slow_start.time) else {

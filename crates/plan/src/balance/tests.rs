@@ -728,3 +728,55 @@ fn prequal_believes_nobody_for_longer_than_a_second() {
     let shares = worker.shares(1000);
     assert!(shares.iter().all(|share| *share > 150), "{shares:?}");
 }
+
+#[test]
+fn endpoints_that_refused_a_moment_ago_are_no_reason_to_panic() {
+    for algorithm in Algorithm::ALL {
+        let endpoints = endpoints(&[1; 3]);
+        for endpoint in &endpoints[..2] {
+            endpoint.life.vitals.avoid(Time::START, Time::from_nanos(5));
+        }
+        assert_eq!(shares(algorithm, &endpoints, 100), [0, 0, 100], "{algorithm:?}");
+    }
+}
+
+#[test]
+fn a_backup_that_refused_a_moment_ago_is_better_than_those_that_are_down() {
+    for algorithm in Algorithm::ALL {
+        let endpoints = endpoints(&[1, 1, -1]);
+        for endpoint in &endpoints[..2] {
+            endpoint.life.vitals.set_standing(Standing::Down);
+        }
+        endpoints[2].life.vitals.avoid(Time::START, Time::from_nanos(5));
+        assert_eq!(shares(algorithm, &endpoints, 100), [0, 0, 100], "{algorithm:?}");
+    }
+}
+
+#[test]
+fn what_one_exchange_has_tried_is_no_matter_to_the_next() {
+    for algorithm in Algorithm::ALL {
+        let endpoints = endpoints(&[1, 1]);
+        let mut worker = Worker::new(by(algorithm), &endpoints);
+        let mut tried = Tried::default();
+        for (position, endpoint) in endpoints.iter().enumerate() {
+            endpoint.life.vitals.avoid(Time::START, Time::from_nanos(5));
+            tried.insert(position);
+        }
+        assert_eq!(worker.pick(&tried), None, "{algorithm:?}");
+        let shares = worker.shares(1000);
+        assert!(shares.iter().all(|share| *share > 300), "{algorithm:?} {shares:?}");
+    }
+}
+
+#[test]
+fn a_session_does_not_lead_out_of_the_subset_that_a_route_asks_for() {
+    let mut endpoints = endpoints(&[1; 2]);
+    endpoints[0].labels = [(Box::from("version"), Box::from("2"))].into();
+    let eligibility = Eligibility { labels: endpoints[0].labels.clone(), ..Eligibility::default() };
+    let sticky = with_cookie(&endpoints).balancer.balancing().sticky.clone();
+    let balancing = Balancing { eligibility, sticky, ..by(Algorithm::RoundRobin) };
+    let mut worker = Worker::new(balancing, &endpoints);
+    let session = Some(Session::At { position: 1, renew: false });
+    let tried = Tried::default();
+    assert_eq!(worker.pick_for(Pick { session, ..worker.request(&tried) }), Some(0));
+}

@@ -53,7 +53,8 @@ impl PeakEwma {
         let record = Record::unpack(self.0.load(Ordering::Relaxed));
         let before = record
             .map_or(FAILED_MIN, |record| Duration::from_nanos(record.nanos as u64).max(FAILED_MIN));
-        self.observe(latency.max(before.saturating_mul(2).min(FAILED_MAX)), now);
+        let dearer = before.saturating_mul(2).min(FAILED_MAX).max(before);
+        self.observe(latency.max(dearer), now);
     }
 }
 
@@ -184,6 +185,10 @@ mod tests {
             average.observe_failure(MS, at(MS));
         }
         assert!((millis(&average, at(MS)) - 10_000.0).abs() < 1.0);
+        let slow = PeakEwma::default();
+        slow.observe(MS * 60_000, at(MS));
+        slow.observe_failure(MS, at(MS));
+        assert!((millis(&slow, at(MS)) - 60_000.0).abs() < 1.0);
         let fresh = PeakEwma::default();
         fresh.observe_failure(Duration::ZERO, at(MS));
         assert!((millis(&fresh, at(MS)) - 2.0).abs() < 0.01);

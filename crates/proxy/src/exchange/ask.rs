@@ -112,7 +112,7 @@ impl Exchange<'_> {
 
 /// What a status says about the endpoint: that it, or what stands behind it, has failed. That it cannot do what nobody of its kind could
 /// (501, 505) does not.
-fn heard_in(status: u16) -> Heard {
+pub(super) fn heard_in(status: u16) -> Heard {
     match status {
         500 | 502..=504 | 506.. => Heard::Failure,
         _ => Heard::Answer,

@@ -11,10 +11,11 @@ use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::route::Route;
 use evenkeel_plan::sight::Phase;
-use evenkeel_plan::vitals::{Lease, Vitals};
+use evenkeel_plan::vitals::{Heard, Lease, Vitals};
 use evenkeel_proto::forward::origin;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 
+use super::ask::heard_in;
 use super::{Answer, Exchange, Messages};
 use crate::access::Course;
 use crate::body::{Pump, Source};
@@ -77,11 +78,16 @@ impl<'a> Exchange<'a> {
         origin(&head.fields, self.client.address, |address| trusted.contains(address))
     }
 
-    /// Tells the client where its session goes on, if that is news.
+    /// Tells the client where its session goes on, if that is news; not where the endpoint has failed. No cache that is shared may
+    /// give the cookie to others.
     pub(super) fn tell_session(&self, target: Target<'_>, head: &mut ResponseHead) {
+        if heard_in(head.status) == Heard::Failure {
+            return;
+        }
         let wall = self.worker.wall_time(self.started);
         if let Some(cookie) = target.way.cluster.cookie(target.choice, target.way.asked, wall) {
             head.fields.push(b"Set-Cookie", cookie.as_bytes());
+            head.fields.push(b"Cache-Control", b"private");
         }
     }
 

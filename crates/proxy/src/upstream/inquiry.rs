@@ -68,12 +68,10 @@ pub(crate) async fn make_inquiries(worker: Rc<Worker>) {
 
 impl Inquiry {
     async fn make(self, worker: Rc<Worker>) {
-        let load = match self.cluster.endpoints.get(self.position) {
-            Some(endpoint) => self.ask(endpoint, &worker).await,
-            None => None,
-        };
-        let now = worker.time(worker.now());
-        self.state.borrow_mut().probed(self.position, load, now);
+        let mut waiting = Waiting { inquiry: &self, worker: &worker, load: None };
+        if let Some(endpoint) = self.cluster.endpoints.get(self.position) {
+            waiting.load = self.ask(endpoint, &worker).await;
+        }
     }
 
     /// What an endpoint says about itself; `None` if it says nothing that can be understood in time.
@@ -97,6 +95,20 @@ impl Inquiry {
             self.pool.check_in(Idle::new(io, worker.now(), false), self.cluster.pool);
         }
         understood
+    }
+}
+
+/// Whoever wants to know is told in the end, whatever comes of it: a place for an answer that never comes would be lost for ever.
+struct Waiting<'a> {
+    inquiry: &'a Inquiry,
+    worker: &'a Worker,
+    load: Option<Load>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let now = self.worker.time(self.worker.now());
+        self.inquiry.state.borrow_mut().probed(self.inquiry.position, self.load, now);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sticky sessions as the plan has them: with keys that are keys.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::LazyLock;
 
 use evenkeel_plan::balance::hash::HashKey;
@@ -37,9 +38,13 @@ fn session_cookie(config: &CookieConfig) -> SessionCookie {
 /// What is signed with where nobody has said: one for all the life of this process, so that a reload ends no session.
 static OURS: LazyLock<SessionKey> = LazyLock::new(|| {
     let mut bytes = [0; 32];
-    // It gives up to 256 bytes at once, and fails only where the system is too old to have it.
+    // It gives up to 256 bytes at once, and fails only where the system is too old to have it; what the standard library hashes
+    // with cannot be guessed either.
     if getrandom(&mut bytes, GetRandomFlags::empty()).is_err() {
-        fastrand::fill(&mut bytes);
+        let state = RandomState::new();
+        for (part, number) in bytes.chunks_exact_mut(8).zip(0_u64..) {
+            part.copy_from_slice(&state.hash_one(number).to_be_bytes());
+        }
     }
     SessionKey::from_bytes(bytes)
 });

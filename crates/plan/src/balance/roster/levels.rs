@@ -11,7 +11,7 @@ use crate::time::Time;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Levels {
     levels: Vec<Level>,
-    backups_well: usize,
+    backups_up: usize,
     panics: bool,
 }
 
@@ -20,6 +20,7 @@ pub(super) struct Levels {
 struct Level {
     priority: u8,
     all: usize,
+    up: usize,
     well: usize,
     /// What those that are well weigh.
     weight: f64,
@@ -42,8 +43,8 @@ pub(super) struct Use {
     share: f64,
     /// By which the weights of its endpoints are multiplied; 0 if it gets nothing.
     pub(super) scale: f64,
-    /// Whether it takes those that are not well, too.
-    unwell: bool,
+    /// Whether it takes those that are down, too.
+    down: bool,
     /// Whether it takes only those that are near.
     near: bool,
 }
@@ -52,21 +53,22 @@ impl Levels {
     /// Forgets what was decided.
     pub(super) fn clear(&mut self) {
         self.levels.clear();
-        self.backups_well = 0;
+        self.backups_up = 0;
         self.panics = false;
     }
 
     /// Counts who is well.
     pub(super) fn count(&mut self, rules: &Eligibility, endpoints: &[Endpoint], now: Time) {
         for (_, endpoint) in rules.in_service(endpoints) {
-            let well = endpoint.is_well(now);
+            let (up, well) = (endpoint.is_up(), endpoint.is_well(now));
             if endpoint.backup {
-                self.backups_well += usize::from(well);
+                self.backups_up += usize::from(up);
                 continue;
             }
             let weight = if well { f64::from(endpoint.weight) } else { 0.0 };
             let level = self.at(endpoint.priority);
             level.all += 1;
+            level.up += usize::from(up);
             level.well += usize::from(well);
             level.weight += weight;
             if is_near(rules, endpoint) {
@@ -82,24 +84,31 @@ impl Levels {
         let place = self.levels.partition_point(|level| level.priority < priority);
         if self.levels.get(place).is_none_or(|level| level.priority != priority) {
             let (near, used) = (Near::default(), Use::default());
-            self.levels.insert(place, Level { priority, all: 0, well: 0, weight: 0.0, near, used });
+            self.levels
+                .insert(place, Level { priority, all: 0, up: 0, well: 0, weight: 0.0, near, used });
         }
         &mut self.levels[place]
     }
 
     /// Decides who gets how much. `false` if nobody is well, so that whoever is left has to do.
     pub(super) fn share_out(&mut self, rules: &Eligibility) -> bool {
-        let (all, well) = self.totals();
-        let able: f64 = self.levels.iter().map(Level::ability).sum();
-        self.panics = able < 1.0 && rules.panics(all, well, self.backups_well);
+        let sum = |figure: fn(&Level) -> usize| self.levels.iter().map(figure).sum::<usize>();
+        let (all, up, well) =
+            (sum(|level| level.all), sum(|level| level.up), sum(|level| level.well));
+        let able = |figure: fn(&Level) -> usize| -> f64 {
+            self.levels.iter().map(|level| level.ability(figure(level))).sum()
+        };
+        // Who refused a moment ago is still up: it is avoided while others are left, and no reason to panic.
+        self.panics = able(|level| level.up) < 1.0 && rules.panics(all, up, self.backups_up);
+        let able = able(|level| level.well);
         if self.panics {
-            let all = Use { share: 0.0, scale: 1.0, unwell: true, near: false };
+            let all = Use { share: 0.0, scale: 1.0, down: true, near: false };
             self.levels.iter_mut().for_each(|level| level.used = all);
             return true;
         }
         let mut left = able.min(1.0);
         for level in &mut self.levels {
-            let share = level.ability().min(left);
+            let share = level.ability(level.well).min(left);
             left -= share;
             level.used = level.with_share(share / able.min(1.0), rules);
         }
@@ -148,9 +157,9 @@ impl Census {
 }
 
 impl Level {
-    /// The share of all the work that it can do, 0 to 1.
-    fn ability(&self) -> f64 {
-        (OVERPROVISIONING * self.well as f64 / self.all.max(1) as f64).min(1.0)
+    /// The share of all the work that so many of it can do, 0 to 1.
+    fn ability(&self, fit: usize) -> f64 {
+        (OVERPROVISIONING * fit as f64 / self.all.max(1) as f64).min(1.0)
     }
 
     /// Scales the weights such that they sum up to the share, whatever the endpoints of another level weigh.
@@ -164,14 +173,15 @@ impl Level {
             share if weight > 0.0 => share * SHARE_UNIT / weight,
             _ => 0.0,
         };
-        Use { share, scale, unwell: false, near }
+        Use { share, scale, down: false, near }
     }
 }
 
 impl Use {
     /// Whether an endpoint of the level gets work.
     pub(super) fn takes(&self, rules: &Eligibility, endpoint: &Endpoint, now: Time) -> bool {
-        (self.unwell || endpoint.is_well(now)) && (!self.near || is_near(rules, endpoint))
+        let fit = endpoint.is_well(now) || self.down && !endpoint.life.vitals.is_avoided(now);
+        fit && (!self.near || is_near(rules, endpoint))
     }
 }
 
