@@ -55,9 +55,21 @@ pub(crate) fn build(
     let names = Names::of(config);
     let clusters = config.clusters.iter().map(|cluster| {
         let old = old_clusters.get(cluster.name.as_str()).copied();
-        let new = build_cluster(cluster, config.zone.as_deref(), old, workers, &address)
-            .with_subsets(names.subsets(&cluster.name));
-        old.filter(|old| is_same_cluster(old, &new)).cloned().unwrap_or_else(|| Arc::new(new))
+        let endpoints = build_endpoints(cluster, old, workers, &address);
+        let balancing = balancing(cluster, config.zone.as_deref());
+        let subsets = names.subsets(&cluster.name);
+        let same = |old: &&Arc<Cluster>| is_same(old, cluster, &endpoints, &balancing, &subsets);
+        if let Some(old) = old.filter(same) {
+            return Arc::clone(old);
+        }
+        // Not before: the tables of ten thousand endpoints take a tenth of a second.
+        let new = Cluster {
+            health: cluster.health.clone(),
+            timeouts: cluster.timeouts,
+            pool: cluster.pool,
+            ..Cluster::new(&cluster.name, balancing, endpoints)
+        };
+        Arc::new(new.with_subsets(subsets))
     });
     let listeners = config.listeners.iter().map(|listener| {
         let old = old_listeners.get(listener.name.as_str()).copied();
@@ -74,13 +86,12 @@ pub(crate) fn build(
     })
 }
 
-fn build_cluster(
+fn build_endpoints(
     config: &ClusterConfig,
-    zone: Option<&str>,
     old: Option<&Arc<Cluster>>,
     workers: usize,
     address: impl Fn(&str) -> Option<IpAddr>,
-) -> Cluster {
+) -> Vec<Endpoint> {
     let lived = old.iter().flat_map(|old| &old.endpoints);
     let lives: HashMap<&str, &Arc<Life>> =
         lived.map(|endpoint| (&*endpoint.name, &endpoint.life)).collect();
@@ -100,14 +111,7 @@ fn build_cluster(
             ..Endpoint::new(&endpoint.name, address, life)
         }
     };
-    let endpoints: Vec<Endpoint> = config.endpoints.iter().map(endpoint).collect();
-    let balancing = balancing(config, zone);
-    Cluster {
-        health: config.health.clone(),
-        timeouts: config.timeouts,
-        pool: config.pool,
-        ..Cluster::new(&config.name, balancing, endpoints)
-    }
+    config.endpoints.iter().map(endpoint).collect()
 }
 
 /// How the endpoints of a cluster are chosen, if we are in `zone`.
@@ -155,19 +159,25 @@ fn answers(errors: &ErrorsConfig) -> ErrorAnswers {
 }
 
 /// Whether workers may go on with the old one, and so with what they remember for it between picks.
-fn is_same_cluster(old: &Cluster, new: &Cluster) -> bool {
+fn is_same(
+    old: &Cluster,
+    config: &ClusterConfig,
+    endpoints: &[Endpoint],
+    balancing: &Balancing,
+    subsets: &[Labels],
+) -> bool {
     let labels = |subset: &Balancer| subset.balancing().eligibility.labels.clone();
     let is_same_endpoint = |(old, new): (&Endpoint, &Endpoint)| {
         (&old.name, old.address, old.forced) == (&new.name, new.address, new.forced)
             && (old.weight, old.backup, old.priority) == (new.weight, new.backup, new.priority)
             && (&old.zone, &old.labels) == (&new.zone, &new.labels)
     };
-    old.endpoints.len() == new.endpoints.len()
-        && old.endpoints.iter().zip(&new.endpoints).all(is_same_endpoint)
-        && old.balancer.balancing() == new.balancer.balancing()
-        && old.subsets.iter().map(labels).eq(new.subsets.iter().map(labels))
-        && old.health == new.health
-        && (old.timeouts, old.pool) == (new.timeouts, new.pool)
+    old.endpoints.len() == endpoints.len()
+        && old.endpoints.iter().zip(endpoints).all(is_same_endpoint)
+        && old.balancer.balancing() == balancing
+        && old.subsets.iter().map(labels).eq(subsets.iter().cloned())
+        && old.health == config.health
+        && (old.timeouts, old.pool) == (config.timeouts, config.pool)
 }
 
 fn is_same_listener(old: &Listener, new: &Listener) -> bool {

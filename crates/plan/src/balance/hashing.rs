@@ -29,7 +29,7 @@ impl<T: Table> Balance for Hashing<T> {
             let bound = Bound::new(factor, candidates);
             find(&self.table, key, candidates, |member| bound.has_room(candidates, member))
         });
-        // All are above it only for a moment, while workers count past each other.
+        // Some may be above it all the same: workers count past each other, and what began before it was bounded is not in the sum.
         below.or_else(|| find(&self.table, key, candidates, |_| true))
     }
 }
@@ -50,7 +50,7 @@ pub(super) fn find(
     let is_warm = |member: usize, position: u32| {
         let warmth = candidates.warmth(member);
         let name = || stable::hash(candidates.name(position).as_bytes());
-        warmth >= 1.0 || fraction(stable::mix(key, name())) < warmth
+        warmth >= 1.0 || stable::fraction(stable::mix(key, name())) < warmth
     };
     let at_level = |member: usize| level.is_none() || candidates.level(member) == level;
     let best = table.lookup(key, |position| {
@@ -80,10 +80,6 @@ impl Bound {
         let cap = bounded::cap(self.factor, self.in_flight, weight, self.weights);
         candidates.vitals(member).in_flight() < cap
     }
-}
-
-fn fraction(hash: u64) -> f64 {
-    (hash >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// Sets the hash that chooses a level apart from those that choose an endpoint.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::hash::stable::fraction;
 use super::{Eligibility, Pick, Tried};
 use crate::endpoint::Endpoint;
 use crate::time::Time;
@@ -240,7 +241,7 @@ impl Roster {
 
     /// The priority of the level that has the hash among what it shares with others; `None` if there is no other.
     pub(super) fn level_of(&self, hash: impl FnOnce() -> u64) -> Option<u8> {
-        self.levels.at_share(|| (hash() >> 11) as f64 / (1_u64 << 53) as f64)
+        self.levels.at_share(|| fraction(hash()))
     }
 
     /// A member in proportion to the weights, which should be another one than `first`; where all weigh the same, it is.

@@ -1,6 +1,6 @@
 // The three charts, drawn by uPlot if it is part of this build. Made by app.js, fed after each status.
 
-import { byId, element } from "./dom.js";
+import { byId, colorIn, element } from "./dom.js";
 import * as format from "./format.js";
 import { CHART_SECONDS } from "./history.js";
 import { CLASSES } from "./rates.js";
@@ -107,16 +107,6 @@ function options(chart, body, history) {
       })),
     ],
   };
-}
-
-/** A colour of style.css as it is now: a canvas knows neither variables nor themes. */
-function colorIn(place, name) {
-  const probe = element("span");
-  probe.style.color = `var(--${name})`;
-  place.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
 }
 
 /** At the cursor, or the latest. */

@@ -34,6 +34,16 @@ export function setChildren(parent, children) {
   while (parent.children.length > children.length) parent.lastElementChild.remove();
 }
 
+/** A colour of the style sheet as it is now: a canvas knows neither variables nor themes. */
+export function colorIn(place, name) {
+  const probe = element("span");
+  probe.style.color = `var(--${name})`;
+  place.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
 /** A drawing made of paths: `[d, class]` each. Says nothing to those who listen: there is always a word beside it. */
 export function drawing(className, size, ...paths) {
   const svg = document.createElementNS(SVG, "svg");

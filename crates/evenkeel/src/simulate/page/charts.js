@@ -1,8 +1,8 @@
 // Latency, queues and errors over time: a line for each algorithm that is shown. Made and told to draw by report.js.
 
-import { byId, element } from "dashboard/dom.js";
+import { byId, colorIn, element } from "dashboard/dom.js";
 import * as format from "dashboard/format.js";
-import { NO_CHARTS, card, colorIn, options, times } from "simulate/plot.js";
+import { NO_CHARTS, card, options, times } from "simulate/plot.js";
 
 /** All charts of that kind. */
 export class Charts {

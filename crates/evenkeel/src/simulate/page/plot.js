@@ -1,6 +1,6 @@
 // What all charts have in common: axes, colours, and bands where something happens. Asked by charts.js and shares.js.
 
-import { element } from "dashboard/dom.js";
+import { colorIn, element } from "dashboard/dom.js";
 import * as format from "dashboard/format.js";
 
 /** The options of a chart within `body`, to which a caller adds its series. */
@@ -77,16 +77,6 @@ function edges(plot, body, events) {
     ctx.fillRect(plot.valToPos(second, "x", true), bbox.top, devicePixelRatio, bbox.height);
   }
   ctx.restore();
-}
-
-/** A colour of the style sheet as it is now: a canvas knows neither variables nor themes. */
-export function colorIn(place, name) {
-  const probe = element("span");
-  probe.style.color = `var(--${name})`;
-  place.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
 }
 
 /** An empty chart: its place, and where it is drawn. */

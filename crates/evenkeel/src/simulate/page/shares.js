@@ -1,8 +1,8 @@
 // Who got how much over time: a small chart for each algorithm, with the endpoints on top of each other. Made by report.js.
 
-import { byId, element } from "dashboard/dom.js";
+import { byId, colorIn, element } from "dashboard/dom.js";
 import * as format from "dashboard/format.js";
-import { NO_CHARTS, card, colorIn, options, times } from "simulate/plot.js";
+import { NO_CHARTS, card, options, times } from "simulate/plot.js";
 import { isHit } from "simulate/results.js";
 
 /** The charts of all algorithms. */

@@ -1,7 +1,7 @@
 //! Rendezvous: every endpoint draws a lot for the key, and the best lot wins. Used by its algorithm, and by the other tables
 //! when nearly nobody is left.
 
-use super::stable::{hash, mix};
+use super::stable::{fraction, hash, mix};
 use super::{Node, in_order};
 
 /// Highest random weight (Thaler and Ravishankar 1998), with weights by the logarithmic method (Schindelhauer and Schomaker
@@ -55,21 +55,9 @@ impl Rendezvous {
     }
 }
 
-/// A number between 0 and 1, neither of which it is: 52 bits and a half are exact in the 53 of an `f64`.
-fn fraction(hash: u64) -> f64 {
-    const STEP: f64 = 1.0 / (1_u64 << 52) as f64;
-    ((hash >> 12) as f64 + 0.5) * STEP
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_fraction_is_never_nothing_and_never_all() {
-        assert!(fraction(0) > 0.0 && fraction(u64::MAX) < 1.0);
-        assert_eq!(fraction(u64::MAX / 2 + 1), 0.5 + f64::EPSILON / 2.0);
-    }
 
     /// Rounding could let the estimate pass the logarithm only if it were closer to it than the last bit.
     #[test]

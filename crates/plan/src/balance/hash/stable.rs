@@ -24,6 +24,12 @@ pub fn scale(hash: u64, bound: u32) -> u32 {
     ((u128::from(hash) * u128::from(bound)) >> 64) as u32
 }
 
+/// A number between 0 and 1, neither of which it is: 52 bits and a half are exact in the 53 of an `f64`.
+pub fn fraction(hash: u64) -> f64 {
+    const STEP: f64 = 1.0 / (1_u64 << 52) as f64;
+    ((hash >> 12) as f64 + 0.5) * STEP
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +75,12 @@ mod tests {
         ] {
             assert_eq!(mix(1_234_567, number), expected);
         }
+    }
+
+    #[test]
+    fn a_fraction_is_never_nothing_and_never_all() {
+        assert!(fraction(0) > 0.0 && fraction(u64::MAX) < 1.0);
+        assert_eq!(fraction(u64::MAX / 2 + 1), 0.5 + f64::EPSILON / 2.0);
     }
 
     #[test]

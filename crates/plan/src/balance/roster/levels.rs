@@ -92,9 +92,7 @@ impl Levels {
 
     /// Decides who gets how much. `false` if nobody is well, so that whoever is left has to do.
     pub(super) fn share_out(&mut self, rules: &Eligibility) -> bool {
-        let sum = |figure: fn(&Level) -> usize| self.levels.iter().map(figure).sum::<usize>();
-        let (all, up, well) =
-            (sum(|level| level.all), sum(|level| level.up), sum(|level| level.well));
+        let [all, up, well] = self.totals();
         let able = |figure: fn(&Level) -> usize| -> f64 {
             self.levels.iter().map(|level| level.ability(figure(level))).sum()
         };
@@ -115,10 +113,11 @@ impl Levels {
         well > 0
     }
 
-    /// How many there are, and how many of them are well.
-    fn totals(&self) -> (usize, usize) {
-        let sum = |figure: fn(&Level) -> usize| self.levels.iter().map(figure).sum();
-        (sum(|level| level.all), sum(|level| level.well))
+    /// How many there are, how many of them are up, and how many well.
+    fn totals(&self) -> [usize; 3] {
+        let figures: [fn(&Level) -> usize; 3] =
+            [|level| level.all, |level| level.up, |level| level.well];
+        figures.map(|figure| self.levels.iter().map(figure).sum())
     }
 
     /// Whether all are used because so few are well.
@@ -151,7 +150,7 @@ impl Census {
         let mut levels = Levels::default();
         levels.count(rules, endpoints, now);
         levels.share_out(rules);
-        let (all, well) = levels.totals();
+        let [all, _, well] = levels.totals();
         Self { all, well, panics: levels.panics() }
     }
 }
