@@ -25,7 +25,7 @@ impl<'a> Candidates<'a> {
 
     /// Where a member stands in the cluster.
     pub(super) fn position(&self, member: usize) -> usize {
-        self.roster.members[member].position as usize
+        self.roster.position_of(member) as usize
     }
 
     /// What the endpoint at a position is known by on every replica.
@@ -44,7 +44,8 @@ impl<'a> Candidates<'a> {
 
     /// The part of its weight that a member has, as it warms up.
     pub(super) fn warmth(&self, member: usize) -> f64 {
-        f64::from(self.roster.shares[member].warmth)
+        // Mostly nobody does, and the shares of many are far away.
+        if self.roster.warms { f64::from(self.roster.shares[member].warmth) } else { 1.0 }
     }
 
     /// The attempts in flight at a member, were its weight that of an average one.
@@ -64,20 +65,25 @@ impl<'a> Candidates<'a> {
     }
 
     /// Whether a member may be chosen: it was not tried, and is still well. Only a roster that is out of date has to look.
+    #[inline]
     pub(super) fn admits(&self, member: usize) -> bool {
         let position = self.position(member);
         !self.request.tried.contains(position)
-            && (self.roster.is_current
-                || self.roster.takes_unwell
-                || self.request.endpoints[position].is_well(self.request.now))
+            && (self.trusts_roster() || self.request.endpoints[position].is_well(self.request.now))
+    }
+
+    fn trusts_roster(&self) -> bool {
+        self.roster.is_current || self.roster.takes_unwell
     }
 
     /// Those that may be chosen.
     pub(super) fn admitted(&self) -> impl Iterator<Item = usize> {
-        (0..self.count()).filter(|&member| self.admits(member))
+        let all = self.trusts_roster() && self.request.tried.count() == 0;
+        (0..self.count()).filter(move |&member| all || self.admits(member))
     }
 
     /// A member that may be chosen, in proportion to the weights; `None` if some draws found none.
+    #[inline]
     pub(super) fn draw(&self, random: &mut Rng) -> Option<usize> {
         for _ in 0..DRAWS_MAX {
             let member = self.roster.draw(random)?;
@@ -89,6 +95,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// Two different members that may be chosen, drawn so; only one if some draws found no other.
+    #[inline]
     pub(super) fn draw_two(&self, random: &mut Rng) -> Option<(usize, Option<usize>)> {
         let first = self.draw(random)?;
         if self.count() == 1 {

@@ -33,6 +33,7 @@ impl Balance for PeakEwma {
 
 /// How long an answer of a member takes, in nanoseconds; `None` if that is not known, or has not been for so long that somebody
 /// has to try.
+#[inline]
 fn latency(candidates: &Candidates<'_>, member: usize) -> Option<f64> {
     let (vitals, now) = (candidates.vitals(member), candidates.request.now);
     let waited = vitals.waited(now);

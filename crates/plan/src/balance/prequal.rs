@@ -59,7 +59,7 @@ pub(super) struct Probes {
 #[derive(Clone, Copy, Debug)]
 struct Probe {
     position: u32,
-    load: Load,
+    in_flight: u32,
     /// Its latency.
     seconds: f32,
     /// When the answer came.
@@ -93,7 +93,10 @@ impl Probes {
     }
 
     fn forget_old(&mut self, now: Time) {
-        self.probes.retain(|probe| now.since(probe.at) < AGE_MAX);
+        // The oldest comes first.
+        while self.probes.first().is_some_and(|oldest| now.since(oldest.at) >= AGE_MAX) {
+            self.probes.remove(0);
+        }
     }
 
     /// The place of the probe to go by.
@@ -103,17 +106,12 @@ impl Probes {
         };
         let cost = |(place, probe): (usize, &Probe)| {
             let burden = candidates.burden(fit(probe)?);
-            let in_flight = probe.load.in_flight as f32 * burden;
+            let in_flight = probe.in_flight as f32 * burden;
             let is_hot = in_flight > self.hot_above as f32;
-            let cost = if is_hot { in_flight } else { probe.seconds * burden };
-            Some((is_hot, cost, place))
+            Some((place, if is_hot { HOT + in_flight } else { probe.seconds * burden }))
         };
-        let costs =
-            self.probes.iter().enumerate().filter_map(|(place, probe)| cost((place, probe)));
-        let best = costs.min_by(|one, other| {
-            one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)).then(one.2.cmp(&other.2))
-        });
-        best.map(|(_, _, place)| place)
+        let costs = self.probes.iter().enumerate().filter_map(cost);
+        costs.reduce(|best, next| if next.1 < best.1 { next } else { best }).map(|best| best.0)
     }
 
     /// Uses a probe up, and forgets another one: the worst or the oldest by turns, lest only bad ones are left, which nobody uses.
@@ -131,21 +129,21 @@ impl Probes {
 
     fn forget_one(&mut self) {
         self.worst_goes = !self.worst_goes;
-        let hot_above = self.hot_above;
-        let badness = |probe: &Probe| {
-            let is_hot = probe.load.in_flight > hot_above;
-            let in_flight = if is_hot { probe.load.in_flight } else { 0 };
-            (is_hot, in_flight, probe.load.latency)
-        };
-        let places = self.probes.iter().enumerate();
-        let goes = if self.worst_goes {
-            places.max_by_key(|(_, probe)| badness(probe))
-        } else {
-            places.min_by_key(|(_, probe)| probe.at)
-        };
-        if let Some((place, _)) = goes {
-            self.probes.remove(place);
+        let mut goes = 0;
+        if self.worst_goes {
+            let badness = |probe: &Probe| {
+                let is_hot = probe.in_flight > self.hot_above;
+                if is_hot { HOT + probe.in_flight as f32 } else { probe.seconds }
+            };
+            let mut worst = 0.0;
+            for (place, probe) in self.probes.iter().enumerate() {
+                let badness = badness(probe);
+                if badness >= worst {
+                    (goes, worst) = (place, badness);
+                }
+            }
         }
+        self.probes.remove(goes);
     }
 
     fn next(&mut self) -> Option<usize> {
@@ -162,8 +160,8 @@ impl Probes {
         let Some(load) = load else { return };
         self.note(load.in_flight);
         self.probes.retain(|probe| probe.position as usize != position);
-        let seconds = load.latency.as_secs_f32();
-        self.probes.push(Probe { position: position as u32, load, seconds, at: now });
+        let (position, seconds) = (position as u32, load.latency.as_secs_f32());
+        self.probes.push(Probe { position, in_flight: load.in_flight, seconds, at: now });
         if self.probes.len() > PROBES_MAX {
             self.probes.remove(0);
         }
@@ -195,6 +193,9 @@ impl WorkerState {
         self.memory.probes.answered(position, load, now);
     }
 }
+
+/// What is hot is worse than any latency; in seconds.
+const HOT: f32 = 1e6;
 
 /// How many answers are kept (the paper's m).
 const PROBES_MAX: usize = 16;

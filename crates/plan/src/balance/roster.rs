@@ -30,6 +30,8 @@ pub(super) struct Roster {
     pub(super) takes_unwell: bool,
     /// Whether nothing has changed since it was made, so that whoever was well is.
     pub(super) is_current: bool,
+    /// Whether somebody has only a part of its weight, because it warms up.
+    pub(super) warms: bool,
     /// Whether it is for one exchange that has tried all others, and not for the next pick.
     pub(super) is_spare: bool,
     /// Counts up with each time it is made.
@@ -75,6 +77,7 @@ impl Roster {
             shares: Vec::with_capacity(count),
             takes_unwell: false,
             is_current: false,
+            warms: false,
             is_spare: false,
             version: 0,
             places: vec![NOBODY; count],
@@ -99,15 +102,19 @@ impl Roster {
 
     /// Makes it anew if it is out of date. That of a large cluster may lag behind by as long as it takes to make some ten of it, lest
     /// a cluster in trouble has us do nothing else; whoever picks looks whether a member is still well.
+    #[inline]
     pub(super) fn refresh(&mut self, rules: &Eligibility, request: &Pick<'_>) {
         let Some(first) = request.endpoints.first() else { return };
         let changes = first.life.vitals.cluster().changes();
+        if self.changes != Some(changes) || request.now >= self.until {
+            self.catch_up(changes, rules, request);
+        }
+    }
+
+    #[cold]
+    fn catch_up(&mut self, changes: u64, rules: &Eligibility, request: &Pick<'_>) {
         let lag = LAG_PER_ENDPOINT * u32::try_from(request.endpoints.len()).unwrap_or(u32::MAX);
-        let is_out_of_date = match self.changes {
-            None => true,
-            Some(before) => before != changes || request.now >= self.until,
-        };
-        if is_out_of_date && (self.changes.is_none() || request.now.since(self.made) >= lag) {
+        if self.changes.is_none() || request.now.since(self.made) >= lag {
             self.changes = Some(changes);
             self.list_best(rules, request);
         }
@@ -177,6 +184,7 @@ impl Roster {
         self.shares.clear();
         self.lots.clear();
         self.weights = 0;
+        self.warms = false;
         self.version += 1;
         self.made = request.now;
         self.until = Time::END;
@@ -195,6 +203,7 @@ impl Roster {
         self.members.push(Member { position, burden: 1.0 });
         self.shares.push(Share { weight, warmth: warmth as f32 });
         self.weights += weight;
+        self.warms |= warmth < 1.0;
     }
 
     /// The part of its weight that an endpoint has now.
@@ -223,6 +232,16 @@ impl Roster {
         self.lots.make(self.shares.iter().map(|share| share.weight), mean);
     }
 
+    /// Whether every endpoint is a member, and so its place among them the one that it has in the cluster.
+    fn has_all(&self) -> bool {
+        self.members.len() == self.places.len()
+    }
+
+    /// Where a member stands in the cluster.
+    pub(super) fn position_of(&self, member: usize) -> u32 {
+        if self.has_all() { member as u32 } else { self.members[member].position }
+    }
+
     /// Whether all members weigh the same.
     pub(super) fn is_even(&self) -> bool {
         self.lots.is_empty()
@@ -235,6 +254,9 @@ impl Roster {
 
     /// The place among the members of the endpoint at `position`, if it is one.
     pub(super) fn member_at(&self, position: u32) -> Option<usize> {
+        if self.has_all() {
+            return Some(position as usize);
+        }
         let place = *self.places.get(position as usize)?;
         (place != NOBODY).then_some(place as usize)
     }
@@ -245,6 +267,7 @@ impl Roster {
     }
 
     /// A member in proportion to the weights, which should be another one than `first`; where all weigh the same, it is.
+    #[inline]
     pub(super) fn draw_other(&self, first: usize, random: &mut Rng) -> Option<usize> {
         if !self.is_even() {
             return self.draw(random);
@@ -255,6 +278,7 @@ impl Roster {
     }
 
     /// A member in proportion to the weights; `None` if there is none.
+    #[inline]
     pub(super) fn draw(&self, random: &mut Rng) -> Option<usize> {
         if !self.is_even() {
             return Some(self.lots.draw(random));

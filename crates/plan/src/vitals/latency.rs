@@ -95,13 +95,14 @@ fn stamp(now: Time) -> u32 {
 
 /// What is left of an old figure's weight.
 fn weight_after(age: u64) -> f64 {
-    let decays = age as f64 / DECAY.as_nanos() as f64;
+    let decays = age as f64 * DECAYS_PER_NANO;
     // Near nothing the two are the same, within a ten thousandth.
     if decays < 0.01 { 1.0 - decays } else { (-decays).exp() }
 }
 
 /// After so long a peak weighs 1/e (Finagle's and Linkerd's default).
 const DECAY: Duration = Duration::from_secs(10);
+const DECAYS_PER_NANO: f64 = 1.0 / DECAY.as_nanos() as f64;
 
 /// A faster answer leaves an old figure at most so much of its weight: some hundreds of them say more than one peak, however
 /// little time they took. By time alone, an endpoint that had been a hundred times as slow for a moment would be without work
