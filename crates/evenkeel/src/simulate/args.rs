@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use evenkeel_plan::balance::Algorithm;
-use evenkeel_sim::{Arrivals, Distribution, Event, Keys, NamedScenario};
+use evenkeel_sim::{Arrivals, Distribution, Event, Keys, NamedScenario, Resilience};
 
 use crate::units::{self, Rate};
 
@@ -110,6 +110,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     pub(super) timeout: Option<Duration>,
 
+    /// What balancers do about failures: `full`, `off`, or some of outlier,breaker,retry as the config has them by default
+    #[arg(long, value_name = "WHAT,…", value_parser = resilience)]
+    pub(super) resilience: Option<Resilience>,
+
     /// How often a request is tried again that was lost, turned away or answered with an error
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=100))]
     pub(super) retries: Option<u32>,
@@ -165,6 +169,22 @@ fn algorithms(text: &str) -> Result<Algorithms, String> {
     Ok(Algorithms(chosen))
 }
 
+fn resilience(text: &str) -> Result<Resilience, String> {
+    let full = Resilience::full();
+    let mut chosen = Resilience::off();
+    for name in text.split(',').map(str::trim) {
+        match name {
+            "full" => chosen.clone_from(&full),
+            "off" => {}
+            "outlier" => chosen.outlier.clone_from(&full.outlier),
+            "breaker" => chosen.breaker.clone_from(&full.breaker),
+            "retry" => chosen.retry.clone_from(&full.retry),
+            _ => return Err(format!("`{name}` is none of full, off, outlier, breaker and retry")),
+        }
+    }
+    Ok(chosen)
+}
+
 fn scenario_parser() -> impl TypedValueParser<Value = NamedScenario> {
     let named = |scenario: NamedScenario| PossibleValue::new(scenario.name).help(scenario.story);
     PossibleValuesParser::new(NamedScenario::ALL.map(named))
@@ -204,6 +224,18 @@ mod tests {
         let some = algorithms("random, maglev,random").unwrap().0;
         assert_eq!(some, [Algorithm::Random, Algorithm::Maglev]);
         assert!(algorithms("random,,").unwrap_err().contains("least-request"));
+    }
+
+    #[test]
+    fn resilience_is_all_nothing_or_some_of_it() {
+        let full = Resilience::full();
+        assert_eq!(resilience("full").as_ref(), Ok(&full));
+        assert_eq!(resilience("off"), Ok(Resilience::off()));
+        assert_eq!(resilience("retry, breaker,outlier").as_ref(), Ok(&full));
+        let some = resilience("outlier").unwrap();
+        assert_eq!(some, Resilience { outlier: full.outlier, ..Resilience::off() });
+        assert!(resilience("outlier,hedge").unwrap_err().contains("`hedge`"));
+        assert!(resilience("").is_err());
     }
 
     #[test]

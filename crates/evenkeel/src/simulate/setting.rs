@@ -108,10 +108,12 @@ fn choices(scenario: &mut Scenario, args: &Args) {
     scenario.balancers = args.balancers.unwrap_or(scenario.balancers);
     scenario.gossip = args.gossip.or(scenario.gossip);
     scenario.timeout = args.timeout.unwrap_or(scenario.timeout);
+    if let Some(resilience) = &args.resilience {
+        scenario.resilience.clone_from(resilience);
+    }
     if let Some(max) = args.retries {
-        let attempts = max.saturating_add(1);
-        let retry = RetryPolicy { attempts, ..RetryPolicy::default() };
-        scenario.resilience.retry = Some(retry);
+        let retry = scenario.resilience.retry.get_or_insert_with(RetryPolicy::default);
+        retry.attempts = max.saturating_add(1);
     }
     if args.no_health {
         scenario.health = None;

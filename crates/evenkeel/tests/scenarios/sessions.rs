@@ -59,6 +59,45 @@ fn a_session_stays_at_its_endpoint_also_at_another_replica_and_with_a_new_key() 
 }
 
 #[test]
+fn a_session_stays_in_its_cluster_where_a_route_divides_requests_among_two() {
+    let origins = ["a", "b", "c", "d"].map(named);
+    let [a, b, c, d] = origins.each_ref().map(|origin| origin.address().to_string());
+    let of = |sticky: &str| {
+        format!(
+            "[listener.web]\nbind = \"{{bind}}\"\n[[route]]\nto = {{ old = 1, new = 1 }}\n\
+             [cluster.old]\nendpoints = [\"{a}\", \"{b}\"]\nsticky = {sticky}\n\
+             [cluster.new]\nendpoints = [\"{c}\", \"{d}\"]\nsticky = {sticky}\n"
+        )
+    };
+    let running = Running::from_toml(&of(&format!("{{ cookie = \"ek\", keys = [{KEY}] }}")));
+    let mut client = running.connect();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let first = ask(&mut client, None);
+        let (cookie, at) = (cookie_of(&first), first.text());
+        for _ in 0..5 {
+            let again = ask(&mut client, Some(&cookie));
+            assert_eq!((again.text(), again.header("set-cookie")), (at.clone(), None));
+        }
+        seen.insert(at);
+    }
+    // One in two to the power of 19 sees one cluster alone.
+    assert!(
+        seen.iter().any(|at| at < &"c".to_owned()) && seen.iter().any(|at| at >= &"c".to_owned())
+    );
+    let running = Running::from_toml(&of("\"cookie:user\""));
+    let mut client = running.connect();
+    let mut seen = std::collections::BTreeSet::new();
+    for user in 0..40 {
+        let cookie = format!("user={user}");
+        let at = ask(&mut client, Some(&cookie)).text();
+        assert!((0..5).all(|_| ask(&mut client, Some(&cookie)).text() == at), "{user}");
+        seen.insert(at);
+    }
+    assert_eq!(seen.len(), 4);
+}
+
+#[test]
 fn a_session_moves_once_when_its_endpoint_dies_and_does_not_come_back_with_it() {
     let mut origins = [named("a"), named("b"), named("c")];
     let running = Running::from_toml(&sticky(&origins, KEY));

@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::Endpoint;
-use evenkeel_plan::balance::{Choice, Tried};
+use evenkeel_plan::balance::hash::stable::mix;
+use evenkeel_plan::balance::{Choice, Session, Tried};
 use evenkeel_plan::cluster::UpstreamTimeouts;
 use evenkeel_plan::endpoint::EndpointCounters;
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::reason::Reason;
-use evenkeel_plan::route::Route;
+use evenkeel_plan::route::{self, Route};
 use evenkeel_plan::sight::Phase;
 use evenkeel_plan::vitals::{Heard, Lease, Vitals};
 use evenkeel_proto::forward::origin;
@@ -61,15 +62,37 @@ impl<'a> Exchange<'a> {
     ) -> Result<Way<'a>, Reason> {
         let route = self.listener.routes.route(head).ok_or(Reason::NoRoute)?;
         course.route = Some(route.into());
-        let to = route.to.pick(|| self.worker.random());
+        let to = self.divide(route, head);
         let cluster = to.and_then(|to| self.world.cluster(to));
         let cluster = cluster.ok_or(Reason::NoEndpoint)?;
         course.cluster = Some(&cluster.plan.name);
-        let asked = match cluster.goes_by_requests() {
-            true => cluster.asked(head, self.origin(head), self.worker.wall_time(self.started)),
-            false => Asked::default(),
-        };
+        let asked = self.asked(cluster, head);
         Ok(Way { route, cluster, asked })
+    }
+
+    /// The cluster of a route that its request goes to: where its session is, if it has one, and else by weight.
+    fn divide(&self, route: &'a Route, head: &RequestHead) -> Option<&'a route::Target> {
+        let mut lot = None;
+        if route.to.list().len() > 1 {
+            for to in route.to.list().iter().filter(|to| to.weight > 0) {
+                let cluster = self.world.cluster(to);
+                match cluster.and_then(|cluster| self.asked(cluster, head).session) {
+                    Some(Session::At { .. }) => return Some(to),
+                    Some(Session::By(hash)) => lot = lot.or(Some(hash)),
+                    None => {}
+                }
+            }
+        }
+        // A session by hash draws the same lot each time.
+        route.to.pick(|| lot.map_or_else(|| self.worker.random(), |hash| mix(hash, DIVISION)))
+    }
+
+    /// What a request has that the balancer of a cluster goes by.
+    fn asked(&self, cluster: ClusterView<'_>, head: &RequestHead) -> Asked {
+        if !cluster.goes_by_requests() {
+            return Asked::default();
+        }
+        cluster.asked(head, self.origin(head), self.worker.wall_time(self.started))
     }
 
     /// The client's address, as far as it can be believed.
@@ -205,3 +228,6 @@ impl Setback {
         Self { reason, again: false }
     }
 }
+
+/// Sets the hash that chooses a cluster apart from those that choose an endpoint.
+const DIVISION: u64 = u64::MAX - 1;

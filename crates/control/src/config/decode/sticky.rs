@@ -29,9 +29,10 @@ fn table(section: &mut Section<'_>) -> Option<StickyConfig> {
         return Some(StickyConfig::Key(name));
     }
     let help = "as in `sticky = { cookie = \"ek\", keys = [\"${SESSION_KEY}\"] }`";
-    let name = section.required("cookie", help);
+    let field = section.required("cookie", help);
     let cookie = read_cookie(section);
-    let name = name?.parsed("a string", |text| check_cookie(text).map(|()| text.to_owned()))?;
+    let name =
+        field?.parsed("a string", |text| check_cookie(text, &cookie).map(|()| text.to_owned()))?;
     Some(StickyConfig::Cookie(CookieConfig { name, ..cookie }))
 }
 
@@ -116,12 +117,25 @@ fn parse_lifetime(text: &str) -> Result<Duration, Diagnostic> {
         .label("is below a second"))
 }
 
-fn check_cookie(name: &str) -> Result<(), Diagnostic> {
-    if is_token(name.as_bytes()) {
-        return Ok(());
+fn check_cookie(name: &str, cookie: &CookieConfig) -> Result<(), Diagnostic> {
+    if !is_token(name.as_bytes()) {
+        let problem = format!("{} cannot be a cookie's name", quoted(name));
+        return Err(Diagnostic::new(Code::BadName, problem)
+            .label("wants letters, digits and some signs, without blanks"));
     }
-    Err(Diagnostic::new(Code::BadName, format!("{} cannot be a cookie's name", quoted(name)))
-        .label("wants letters, digits and some signs, without blanks"))
+    let promises = |prefix: &str| {
+        name.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
+    };
+    let is_of_host = cookie.secure && cookie.path == "/" && cookie.domain.is_none();
+    let wanted = if promises("__Host-") && !is_of_host {
+        "wants `secure = true`, the path `/` and no `domain`"
+    } else if promises("__Secure-") && !cookie.secure {
+        "wants `secure = true` beside it"
+    } else {
+        return Ok(());
+    };
+    // RFC 6265bis §4.1.3: the prefix promises it, and a browser drops what breaks the promise.
+    Err(Diagnostic::new(Code::MissingKey, "browsers refuse this cookie").label(wanted))
 }
 
 /// What may stand in an attribute of a cookie (RFC 6265 §4.1.1).
