@@ -137,7 +137,7 @@ fn an_address_may_come_back_before_the_workers_have_closed_it() {
 
 #[test]
 fn an_address_of_ours_gives_way_to_a_wider_one_and_that_to_a_narrower_one() {
-    let narrow = free(7);
+    let narrow = SocketAddr::from(([127, 9, 0, 7], free_everywhere()));
     let wide = |ip: &str| Bind::Only(SocketAddr::new(ip.parse().unwrap(), narrow.port()));
     let (mut sockets, _workers) = instance(2);
     let steps = [&[Bind::Only(narrow)][..], &[wide("0.0.0.0")], &[Bind::Only(narrow)]];
@@ -157,6 +157,13 @@ fn instance(workers: usize) -> (Sockets, Vec<UnboundedReceiver<Command>>) {
 fn free(number: u16) -> SocketAddr {
     let Bind::Only(address) = somewhere(number) else { unreachable!() };
     TcpListener::bind(address).unwrap().local_addr().unwrap()
+}
+
+/// A port that is free on every address, and stays so: not one of those that systems give to connections (32768 and above).
+fn free_everywhere() -> u16 {
+    let begin = 20_000 + (std::process::id() % 10_000) as u16;
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
+    (begin..begin + 2_000).find(is_free).unwrap()
 }
 
 /// For one worker.
