@@ -46,6 +46,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     });
     report.step("licences and bans", || deny(options));
     report.step("tests", || tests(&["--workspace"], &[]));
+    report.step("interleavings by loom", interleavings);
     if options.full {
         run_slow(&mut report, options);
     }
@@ -103,6 +104,12 @@ fn tests(packages: &[&str], environment: &[(&str, &str)]) -> Outcome<Verdict> {
     Ok(Verdict::Counted(tally, skipped))
 }
 
+/// What threads can make of the vitals. The first clippy has not seen it.
+fn interleavings() -> Outcome<Verdict> {
+    succeed(cargo().arg("clippy").args(LOOM).args(["--", "-D", "warnings"]))?;
+    tests(&LOOM, &[])
+}
+
 fn deny(options: &Options) -> Outcome<Verdict> {
     let program = if options.no_install {
         tools::require(DENY)
@@ -154,6 +161,9 @@ const TOOLS: &[&str] = &[
     "chromium",
     "python3",
 ];
+
+/// A build of its own, because loom's atomics take the place of the ordinary ones.
+const LOOM: [&str; 6] = ["-p", "evenkeel-plan", "--features", "loom", "--test", "loom"];
 
 /// The Python packages among them.
 const REQUIREMENTS: &str = "crates/evenkeel/tests/interop/requirements.txt";

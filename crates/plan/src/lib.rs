@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod access;
+mod atomic;
 pub mod balance;
 pub mod binder;
 pub mod breaker;

@@ -3,8 +3,8 @@
 //! The proxy writes what it does, `control` writes what the checks found.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
+use crate::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::time::Time;
 
 mod cluster;

@@ -1,6 +1,6 @@
 //! What the endpoints of a cluster have in common. Written through their vitals, read by balancers.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// What the endpoints of a cluster have in common, over all workers and plans.
 #[derive(Debug, Default)]

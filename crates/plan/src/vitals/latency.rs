@@ -1,8 +1,8 @@
 //! How long an endpoint takes to answer, as one number that remembers peaks and forgets them. Kept by its vitals, read by `peak-ewma`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::atomic::{AtomicU64, Ordering};
 use crate::time::Time;
 
 /// A peak-sensitive moving average of latencies (Finagle's `PeakEwma`, 2016): a slower answer than expected is believed at once,

@@ -1,8 +1,7 @@
 //! The right to use an endpoint for one attempt. Taken by the exchange and the simulator, counted by the vitals.
 
-use std::sync::atomic::Ordering;
-
 use super::Vitals;
+use crate::atomic::Ordering;
 use crate::time::Time;
 
 /// Whose vitals a lease is on.
