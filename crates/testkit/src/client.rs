@@ -1,10 +1,10 @@
 //! A raw, blocking HTTP/1 client: sends any bytes, and judges the answer's framing strictly.
 
 use std::io::{self, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 mod drip;
 mod response;
@@ -28,7 +28,21 @@ impl Client {
     /// # Errors
     /// What `connect` says.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, CONNECT_WITHIN)?;
+        Self::over(TcpStream::connect_timeout(&address, CONNECT_WITHIN)?)
+    }
+
+    /// Connects from that address of this machine, such as any of 127.0.0.0/8.
+    ///
+    /// # Errors
+    /// What `bind` and `connect` say.
+    pub fn connect_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
+        socket.connect_timeout(&address.into(), CONNECT_WITHIN)?;
+        Self::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(WRITE_WITHIN))?;
         Ok(Self { wire: Wire::new(stream) })

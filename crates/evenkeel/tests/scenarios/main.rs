@@ -39,6 +39,7 @@ mod reloads;
 mod reloads_load;
 mod routes;
 mod sessions;
+mod shares;
 mod simulate;
 mod slow_clients;
 mod stopping;

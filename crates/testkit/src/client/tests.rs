@@ -109,3 +109,12 @@ fn a_drip_goes_on_until_the_other_side_has_had_enough() {
     assert!(b"enough".starts_with(&rest), "{rest:?}");
     drop(drip);
 }
+
+#[test]
+fn a_client_comes_from_the_address_that_it_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let source = Ipv4Addr::new(127, 1, 2, 3);
+    let client = Client::connect_from(source, listener.local_addr().unwrap()).unwrap();
+    let (_, peer) = listener.accept().unwrap();
+    assert_eq!((peer, peer.ip()), (client.stream().local_addr().unwrap(), source.into()));
+}
