@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use evenkeel_plan::balance::hash::key::hash_address;
 use evenkeel_plan::balance::hash::stable;
 use evenkeel_plan::time::Time;
 use evenkeel_sim::Replayed;
@@ -69,14 +70,18 @@ fn arrivals(mut entries: Vec<Entry>) -> Vec<Replayed> {
             // Within what the clock of the log could not tell apart they come evenly.
             let later = entry.resolution.mul_f64(f64::from(number) / group.len() as f64);
             let since = Duration::from_millis(entry.millis.abs_diff(first)) + later;
-            requests.push(Replayed {
-                at: Time::START.after(since),
-                key: stable::hash(entry.client.as_bytes()),
-            });
+            requests
+                .push(Replayed { at: Time::START.after(since), key: hash_client(&entry.client) });
         }
     }
     requests.sort_by_key(|request| request.at);
     requests
+}
+
+/// What a balancer would make of the client, so that it goes where it would go.
+fn hash_client(client: &str) -> u64 {
+    let address = client.parse().map(hash_address);
+    address.unwrap_or_else(|_| stable::hash(client.as_bytes()))
 }
 
 /// Longer than any line of ours, and a bound on what a file without line breaks costs.
@@ -128,6 +133,15 @@ mod tests {
         let log =
             read(&[line("00"), line("00"), line("00"), line("00"), line("01")].concat()).unwrap();
         assert_eq!(millis(&log), [0, 250, 500, 750, 1000]);
+    }
+
+    #[test]
+    fn a_client_has_the_key_that_a_balancer_gives_it() {
+        let key = |client| hash_client(client);
+        assert_eq!(key("10.0.0.1"), hash_address([10, 0, 0, 1].into()));
+        assert_eq!(key("2001:db8::1"), key("2001:db8::2"));
+        assert_ne!(key("2001:db8::1"), key("2001:db9::1"));
+        assert_ne!(key("-"), key("somebody"));
     }
 
     #[test]

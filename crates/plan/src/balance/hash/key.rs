@@ -80,7 +80,8 @@ impl KeySource {
     }
 }
 
-fn hash_address(client: IpAddr) -> u64 {
+/// The hash of a client's address; of IPv6 the first 64 bits, which are what a client has.
+pub fn hash_address(client: IpAddr) -> u64 {
     match client.to_canonical() {
         IpAddr::V4(address) => hash(&address.octets()),
         IpAddr::V6(address) => hash(&address.octets()[..8]),
