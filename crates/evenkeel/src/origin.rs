@@ -7,18 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 mod answer;
 mod args;
 mod behaviour;
 mod command;
+mod fate;
 mod gate;
 mod serving;
 mod workload;
 
 pub(crate) use self::args::Args;
-pub(crate) use self::behaviour::{Behaviour, Delay, Distribution};
+pub(crate) use self::behaviour::{Behaviour, Spread};
 pub(crate) use self::command::run;
 pub(crate) use self::gate::Capacity;
 
@@ -33,6 +34,8 @@ pub(crate) struct Setup {
     pub(crate) name: Option<String>,
     /// How many exchanges are served at a time; no limit if there is none.
     pub(crate) capacity: Option<Capacity>,
+    /// Told of every request but for those of `/health` and `/load`.
+    pub(crate) requested: Arc<Notify>,
 }
 
 /// One listening origin. Dropping it kills it.
@@ -51,8 +54,8 @@ impl Origin {
     ) -> Result<Origin, StartError> {
         let listener = bind(setup.bind).await?;
         let address = listener.local_addr().map_err(|error| StartError::new(setup.bind, error))?;
-        let name = setup.name.unwrap_or_else(|| address.to_string());
-        let site = Arc::new(Site::new(name, setup.capacity, behaviour));
+        let name = setup.name.clone().unwrap_or_else(|| address.to_string());
+        let site = Arc::new(Site::new(name, setup, behaviour));
         let serving = Some(Serving::start(listener, Arc::clone(&site)));
         Ok(Origin { address, site, serving })
     }

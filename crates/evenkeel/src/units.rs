@@ -120,11 +120,6 @@ impl Share {
     pub(crate) fn of_whole(self) -> f64 {
         self.0
     }
-
-    /// Decides one case: true in this share of all cases.
-    pub(crate) fn happens(self, rng: &mut fastrand::Rng) -> bool {
-        rng.f64() < self.0
-    }
 }
 
 /// Shows a duration with three digits and the unit that fits: `850 µs`, `12.3 ms`, `1.50 s`.

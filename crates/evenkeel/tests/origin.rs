@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its own functions too")]
 
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use evenkeel_testkit::process::Signal;
 use evenkeel_testkit::{Client, get, wait_until};
@@ -126,6 +127,23 @@ fn usr1_kills_and_revives_on_the_same_port() {
 }
 
 #[test]
+fn events_happen_to_those_that_they_name_from_the_first_request_on() {
+    let events = ["--event", "kill s2@50ms..100ms", "--event", "errors api-1@0s=100%"];
+    let Origins { process, addresses } =
+        Origins::start(2, &[&["--name", "api"], &events[..]].concat());
+    for path in ["/health", "/load"] {
+        assert_eq!(get(addresses[1], path).unwrap().status, 200);
+    }
+    assert!(process.wait_for_line("killed", Duration::from_millis(200)).is_err());
+    get(addresses[1], "/").unwrap();
+    process.wait_for_line("api-2 killed", LONG).unwrap();
+    process.wait_for_line("api-2 revived", LONG).unwrap();
+    assert_eq!(get(addresses[1], "/").unwrap().status, 200);
+    assert_eq!(get(addresses[0], "/").unwrap().text(), "failed on purpose\n");
+    assert_eq!(process.stdout().matches("killed").count(), 1);
+}
+
+#[test]
 fn a_port_in_use_ends_with_1_and_says_what_to_do() {
     let origins = Origins::start(1, &[]);
     let address = origins.addresses[0];
@@ -138,7 +156,13 @@ fn a_port_in_use_ends_with_1_and_says_what_to_do() {
 
 #[test]
 fn wrong_usage_ends_with_2() {
-    for arguments in [&["origin"][..], &["origin", "http"], &["origin", "0", "--delay", "5"]] {
+    for arguments in [
+        &["origin"][..],
+        &["origin", "http"],
+        &["origin", "0", "--delay", "5"],
+        &["origin", "0", "--event", "add s2@1s"],
+        &["origin", "0", "--event", "kill s2@1s"],
+    ] {
         assert_eq!(run(arguments).code, Some(2), "{arguments:?}");
     }
 }

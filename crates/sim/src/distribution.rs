@@ -1,4 +1,5 @@
-//! How much work requests are: distributions, their notation, and draws from them. Scenarios hold one, `load` draws.
+//! How much work requests are: distributions, their notation, and draws from them. Scenarios hold one; `load` draws, and so
+//! does `evenkeel origin`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -83,7 +84,7 @@ impl Distribution {
     }
 
     /// One draw; never more than a year.
-    pub(crate) fn draw(self, random: &mut Rng) -> Duration {
+    pub fn draw(self, random: &mut Rng) -> Duration {
         let seconds = match self {
             Self::Fixed(time) => return time,
             Self::Exponential(mean) => exponential(random) * mean.as_secs_f64(),

@@ -1,11 +1,11 @@
-//! Latencies in buckets of a fixed relative width, however many they are. `tally` counts in them.
+//! Latencies in buckets of a fixed relative width, however many they are. `tally` counts in them, and so does `evenkeel load`.
 
 use std::time::Duration;
 
 /// Counts of nanoseconds. Buckets are as wide as 2⁻ᴮ of what is in them, so a percentile is off by at most that; the least,
 /// the most and the mean are exact.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Histogram<const B: u32> {
+pub struct Histogram<const B: u32> {
     /// As far as anything was counted.
     buckets: Vec<u32>,
     count: u64,
@@ -18,11 +18,11 @@ pub(crate) struct Histogram<const B: u32> {
 pub(crate) type Fine = Histogram<10>;
 
 /// Off by less than 1.6 %; at most 15 KiB, so that there may be thousands.
-pub(crate) type Coarse = Histogram<6>;
+pub type Coarse = Histogram<6>;
 
 impl<const B: u32> Histogram<B> {
     /// Counts one.
-    pub(crate) fn add(&mut self, time: Duration) {
+    pub fn add(&mut self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let bucket = Self::bucket(nanos);
         if bucket >= self.buckets.len() {
@@ -35,22 +35,39 @@ impl<const B: u32> Histogram<B> {
         self.count += 1;
     }
 
-    pub(crate) fn count(&self) -> u64 {
+    /// Counts all that `other` has counted.
+    pub fn absorb(&mut self, other: &Self) {
+        if other.count == 0 {
+            return;
+        }
+        self.buckets.resize(self.buckets.len().max(other.buckets.len()), 0);
+        for (bucket, count) in self.buckets.iter_mut().zip(&other.buckets) {
+            *bucket = bucket.saturating_add(*count);
+        }
+        self.least = if self.count == 0 { other.least } else { self.least.min(other.least) };
+        self.most = self.most.max(other.most);
+        self.sum += other.sum;
+        self.count += other.count;
+    }
+
+    /// How many were counted.
+    pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// `None` if nothing was counted.
-    pub(crate) fn mean(&self) -> Option<Duration> {
+    /// Exact, but for its nanoseconds' fractions; `None` if nothing was counted.
+    pub fn mean(&self) -> Option<Duration> {
         let mean = self.sum.checked_div(u128::from(self.count))?;
         Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
     }
 
-    pub(crate) fn most(&self) -> Duration {
+    /// Exact; 0 if nothing was counted.
+    pub fn most(&self) -> Duration {
         Duration::from_nanos(self.most)
     }
 
     /// The nearest rank: what at least so many in 1000 do not exceed. `None` if nothing was counted.
-    pub(crate) fn permille(&self, permille: u64) -> Option<Duration> {
+    pub fn permille(&self, permille: u64) -> Option<Duration> {
         let rank = (u128::from(self.count) * u128::from(permille)).div_ceil(1000).max(1);
         let mut below: u128 = 0;
         let bucket = self.buckets.iter().position(|&count| {
@@ -100,6 +117,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn two_that_are_absorbed_are_as_if_counted_together(
+            one in prop::collection::vec(0..10_000_000_u64, 0..20),
+            other in prop::collection::vec(0..10_000_000_u64, 0..20),
+        ) {
+            let counted = |nanos: &[u64]| {
+                let mut histogram = Coarse::default();
+                nanos.iter().for_each(|&nanos| histogram.add(Duration::from_nanos(nanos)));
+                histogram
+            };
+            let figures = |it: &Coarse| {
+                (it.count(), it.most(), it.mean(), it.permille(0), it.permille(500), it.permille(1000))
+            };
+            let mut sum = counted(&one);
+            sum.absorb(&counted(&other));
+            prop_assert_eq!(figures(&sum), figures(&counted(&[one, other].concat())));
+        }
+
         #[test]
         fn a_bucket_is_near_what_is_in_it(nanos: u64, power in 0_u32..64) {
             let nanos = nanos >> power;

@@ -32,6 +32,7 @@ mod workload;
 
 pub use distribution::Distribution;
 pub use event::{Change, Effect, Event, FAST_FAIL_AFTER, Target};
+pub use histogram::{Coarse, Histogram};
 pub use keys::{KEYS_MAX, Keys};
 pub use load::{Arrivals, Load, REQUESTS_MAX, Replayed};
 pub use mistake::Mistake;
@@ -43,3 +44,4 @@ pub use resilience::Resilience;
 pub use run::run;
 pub use scenario::{BALANCERS_MAX, Cache, ENDPOINTS_MAX, EndpointModel, Scenario, default_check};
 pub use scenarios::NamedScenario;
+pub use script::{Condition, Script};

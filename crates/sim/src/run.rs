@@ -135,7 +135,7 @@ impl<'a> Simulation<'a> {
 
     /// Plans what is known at the start.
     fn prepare(&mut self) {
-        for moment in &self.script.moments {
+        for moment in self.script.moments() {
             self.queue.push(*moment, Occasion::Change);
         }
         for number in 0..POINTS {

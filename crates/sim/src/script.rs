@@ -1,14 +1,16 @@
 //! The events of a scenario, resolved: what holds for which endpoint, from when to when. `run` asks at every moment at which
-//! something changes.
+//! something changes, and so does `evenkeel origin`, which makes the same happen to real processes.
 
 use std::time::Duration;
 
 use evenkeel_plan::time::Time;
 
 use crate::event::{Change, Effect, Event, Target};
+use crate::load::Load;
 use crate::mistake::Mistake;
 use crate::rate::{Rate, RateChange, RateCurve};
 use crate::scenario::{ENDPOINTS_MAX, EndpointModel, Scenario};
+use crate::units::DURATION_MAX;
 
 mod resolver;
 
@@ -16,13 +18,12 @@ use resolver::{Resolver, begin, end};
 
 /// Who takes part, and what happens to whom.
 #[derive(Debug)]
-pub(crate) struct Script {
+pub struct Script {
     /// Those of the scenario, and those that join later.
     pub(crate) endpoints: Vec<EndpointModel>,
     /// For each endpoint.
     spans: Vec<Vec<Span>>,
-    /// When something changes for endpoints, in order, without the start.
-    pub(crate) moments: Vec<Time>,
+    moments: Vec<Time>,
     /// What a good balancer would notice, in the order of the events.
     pub(crate) afflictions: Vec<Affliction>,
     pub(crate) rates: RateCurve,
@@ -41,16 +42,19 @@ pub(crate) struct Affliction {
 
 /// What holds for an endpoint at a moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Condition {
+pub struct Condition {
     /// Whether it belongs to the cluster.
     pub(crate) present: bool,
-    pub(crate) dead: bool,
-    pub(crate) frozen: bool,
-    pub(crate) fails_fast: bool,
-    /// How many times as long all work takes.
-    pub(crate) slow: f64,
-    /// The share of errors that events ask for.
-    pub(crate) errors: f64,
+    /// Whether it refuses connections, and has lost what it had.
+    pub dead: bool,
+    /// Whether it does nothing and says nothing, though it accepts.
+    pub frozen: bool,
+    /// Whether it answers what comes with an error, after [`FAST_FAIL_AFTER`](crate::FAST_FAIL_AFTER).
+    pub fails_fast: bool,
+    /// How many times as long all work takes; more than 0.
+    pub slow: f64,
+    /// The share of errors that events ask for, 0 to 1.
+    pub errors: f64,
     pub(crate) cold: Option<Cold>,
 }
 
@@ -89,7 +93,8 @@ impl Cold {
 }
 
 impl Condition {
-    const WELL: Self = Self {
+    /// That of an endpoint to which nothing happens.
+    pub const WELL: Self = Self {
         present: true,
         dead: false,
         frozen: false,
@@ -131,10 +136,26 @@ impl Script {
         Ok(Self { endpoints, spans, moments, afflictions, rates })
     }
 
-    /// What holds for the endpoint at `position` at `now`.
-    pub(crate) fn condition(&self, position: usize, now: Time) -> Condition {
+    /// The same for `count` endpoints named `s1`, `s2` and so on, of which nothing else is known.
+    ///
+    /// # Errors
+    /// The first mistake: too many endpoints, an event of one that is not there.
+    pub fn of_events(count: usize, events: Vec<Event>) -> Result<Self, Mistake> {
+        // What has no end goes on as long as anything can; nobody comes, so that this costs nothing.
+        let load = Load { duration: DURATION_MAX, rps: 0.0, ..Load::default() };
+        let endpoints = EndpointModel::several(count, None);
+        Self::of(&Scenario { endpoints, load, events, ..Scenario::default() })
+    }
+
+    /// When something changes for endpoints, in order, without the start.
+    pub fn moments(&self) -> &[Time] {
+        &self.moments
+    }
+
+    /// What holds for the endpoint at `position` at `now`; nothing happens to one that is not there.
+    pub fn condition(&self, position: usize, now: Time) -> Condition {
         let holds = |span: &&Span| span.from <= now && now < span.until;
-        let spans = self.spans[position].iter().filter(holds);
+        let spans = self.spans.get(position).into_iter().flatten().filter(holds);
         spans.fold(Condition::WELL, |condition, span| condition.with(span.holds))
     }
 

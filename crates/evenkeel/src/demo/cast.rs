@@ -1,13 +1,15 @@
 //! The four origins and what can be done to them. `performance` directs them.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use evenkeel_sim::Condition;
 use hyper::StatusCode;
 use tokio::sync::watch;
 
 use crate::failure::Failure;
-use crate::origin::{Behaviour, Delay, Distribution, Origin, Setup};
+use crate::origin::{Behaviour, Origin, Setup, Spread};
 use crate::units;
 
 /// What one origin is like.
@@ -87,7 +89,7 @@ impl Cast {
     pub(super) fn change_pace(&mut self) -> Duration {
         self.is_slow = !self.is_slow;
         let mean = if self.is_slow { SLOW_DELAY } else { GOOD_DELAY };
-        self.members[SLOW].behaviour.send_modify(|behaviour| behaviour.delay.mean = mean);
+        self.members[SLOW].behaviour.send_modify(|behaviour| behaviour.delay = SPREAD.around(mean));
         mean
     }
 }
@@ -99,6 +101,7 @@ impl Member {
             bind: (Ipv4Addr::LOCALHOST, 0).into(),
             name: Some(role.name.to_owned()),
             capacity: None,
+            requested: Arc::default(),
         };
         let started = Origin::start(setup, following).await;
         let origin = started.map_err(|error| Failure::Running(error.to_string()))?;
@@ -108,11 +111,12 @@ impl Member {
 
 fn behaviour(role: &Role) -> Result<Behaviour, Failure> {
     Ok(Behaviour {
-        delay: Delay { mean: role.delay, distribution: Distribution::Lognormal },
+        delay: SPREAD.around(role.delay),
         fail: units::share(role.fail).map_err(Failure::Running)?,
         fail_status: StatusCode::SERVICE_UNAVAILABLE,
         body_bytes: BODY_BYTES,
         is_healthy: true,
+        condition: Condition::WELL,
     })
 }
 
@@ -127,6 +131,9 @@ impl Role {
         words
     }
 }
+
+/// As real services do.
+const SPREAD: Spread = Spread::Lognormal;
 
 /// A service that does a little work.
 const GOOD_DELAY: Duration = Duration::from_millis(5);

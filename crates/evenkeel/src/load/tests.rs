@@ -4,16 +4,17 @@ use std::net::SocketAddr;
 
 use super::client::FailureKind;
 use super::*;
-use crate::origin::{Behaviour, Delay, Distribution, Origin, Setup};
+use crate::origin::{Behaviour, Origin, Setup, Spread};
 use crate::units;
 
 fn behaviour() -> Behaviour {
     Behaviour {
-        delay: Delay { mean: Duration::ZERO, distribution: Distribution::Constant },
+        delay: Spread::Constant.around(Duration::ZERO),
         fail: units::share("0").unwrap(),
         fail_status: hyper::StatusCode::SERVICE_UNAVAILABLE,
         body_bytes: 13,
         is_healthy: true,
+        condition: evenkeel_sim::Condition::WELL,
     }
 }
 
@@ -50,7 +51,8 @@ async fn wait_for(load: &Load, condition: impl Fn(&Tally) -> bool) -> Tally {
 async fn it_can_be_watched_through_the_death_and_return_of_an_origin_and_stopped() {
     let (_changes, following) = watch::channel(behaviour());
     let bind = SocketAddr::from(([127, 0, 0, 1], 0));
-    let setup = Setup { bind, name: Some("a".to_owned()), capacity: None };
+    let setup =
+        Setup { bind, name: Some("a".to_owned()), capacity: None, requested: Arc::default() };
     let mut origin = Origin::start(setup, following).await.unwrap();
     let load = Load::start(endless(origin.address())).await.unwrap();
 

@@ -2,23 +2,24 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use evenkeel_plan::balance::LOAD_PATH;
+use evenkeel_sim::FAST_FAIL_AFTER;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::http::request;
 use hyper::{Request, Response, StatusCode};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use crate::payload::Payload;
 
-use super::Behaviour;
-use super::gate::{Capacity, Gate};
+use super::gate::Gate;
 use super::workload::Workload;
+use super::{Behaviour, Setup};
 
 /// Everything that the connections of one origin share.
 pub(super) struct Site {
@@ -27,23 +28,20 @@ pub(super) struct Site {
     name_field: Option<HeaderValue>,
     gate: Option<Gate>,
     behaviour: watch::Receiver<Behaviour>,
+    requested: Arc<Notify>,
     answered: AtomicU64,
     workload: Workload,
 }
 
 impl Site {
-    pub(super) fn new(
-        name: String,
-        capacity: Option<Capacity>,
-        behaviour: watch::Receiver<Behaviour>,
-    ) -> Self {
-        let name_field = HeaderValue::from_str(&name).ok();
-        let gate = capacity.map(Gate::new);
+    /// One of this `name` and, for the rest, of this `setup`.
+    pub(super) fn new(name: String, setup: Setup, behaviour: watch::Receiver<Behaviour>) -> Self {
         Site {
+            name_field: HeaderValue::from_str(&name).ok(),
             name,
-            name_field,
-            gate,
+            gate: setup.capacity.map(Gate::new),
             behaviour,
+            requested: setup.requested,
             answered: AtomicU64::new(0),
             workload: Workload::default(),
         }
@@ -62,11 +60,15 @@ impl Site {
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Payload>, hyper::Error> {
-        let behaviour = *self.behaviour.borrow();
+        let is_ordinary = !["/health", LOAD_PATH].contains(&request.uri().path());
+        if is_ordinary {
+            self.requested.notify_one();
+        }
+        self.thawed().await;
         let mut response = match request.uri().path() {
-            "/health" => health(&behaviour),
+            "/health" => health(&self.behaviour()),
             LOAD_PATH => json(&self.workload.report(Instant::now())),
-            _ => self.serve(request, &behaviour).await?,
+            _ => self.serve(request).await?,
         };
         if let Some(name) = &self.name_field {
             response.headers_mut().insert(X_ORIGIN, name.clone());
@@ -75,13 +77,24 @@ impl Site {
         Ok(response)
     }
 
+    fn behaviour(&self) -> Behaviour {
+        *self.behaviour.borrow()
+    }
+
+    /// Waits as long as it is frozen.
+    async fn thawed(&self) {
+        let is_thawed = |behaviour: &Behaviour| !behaviour.condition.frozen;
+        // An error means that whoever could thaw it is gone, and with it the origin.
+        let _ = self.behaviour.clone().wait_for(is_thawed).await;
+    }
+
     /// Does the work of an ordinary exchange, if the gate lets it in.
-    async fn serve(
-        &self,
-        request: Request<Incoming>,
-        behaviour: &Behaviour,
-    ) -> Result<Response<Payload>, hyper::Error> {
+    async fn serve(&self, request: Request<Incoming>) -> Result<Response<Payload>, hyper::Error> {
         let _busy = self.workload.begin();
+        if self.behaviour().condition.fails_fast {
+            sleep(FAST_FAIL_AFTER).await;
+            return Ok(failure(&self.behaviour()));
+        }
         let _pass = match &self.gate {
             None => None,
             Some(gate) => match gate.enter().await {
@@ -91,17 +104,28 @@ impl Site {
         };
         let (head, body) = request.into_parts();
         let body_length = read_to_end(body).await?;
-        let delay = behaviour.delay.sample(&mut fastrand::Rng::new());
-        if !delay.is_zero() {
-            sleep(delay).await;
-        }
-        if behaviour.fail.happens(&mut fastrand::Rng::new()) {
-            return Ok(text(behaviour.fail_status, "failed on purpose\n"));
-        }
+        let (behaviour, mut random) = (self.behaviour(), fastrand::Rng::new());
+        let fails = behaviour.draws_failure(&mut random);
+        self.work(behaviour.delay.draw(&mut random)).await;
         Ok(match head.uri.path() {
+            _ if fails => failure(&behaviour),
             "/echo" => self.echo(&head, body_length),
             _ => typed(PLAIN, Payload::filling(behaviour.body_bytes)),
         })
+    }
+
+    /// Takes its time: `delay` at full speed, and what is left of it at the speed of each moment.
+    async fn work(&self, delay: Duration) {
+        let mut changes = self.behaviour.clone();
+        let mut left = delay.as_secs_f64();
+        while left > 0.0 {
+            let speed = changes.borrow_and_update().speed();
+            let began = Instant::now();
+            tokio::select! {
+                () = sleep_seconds(left / speed) => return,
+                Ok(()) = changes.changed() => left -= began.elapsed().as_secs_f64() * speed,
+            }
+        }
     }
 
     /// Says what arrived; names of headers in lower case.
@@ -137,6 +161,18 @@ struct Echo<'a> {
     version: String,
     headers: Vec<[String; 2]>,
     body_length: u64,
+}
+
+/// For ever, if that is no time that ends.
+async fn sleep_seconds(seconds: f64) {
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) => sleep(time).await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+fn failure(behaviour: &Behaviour) -> Response<Payload> {
+    text(behaviour.fail_status, "failed on purpose\n")
 }
 
 fn health(behaviour: &Behaviour) -> Response<Payload> {

@@ -2,83 +2,118 @@
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use evenkeel_plan::time::Time;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::failure::{Failure, exit_code};
 use crate::units::show_count;
 
-use super::{Args, Origin, StartError};
+use super::fate::Fate;
+use super::{Args, Behaviour, Origin, StartError};
 
 /// Serves until a signal ends it: 0, or 1 if it could not start or a revived port was taken.
 pub(crate) fn run(args: &Args) -> ExitCode {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let done = runtime.map_err(RunError::from).and_then(|runtime| runtime.block_on(serve(args)));
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nothing is left to do if even the complaint cannot be written.
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let done = runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(serve(args)));
+    exit_code(done)
 }
 
-async fn serve(args: &Args) -> Result<(), RunError> {
+async fn serve(args: &Args) -> Result<(), Failure> {
+    let requested = Arc::new(Notify::new());
+    let mut fate = Fate::new(args.script()?, Arc::clone(&requested));
     // Before the lines that tell others that they may send signals.
     let mut signals = Signals::new()?;
-    let (_behaviour, following) = watch::channel(args.behaviour());
-    let mut origins = Vec::new();
-    for setup in args.setups() {
-        origins.push(Origin::start(setup, following.clone()).await?);
+    let mut members = Vec::new();
+    for setup in args.setups(&requested) {
+        let (behaviour, following) = watch::channel(args.behaviour());
+        members.push(Member { origin: Origin::start(setup, following).await?, behaviour });
     }
-    print_addresses(&origins)?;
-    while signals.next().await == Told::Toggle {
-        toggle(&mut origins).await?;
+    print_addresses(&members)?;
+    loop {
+        tokio::select! {
+            told = signals.next() => match told {
+                Told::Stop => break,
+                Told::Toggle => toggle(&mut members).await?,
+            },
+            now = fate.next() => change(&mut members, &fate, now).await?,
+        }
     }
     tokio::select! {
-        done = drain(origins) => Ok(done?),
+        done = drain(members) => Ok(done?),
         () = signals.stop() => Ok(()),
     }
 }
 
+/// An origin, and how to change it.
+struct Member {
+    origin: Origin,
+    behaviour: watch::Sender<Behaviour>,
+}
+
+impl Member {
+    async fn kill(&mut self) -> Result<(), Failure> {
+        self.origin.kill().await;
+        self.say("killed")
+    }
+
+    async fn revive(&mut self) -> Result<(), Failure> {
+        self.origin.revive().await?;
+        self.say("revived")
+    }
+
+    fn say(&self, what: &str) -> Result<(), Failure> {
+        Ok(writeln!(io::stdout(), "{} {what}", self.origin.name())?)
+    }
+}
+
 /// One line for each origin, which scripts read: the address is the third word.
-fn print_addresses(origins: &[Origin]) -> io::Result<()> {
+fn print_addresses(members: &[Member]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    for origin in origins {
+    for Member { origin, .. } in members {
         writeln!(out, "listening on http://{} as {}", origin.address(), origin.name())?;
     }
     out.flush()
 }
 
 /// Kills the living and revives the dead.
-async fn toggle(origins: &mut [Origin]) -> Result<(), RunError> {
-    for origin in origins {
-        let done = if origin.is_alive() {
-            origin.kill().await;
-            "killed"
-        } else {
-            origin.revive().await?;
-            "revived"
-        };
-        writeln!(io::stdout(), "{} {done}", origin.name())?;
+async fn toggle(members: &mut [Member]) -> Result<(), Failure> {
+    for member in members {
+        if member.origin.is_alive() { member.kill().await } else { member.revive().await }?;
+    }
+    Ok(())
+}
+
+/// Makes of each what its fate says of `now`. One that a signal killed or revived stays so until an event says otherwise.
+async fn change(members: &mut [Member], fate: &Fate, now: Time) -> Result<(), Failure> {
+    for (position, member) in members.iter_mut().enumerate() {
+        let condition = fate.condition(position, now);
+        let was_dead = member.behaviour.borrow().condition.dead;
+        member.behaviour.send_modify(|behaviour| behaviour.condition = condition);
+        match (was_dead, condition.dead) {
+            (false, true) => member.kill().await?,
+            (true, false) => member.revive().await?,
+            _ => {}
+        }
     }
     Ok(())
 }
 
 /// Drains all at the same time, and says for each what it has done.
-async fn drain(origins: Vec<Origin>) -> io::Result<()> {
+async fn drain(members: Vec<Member>) -> io::Result<()> {
     let mut draining = JoinSet::new();
-    for mut origin in origins {
+    for mut member in members {
         draining.spawn(async move {
-            origin.drain(DRAIN_LIMIT).await;
-            origin
+            member.origin.drain(DRAIN_LIMIT).await;
+            member
         });
     }
-    while let Some(Ok(origin)) = draining.join_next().await {
+    while let Some(Ok(Member { origin, .. })) = draining.join_next().await {
         let count = show_count(origin.answered());
         writeln!(io::stdout(), "{} drained, {count} requests answered", origin.name())?;
     }
@@ -124,30 +159,9 @@ impl Signals {
     }
 }
 
-/// Why the command failed.
-enum RunError {
-    Start(StartError),
-    System(io::Error),
-}
-
-impl std::fmt::Display for RunError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            RunError::Start(error) => error.fmt(f),
-            RunError::System(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<StartError> for RunError {
+impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
-        RunError::Start(error)
-    }
-}
-
-impl From<io::Error> for RunError {
-    fn from(error: io::Error) -> Self {
-        RunError::System(error)
+        Failure::Running(error.to_string())
     }
 }
 

@@ -70,15 +70,6 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
 }
 
 #[test]
-fn a_share_happens_as_often_as_it_says() {
-    let mut rng = fastrand::Rng::with_seed(7);
-    let mut count = |share: Share| (0..100_000).filter(|_| share.happens(&mut rng)).count();
-    assert_eq!(count(Share(0.0)), 0);
-    assert_eq!(count(Share(1.0)), 100_000);
-    assert!((9_700..10_300).contains(&count(Share(0.1))));
-}
-
-#[test]
 fn durations_are_shown_with_three_digits() {
     for (nanoseconds, shown) in [
         (0, "0.00 µs"),

@@ -37,7 +37,8 @@ fn each_event_holds_for_its_time_and_its_endpoints() {
     };
     assert_eq!([9.9, 10.0, 15.0, 20.0].map(cold), [None, Some(5.0), Some(3.0), None]);
     assert_eq!(at(&script, "s5", 12.0), Condition::WELL);
-    let moments: Vec<u64> = script.moments.iter().map(|at| at.as_nanos() / 1_000_000_000).collect();
+    let moments: Vec<u64> =
+        script.moments().iter().map(|at| at.as_nanos() / 1_000_000_000).collect();
     assert_eq!(moments, [1, 2, 3, 5, 10, 15, 20]);
 }
 
@@ -72,6 +73,20 @@ fn endpoints_come_and_go() {
     assert_eq!(there("s2"), [true, true, false, true, true, true]);
     assert_eq!(there("s7"), [false, true, false, false, false, false]);
     assert_eq!(script.endpoints[5], EndpointModel::new("s6", Some(1)));
+}
+
+#[test]
+fn events_alone_make_a_script_that_has_no_end() {
+    let events = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    let script = Script::of_events(2, events(&["slow s2@10s=x8", "kill s1@5000h"])).unwrap();
+    let late = Time::START.after(Duration::from_hours(6000));
+    assert_eq!((script.condition(0, late).dead, script.condition(1, late).slow), (true, 8.0));
+    assert_eq!(script.condition(2, late), Condition::WELL);
+    assert_eq!(script.moments().len(), 2);
+    let mistake = Script::of_events(2, events(&["kill s3@1s"])).unwrap_err().to_string();
+    assert!(mistake.contains("there is no endpoint `s3`; there are s1, s2"), "{mistake}");
+    let mistake = Script::of_events(1, events(&["flap s1@1s=2s"])).unwrap_err().to_string();
+    assert!(mistake.contains("flaps more than 1000 times"), "{mistake}");
 }
 
 #[test]
