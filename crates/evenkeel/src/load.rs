@@ -1,7 +1,7 @@
 //! `evenkeel load`: a load client that does not hide a stalled server. The command line calls
 //! [`run`]; whoever wants load inside its own process starts a [`Load`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::CreationError;
@@ -14,6 +14,7 @@ mod command;
 mod drive;
 mod progress;
 mod schedule;
+mod series;
 mod summary;
 mod table;
 mod tally;
@@ -22,12 +23,15 @@ mod target;
 pub(crate) use self::args::Args;
 pub(crate) use self::command::run;
 pub(crate) use self::schedule::Arrivals;
+pub(crate) use self::series::Moment;
 pub(crate) use self::summary::Summary;
 pub(crate) use self::tally::Tally;
 pub(crate) use self::target::{Shape, Target, TargetError};
 
 use self::client::Client;
 use self::drive::Driver;
+use self::series::Series;
+use self::tally::Outcome;
 use crate::units::Rate;
 
 /// What to send where, how fast, and for how long.
@@ -61,11 +65,25 @@ pub(crate) enum Pace {
 /// A run of load on the current runtime. Dropping it stops it.
 pub(crate) struct Load {
     settings: Settings,
-    tally: Arc<Mutex<Tally>>,
+    counted: Arc<Mutex<Counted>>,
     client: Arc<Client>,
     started: Instant,
     ended: watch::Receiver<Option<Duration>>,
     stop: watch::Sender<bool>,
+}
+
+/// What is counted of a run.
+struct Counted {
+    tally: Tally,
+    series: Series,
+}
+
+impl Counted {
+    /// Counts one finished request that should have started at `due`, counted from the beginning.
+    fn record(&mut self, due: Duration, outcome: &Outcome) {
+        self.tally.record(outcome);
+        self.series.record(due, outcome);
+    }
 }
 
 impl Load {
@@ -73,9 +91,10 @@ impl Load {
     pub(crate) async fn start(settings: Settings) -> Result<Load, LoadError> {
         let addresses = settings.target.resolve().await?;
         let client = Arc::new(Client::new(addresses, &settings));
-        let tally = Arc::new(Mutex::new(Tally::new().map_err(LoadError::Histogram)?));
+        let tally = Tally::new().map_err(LoadError::Histogram)?;
+        let counted = Arc::new(Mutex::new(Counted { tally, series: Series::default() }));
         let started = Instant::now();
-        let driver = Driver { client: Arc::clone(&client), tally: Arc::clone(&tally), started };
+        let driver = Driver { client: Arc::clone(&client), counted: Arc::clone(&counted), started };
         let (stop, mut stopped) = watch::channel(false);
         let (end, ended) = watch::channel(None);
         let plan = settings.clone();
@@ -87,12 +106,12 @@ impl Load {
             }
             end.send_replace(Some(started.elapsed()));
         });
-        Ok(Load { settings, tally, client, started, ended, stop })
+        Ok(Load { settings, counted, client, started, ended, stop })
     }
 
     /// Everything counted so far; two of them give what happened in between by [`Tally::since`].
     pub(crate) fn tally(&self) -> Tally {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.counted().tally.clone()
     }
 
     /// How long it runs already, or did run.
@@ -113,7 +132,11 @@ impl Load {
 
     /// Sums up what was counted so far; of the whole after [`Load::ended`].
     pub(crate) fn summary(&self) -> Summary {
-        Summary::new(&self.settings, self.tally(), self.elapsed(), self.client.opened())
+        Summary::new(&self.settings, &self.counted(), self.elapsed(), self.client.opened())
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -61,7 +61,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = units::size)]
     body: u64,
 
-    /// Print the summary as JSON
+    /// Print the summary as JSON, with a series over time
+    ///
+    /// Of each second it has what `evenkeel simulate --json` has of each step, so that `evenkeel simulate --measured` can show one
+    /// beside the other. Errors are failures and answers with 5xx; a request counts in the second in which it should have started.
     #[arg(long)]
     pub(super) json: bool,
 

@@ -12,14 +12,14 @@ use tokio::time::{sleep, timeout_at};
 use super::alarm::Alarm;
 use super::client::{Client, Connection, FailureKind};
 use super::schedule::Schedule;
-use super::tally::{Outcome, Tally};
-use super::{Pace, Settings};
+use super::tally::Outcome;
+use super::{Counted, Pace, Settings};
 
 /// What the requests of a run share.
 #[derive(Clone)]
 pub(super) struct Driver {
     pub(super) client: Arc<Client>,
-    pub(super) tally: Arc<Mutex<Tally>>,
+    pub(super) counted: Arc<Mutex<Counted>>,
     pub(super) started: Instant,
 }
 
@@ -74,10 +74,10 @@ impl Driver {
         let mut starts = starts;
         while let Some(due) = starts.next().and_then(|start| self.started.checked_add(start)) {
             alarm.until(due).await;
-            self.tally().crowded += u64::from(lane.is_full());
+            self.counted().tally.crowded += u64::from(lane.is_full());
             let Some(place) = lane.place(give_up).await else {
                 // Even waiting for another timeout did not bring a free connection.
-                self.tally().unsent += 1 + starts.count() as u64;
+                self.counted().tally.unsent += 1 + starts.count() as u64;
                 break;
             };
             exchanges.spawn(self.clone().send_in_lane(due, lane.clone(), place));
@@ -101,12 +101,13 @@ impl Driver {
         let lag = due.elapsed();
         let result = self.client.exchange(kept).await;
         let failed = result.as_ref().err().map(|failure| failure.kind);
-        self.tally().record(&Outcome { result, latency: due.elapsed(), lag });
+        let since_start = due.saturating_duration_since(self.started);
+        self.counted().record(since_start, &Outcome { result, latency: due.elapsed(), lag });
         failed
     }
 
-    fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::client::FailureKind;
-use super::{Arrivals, Pace, Settings, Tally};
+use super::{Arrivals, Counted, Moment, Pace, Settings, Tally};
 
 /// The result of a run. Its JSON keys are an interface: they may be added to, not changed.
 #[derive(Debug, Serialize)]
@@ -49,6 +49,10 @@ pub(crate) struct Summary {
     pub(crate) unsent: u64,
     /// Bytes of the answers' bodies.
     pub(crate) body_bytes: u64,
+    /// How long a point of the series is, in seconds: 1, or more if the run was long.
+    pub(crate) step: f64,
+    /// How it went over time.
+    pub(crate) series: Vec<Moment>,
 }
 
 /// How long answers took, in seconds.
@@ -67,10 +71,11 @@ pub(crate) struct Latency {
 impl Summary {
     pub(super) fn new(
         settings: &Settings,
-        tally: Tally,
+        counted: &Counted,
         elapsed: Duration,
         connections_opened: u64,
     ) -> Self {
+        let Counted { tally, series } = counted;
         let (mode, target_rate, arrivals) = match settings.pace {
             Pace::Closed => ("closed", None, None),
             Pace::Open { rate, arrivals } => {
@@ -90,16 +95,18 @@ impl Summary {
             answered: tally.answered(),
             failed: tally.failed(),
             rate: quotient(tally.answered() as f64, elapsed_seconds),
-            latency_seconds: Latency::of(&tally),
-            errors: FailureKind::ALL.map(|kind| (kind.name(), count(&tally, kind))).into(),
-            error_details: details(&tally),
-            statuses: tally.statuses,
-            origins: tally.origins,
+            latency_seconds: Latency::of(tally),
+            errors: FailureKind::ALL.map(|kind| (kind.name(), count(tally, kind))).into(),
+            error_details: details(tally),
+            statuses: tally.statuses.clone(),
+            origins: tally.origins.clone(),
             delayed: tally.delayed,
             longest_delay_seconds: tally.longest_lag.as_secs_f64(),
             crowded: tally.crowded,
             unsent: tally.unsent,
             body_bytes: tally.body_bytes,
+            step: series.step().as_secs_f64(),
+            series: series.moments(),
         }
     }
 

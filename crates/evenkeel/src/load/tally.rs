@@ -16,6 +16,18 @@ pub(super) struct Outcome {
     pub(super) lag: Duration,
 }
 
+impl Outcome {
+    /// Whether it failed, or was answered with 5xx.
+    pub(super) fn is_error(&self) -> bool {
+        self.result.as_ref().map_or(true, |answer| answer.status >= 500)
+    }
+
+    /// Whether it took too long.
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(&self.result, Err(failure) if failure.kind == FailureKind::Timeout)
+    }
+}
+
 /// Counts and latencies of the requests finished so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
@@ -67,7 +79,7 @@ impl Tally {
         }
         // A timeout took at least that long; without it the slowest would be left out. The other
         // failures say nothing about how fast answers are.
-        if !matches!(&outcome.result, Err(failure) if failure.kind != FailureKind::Timeout) {
+        if outcome.result.is_ok() || outcome.is_timeout() {
             let nanos = u64::try_from(outcome.latency.as_nanos()).unwrap_or(u64::MAX);
             self.latency_nanos.saturating_record(nanos);
         }

@@ -36,6 +36,8 @@ fn summary() -> Summary {
         crowded: 3,
         unsent: 0,
         body_bytes: 65_000,
+        step: 1.0,
+        series: Vec::new(),
     }
 }
 
