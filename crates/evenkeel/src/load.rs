@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use hdrhistogram::CreationError;
 use tokio::sync::watch;
 
-mod alarm;
 mod args;
 mod client;
 mod command;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod admin_client;
+mod alarm;
 mod balancer;
 mod check;
 mod cli;

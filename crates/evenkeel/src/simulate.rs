@@ -7,6 +7,7 @@ mod cluster;
 mod command;
 mod endpoints;
 mod json;
+mod measured;
 mod outcome;
 mod page;
 mod progress;

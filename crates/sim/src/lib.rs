@@ -42,6 +42,8 @@ pub use report::{
 };
 pub use resilience::Resilience;
 pub use run::run;
-pub use scenario::{BALANCERS_MAX, Cache, ENDPOINTS_MAX, EndpointModel, Scenario, default_check};
+pub use scenario::{
+    BALANCERS_MAX, Cache, ENDPOINTS_MAX, EndpointModel, POINTS_MAX, Scenario, default_check,
+};
 pub use scenarios::NamedScenario;
 pub use script::{Condition, Script};

@@ -16,7 +16,7 @@ use crate::report::Report;
 use crate::request::{Requests, Tenant, Turn};
 use crate::scenario::Scenario;
 use crate::script::Script;
-use crate::tally::{POINTS, Tally};
+use crate::tally::Tally;
 
 mod attempts;
 mod changes;
@@ -138,7 +138,7 @@ impl<'a> Simulation<'a> {
         for moment in self.script.moments() {
             self.queue.push(*moment, Occasion::Change);
         }
-        for number in 0..POINTS {
+        for number in 0..self.tally.points() {
             self.queue.push(self.tally.point_end(number), Occasion::Sample(number));
         }
         if let Some(every) = self.scenario.gossip {
@@ -182,7 +182,7 @@ impl<'a> Simulation<'a> {
             Occasion::Sample(number) => {
                 let waiting = self.origins.iter().map(|origin| u64::from(origin.waiting())).sum();
                 self.tally.sample(number, waiting);
-                progress(number as f64 / POINTS as f64);
+                progress(number as f64 / self.tally.points() as f64);
             }
         }
     }

@@ -46,6 +46,8 @@ pub struct Scenario {
     pub balancers: u32,
     /// How often the balancers tell each other what they have in flight; `None` for never. In between, that is out of date.
     pub gossip: Option<Duration>,
+    /// How many points the series of the report has, 1 to [`POINTS_MAX`].
+    pub points: u32,
     /// Where all chance comes from.
     pub seed: u64,
 }
@@ -134,6 +136,7 @@ impl Default for Scenario {
             resilience: Resilience::default(),
             balancers: 1,
             gossip: None,
+            points: 120,
             seed: 1,
         }
     }
@@ -183,6 +186,9 @@ impl Scenario {
             return Err(Mistake::new(format!(
                 "balancers times endpoints are more than {VIEWS_MAX}"
             )));
+        }
+        if !(1..=POINTS_MAX).contains(&self.points) {
+            return Err(Mistake::new(format!("a series may have 1 to {POINTS_MAX} points")));
         }
         check_time("the client's patience", self.timeout)?;
         self.gossip.map_or(Ok(()), |every| check_time("the time between gossip", every))?;
@@ -239,3 +245,6 @@ const VIEWS_MAX: usize = 1_000_000;
 
 /// How many balancers there may be.
 pub const BALANCERS_MAX: u32 = 1_000;
+
+/// How many points a series may have: each remembers what every endpoint got.
+pub const POINTS_MAX: u32 = 600;

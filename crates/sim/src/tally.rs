@@ -80,10 +80,18 @@ impl Tally {
             end: Time::START,
             closing: Time::START.after(duration),
             endpoints: vec![EndpointTally::default(); count],
-            step: (duration / POINTS as u32).max(Duration::from_nanos(1)),
-            points: vec![PointTally { point, latency: Coarse::default() }; POINTS],
+            step: (duration / scenario.points).max(Duration::from_nanos(1)),
+            points: vec![
+                PointTally { point, latency: Coarse::default() };
+                scenario.points as usize
+            ],
             notice: Notice::new(script, duration, scenario.load.mean_rate()),
         }
+    }
+
+    /// How many points the series has; at least 1.
+    pub(crate) fn points(&self) -> usize {
+        self.points.len()
     }
 
     /// When the point number `number` is over.
@@ -228,7 +236,8 @@ impl Tally {
     fn point(&mut self, at: Time) -> &mut PointTally {
         let number = (u128::from(at.as_nanos()) / self.step.as_nanos()) as usize;
         // What is left over by the division belongs to the last.
-        &mut self.points[number.min(POINTS - 1)]
+        let last = self.points.len() - 1;
+        &mut self.points[number.min(last)]
     }
 }
 
@@ -250,6 +259,3 @@ fn latency<const B: u32>(histogram: &Histogram<B>) -> Option<Latency> {
         max: histogram.most(),
     })
 }
-
-/// How many points the series has.
-pub(crate) const POINTS: usize = 120;

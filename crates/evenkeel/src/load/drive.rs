@@ -9,7 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout_at};
 
-use super::alarm::Alarm;
+use crate::alarm::Alarm;
+
 use super::client::{Client, Connection, FailureKind};
 use super::schedule::Schedule;
 use super::tally::Outcome;

@@ -12,9 +12,10 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::http::request;
 use hyper::{Request, Response, StatusCode};
 use serde::Serialize;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::sleep;
 
+use crate::alarm::Alarm;
 use crate::payload::Payload;
 
 use super::gate::Gate;
@@ -29,6 +30,8 @@ pub(super) struct Site {
     gate: Option<Gate>,
     behaviour: watch::Receiver<Behaviour>,
     requested: Arc<Notify>,
+    /// How many more may have an alarm of the kernel.
+    alarms: Semaphore,
     answered: AtomicU64,
     workload: Workload,
 }
@@ -42,6 +45,7 @@ impl Site {
             gate: setup.capacity.map(Gate::new),
             behaviour,
             requested: setup.requested,
+            alarms: Semaphore::new(ALARMS),
             answered: AtomicU64::new(0),
             workload: Workload::default(),
         }
@@ -117,12 +121,14 @@ impl Site {
     /// Takes its time: `delay` at full speed, and what is left of it at the speed of each moment.
     async fn work(&self, delay: Duration) {
         let mut changes = self.behaviour.clone();
+        let place = self.alarms.try_acquire();
+        let mut alarm = if place.is_ok() { Alarm::new() } else { Alarm::coarse() };
         let mut left = delay.as_secs_f64();
         while left > 0.0 {
             let speed = changes.borrow_and_update().speed();
             let began = Instant::now();
             tokio::select! {
-                () = sleep_seconds(left / speed) => return,
+                () = ring(&mut alarm, began, left / speed) => return,
                 Ok(()) = changes.changed() => left -= began.elapsed().as_secs_f64() * speed,
             }
         }
@@ -163,11 +169,12 @@ struct Echo<'a> {
     body_length: u64,
 }
 
-/// For ever, if that is no time that ends.
-async fn sleep_seconds(seconds: f64) {
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(time) => sleep(time).await,
-        Err(_) => std::future::pending().await,
+/// Waits until so many seconds after `began`; for ever if they have no end.
+async fn ring(alarm: &mut Alarm, began: Instant, seconds: f64) {
+    let time = Duration::try_from_secs_f64(seconds).ok();
+    match time.and_then(|time| began.checked_add(time)) {
+        Some(due) => alarm.until(due).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -203,6 +210,10 @@ fn typed(content_type: &'static str, body: Payload) -> Response<Payload> {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
+
+/// So few that most descriptors are left for connections. An origin that does more at once is none whose every tenth of a
+/// millisecond counts.
+const ALARMS: usize = 64;
 
 const X_ORIGIN: HeaderName = HeaderName::from_static("x-origin");
 const PLAIN: &str = "text/plain; charset=utf-8";

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SIZE", default_value = "13", value_parser = units::size)]
     body: u64,
 
-    /// How long an answer takes on average, such as 20ms (exact to about a millisecond)
+    /// How long an answer takes on average, such as 20ms (exact to about 0.1 ms, or 1 ms beyond 64 at a time)
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = units::duration)]
     delay: Duration,
 

@@ -134,6 +134,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
 
+    /// Show what was measured beside what is simulated: a file that `evenkeel load --json` wrote
+    #[arg(long, value_name = "FILE")]
+    pub(super) measured: Option<PathBuf>,
+
     /// Write everything as JSON into this file; `-` is the standard output, which then has nothing else
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
@@ -198,11 +202,12 @@ EXAMPLES:
   evenkeel simulate slow-node --html slow.html  the same with charts
   evenkeel simulate --endpoints 8 --load 90% --event 'kill s3@20s..40s'
   evenkeel simulate -c evenkeel.toml --service lognormal:20ms,0.5 --concurrency 16
+  evenkeel simulate --endpoints 3 --rps 200 --measured real.json --html both.html
   evenkeel simulate dead-node --algorithms peak-ewma --assert 'p99<200ms' --assert 'errors<1%'
 
 EXIT CODES:
   0   done, and all that was asserted is so
-  1   an assertion does not hold, a log could not be read, or a result not be written
+  1   an assertion does not hold, a log or a measurement could not be read, or a result not be written
   2   wrong usage
   78  the config cannot be used";
 

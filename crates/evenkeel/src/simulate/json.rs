@@ -11,8 +11,12 @@ use evenkeel_sim::{
 };
 use serde::{Serialize, Serializer};
 
+use crate::load;
+
 use super::assertion::Assertion;
+use super::measured::Measured;
 use super::outcome::{Outcome, worst};
+use super::shares;
 use super::words;
 
 /// All of it. Times are seconds, and shares are of 1.
@@ -28,6 +32,7 @@ pub(super) struct Document<'a> {
     endpoints: Vec<Model<'a>>,
     events: Vec<Happening>,
     algorithms: Vec<Run<'a>>,
+    measured: Option<Beside<'a>>,
     recommendation: Option<Advice<'a>>,
     assertions: Vec<Verdict>,
 }
@@ -132,6 +137,20 @@ struct Moment<'a> {
     attempts: &'a [u32],
 }
 
+/// What was measured.
+#[derive(Serialize)]
+struct Beside<'a> {
+    url: &'a str,
+    requests: u64,
+    answered: u64,
+    #[serde(flatten)]
+    latency: Times,
+    errors: f64,
+    share: Option<Shares<'a>>,
+    step: f64,
+    series: &'a [load::Moment],
+}
+
 #[derive(Serialize)]
 struct Advice<'a> {
     algorithm: &'a str,
@@ -146,7 +165,7 @@ struct Verdict {
 }
 
 /// By name, in the order of the endpoints.
-struct Shares<'a>(&'a [EndpointReport]);
+struct Shares<'a>(Vec<(&'a str, f64)>);
 
 impl<'a> Document<'a> {
     pub(super) fn new(outcome: &'a Outcome<'_>, assertions: &[Assertion]) -> Self {
@@ -165,6 +184,7 @@ impl<'a> Document<'a> {
             endpoints: scenario.endpoints.iter().map(Model::new).collect(),
             events: words::in_order(&scenario.events).into_iter().map(happening).collect(),
             algorithms: outcome.reports.iter().map(Run::new).collect(),
+            measured: setting.measured.as_ref().map(|it| Beside::new(it, outcome.endpoints())),
             recommendation: outcome.recommendation.as_ref().map(|recommendation| Advice {
                 algorithm: recommendation.algorithm.name(),
                 because: &recommendation.because,
@@ -218,7 +238,7 @@ impl<'a> Run<'a> {
             latency: Times::new(report.latency),
             errors: report.error_share(),
             errors_by_kind: Kinds::new(report.errors),
-            share: Shares(&report.endpoints),
+            share: Shares::new(&report.endpoints, &shares::of(report)),
             retries: report.retries,
             keys_moved: report.keys.moved_share(),
             cache_hits: report.keys.cache_hits,
@@ -300,6 +320,28 @@ impl<'a> Moment<'a> {
     }
 }
 
+impl<'a> Beside<'a> {
+    fn new(measured: &'a Measured, endpoints: &'a [EndpointReport]) -> Self {
+        Self {
+            url: &measured.url,
+            requests: measured.requests,
+            answered: measured.requests - measured.errors,
+            latency: Times::new(measured.latency),
+            errors: measured.error_share(),
+            share: measured.shares(endpoints).map(|shares| Shares::new(endpoints, &shares)),
+            step: measured.step,
+            series: &measured.series,
+        }
+    }
+}
+
+impl<'a> Shares<'a> {
+    fn new(endpoints: &'a [EndpointReport], shares: &[f64]) -> Self {
+        let names = endpoints.iter().map(|endpoint| endpoint.name.as_str());
+        Self(names.zip(shares.iter().copied()).collect())
+    }
+}
+
 impl Verdict {
     fn new(assertion: &Assertion, reports: &[Report]) -> Self {
         let broken = assertion.broken_by(reports);
@@ -310,7 +352,7 @@ impl Verdict {
 
 impl Serialize for Shares<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|endpoint| (&endpoint.name, endpoint.share)))
+        serializer.collect_map(self.0.iter().copied())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use evenkeel_sim::{Recommendation, Report, recommend};
+use evenkeel_sim::{EndpointReport, Recommendation, Report, recommend};
 
 use crate::units::counted;
 
@@ -22,6 +22,11 @@ impl<'a> Outcome<'a> {
     pub(super) fn new(setting: &'a Setting, reports: Vec<Report>) -> Self {
         let recommendation = recommend(&reports, setting.wants_affinity());
         Self { setting, reports, recommendation }
+    }
+
+    /// Those that took part, which are the same under every algorithm.
+    pub(super) fn endpoints(&self) -> &[EndpointReport] {
+        self.reports.first().map_or(&[], |report| &report.endpoints)
     }
 
     /// Says which of them do not hold, and by whose figures; `None` if all do.

@@ -1,4 +1,5 @@
-//! What is to be simulated, made of the arguments, the named scenario, the config and the log. Asked by `command`.
+//! What is to be simulated, made of the arguments, the named scenario, the config, the log and what was measured. Asked by
+//! `command`.
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::failure::Failure;
 
 use super::Args;
 use super::cluster::{self, Origin};
+use super::measured::Measured;
 use super::replay::Log;
 
 /// What is to be simulated.
@@ -26,6 +28,8 @@ pub(super) struct Setting {
     pub(super) origin: Option<Origin>,
     /// In the order in which they are shown.
     pub(super) algorithms: Vec<Algorithm>,
+    /// What is shown beside them.
+    pub(super) measured: Option<Measured>,
 }
 
 impl Setting {
@@ -41,7 +45,12 @@ impl Setting {
         let algorithms = args.algorithms.0.clone();
         let is_told = args.events.is_empty() && args.endpoints.is_none();
         let story = args.scenario.filter(|_| is_told).map(|named| named.story);
-        let setting = Self { scenario, named: args.scenario, story, origin, algorithms };
+        let measured = args.measured.as_deref().map(Measured::read).transpose();
+        let measured = measured.map_err(Failure::Running)?;
+        if let Some(measured) = &measured {
+            scenario.points = measured.points_of(scenario.load.duration);
+        }
+        let setting = Self { scenario, named: args.scenario, story, origin, algorithms, measured };
         setting.scenario.check()?;
         setting.check_assertions(args)?;
         Ok(setting)

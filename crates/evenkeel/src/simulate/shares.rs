@@ -2,25 +2,23 @@
 
 use evenkeel_sim::Report;
 
+/// What each endpoint had of all attempts.
+pub(super) fn of(report: &Report) -> Vec<f64> {
+    report.endpoints.iter().map(|endpoint| endpoint.share).collect()
+}
+
 /// A bar for each endpoint, as high as its share is of the largest that anybody had. If there are more endpoints than there is
 /// room, a bar stands for several neighbours.
-pub(super) fn picture(report: &Report, largest: f64, room: usize) -> String {
-    let shares: Vec<f64> = report.endpoints.iter().map(|endpoint| endpoint.share).collect();
+pub(super) fn picture(shares: &[f64], largest: f64, room: usize) -> String {
     let together = shares.len().div_ceil(room.max(1)).max(1);
     let mean = |shares: &[f64]| shares.iter().sum::<f64>() / shares.len() as f64;
     shares.chunks(together).map(|shares| bar(mean(shares) / largest)).collect()
 }
 
-/// The largest share that any endpoint had.
-pub(super) fn largest(reports: &[Report]) -> f64 {
-    let shares = reports.iter().flat_map(|report| &report.endpoints).map(|endpoint| endpoint.share);
-    shares.fold(f64::MIN_POSITIVE, f64::max)
-}
-
 /// Percentages, one after the other.
-pub(super) fn figures(report: &Report) -> String {
-    let figure = |share: f64| format!("{:.0}", share * 100.0);
-    report.endpoints.iter().map(|endpoint| figure(endpoint.share)).collect::<Vec<_>>().join(" ")
+pub(super) fn figures(shares: &[f64]) -> String {
+    let figure = |share: &f64| format!("{:.0}", share * 100.0);
+    shares.iter().map(figure).collect::<Vec<_>>().join(" ")
 }
 
 fn bar(height: f64) -> char {
@@ -35,34 +33,21 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
 #[cfg(test)]
 mod tests {
-    use evenkeel_plan::balance::Algorithm;
-    use evenkeel_sim::{Scenario, run};
-
     use super::*;
-
-    fn report(shares: &[f64]) -> Report {
-        let mut report = run(&Scenario::default(), Algorithm::Random, &mut |_| {}).unwrap();
-        let model = report.endpoints[0].clone();
-        let endpoint =
-            |share: &f64| evenkeel_sim::EndpointReport { share: *share, ..model.clone() };
-        report.endpoints = shares.iter().map(endpoint).collect();
-        report
-    }
 
     #[test]
     fn bars_are_as_high_as_shares_and_nothing_is_not_little() {
-        let report = report(&[0.5, 0.25, 0.24, 0.01, 0.0]);
-        assert_eq!(picture(&report, 0.5, 10), "█▄▄▁·");
-        assert_eq!(picture(&report, 1.0, 10), "▄▂▂▁·");
-        assert_eq!(figures(&report), "50 25 24 1 0");
-        assert_eq!(largest(&[report]), 0.5);
+        let shares = [0.5, 0.25, 0.24, 0.01, 0.0];
+        assert_eq!(picture(&shares, 0.5, 10), "█▄▄▁·");
+        assert_eq!(picture(&shares, 1.0, 10), "▄▂▂▁·");
+        assert_eq!(figures(&shares), "50 25 24 1 0");
     }
 
     #[test]
     fn neighbours_share_a_bar_where_there_is_no_room() {
-        let report = report(&[0.1; 100]);
-        assert_eq!(picture(&report, 0.1, 25).chars().count(), 25);
-        assert_eq!(picture(&report, 0.1, 30).chars().count(), 25);
-        assert_eq!(picture(&report, 0.1, 0).chars().count(), 1);
+        let shares = [0.1; 100];
+        assert_eq!(picture(&shares, 0.1, 25).chars().count(), 25);
+        assert_eq!(picture(&shares, 0.1, 30).chars().count(), 25);
+        assert_eq!(picture(&shares, 0.1, 0).chars().count(), 1);
     }
 }

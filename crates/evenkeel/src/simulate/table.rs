@@ -9,6 +9,7 @@ use crate::table::{Cell, Side, Table};
 use crate::tone::{Palette, Tone};
 use crate::units::{show_count, show_duration};
 
+use super::measured::Measured;
 use super::outcome::{Outcome, worst};
 use super::shares;
 use super::text::{percent, wrapped};
@@ -47,7 +48,13 @@ fn heading(outcome: &Outcome<'_>, width: usize, palette: Palette) -> String {
     // A fact stays together where a line breaks.
     let facts = words::facts(&setting.scenario).into_iter().map(|fact| fact.replace(' ', "\u{a0}"));
     let facts = wrapped(&facts.collect::<Vec<_>>().join(" · "), width, 0).replace('\u{a0}', " ");
-    text + &facts + "\n"
+    text.push_str(&facts);
+    text.push('\n');
+    if let Some(measured) = &setting.measured {
+        let requests = show_count(measured.requests);
+        let _ = writeln!(text, "measured at {}: {requests} requests", measured.url);
+    }
+    text
 }
 
 fn happenings(events: &[Event], palette: Palette) -> String {
@@ -80,7 +87,8 @@ fn figures(outcome: &Outcome<'_>, width: usize, palette: Palette) -> String {
     let heads: Vec<(Side, &'static str)> =
         columns.iter().map(|column| (column.side, column.title)).collect();
     let mut table = Table::new(&heads);
-    for row in 0..outcome.reports.len() {
+    let rows = outcome.reports.len() + usize::from(outcome.setting.measured.is_some());
+    for row in 0..rows {
         table.push(columns.iter().map(|column| column.cells[row].clone()).collect());
     }
     table.render(palette)
@@ -96,6 +104,7 @@ fn total_width(columns: &[Column]) -> usize {
 
 fn columns(outcome: &Outcome<'_>) -> Vec<Column> {
     let reports = &outcome.reports;
+    let measured = outcome.setting.measured.as_ref();
     let recommended = outcome.recommendation.as_ref().map(|it| it.algorithm);
     let name = |report: &Report| {
         let is_best = recommended == Some(report.algorithm);
@@ -103,23 +112,34 @@ fn columns(outcome: &Outcome<'_>) -> Vec<Column> {
         (tone, format!("{mark} {}", report.algorithm.name()))
     };
     let all = |cell: &dyn Fn(&Report) -> Cell| reports.iter().map(cell).collect();
-    let column =
-        |title, dispensable, cells| Column { title, side: Side::Right, dispensable, cells };
+    // What was measured has the last row.
+    let column = |title, dispensable, mut cells: Vec<Cell>, last: &dyn Fn(&Measured) -> Cell| {
+        cells.extend(measured.map(last));
+        Column { title, side: Side::Right, dispensable, cells }
+    };
+    let time = |title, dispensable, time: fn(&Latency) -> Duration| {
+        let last = |it: &Measured| shown(Tone::Plain, it.latency.as_ref().map(time));
+        column(title, dispensable, times(reports, time), &last)
+    };
+    let unknown = |_: &Measured| (Tone::Quiet, NONE.to_owned());
     let mut columns = vec![
-        Column { side: Side::Left, ..column("  algorithm", 0, all(&name)) },
-        column("mean", 4, times(reports, |latency| latency.mean)),
-        column("p50", 0, times(reports, |latency| latency.p50)),
-        column("p99", 0, times(reports, |latency| latency.p99)),
-        column("p99.9", 3, times(reports, |latency| latency.p999)),
-        column("errors", 0, errors(reports)),
+        Column {
+            side: Side::Left,
+            ..column("  algorithm", 0, all(&name), &|_| (Tone::Plain, "  measured".to_owned()))
+        },
+        time("mean", 4, |latency| latency.mean),
+        time("p50", 0, |latency| latency.p50),
+        time("p99", 0, |latency| latency.p99),
+        time("p99.9", 3, |latency| latency.p999),
+        column("errors", 0, errors(reports), &|it| (Tone::Plain, percent(it.error_share()))),
     ];
     if reports.iter().any(|report| report.retries > 0) {
         let retries = |report: &Report| (Tone::Plain, show_count(report.retries));
-        columns.push(column("retries", 7, all(&retries)));
+        columns.push(column("retries", 7, all(&retries), &unknown));
     }
     let moved = |report: &Report| (Tone::Plain, percent(report.keys.moved_share()));
     let rank = if outcome.setting.wants_affinity() { 0 } else { 6 };
-    columns.push(column("moved", rank, all(&moved)));
+    columns.push(column("moved", rank, all(&moved), &unknown));
     if reports.iter().any(|report| !report.afflictions.is_empty()) {
         let noticed = |report: &Report| never(worst(report, |it| it.noticed));
         // Who was not avoided has nothing to recover from.
@@ -127,15 +147,31 @@ fn columns(outcome: &Outcome<'_>) -> Vec<Column> {
             Some(Some(_)) => never(worst(report, |it| it.recovered)),
             _ => never(None),
         };
-        columns.push(column("notice", 2, all(&noticed)));
-        columns.push(column("recover", 5, all(&recovered)));
+        columns.push(column("notice", 2, all(&noticed), &unknown));
+        columns.push(column("recover", 5, all(&recovered), &unknown));
     }
-    let largest = shares::largest(reports);
-    let picture = |report: &Report| (Tone::Bar, shares::picture(report, largest, PICTURE_WIDTH));
-    columns.push(Column { side: Side::Left, ..column("share", 1, all(&picture)) });
-    if reports.iter().all(|report| report.endpoints.len() <= FIGURES_MAX) {
-        let figures = |report: &Report| (Tone::Quiet, shares::figures(report));
-        columns.push(Column { side: Side::Left, ..column("in %", 8, all(&figures)) });
+    columns.extend(share_columns(outcome));
+    columns
+}
+
+/// Who got how much: as a picture, and if they are few in figures.
+fn share_columns(outcome: &Outcome<'_>) -> Vec<Column> {
+    let endpoints = outcome.endpoints();
+    let measured = outcome.setting.measured.iter().map(|measured| measured.shares(endpoints));
+    let rows: Vec<Option<Vec<f64>>> =
+        outcome.reports.iter().map(|report| Some(shares::of(report))).chain(measured).collect();
+    let largest = rows.iter().flatten().flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let column = |title, dispensable, tone, cell: &dyn Fn(&[f64]) -> String| {
+        let cell = |row: &Option<Vec<f64>>| match row {
+            Some(shares) => (tone, cell(shares)),
+            None => (Tone::Quiet, NONE.to_owned()),
+        };
+        Column { title, side: Side::Left, dispensable, cells: rows.iter().map(cell).collect() }
+    };
+    let picture = |shares: &[f64]| shares::picture(shares, largest, PICTURE_WIDTH);
+    let mut columns = vec![column("share", 1, Tone::Bar, &picture)];
+    if endpoints.len() <= FIGURES_MAX {
+        columns.push(column("in %", 8, Tone::Quiet, &shares::figures));
     }
     columns
 }
@@ -145,11 +181,12 @@ fn times(reports: &[Report], time: impl Fn(&Latency) -> Duration) -> Vec<Cell> {
     let times: Vec<Option<Duration>> =
         reports.iter().map(|report| report.latency.as_ref().map(&time)).collect();
     let best = times.iter().flatten().min().copied().unwrap_or_default();
-    let cell = |time: &Option<Duration>| match time {
-        None => (Tone::Plain, NONE.to_owned()),
-        Some(time) => (tone(time.as_secs_f64(), best.as_secs_f64(), 0.05), show_duration(*time)),
-    };
-    times.iter().map(cell).collect()
+    let tone = |time: Duration| tone(time.as_secs_f64(), best.as_secs_f64(), 0.05);
+    times.iter().map(|time| shown(time.map_or(Tone::Plain, tone), *time)).collect()
+}
+
+fn shown(tone: Tone, time: Option<Duration>) -> Cell {
+    (tone, time.map_or(NONE.to_owned(), show_duration))
 }
 
 fn errors(reports: &[Report]) -> Vec<Cell> {

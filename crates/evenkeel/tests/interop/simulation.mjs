@@ -17,8 +17,10 @@ const checks = {
     await page.open(`file://${file}`);
     await page.until(
       "the table is there",
-      `document.querySelectorAll("#results tbody tr").length === 3`,
+      `document.querySelectorAll("#results tbody tr").length === 4`,
     );
+    assert.match(await text("#results tbody tr:last-child"), /^measured30\.0 ms20\.0 ms200 ms400 ms500 ms1 %/);
+    assert.equal(await count("#results tbody tr:last-child .bars span"), 5);
     assert.equal(await text("#kind"), "slow-node");
     assert.match(await text("#happenings"), /10 – 20 s.*s2 takes 8 times as long/);
     assert.match(await text("#because"), /p99 .* ms/);
@@ -44,7 +46,8 @@ const checks = {
     await page.click("#results tbody tr:nth-child(2) input");
     if ((await count("#shares figure")) === 3) {
       assert.equal(await count("#shares figure:not([hidden])"), 2);
-      assert.equal(await count("#charts .keys span"), 2);
+      // Two that were simulated, and what was measured.
+      assert.equal(await count("#charts .keys span"), 3);
     }
     await page.click("#quantiles button:first-child");
     assert.equal(await text('#quantiles [aria-pressed="true"]'), "p50");

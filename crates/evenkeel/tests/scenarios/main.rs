@@ -35,6 +35,7 @@ mod messages;
 mod notify;
 mod operating_cli;
 mod pooled;
+mod reality;
 mod reloads;
 mod reloads_load;
 mod routes;

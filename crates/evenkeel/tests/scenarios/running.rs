@@ -200,3 +200,17 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_evenkeel");
 
 /// Longer than anything here takes on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// What `evenkeel load --json` writes of half a minute, as far as `evenkeel simulate --measured` reads it.
+pub(crate) const MEASURED: &str = r#"{
+  "url": "http://127.0.0.1:8080/",
+  "requests": 7000, "failed": 60, "statuses": { "200": 6930, "503": 10 },
+  "latency_seconds": { "mean": 0.03, "p50": 0.02, "p90": 0.05, "p99": 0.2, "p99.9": 0.4, "max": 0.5 },
+  "origins": { "s1": 2000, "s2": 500, "s3": 1500, "s4": 1500, "s5": 1440 },
+  "step": 10.0,
+  "series": [
+    { "at": 0.0, "requests": 3000, "errors": 0, "mean": 0.02, "p50": 0.01, "p99": 0.1 },
+    { "at": 10.0, "requests": 3000, "errors": 70, "mean": 0.04, "p50": 0.03, "p99": 0.4 },
+    { "at": 20.0, "requests": 1000, "errors": 0, "mean": 0.02, "p50": 0.01, "p99": 0.1 }
+  ]
+}"#;

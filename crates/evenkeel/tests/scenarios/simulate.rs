@@ -8,7 +8,7 @@ use evenkeel_testkit::Process;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::running::{BINARY, Ended, end, run};
+use crate::running::{BINARY, Ended, MEASURED, end, in_new_directory, run};
 
 const WRONG_USAGE: i32 = 2;
 const CONFIG: i32 = 78;
@@ -246,11 +246,45 @@ fn a_log_is_replayed_and_what_cannot_be_read_or_written_is_a_failure() {
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("access.log:2: it is neither"), "{}", ended.stderr);
     let nowhere = folder.path().join("none").join("at.all");
-    for option in ["--json", "--html", "--replay"] {
+    for option in ["--json", "--html", "--replay", "--measured"] {
         let ended = simulate(&["--seconds", "1", option, nowhere.to_str().unwrap()]);
         assert_eq!(ended.code, Some(1), "{option}");
         assert!(ended.stderr.contains("at.all"), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn what_was_measured_stands_beside_what_is_simulated() {
+    let (_folder, file) = in_new_directory("real.json").unwrap();
+    fs::write(&file, MEASURED).unwrap();
+    let line = ["slow-node", "--algorithms", "peak-ewma,random", "--measured", &file];
+    let text = printed("160", &line);
+    assert!(text.contains("\nmeasured at http://127.0.0.1:8080/: 7,000 requests\n"), "{text}");
+    let row: Vec<&str> = text.lines().find(|line| line.starts_with("  measured ")).unwrap()[2..]
+        .split("  ")
+        .filter(|cell| !cell.is_empty())
+        .map(str::trim)
+        .collect();
+    assert_eq!(row[..6], ["measured", "30.0 ms", "20.0 ms", "200 ms", "400 ms", "1.0 %"], "{text}");
+    assert_eq!(row.last(), Some(&"29 7 22 22 21"), "{text}");
+
+    let report = json(&line);
+    let measured = &report["measured"];
+    assert_eq!((&measured["requests"], &measured["answered"]), (&7000.into(), &6930.into()));
+    assert_eq!((&measured["p999"], &measured["errors"]), (&0.4.into(), &0.01.into()));
+    assert_eq!(measured["share"]["s1"], 2000.0 / 6940.0);
+    assert_eq!(measured["series"][1]["errors"], 70);
+    // Percentiles of equally long steps can be compared.
+    for run in report["algorithms"].as_array().unwrap() {
+        assert_eq!((&run["step"], run["series"].as_array().unwrap().len()), (&10.0.into(), 3));
+    }
+    let others = json(&["slow-node", "--endpoints", "4", "--seconds", "1", "--measured", &file]);
+    assert_eq!(others["measured"]["share"], Value::Null);
+    assert_eq!(json(&["--seconds", "1", "--algorithms", "random"])["measured"], Value::Null);
+    fs::write(&file, "{}").unwrap();
+    let ended = simulate(&line);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("is not what `evenkeel load --json` writes"), "{}", ended.stderr);
 }
 
 #[test]
@@ -261,6 +295,7 @@ fn the_page_about_it_shows_commands_that_work_and_every_field() {
     fs::write(folder.path().join("evenkeel.toml"), ONE).unwrap();
     let line = "10.0.0.1 - - [21/Nov/2026:09:40:00 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\"\n";
     fs::write(folder.path().join("access.log"), line.repeat(50)).unwrap();
+    fs::write(folder.path().join("real.json"), MEASURED).unwrap();
     let commands: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("evenkeel simulate")).collect();
     assert!(commands.len() >= 10, "{commands:?}");
@@ -270,8 +305,9 @@ fn the_page_about_it_shows_commands_that_work_and_every_field() {
             started(Command::new("sh").args(["-c", &shell, BINARY]).current_dir(folder.path()));
         assert_eq!(ended.code, Some(0), "{command}: {}", ended.stderr);
     }
-    let report =
-        json(&["dead-node", "--seconds", "15", "--algorithms", "random", "--assert", "p50<1s"]);
+    let measured = folder.path().join("real.json");
+    let line = ["dead-node", "--seconds", "15", "--algorithms", "random", "--assert", "p50<1s"];
+    let report = json(&[&line[..], &["--measured", measured.to_str().unwrap()]].concat());
     let mut names = Vec::new();
     collect_names(&report, &mut names);
     for name in names {

@@ -128,6 +128,8 @@ fn bad_scenarios_are_refused_and_not_run() {
         (Scenario { load: Load { rps: f64::NAN, ..Load::default() }, ..good.clone() }, "a rate is"),
         (Scenario { load: even(1.0, 0), ..good.clone() }, "more than no time"),
         (Scenario { balancers: 0, ..good.clone() }, "1 to 1000 balancers"),
+        (Scenario { points: 0, ..good.clone() }, "1 to 600 points"),
+        (Scenario { points: 601, ..good.clone() }, "1 to 600 points"),
         (Scenario { timeout: Duration::ZERO, ..good.clone() }, "patience is from 1ms"),
         (Scenario { gossip: Some(Duration::ZERO), ..good.clone() }, "gossip is from 1ms"),
         (Scenario { load: even(1e9, 60), ..good.clone() }, "lower the rate"),

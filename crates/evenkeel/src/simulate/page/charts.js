@@ -1,8 +1,9 @@
-// Latency, queues and errors over time: a line for each algorithm that is shown. Made and told to draw by report.js.
+// Latency, queues and errors over time: a line for each algorithm that is shown, and one for what was measured. Made and told to
+// draw by report.js.
 
 import { byId, colorIn, element } from "dashboard/dom.js";
 import * as format from "dashboard/format.js";
-import { NO_CHARTS, card, options, times } from "simulate/plot.js";
+import { MEASURED, NO_CHARTS, all, card, options, times } from "simulate/plot.js";
 
 /** All charts of that kind. */
 export class Charts {
@@ -37,18 +38,21 @@ export class Charts {
   }
 
   #draw({ chart, body, said, keys }) {
-    const runs = this.#report.algorithms.filter(({ algorithm }) => this.#view.shown.has(algorithm));
+    const { algorithms } = this.#report;
+    const runs = (chart.measured ? all(this.#report) : algorithms).filter(({ algorithm }) =>
+      this.#view.shown.has(algorithm),
+    );
     const value = chart.value(this.#view);
-    const data = [
-      times(this.#report.algorithms[0]),
-      ...runs.map(({ series }) => series.map(value)),
-    ];
+    // What was measured has times of its own.
+    const data = uPlot.join([
+      [times(algorithms[0])],
+      ...runs.map((run) => [times(run), run.series.map(value)]),
+    ]);
     const tell = (plot) => {
-      const at = nearest(plot, data);
-      said.textContent =
-        at === null
-          ? chart.note
-          : `${runs[at].algorithm} ${chart.format(data[at + 1][plot.cursor.idx])}`;
+      const found = nearest(plot, data);
+      said.textContent = found
+        ? `${runs[found.line].algorithm} ${chart.format(found.value)}`
+        : chart.note;
     };
     const isLog = chart.log && this.#view.log;
     const scale = isLog
@@ -69,6 +73,7 @@ export class Charts {
       width: algorithm === best ? 2.5 : 1.4,
       dash: HASHING.includes(algorithm) ? [5, 4] : undefined,
       points: { show: false },
+      ...(algorithm === MEASURED ? { width: 2.5, dash: [0, 5], cap: "round" } : {}),
     }));
     return new uPlot({ ...base, series: [{ label: "Time" }, ...series] }, data, body);
   }
@@ -84,7 +89,7 @@ export class Charts {
 function key(algorithm) {
   const made = element(
     "span",
-    HASHING.includes(algorithm) ? "dashed" : "",
+    algorithm === MEASURED ? "dotted" : HASHING.includes(algorithm) ? "dashed" : "",
     element("i"),
     algorithm,
   );
@@ -92,15 +97,17 @@ function key(algorithm) {
   return made;
 }
 
-/** The line that is nearest to the cursor; `null` if there is none, or no cursor. */
+/** The line that is nearest to the cursor, and its value there; `null` if there is none, or no cursor. */
 function nearest(plot, [, ...lines]) {
-  const { idx, top } = plot.cursor;
-  if (idx === null || idx === undefined || !(top >= 0)) return null;
-  const distances = lines.map((line) =>
-    line[idx] === null ? Infinity : Math.abs(plot.valToPos(line[idx], "y") - top),
+  const { idxs, top } = plot.cursor;
+  if (!idxs || !(top >= 0)) return null;
+  const values = lines.map((line, at) => line[idxs[at + 1]]);
+  const distances = values.map((value) =>
+    Number.isFinite(value) ? Math.abs(plot.valToPos(value, "y") - top) : Infinity,
   );
   const least = Math.min(...distances);
-  return Number.isFinite(least) ? distances.indexOf(least) : null;
+  const line = distances.indexOf(least);
+  return Number.isFinite(least) ? { line, value: values[line] } : null;
 }
 
 /** Nobody has half a request. */
@@ -115,6 +122,7 @@ const CHARTS = [
     kind: "wide",
     height: 280,
     log: true,
+    measured: true,
     least: 0.001,
     value:
       ({ quantile, log }) =>
@@ -143,7 +151,8 @@ const CHARTS = [
     title: "Errors",
     note: "share of requests",
     least: 0.01,
-    when: ({ algorithms }) => algorithms.some(({ errors }) => errors > 0),
+    measured: true,
+    when: (report) => all(report).some(({ errors }) => errors > 0),
     value: () => (point) => (point.requests > 0 ? point.errors / point.requests : null),
     format: format.share,
   },

@@ -1,4 +1,5 @@
-// What all charts have in common: axes, colours, and bands where something happens. Asked by charts.js and shares.js.
+// What all charts have in common: axes, colours, and bands where something happens. Asked by charts.js, shares.js, results.js and
+// report.js.
 
 import { colorIn, element } from "dashboard/dom.js";
 import * as format from "dashboard/format.js";
@@ -96,5 +97,13 @@ export function card(title, note, kind = "") {
 export function times({ series, step }) {
   return series.map(({ at }) => at + step / 2);
 }
+
+/** The run under each algorithm, and last what was measured, if anything was. */
+export function all({ algorithms, measured }) {
+  return measured ? [...algorithms, { algorithm: MEASURED, ...measured }] : algorithms;
+}
+
+/** What stands where other runs have their algorithm. */
+export const MEASURED = "measured";
 
 export const NO_CHARTS = "This build has no charts: uPlot was not to be had when it was made.";

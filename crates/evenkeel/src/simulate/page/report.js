@@ -2,6 +2,7 @@
 
 import { byId, element } from "dashboard/dom.js";
 import { Charts } from "simulate/charts.js";
+import { all } from "simulate/plot.js";
 import { results } from "simulate/results.js";
 import { Shares } from "simulate/shares.js";
 
@@ -12,7 +13,7 @@ const report = JSON.parse(byId("data").textContent);
 
 /** What the reader has chosen to see. */
 const view = {
-  shown: new Set(report.algorithms.map(({ algorithm }) => algorithm)),
+  shown: new Set(all(report).map(({ algorithm }) => algorithm)),
   quantile: "p99",
   log: spread(report) > WIDE,
 };
@@ -22,6 +23,8 @@ byId("kind").textContent =
   report.scenario ?? (report.cluster ? `Cluster ${report.cluster}` : "What was simulated");
 document.title = `Evenkeel: ${report.scenario ?? report.cluster ?? "a simulation"}`;
 byId("givens").append(...report.facts.map((fact) => element("li", "", fact)));
+if (report.measured)
+  byId("givens").append(element("li", "", `measured at ${report.measured.url}`));
 byId("happenings").append(...report.events.map(happening));
 if (report.recommendation) {
   byId("advice").hidden = false;
@@ -77,8 +80,8 @@ function quantileChip(name) {
 }
 
 /** How many times as long the longest p99 of a moment is as a usual one. */
-function spread({ algorithms }) {
-  const times = algorithms
+function spread(report) {
+  const times = all(report)
     .flatMap(({ series }) => series.map(({ p99 }) => p99))
     .filter((p99) => p99 > 0);
   times.sort((one, other) => one - other);

@@ -1,7 +1,8 @@
-// The table of all algorithms: figures, and which of them the charts show. Made by report.js.
+// The table of all algorithms and of what was measured: figures, and which of them the charts show. Made by report.js.
 
 import { element } from "dashboard/dom.js";
 import * as format from "dashboard/format.js";
+import { MEASURED, all } from "simulate/plot.js";
 
 /** The head and the body of the table. `chosen` is called when the reader has chosen otherwise. */
 export function results(report, view, chosen) {
@@ -10,10 +11,10 @@ export function results(report, view, chosen) {
   const bests = columns.map(({ rank }) =>
     rank ? Math.min(...report.algorithms.map((run) => rank(run) ?? Infinity)) : null,
   );
-  const rows = report.algorithms.map((run) =>
+  const rows = all(report).map((run) =>
     element(
       "tr",
-      "",
+      run.algorithm === MEASURED ? "measured" : "",
       ...columns.map((column, at) => cell(column, run, bests[at], { report, view, chosen })),
     ),
   );
@@ -27,7 +28,8 @@ function heading(title, kind) {
 }
 
 function cell({ kind, show, rank }, run, best, context) {
-  const value = rank?.(run);
+  // What happened is no better or worse than what was made up.
+  const value = run.algorithm === MEASURED ? null : rank?.(run);
   const mark = value === undefined || value === null ? "" : standing(value, best);
   return element("td", `${kind} ${mark}`.trim(), show(run, context));
 }
@@ -55,8 +57,9 @@ function name({ algorithm }, { report, view, chosen }) {
 }
 
 function bars({ share }, { report }) {
+  if (!share) return format.NONE;
   const shares = Object.entries(share);
-  const most = Math.max(...report.algorithms.flatMap((run) => Object.values(run.share)), 1e-9);
+  const most = Math.max(...all(report).flatMap((run) => Object.values(run.share ?? {})), 1e-9);
   const together = Math.ceil(shares.length / BARS_MAX);
   const groups = Array.from({ length: Math.ceil(shares.length / together) }, (_, at) =>
     shares.slice(at * together, (at + 1) * together),
@@ -99,7 +102,7 @@ const delay = (title, show) => ({
   title,
   kind: "figure",
   when: ({ algorithms }) => algorithms.some(({ afflictions }) => afflictions.length > 0),
-  show,
+  show: (run) => (run.algorithm === MEASURED ? format.NONE : show(run)),
 });
 
 const never = (seconds) => (seconds === null ? "never" : `${seconds.toFixed(1)} s`);

@@ -1,8 +1,10 @@
 //! The page of a simulation in Chromium: it shows what was simulated, draws it, and loads nothing.
 
+use std::fs;
+
 use super::browser::chromium;
 use super::programs::{both, node, script, succeed};
-use crate::running::{in_new_directory, run};
+use crate::running::{MEASURED, in_new_directory, run};
 
 #[test]
 fn chromium_shows_a_simulation_without_asking_anybody() {
@@ -11,8 +13,10 @@ fn chromium_shows_a_simulation_without_asking_anybody() {
         return;
     };
     let (_directory, file) = in_new_directory("report.html").unwrap();
-    let algorithms = "peak-ewma,round-robin,maglev";
-    let ended = run(&["simulate", "slow-node", "--algorithms", algorithms, "--html", &file]);
+    let (_directory, measured) = in_new_directory("real.json").unwrap();
+    fs::write(&measured, MEASURED).unwrap();
+    let line = ["simulate", "slow-node", "--algorithms", "peak-ewma,round-robin,maglev"];
+    let ended = run(&[&line[..], &["--measured", &measured, "--html", &file]].concat());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     node.arg(script("simulation.mjs")).arg(&file);
     node.arg(chromium.get_program()).args(chromium.get_args());

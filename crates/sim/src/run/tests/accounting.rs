@@ -62,6 +62,7 @@ fn scenario() -> impl Strategy<Value = Scenario> {
             health: checks.then(crate::scenario::default_check),
             gossip: gossips.then_some(MS * 100),
             balancers,
+            points: 1 + u32::try_from(seed % 600).unwrap(),
             seed,
             ..Scenario::default()
         }
@@ -77,6 +78,7 @@ proptest! {
             let report = report(&scenario, algorithm);
             prop_assert_eq!(report.answered + report.errors.total(), report.requests);
             let points = &report.series.points;
+            prop_assert_eq!(points.len(), scenario.points as usize);
             prop_assert_eq!(points.iter().map(|point| point.requests).sum::<u64>(), report.requests);
             prop_assert_eq!(points.iter().map(|point| point.errors).sum::<u64>(), report.errors.total());
             // Each attempt ends once, well or not; each request but those that found nobody had a first.

@@ -1,5 +1,6 @@
-//! Waking at a time to within some 50 µs. The runtime's own timer counts in milliseconds, which an
-//! open loop would report as latency of the server. `drive` waits by it for each start.
+//! Waking at a time to within some 50 µs. The runtime's own timer counts in milliseconds, which an open loop would report as
+//! latency of the server, and by which an origin would be a tenth slower than it should be. `load` waits by it for each start, and
+//! `origin` for each delay.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,17 +13,23 @@ use rustix::time::{
 use tokio::io::unix::AsyncFd;
 
 /// A timer of the kernel, or the runtime's where there is none to be had.
-pub(super) struct Alarm {
+pub(crate) struct Alarm {
     timer: Option<AsyncFd<OwnedFd>>,
 }
 
 impl Alarm {
-    pub(super) fn new() -> Self {
+    /// One of the kernel; it takes a descriptor.
+    pub(crate) fn new() -> Self {
         Alarm { timer: open().ok() }
     }
 
+    /// The runtime's, which takes none.
+    pub(crate) fn coarse() -> Self {
+        Alarm { timer: None }
+    }
+
     /// Returns at that time, or at once if it is over.
-    pub(super) async fn until(&mut self, due: Instant) {
+    pub(crate) async fn until(&mut self, due: Instant) {
         let wait = due.saturating_duration_since(Instant::now());
         if wait.is_zero() {
             return;
