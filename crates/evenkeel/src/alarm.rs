@@ -1,6 +1,6 @@
 //! Waking at a time to within some 50 µs. The runtime's own timer counts in milliseconds, which an open loop would report as
-//! latency of the server, and by which an origin would be a tenth slower than it should be. `load` waits by it for each start, and
-//! `origin` for each delay.
+//! latency of the server, and by which an origin would be a tenth slower than it should be. `load` waits by it for each start,
+//! and `origin` for each delay.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -63,8 +63,9 @@ pub(crate) struct Args {
 
     /// Print the summary as JSON, with a series over time
     ///
-    /// Of each second it has what `evenkeel simulate --json` has of each step, so that `evenkeel simulate --measured` can show one
-    /// beside the other. Errors are failures and answers with 5xx; a request counts in the second in which it should have started.
+    /// Of each second it has what `evenkeel simulate --json` has of each step, so that `evenkeel simulate --measured` can show
+    /// one beside the other. Errors are failures and answers with 5xx; a request counts in the second in which it should have
+    /// started.
     #[arg(long)]
     pub(super) json: bool,
 

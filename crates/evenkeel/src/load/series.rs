@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use evenkeel_sim::Coarse;
+use evenkeel_sim::{Coarse, POINTS_MAX};
 use serde::{Deserialize, Serialize};
 
 use super::tally::Outcome;
 
-/// What became of the requests that should have started within each step, from the beginning of the run on.
+/// What became of the requests that should have started within each step, from the beginning of the run on. A step is a second,
+/// and longer if there would be more of them than a simulation can have; each takes at most 15 KiB.
 #[derive(Debug)]
 pub(super) struct Series {
     step: Duration,
@@ -63,7 +64,7 @@ impl Series {
     }
 
     fn point(&mut self, at: Duration) -> &mut Point {
-        while at.as_nanos() / self.step.as_nanos() >= POINTS_MAX {
+        while at.as_nanos() / self.step.as_nanos() >= u128::from(POINTS_MAX) {
             self.coarsen();
         }
         let number = (at.as_nanos() / self.step.as_nanos()) as usize;
@@ -109,9 +110,6 @@ impl Point {
         }
     }
 }
-
-/// Ten minutes in seconds; as much as a chart can show. Each takes at most 15 KiB.
-const POINTS_MAX: u128 = 600;
 
 #[cfg(test)]
 mod tests {

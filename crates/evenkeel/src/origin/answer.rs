@@ -64,8 +64,7 @@ impl Site {
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Payload>, hyper::Error> {
-        let is_ordinary = !["/health", LOAD_PATH].contains(&request.uri().path());
-        if is_ordinary {
+        if !["/health", LOAD_PATH].contains(&request.uri().path()) {
             self.requested.notify_one();
         }
         self.thawed().await;
@@ -120,6 +119,9 @@ impl Site {
 
     /// Takes its time: `delay` at full speed, and what is left of it at the speed of each moment.
     async fn work(&self, delay: Duration) {
+        if delay.is_zero() {
+            return;
+        }
         let mut changes = self.behaviour.clone();
         let place = self.alarms.try_acquire();
         let mut alarm = if place.is_ok() { Alarm::new() } else { Alarm::coarse() };

@@ -75,9 +75,9 @@ pub(crate) struct Args {
     ///   revive s4@25s            ends a kill
     ///   flap s2@10s..40s=2s      is dead and alive in turns
     ///
-    /// The origins are s1, s2, … in the order of their ports, and also what --name makes of them. Several are `s1,s2`, and `all`
-    /// are all. Times count from the first request that any of them gets; those of /health and /load are no such requests.
-    /// The notation is that of `evenkeel simulate`, and so is the meaning.
+    /// The origins are s1, s2, … in the order of their ports, and also what --name makes of them. Several are `s1,s2`, and
+    /// `all` are all. Times count from the first request that any of them gets; those of /health and /load are no such
+    /// requests. The notation is that of `evenkeel simulate`, and so is the meaning.
     #[arg(long = "event", value_name = "EVENT", value_parser = event, verbatim_doc_comment)]
     events: Vec<Event>,
 }

@@ -1,5 +1,5 @@
-//! What real processes did, as `evenkeel load --json` wrote it, to be laid beside what is simulated. Read for `setting`, shown by
-//! `table` and `json`.
+//! What real processes did, as `evenkeel load --json` wrote it, to be laid beside what is simulated. Read for `setting`, shown
+//! by `table` and `json`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -70,8 +70,8 @@ impl Measured {
     fn of(summary: Summary) -> Result<Self, String> {
         let Summary { url, requests, failed, statuses, origins, step, series, .. } = summary;
         check(step, &series)?;
-        let answered_badly: u64 = statuses.range(500..).map(|(_, count)| *count).sum();
-        let errors = failed.saturating_add(answered_badly).min(requests);
+        let answered_badly = statuses.range(500..).map(|(_, count)| *count);
+        let errors = answered_badly.fold(failed, u64::saturating_add).min(requests);
         let latency = summary.latency_seconds.latency().ok_or("a latency is no time")?;
         // A summary has 0 where there was nothing.
         let latency = Some(latency).filter(|latency| !latency.max.is_zero());
@@ -83,17 +83,17 @@ impl Measured {
         self.errors as f64 / self.requests.max(1) as f64
     }
 
-    /// How many steps make up `duration`, within what a simulation can tell apart. Only of equally long steps can percentiles be
-    /// compared.
+    /// How many steps make up `duration`, within what a simulation can tell apart. Only of equally long steps can percentiles
+    /// be compared.
     pub(super) fn points_of(&self, duration: Duration) -> u32 {
         // A float is cut to the bounds of the integer.
         ((duration.as_secs_f64() / self.step).round() as u32).clamp(1, POINTS_MAX)
     }
 
-    /// What each endpoint had of all answers: by name if every origin is called as an endpoint is, or else in the order of their
-    /// names and numbers if there are as many. `None` if nobody knows who is who.
+    /// What each endpoint had of all answers: by name if every origin is called as an endpoint is, or else in the order of
+    /// their names and numbers if there are as many. `None` if nobody knows who is who.
     pub(super) fn shares(&self, endpoints: &[EndpointReport]) -> Option<Vec<f64>> {
-        let whole: u64 = self.origins.values().sum();
+        let whole: f64 = self.origins.values().map(|count| *count as f64).sum();
         let names: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
         let counts: Vec<u64> = if self.origins.keys().all(|origin| names.contains(&origin.as_str()))
         {
@@ -103,8 +103,8 @@ impl Measured {
             origins.sort_by_key(|(name, _)| numbered(name));
             origins.into_iter().map(|(_, count)| *count).collect()
         };
-        let is_known = whole > 0 && counts.len() == names.len();
-        is_known.then(|| counts.iter().map(|count| *count as f64 / whole as f64).collect())
+        let is_known = whole > 0.0 && counts.len() == names.len();
+        is_known.then(|| counts.iter().map(|count| *count as f64 / whole).collect())
     }
 }
 
@@ -198,6 +198,14 @@ mod tests {
         let points =
             [10, 20_000, 0].map(|seconds| measured.points_of(Duration::from_secs(seconds)));
         assert_eq!(points, [10, 600, 1]);
+        let mut absurd = summary();
+        absurd["statuses"] = json!({ "500": u64::MAX, "501": u64::MAX });
+        absurd["origins"] = json!({ "a": u64::MAX, "b": u64::MAX });
+        let absurd = read(&absurd.to_string()).unwrap();
+        assert_eq!(
+            (absurd.errors, absurd.shares(&endpoints(&["s1", "s2"]))),
+            (100, Some(vec![0.5, 0.5]))
+        );
         let mut nothing = summary();
         nothing["latency_seconds"] =
             json!({ "mean": 0, "p50": 0, "p90": 0, "p99": 0, "p99.9": 0, "max": 0 });

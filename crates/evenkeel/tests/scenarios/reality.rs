@@ -1,5 +1,5 @@
-//! What is simulated beside what real processes do: origins, the balancer and the load client play the scenario that the simulator
-//! is then asked about.
+//! What is simulated beside what real processes do: origins, the balancer and the load client play the scenario that the
+//! simulator is then asked about.
 
 use std::fs;
 use std::process::Command;

@@ -1,5 +1,5 @@
-// Latency, queues and errors over time: a line for each algorithm that is shown, and one for what was measured. Made and told to
-// draw by report.js.
+// Latency, queues and errors over time: a line for each algorithm that is shown, and one for what was measured. Made and told
+// to draw by report.js.
 
 import { byId, colorIn, element } from "dashboard/dom.js";
 import * as format from "dashboard/format.js";

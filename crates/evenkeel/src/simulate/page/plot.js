@@ -1,5 +1,5 @@
-// What all charts have in common: axes, colours, and bands where something happens. Asked by charts.js, shares.js, results.js and
-// report.js.
+// What all charts have in common: axes, colours, and bands where something happens. Asked by charts.js, shares.js, results.js
+// and report.js.
 
 import { colorIn, element } from "dashboard/dom.js";
 import * as format from "dashboard/format.js";
