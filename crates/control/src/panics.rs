@@ -12,12 +12,16 @@ use tokio::time::sleep;
 use crate::config::format_share;
 use crate::events::{EventKind, EventLevel, Events};
 
-/// Why `cluster`, of which `census` was taken, uses all its endpoints; `None` if it does not.
-pub(crate) fn why(cluster: &Cluster, census: Census) -> Option<String> {
-    let Census { all, well, panics } = census;
+/// Why `cluster` uses all its endpoints, or all that have certain labels; `None` if it does not.
+pub(crate) fn why(cluster: &Cluster) -> Option<String> {
+    let (balancer, Census { all, well, .. }) = cluster.panicking()?;
+    let rules = &balancer.balancing().eligibility;
+    let labels = rules.labels.iter().map(|(label, value)| format!(" {label}={value}"));
+    let labels: String = labels.collect();
+    let with = if labels.is_empty() { "" } else { " with" };
     let verb = if well == 1 { "is" } else { "are" };
-    let share = format_share(cluster.balancer.balancing().eligibility.panic_below);
-    panics.then(|| format!("{well} of {all} {verb} well, fewer than {share}: all are used"))
+    let share = format_share(rules.panic_below);
+    Some(format!("{well} of {all}{with}{labels} {verb} well, fewer than {share}: all are used"))
 }
 
 /// The clusters that panic.
@@ -54,9 +58,12 @@ impl Panics {
     fn look(&mut self, plan: &Plan) {
         let mut before = std::mem::take(&mut self.panicking);
         for cluster in &plan.clusters {
-            let census = cluster.balancer.census(&cluster.endpoints);
             let (name, had) = (&*cluster.name, before.remove(&cluster.name));
-            match why(cluster, census) {
+            let why = why(cluster);
+            if why.is_some() {
+                self.panicking.insert(cluster.name.clone());
+            }
+            match why {
                 None if had => {
                     tracing::info!(cluster = name, "cluster panics no longer");
                     self.note(EventLevel::Info, name, "panics no longer".to_owned());
@@ -66,9 +73,6 @@ impl Panics {
                     self.note(EventLevel::Warn, name, format!("panics: {why}"));
                 }
                 _ => {}
-            }
-            if census.panics {
-                self.panicking.insert(cluster.name.clone());
             }
         }
     }
@@ -83,6 +87,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
+    use evenkeel_plan::Endpoint;
+    use evenkeel_plan::balance::Balancing;
+    use evenkeel_plan::endpoint::{Labels, Life};
     use evenkeel_plan::vitals::Standing;
 
     use super::*;
@@ -130,5 +137,21 @@ mod tests {
         let kinds: Vec<EventKind> = events.since(0).iter().map(|event| event.kind).collect();
         assert_eq!(kinds, [EventKind::Endpoint, EventKind::Cluster]);
         running.abort();
+    }
+
+    #[test]
+    fn why_a_subset_panics_is_told_with_its_labels() {
+        let vitals = Arc::default();
+        let second = Labels::from([("version".into(), "2".into())]);
+        let endpoint = |labels| Endpoint {
+            labels,
+            ..Endpoint::new("a:1", Some(([10, 0, 0, 1], 80).into()), Life::new(1, &vitals))
+        };
+        let endpoints = vec![endpoint(Labels::default()), endpoint(second.clone())];
+        let cluster = Cluster::new("api", Balancing::default(), endpoints).with_subsets([second]);
+        assert_eq!(why(&cluster), None);
+        cluster.endpoints[1].life.vitals.set_standing(Standing::Down);
+        let told = "0 of 1 with version=2 are well, fewer than 34%: all are used";
+        assert_eq!(why(&cluster).as_deref(), Some(told));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::balance::{Balancer, Balancing};
+use crate::balance::{Balancer, Balancing, Census};
 use crate::endpoint::{Endpoint, Labels};
 use crate::health::HealthCheck;
 
@@ -57,6 +57,14 @@ impl Cluster {
         self
     }
 
+    /// How the endpoints stand among which all are used because so few are well: those of the cluster, or of a subset that has too few.
+    /// With the balancer that chooses among them.
+    pub fn panicking(&self) -> Option<(&Balancer, Census)> {
+        let balancers = std::iter::once(&self.balancer).chain(&self.subsets);
+        let mut stands = balancers.map(|balancer| (balancer, balancer.census(&self.endpoints)));
+        stands.find(|(_, census)| census.panics)
+    }
+
     /// What chooses among the endpoints of a subset, or among all; `None` if there is no such subset.
     pub fn balancer_of(&self, subset: Option<usize>) -> Option<&Balancer> {
         match subset {
@@ -102,5 +110,35 @@ pub struct PoolLimits {
 impl Default for PoolLimits {
     fn default() -> Self {
         Self { idle: Duration::from_secs(60), max_idle: 256 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::endpoint::Life;
+    use crate::vitals::Standing;
+
+    #[test]
+    fn a_subset_with_nobody_well_panics_where_the_cluster_does_not() {
+        let cluster = Arc::default();
+        let version = |version: &str| Labels::from([("version".into(), version.into())]);
+        let endpoint = |number: u32| Endpoint {
+            labels: version(&number.to_string()),
+            ..Endpoint::new("a:1", Some(([10, 0, 0, 1], 80).into()), Life::new(1, &cluster))
+        };
+        let endpoints = (1..=3).map(endpoint).collect();
+        let cluster = Cluster::new("api", Balancing::default(), endpoints);
+        let cluster = cluster.with_subsets([version("1"), version("2")]);
+        assert!(cluster.panicking().is_none());
+        cluster.endpoints[1].life.vitals.set_standing(Standing::Down);
+        let (balancer, census) = cluster.panicking().unwrap();
+        assert_eq!(balancer.balancing().eligibility.labels, version("2"));
+        assert_eq!((census.all, census.well), (1, 0));
+        cluster.endpoints[0].life.vitals.set_standing(Standing::Down);
+        let (balancer, census) = cluster.panicking().unwrap();
+        assert_eq!((balancer.balancing().eligibility.labels.len(), census.well), (0, 1));
     }
 }

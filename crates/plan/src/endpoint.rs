@@ -70,6 +70,10 @@ pub struct EndpointCounters {
     pub connect_failures: Counter,
     /// Attempts that found an idle connection in the pool.
     pub reuses: Counter,
+    /// Answers to the question how much it has to do, which `prequal` asks.
+    pub load_reports: Counter,
+    /// Such questions to which there was no answer that could be understood.
+    pub load_silences: Counter,
     /// From the request's first byte sent to the answer's head received.
     pub first_byte: Histogram,
 }

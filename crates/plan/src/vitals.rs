@@ -37,7 +37,7 @@ pub struct Vitals {
     standing: AtomicU8,
     /// In nanoseconds since the start.
     avoided_until: AtomicU64,
-    /// When it was first found fit after it was not, in nanoseconds since the start; 0 while it is not known to be.
+    /// When it was first found fit after it was not, in nanoseconds since the start; 0 while it is not known to be, and [`EVER`].
     fit_since: AtomicU64,
     /// When a session was first asked for after an operator began to drain it; 0 for not yet.
     drained_since: AtomicU64,
@@ -113,9 +113,16 @@ impl Vitals {
         Time::from_nanos(self.avoided_until.load(Ordering::Relaxed))
     }
 
-    /// Since when the endpoint is fit for work: since whoever asked first after it was not.
-    pub fn fit_since(&self, now: Time) -> Time {
-        first_asked(&self.fit_since, now)
+    /// Since when the endpoint is fit for work: since whoever asked first after it was not, or became known; `None` for longer than
+    /// that.
+    pub fn fit_since(&self, now: Time) -> Option<Time> {
+        Some(first_asked(&self.fit_since, now)).filter(|since| since.as_nanos() != EVER)
+    }
+
+    /// The endpoint was there before us, as far as we know: a balancer that starts is no news to those that it sends work to. Called
+    /// by whoever makes a cluster.
+    pub fn presume_fit(&self) {
+        self.fit_since.store(EVER, Ordering::Relaxed);
     }
 
     /// Since when the endpoint is being drained: since whoever asked first.
@@ -148,6 +155,9 @@ impl Vitals {
         Lease::new(self)
     }
 }
+
+/// Since before anybody asked.
+const EVER: u64 = u64::MAX;
 
 /// The time that stands there; `now` if none does, which stands there from now on.
 fn first_asked(since: &AtomicU64, now: Time) -> Time {
@@ -189,11 +199,24 @@ mod tests {
     #[test]
     fn it_is_fit_since_somebody_first_asked_after_it_was_not() {
         let (vitals, at) = (Vitals::new(Arc::default()), Time::from_nanos);
-        assert_eq!((vitals.fit_since(at(5)), vitals.fit_since(at(9))), (at(5), at(5)));
+        let since = |now| vitals.fit_since(at(now)).map(Time::as_nanos);
+        assert_eq!((since(5), since(9)), (Some(5), Some(5)));
         vitals.set_standing(Standing::Down);
         vitals.set_standing(Standing::Up);
-        assert_eq!(vitals.fit_since(at(12)), at(12));
+        assert_eq!(since(12), Some(12));
         vitals.avoid(at(13), at(20));
-        assert_eq!(vitals.fit_since(at(20)), at(20));
+        assert_eq!(since(20), Some(20));
+    }
+
+    #[test]
+    fn one_that_was_there_before_us_is_fit_for_longer_than_we_know_until_it_is_not() {
+        let (vitals, at) = (Vitals::new(Arc::default()), Time::from_nanos);
+        vitals.presume_fit();
+        assert_eq!((vitals.fit_since(at(5)), vitals.fit_since(Time::END)), (None, None));
+        vitals.set_standing(Standing::Up);
+        assert_eq!(vitals.fit_since(at(6)), None, "the first check is no news");
+        vitals.set_standing(Standing::Down);
+        vitals.set_standing(Standing::Up);
+        assert_eq!(vitals.fit_since(at(12)), Some(at(12)));
     }
 }

@@ -70,12 +70,12 @@ fn whoever_sees_that_something_has_changed_sees_what() {
     model(|| {
         let vitals = vitals();
         vitals.set_standing(Standing::Down);
-        assert_eq!(vitals.fit_since(at(5)), at(5));
+        assert_eq!(vitals.fit_since(at(5)), Some(at(5)));
         let before = vitals.cluster().changes();
         let control = beside(&vitals, |vitals| vitals.set_standing(Standing::Up));
         if vitals.cluster().changes() != before {
             assert_eq!(vitals.standing(), Standing::Up);
-            assert_eq!(vitals.fit_since(at(12)), at(12));
+            assert_eq!(vitals.fit_since(at(12)), Some(at(12)));
         }
         control.join().unwrap();
     });

@@ -101,6 +101,7 @@ impl Replica {
             guard: Guard::new(resilience.clone()),
         };
         replica.enroll(models, present);
+        replica.roster.iter().for_each(|endpoint| endpoint.life.vitals.presume_fit());
         replica
     }
 

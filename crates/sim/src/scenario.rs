@@ -173,6 +173,12 @@ impl Scenario {
         for event in &self.events {
             let example = "slow s2@10s..20s=x8";
             event.check().map_err(|problem| problem.within(&event.to_string(), example))?;
+            if event.from >= self.load.duration {
+                let end = self.load.duration.as_secs_f64();
+                return Err(Mistake::new(format!(
+                    "`{event}` begins when nobody asks any more: requests arrive for {end} s"
+                )));
+            }
             let is_of_rate = !matches!(event.change, Change::Endpoints(..));
             if is_of_rate && matches!(self.load.arrivals, Arrivals::Replay(_)) {
                 return Err(Mistake::new(format!("`{event}`: a replayed load has its own rate")));

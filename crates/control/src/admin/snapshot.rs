@@ -136,7 +136,7 @@ fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
         algorithm: cluster.balancer.balancing().algorithm.name().to_owned(),
         in_service: census.all,
         well: census.well,
-        panic: panics::why(cluster, census),
+        panic: panics::why(cluster),
         endpoints: endpoints.collect(),
     }
 }

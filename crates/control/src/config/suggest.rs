@@ -13,7 +13,7 @@ pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// The key of `known` that other load balancers call `word`.
+/// The key or value of `known` that other load balancers call `word`.
 pub(super) fn translate<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let folded = fold(word);
     let rows = FOREIGN.iter().filter(|(foreign, _)| foreign.contains(&folded.as_str()));
@@ -30,7 +30,7 @@ fn fold(word: &str) -> String {
     word.to_ascii_lowercase().replace('-', "_")
 }
 
-/// What other load balancers call our keys; the first of ours that is possible at the place is meant.
+/// What other load balancers call our keys and values; the first of ours that is possible at the place is meant.
 const FOREIGN: &[(&[&str], &[&str])] = &[
     (&["listen", "port", "addr", "address", "host", "entrypoint"], &["bind", "address"]),
     (
@@ -56,6 +56,15 @@ const FOREIGN: &[(&[&str], &[&str])] = &[
     (&["proxy_timeout", "timeout_tunnel"], &["tunnel"]),
     (&["threads", "worker_processes", "nbthread"], &["workers"]),
     (&["slowstart"], &["slow_start"]),
+    (&["ip_hash", "source", "source_ip", "client_ip_hash"], &["client-ip"]),
+    (&["leastconn", "least_conn", "least_connections", "least_outstanding"], &["least-request"]),
+    (&["least_time", "leasttime", "ewma", "response_time"], &["peak-ewma"]),
+    (&["p2c", "random_two", "power_of_two"], &["two-choices"]),
+    (&["rr", "wrr", "static_rr", "weighted_round_robin"], &["round-robin"]),
+    (
+        &["hash", "consistent", "consistent_hash", "ketama", "uri", "hdr"],
+        &["ring-hash", "rendezvous"],
+    ),
     (&["healthy_panic_threshold", "panic_threshold"], &["panic_below"]),
     (&["availability_zone", "az", "locality", "region"], &["zone"]),
     (&["tags", "metadata", "subset", "subset_selector"], &["labels"]),
@@ -123,5 +132,7 @@ mod tests {
         assert_eq!(translate("upstream", &["bind", "to"]), Some("to"));
         assert_eq!(translate("listen", &["bind", "to"]), Some("bind"));
         assert_eq!(translate("servers", &["level"]), None);
+        assert_eq!(translate("ip_hash", &["ring-hash", "client-ip"]), Some("client-ip"));
+        assert_eq!(translate("leastconn", &["random", "least-request"]), Some("least-request"));
     }
 }

@@ -20,7 +20,7 @@ use super::endpoints::{Bound, Endpoints, Speeds, percent};
 /// A named scenario sets everything; options change it. Without one there are five endpoints that do one request at a time, at
 /// 60 % of what they can do, and nothing goes wrong unless --event says so.
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, allow_negative_numbers = true)]
 pub(crate) struct Args {
     /// A scenario that is known by a name
     #[arg(value_parser = scenario_parser(), hide_possible_values = true)]
@@ -175,15 +175,22 @@ fn algorithms(text: &str) -> Result<Algorithms, String> {
 
 fn resilience(text: &str) -> Result<Resilience, String> {
     let full = Resilience::full();
+    match text {
+        "full" => return Ok(full),
+        "off" => return Ok(Resilience::off()),
+        _ => {}
+    }
     let mut chosen = Resilience::off();
     for name in text.split(',').map(str::trim) {
         match name {
-            "full" => chosen.clone_from(&full),
-            "off" => {}
             "outlier" => chosen.outlier.clone_from(&full.outlier),
             "breaker" => chosen.breaker.clone_from(&full.breaker),
             "retry" => chosen.retry.clone_from(&full.retry),
-            _ => return Err(format!("`{name}` is none of full, off, outlier, breaker and retry")),
+            _ => {
+                return Err(format!(
+                    "`{name}` is none of outlier, breaker and retry, or all: `full`"
+                ));
+            }
         }
     }
     Ok(chosen)
@@ -239,6 +246,7 @@ mod tests {
         assert_eq!(resilience("retry, breaker,outlier").as_ref(), Ok(&full));
         let some = resilience("outlier").unwrap();
         assert_eq!(some, Resilience { outlier: full.outlier, ..Resilience::off() });
+        assert!(resilience("full,off").is_err());
         assert!(resilience("outlier,hedge").unwrap_err().contains("`hedge`"));
         assert!(resilience("").is_err());
     }

@@ -147,10 +147,17 @@ impl FromStr for Assertion {
         let figure = figure(name)?;
         let bound = match figure {
             Figure::Time(_) => units::duration(bound.trim())?.as_secs_f64(),
-            Figure::Errors | Figure::Share(_) => units::share(bound.trim())?.of_whole(),
+            Figure::Errors | Figure::Share(_) => share(bound.trim())?,
         };
         Ok(Self { algorithm, figure, relation, bound, text: text.to_owned() })
     }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    if text == "1" {
+        return Err("`1` could mean one in a hundred, or all; write `1%`, or `100%`".to_owned());
+    }
+    Ok(units::share(text)?.of_whole())
 }
 
 /// The relation at the start of `text`, and what comes after it.

@@ -102,6 +102,29 @@ fn least_request_avoids_the_endpoint_that_is_busy() {
 }
 
 #[test]
+fn an_endpoint_that_is_added_warms_up_beside_those_that_were_there() {
+    let origins = [named("a"), named("b"), named("c")];
+    let addresses = origins.each_ref().map(|origin| format!("\"{}\"", origin.address()));
+    let toml = |count: usize| {
+        format!(
+            "[listener.web]\nbind = \"{{bind}}\"\nto = \"api\"\n[cluster.api]\nendpoints = [{}]\n\
+             balance = \"round-robin\"\nslow_start = \"1m\"\n",
+            addresses[..count].join(", ")
+        )
+    };
+    let running = Running::from_toml(&toml(2));
+    let mut client = running.connect();
+    answers(&mut client, 10);
+    running.rewrite(&toml(3));
+    running.reload();
+    answers(&mut client, 210);
+    // It begins with a tenth of its weight.
+    let counts = origins.each_ref().map(Origin::request_count);
+    assert_eq!(counts.iter().sum::<usize>(), 220);
+    assert!((8..=25).contains(&counts[2]), "{counts:?}");
+}
+
+#[test]
 fn an_endpoint_that_weighs_nothing_gets_nothing() {
     let (a, b) = (named("a"), named("b"));
     let weightless = format!("{}*0", a.address());

@@ -58,7 +58,7 @@ fn every_named_scenario_ends_in_a_recommendation() {
 
 #[test]
 fn one_seed_gives_the_same_bytes_and_another_does_not() {
-    let line = |seed: &'static str| ["dead-node", "--seconds", "5", "--json", "-", "--seed", seed];
+    let line = |seed: &'static str| ["dead-node", "--seconds", "12", "--json", "-", "--seed", seed];
     let first = simulate(&line("7")).stdout;
     assert_eq!(first, simulate(&line("7")).stdout);
     assert_ne!(first, simulate(&line("8")).stdout);
@@ -189,6 +189,10 @@ fn wrong_usage_says_what_is_right() {
         (&["--endpoints", "!a", "--load", "80%"], "--rps"),
         (&["--load", "80"], "`80%`"),
         (&["--assert", "p99=1s"], "`p99<200ms`"),
+        (&["--assert", "errors<1"], "`1%`"),
+        (&["slow-node", "--seconds", "8"], "begins when nobody asks any more"),
+        (&["--rps", "-5"], "does not start with a number"),
+        (&["--resilience", "hedge"], "`full`"),
         (&["--assert", "share(s9)<1%"], "no endpoint `s9`"),
         (&["--assert", "maglev:p99<1s", "--algorithms", "random"], "maglev does not run"),
         (&["--rps", "1", "--load", "1%"], "cannot be used with"),
@@ -278,7 +282,7 @@ fn what_was_measured_stands_beside_what_is_simulated() {
     for run in report["algorithms"].as_array().unwrap() {
         assert_eq!((&run["step"], run["series"].as_array().unwrap().len()), (&10.0.into(), 3));
     }
-    let others = json(&["slow-node", "--endpoints", "4", "--seconds", "1", "--measured", &file]);
+    let others = json(&["api", "--endpoints", "4", "--seconds", "1", "--measured", &file]);
     assert_eq!(others["measured"]["share"], Value::Null);
     assert_eq!(json(&["--seconds", "1", "--algorithms", "random"])["measured"], Value::Null);
     fs::write(&file, "{}").unwrap();

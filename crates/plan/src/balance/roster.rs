@@ -212,10 +212,12 @@ impl Roster {
             return 1.0;
         }
         // Asked in any case: it is how the time at which an endpoint became fit gets known.
-        let age = now.since(endpoint.life.vitals.fit_since(now));
-        let Some(slow_start) = rules.slow_start.filter(|slow_start| age < slow_start.time) else {
+        let since = endpoint.life.vitals.fit_since(now);
+        let (Some(since), Some(slow_start)) = (since, rules.slow_start) else { return 1.0 };
+        let age = now.since(since);
+        if age >= slow_start.time {
             return 1.0;
-        };
+        }
         self.until = self.until.min(now.after(RAMP_STEP));
         slow_start.factor(age)
     }

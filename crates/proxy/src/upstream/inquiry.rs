@@ -71,6 +71,9 @@ impl Inquiry {
         let mut waiting = Waiting { inquiry: &self, worker: &worker, load: None };
         if let Some(endpoint) = self.cluster.endpoints.get(self.position) {
             waiting.load = self.ask(endpoint, &worker).await;
+            let counters = endpoint.life.counters.shard(worker.index);
+            let answered = waiting.load.is_some();
+            if answered { &counters.load_reports } else { &counters.load_silences }.add(1);
         }
     }
 

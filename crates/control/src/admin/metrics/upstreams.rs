@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use evenkeel_plan::balance::Census;
+use evenkeel_plan::balance::{Algorithm, Census};
 use evenkeel_plan::endpoint::EndpointCounters;
 use evenkeel_plan::{Cluster, Endpoint, Plan};
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
@@ -18,6 +18,7 @@ pub(super) fn encode(
     clusters(families, plan)?;
     attempts(families, plan)?;
     connections(families, plan)?;
+    load_reports(families, plan)?;
     gauges(families, plan)?;
     checks(families, plan, journal)
 }
@@ -35,9 +36,15 @@ fn clusters(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
     };
     let help = "Endpoints in service: with an address and a weight, not drained, and no backups.";
     gauge("cluster_endpoints", help, |census| census.all)?;
-    gauge("cluster_endpoints_well", "Endpoints in service that are well.", |census| census.well)?;
-    let help = "1 where all endpoints in service get work because too few of them are well.";
-    gauge("cluster_panicking", help, |census| usize::from(census.panics))
+    let help = "Endpoints in service that are well; no backups among them.";
+    gauge("cluster_endpoints_well", help, |census| census.well)?;
+    let help = "1 where all endpoints, or all with the labels of a route, get work because too few of them are well.";
+    families.family(Gauge, "cluster_panicking", help, |family| {
+        plan.clusters.iter().try_for_each(|cluster| {
+            let panics = cluster.panicking().is_some();
+            family.gauge(&[("cluster", &*cluster.name)], i64::from(panics))
+        })
+    })
 }
 
 fn attempts(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
@@ -80,6 +87,23 @@ fn connections(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
         each_tried(plan, |cluster, endpoint| {
             let count = sum(endpoint, |shard| shard.reuses.count());
             family.counter(&labels(cluster, endpoint), count)
+        })
+    })
+}
+
+/// Of clusters that are balanced by what endpoints say.
+fn load_reports(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
+    let help = "Questions of prequal how much an endpoint has to do, by whether there was an answer. Where nobody answers, it is random.";
+    families.family(Counter, "upstream_load_reports", help, |family| {
+        each(plan, |cluster, endpoint| {
+            if cluster.balancer.balancing().algorithm != Algorithm::Prequal {
+                return Ok(());
+            }
+            let [in_cluster, at] = labels(cluster, endpoint);
+            let answered = sum(endpoint, |shard| shard.load_reports.count());
+            let silent = sum(endpoint, |shard| shard.load_silences.count());
+            family.counter(&[in_cluster, at, ("result", "ok")], answered)?;
+            family.counter(&[in_cluster, at, ("result", "failed")], silent)
         })
     })
 }

@@ -19,7 +19,9 @@ pub(super) fn read(field: Option<Field<'_>>) -> Option<StickyConfig> {
     }
     field.parsed("a source of a key, \"off\", or a table", |text| match text {
         "off" => Ok(None),
-        _ => source(text).map(|source| Some(StickyConfig::Key(source))),
+        _ => source(text).map(|source| Some(StickyConfig::Key(source))).map_err(|problem| {
+            problem.help("for a cookie that we set: `sticky = { cookie = \"ek\" }`")
+        }),
     })?
 }
 
@@ -48,11 +50,11 @@ fn read_cookie(section: &mut Section<'_>) -> CookieConfig {
             })
             .unwrap_or(default.ttl),
     };
-    let mut text = |key| {
+    let mut text = |key, check: fn(&str) -> Result<(), Diagnostic>| {
         let field = section.optional(key)?;
-        field.parsed("a string", |text| check_attribute(text).map(|()| text.to_owned()))
+        field.parsed("a string", |text| check(text).map(|()| text.to_owned()))
     };
-    let (path, domain) = (text("path"), text("domain"));
+    let (path, domain) = (text("path", check_path), text("domain", check_domain));
     let same_site = section.optional("same_site");
     let chosen = same_site.as_ref().and_then(|field| field.choice(&SAME_SITES));
     let mut flag =
@@ -138,14 +140,25 @@ fn check_cookie(name: &str, cookie: &CookieConfig) -> Result<(), Diagnostic> {
     Err(Diagnostic::new(Code::MissingKey, "browsers refuse this cookie").label(wanted))
 }
 
-/// What may stand in an attribute of a cookie (RFC 6265 §4.1.1).
-fn check_attribute(text: &str) -> Result<(), Diagnostic> {
-    let is_good = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b';';
+/// What may stand in the `Path` of a cookie (RFC 6265 §4.1.1); one without a slash browsers take for the path of the request (§5.2.4).
+fn check_path(text: &str) -> Result<(), Diagnostic> {
+    let is_good = |byte: u8| (b'!'..=b'~').contains(&byte) && byte != b';';
+    if text.starts_with('/') && text.bytes().all(is_good) {
+        return Ok(());
+    }
+    Err(cannot_stand(text).label("wants a slash, and visible ASCII without `;`"))
+}
+
+fn check_domain(text: &str) -> Result<(), Diagnostic> {
+    let is_good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     if !text.is_empty() && text.bytes().all(is_good) {
         return Ok(());
     }
-    Err(Diagnostic::new(Code::BadName, format!("{} cannot stand in a cookie", quoted(text)))
-        .label("wants visible ASCII without `;`"))
+    Err(cannot_stand(text).label("wants the name of a domain, such as `example.com`"))
+}
+
+fn cannot_stand(text: &str) -> Diagnostic {
+    Diagnostic::new(Code::BadName, format!("{} cannot stand in a cookie", quoted(text)))
 }
 
 const SAME_SITES: [(&str, SameSite); 3] = [

@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use super::super::decode::{AGGRESSION_MAX, AGGRESSION_MIN, BOUNDED_LOAD_MAX, BOUNDED_LOAD_MIN};
 
 use super::values::{
-    Balance, CheckKind, CookieName, CookieText, Duration, Either, EndpointAddress, False, Host,
-    KeySource, Label, Method, Off, OneOrMany, RequestPath, SameSite, SessionKey, Share, Status,
-    Zone,
+    Balance, CheckKind, CookieDomain, CookieName, CookiePath, Duration, Either, EndpointAddress,
+    False, Host, KeySource, Label, Method, Off, OneOrMany, RequestPath, SameSite, SessionKey,
+    Share, Status, Zone,
 };
 
 pub(super) type BalanceKey = Either<Balance, BalanceTable>;
@@ -135,14 +135,14 @@ struct SlowStart {
     aggression: Option<f64>,
 }
 
-/// A session cookie. It tells the client nothing, and nobody can make one up: it is an endpoint's name under a key, with a time at
+/// A session cookie. It tells the client no address, and nobody can make one up: it is an endpoint's name under a key, with a time at
 /// which it ends, signed.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[schemars(extend("x-section" = "[cluster.NAME.sticky]", "x-example" = r#"
 [cluster.api.sticky]
 cookie = "ek"
-keys = ["${SESSION_KEY:-the-same-for-all-replicas}"]
+keys = ["${SESSION_KEY}"]
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct Sticky {
@@ -163,10 +163,10 @@ struct Sticky {
 
     /// `Path` of the cookie.
     #[schemars(extend("default" = "/"))]
-    path: Option<CookieText>,
+    path: Option<CookiePath>,
 
     /// `Domain` of the cookie; without it, only the host that set it gets it back.
-    domain: Option<CookieText>,
+    domain: Option<CookieDomain>,
 
     /// `SameSite` of the cookie. `"none"` needs `secure`.
     #[schemars(extend("default" = "lax"))]

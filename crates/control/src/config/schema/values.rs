@@ -69,8 +69,10 @@ strings! {
         "at least 16 ASCII letters, digits and signs, best from a variable, as in `\"${ADMIN_TOKEN}\"`";
     CookieName, "name in a message", "[!#$%&'*+.^_`|~0-9A-Za-z-]+",
         "letters, digits and some signs, without blanks";
-    CookieText, "text in a cookie", "[ -:<-~]+",
-        "visible ASCII without `;`";
+    CookiePath, "path of a cookie", "/[!-:<-~]*",
+        "starts with a slash; visible ASCII without `;`";
+    CookieDomain, "domain of a cookie", "[A-Za-z0-9._-]+",
+        "such as `\"example.com\"`";
     SessionKey, "key of sessions", "|.{16,}",
         "at least 16 bytes, best from a variable, as in `\"${SESSION_KEY}\"`";
     KeySource, "source of a key", "client|host|path|(?:header|cookie|query):.+",

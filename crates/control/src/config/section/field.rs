@@ -212,7 +212,8 @@ impl<'a> Field<'a> {
         }
         let message = format!("{} cannot be {}", self.name, quoted(text));
         let problem = Diagnostic::new(Code::UnknownWord, message);
-        match suggest::closest(text, words.iter().copied()) {
+        let meant = suggest::translate(text, words);
+        match meant.or_else(|| suggest::closest(text, words.iter().copied())) {
             Some(word) => problem.label(format!("did you mean `{word}`?")),
             None => problem.label("unknown").help(format!("this version knows {list}")),
         }
