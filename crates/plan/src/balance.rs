@@ -204,6 +204,17 @@ impl Balancer {
         self.sessions.as_ref()?.of(head, client, wall)
     }
 
+    /// Whether a request's session goes on at the endpoint where it was, as far as that stands well.
+    pub fn keeps(&self, session: Session, endpoints: &[Endpoint], now: Time) -> bool {
+        let (Session::At { position, .. }, Some(sessions)) = (session, &self.sessions) else {
+            return false;
+        };
+        endpoints.get(position).is_some_and(|endpoint| {
+            self.balancing.eligibility.wants(endpoint)
+                && endpoint.keeps_sessions(sessions.drain(), now)
+        })
+    }
+
     /// The value of the `Set-Cookie` field that makes the session of a request go on at the endpoint that was chosen; `None` where it does
     /// so anyway.
     pub fn cookie(
@@ -242,11 +253,9 @@ impl Balancer {
     fn resume(&self, roster: &Roster, request: &Pick<'_>) -> Option<usize> {
         let sessions = self.sessions.as_ref()?;
         match (request.session?, sessions) {
-            (Session::At { position, .. }, _) => {
-                let endpoint = request.endpoints.get(position)?;
+            (session @ Session::At { position, .. }, _) => {
                 let goes_on = !request.tried.contains(position)
-                    && self.balancing.eligibility.wants(endpoint)
-                    && endpoint.keeps_sessions(sessions.drain(), request.now);
+                    && self.keeps(session, request.endpoints, request.now);
                 goes_on.then_some(position)
             }
             (Session::By(hash), Sessions::Key(_, ring)) => {

@@ -140,6 +140,11 @@ impl<'a> ClusterView<'a> {
         Asked { key, session }
     }
 
+    /// Whether the request's session goes on in this cluster.
+    pub(crate) fn keeps(&self, asked: Asked, now: Time) -> bool {
+        asked.session.is_some_and(|session| self.balancer.keeps(session, &self.plan.endpoints, now))
+    }
+
     /// Chooses an endpoint that was not tried yet.
     pub(crate) fn pick(
         &self,

@@ -99,14 +99,15 @@ fn build_endpoints(
     let vitals = first.map(|first| Arc::clone(first.life.vitals.cluster())).unwrap_or_default();
     let endpoint = |endpoint: &EndpointConfig| {
         let life = lives.get(endpoint.name.as_str()).map(|life| Arc::clone(life));
+        let address = address(&endpoint.host).map(|ip| SocketAddr::new(ip, endpoint.port));
         let life = life.unwrap_or_else(|| {
             let life = Life::new(workers, &vitals);
-            if old.is_none() {
+            // A name that leads nowhere yet may lead to a machine that is new.
+            if old.is_none() && address.is_some() {
                 life.vitals.presume_fit();
             }
             life
         });
-        let address = address(&endpoint.host).map(|ip| SocketAddr::new(ip, endpoint.port));
         Endpoint {
             weight: endpoint.weight,
             backup: endpoint.backup,

@@ -30,8 +30,6 @@ pub(super) struct Site {
     gate: Option<Gate>,
     behaviour: watch::Receiver<Behaviour>,
     requested: Arc<Notify>,
-    /// How many more may have an alarm of the kernel.
-    alarms: Semaphore,
     answered: AtomicU64,
     workload: Workload,
 }
@@ -45,7 +43,6 @@ impl Site {
             gate: setup.capacity.map(Gate::new),
             behaviour,
             requested: setup.requested,
-            alarms: Semaphore::new(ALARMS),
             answered: AtomicU64::new(0),
             workload: Workload::default(),
         }
@@ -123,7 +120,7 @@ impl Site {
             return;
         }
         let mut changes = self.behaviour.clone();
-        let place = self.alarms.try_acquire();
+        let place = ALARMS.try_acquire();
         let mut alarm = if place.is_ok() { Alarm::new() } else { Alarm::coarse() };
         let mut left = delay.as_secs_f64();
         while left > 0.0 {
@@ -213,9 +210,9 @@ fn typed(content_type: &'static str, body: Payload) -> Response<Payload> {
     response
 }
 
-/// So few that most descriptors are left for connections. An origin that does more at once is none whose every tenth of a
-/// millisecond counts.
-const ALARMS: usize = 64;
+/// How many more exchanges may have an alarm of the kernel: of the whole process, as descriptors are, and so few that most of those are
+/// left for connections. Who does more at once is none whose every tenth of a millisecond counts.
+static ALARMS: Semaphore = Semaphore::const_new(64);
 
 const X_ORIGIN: HeaderName = HeaderName::from_static("x-origin");
 const PLAIN: &str = "text/plain; charset=utf-8";

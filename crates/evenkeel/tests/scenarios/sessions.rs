@@ -98,6 +98,28 @@ fn a_session_stays_in_its_cluster_where_a_route_divides_requests_among_two() {
 }
 
 #[test]
+fn a_session_whose_cluster_cannot_go_on_with_it_moves_to_the_other() {
+    let mut origins = [named("old"), named("new")];
+    let [old, new] = origins.each_ref().map(|origin| origin.address().to_string());
+    let sticky = format!("sticky = {{ cookie = \"ek\", keys = [{KEY}] }}\nhealth = false");
+    let running = Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\n[[route]]\nto = {{ old = 1, new = 1 }}\n\
+         [cluster.old]\nendpoints = [\"{old}\"]\n{sticky}\n[cluster.new]\nendpoints = [\"{new}\"]\n{sticky}\n"
+    ));
+    let mut client = running.connect();
+    let first = ask(&mut client, None);
+    let (cookie, at) = (cookie_of(&first), first.text());
+    origins[usize::from(at == "new")].stop().unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\n\r\n");
+    let moved = std::iter::repeat_with(|| client.exchange(request.as_bytes(), LONG).unwrap());
+    // By weight, half of the requests would go to where nobody is.
+    let moved = moved.take(200).find(|response| response.status == 200).unwrap();
+    let (cookie, to) = (cookie_of(&moved), moved.text());
+    assert_ne!(to, at);
+    assert!((0..10).all(|_| ask(&mut client, Some(&cookie)).text() == to));
+}
+
+#[test]
 fn a_session_moves_once_when_its_endpoint_dies_and_does_not_come_back_with_it() {
     let mut origins = [named("a"), named("b"), named("c")];
     let running = Running::from_toml(&sticky(&origins, KEY));

@@ -34,14 +34,14 @@ impl Shares {
         Self { requests: run["requests"].as_f64().unwrap(), parts }
     }
 
-    /// Five standard deviations apart at most. Each share is that of so many draws; algorithms that look at what endpoints have to do
-    /// vary less, which leaves room for a machine that is busy. Of all shares of all algorithms together one is further away once in
-    /// 50,000 runs.
+    /// Five standard deviations apart at most, where each share is that of so many draws. Who looks at what endpoints do sees the
+    /// machine, too, and what else it has to do: there it is half of what lies between its shares and those by weight alone.
     fn assert_agree(&self, other: &Self, algorithm: Algorithm) {
+        let looks = !algorithm.hashes() && !BLIND.contains(&algorithm);
         for (one, another) in self.parts.iter().zip(other.parts) {
             let variance = another * (1.0 - another) * (1.0 / self.requests + 1.0 / other.requests);
             let apart = (one - another).abs();
-            let allowed = 5.0 * variance.sqrt();
+            let allowed = if looks { 0.14 } else { 5.0 * variance.sqrt() };
             assert!(apart < allowed, "{}: {self:?}, simulated {other:?}", algorithm.name());
         }
     }
@@ -115,6 +115,9 @@ fn address_of(origin: &Process) -> String {
     let line = origin.wait_for_line("listening on http://", LONG).unwrap();
     line.split_whitespace().find_map(|word| word.strip_prefix("http://")).unwrap().to_owned()
 }
+
+/// Those that do not look at what endpoints do.
+const BLIND: [Algorithm; 2] = [Algorithm::RoundRobin, Algorithm::Random];
 
 /// How many clients come, and ask twice.
 const CLIENTS: u32 = 1000;

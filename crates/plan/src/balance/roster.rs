@@ -199,6 +199,7 @@ impl Roster {
     fn push(&mut self, position: u32, weight: f64, warmth: f64) {
         let Some(place) = self.places.get_mut(position as usize) else { return };
         *place = self.members.len() as u32;
+        debug_assert!(self.members.last().is_none_or(|last| last.position < position), "in order");
         let weight = ((weight * warmth * WEIGHT_UNIT) as u64).max(1);
         self.members.push(Member { position, burden: 1.0 });
         self.shares.push(Share { weight, warmth: warmth as f32 });
@@ -234,7 +235,7 @@ impl Roster {
         self.lots.make(self.shares.iter().map(|share| share.weight), mean);
     }
 
-    /// Whether every endpoint is a member, and so its place among them the one that it has in the cluster.
+    /// Whether every endpoint is a member, and so its place among them the one that it has in the cluster: they are listed in its order.
     fn has_all(&self) -> bool {
         self.members.len() == self.places.len()
     }
@@ -257,7 +258,7 @@ impl Roster {
     /// The place among the members of the endpoint at `position`, if it is one.
     pub(super) fn member_at(&self, position: u32) -> Option<usize> {
         if self.has_all() {
-            return Some(position as usize);
+            return Some(position as usize).filter(|&member| member < self.members.len());
         }
         let place = *self.places.get(position as usize)?;
         (place != NOBODY).then_some(place as usize)

@@ -70,16 +70,19 @@ impl<'a> Exchange<'a> {
         Ok(Way { route, cluster, asked })
     }
 
-    /// The cluster of a route that its request goes to: where its session is, if it has one, and else by weight.
+    /// The cluster of a route that its request goes to: where its session goes on, if it has one, and else by weight.
     fn divide(&self, route: &'a Route, head: &RequestHead) -> Option<&'a route::Target> {
         let mut lot = None;
         if route.to.list().len() > 1 {
+            let now = self.worker.time(self.started);
             for to in route.to.list().iter().filter(|to| to.weight > 0) {
-                let cluster = self.world.cluster(to);
-                match cluster.and_then(|cluster| self.asked(cluster, head).session) {
-                    Some(Session::At { .. }) => return Some(to),
-                    Some(Session::By(hash)) => lot = lot.or(Some(hash)),
-                    None => {}
+                let Some(cluster) = self.world.cluster(to) else { continue };
+                let asked = self.asked(cluster, head);
+                if cluster.keeps(asked, now) {
+                    return Some(to);
+                }
+                if let Some(Session::By(hash)) = asked.session {
+                    lot = lot.or(Some(hash));
                 }
             }
         }

@@ -4,6 +4,7 @@ use evenkeel_plan::balance::{Algorithm, SlowStart};
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::route::{HostPattern, PathPattern, Target};
+use evenkeel_plan::time::Time;
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::Ambiguity;
 
@@ -41,6 +42,24 @@ fn what_is_the_same_is_taken_over_as_it_is() {
     assert!(Arc::ptr_eq(&before.listeners[0], &after.listeners[0]));
     assert!(Arc::ptr_eq(&before.clusters[0], &after.clusters[0]));
     assert!(!Arc::ptr_eq(&before.clusters[1], &after.clusters[1]));
+}
+
+#[test]
+fn who_is_there_when_a_cluster_is_made_is_fit_and_who_comes_later_is_new() {
+    let now = Time::from_nanos(5);
+    let since = |plan: &Plan| -> Vec<Option<Time>> {
+        let endpoints = &plan.clusters[0].endpoints;
+        endpoints.iter().map(|endpoint| endpoint.life.vitals.fit_since(now)).collect()
+    };
+    let build_of = |names: &[&str], before: &Plan| {
+        build(&config(&[("web", "api")], &[("api", names)]), before, 1, literal).unwrap()
+    };
+    let first = build_of(&["10.0.0.1:80", "nowhere.internal:80"], &Plan::default());
+    assert_eq!(since(&first), [None, Some(now)]);
+    let second = build_of(&["10.0.0.1:80", "10.0.0.2:80"], &first);
+    assert_eq!(since(&second), [None, Some(now)]);
+    let other = config(&[("web", "new")], &[("new", &["10.0.0.1:80"])]);
+    assert_eq!(since(&build(&other, &second, 1, literal).unwrap()), [None]);
 }
 
 #[test]

@@ -38,7 +38,8 @@ pub(super) struct Cluster {
     balance: Option<BalanceKey>,
 
     /// How an endpoint that is new, or was not well, gets back to its share of the work: at once, or in so much time, at least 1 ms,
-    /// from a tenth of its weight to all of it.
+    /// from a tenth of its weight to all of it. Those that are there when the balancer starts, or their cluster is added, have it at
+    /// once.
     #[schemars(extend("default" = "off"))]
     slow_start: Option<Either<Duration, Either<Off, SlowStart>>>,
 
