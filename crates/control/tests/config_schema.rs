@@ -11,7 +11,7 @@ use evenkeel_control::config::{Config, Folder, schema};
 use serde_json::{Map, Value};
 
 /// Each table of the schema, and a config in which `{}` stands for a key of it.
-const TABLES: [(&str, &str); 19] = [
+const TABLES: [(&str, &str); 20] = [
     ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
     ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
     ("ListenerTimeouts", "[listener.a]\nbind = ':1'\nto = '9001'\ntimeouts = { {} }\n"),
@@ -40,6 +40,10 @@ const TABLES: [(&str, &str); 19] = [
     (
         "Pool",
         "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\npool = { {} }\n",
+    ),
+    (
+        "Retry",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\nretry = { {} }\n",
     ),
     (
         "Route",
@@ -138,6 +142,7 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Listener.errors",
         "Cluster.timeouts",
         "Cluster.pool",
+        "Cluster.retry",
         "Route.timeouts",
         // Needed.
         "Listener.bind",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::balance::{Balancer, Balancing, Census};
 use crate::endpoint::{Endpoint, Labels};
 use crate::health::HealthCheck;
+use crate::retry::RetryPolicy;
 
 /// A named set of endpoints.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Cluster {
     pub timeouts: UpstreamTimeouts,
     /// How many idle connections are kept.
     pub pool: PoolLimits,
+    /// What is tried again that failed.
+    pub retry: RetryPolicy,
 }
 
 impl Cluster {
@@ -36,6 +39,7 @@ impl Cluster {
             health: None,
             timeouts: UpstreamTimeouts::default(),
             pool: PoolLimits::default(),
+            retry: RetryPolicy::default(),
         }
     }
 

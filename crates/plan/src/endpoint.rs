@@ -62,6 +62,8 @@ pub struct EndpointCounters {
     pub attempts: Counter,
     /// Answers by class of status: 1xx is never final, so `[0]` is 1xx and stays 0, up to `[4]` for 5xx.
     pub responses: [Counter; 5],
+    /// Attempts that were not the first of their exchange.
+    pub retries: Counter,
     /// Attempts that failed by the endpoint's fault, some of them after an answer had begun.
     pub failures: Counter,
     /// Connections opened.

@@ -14,6 +14,9 @@ use crate::parked::{Held, Parked};
 use crate::pipes::Pipes;
 
 mod bypass;
+mod replay;
+
+pub(crate) use replay::Replay;
 
 use bypass::Bypass;
 
@@ -206,7 +209,7 @@ impl Pump {
         self.waits_for_source || self.is_done()
     }
 
-    /// Whether nothing of the body was read yet, so that it could still go elsewhere.
+    /// Whether nothing of the body was read yet.
     pub(crate) fn is_untouched(&self) -> bool {
         !self.touched
     }

@@ -7,7 +7,6 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::Listener;
-use evenkeel_plan::balance::Tried;
 use evenkeel_plan::counters::Counter;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::sight::Phase;
@@ -18,12 +17,13 @@ use evenkeel_proto::http1::Framing;
 use evenkeel_proto::upgrade::Offer;
 
 use crate::access::Course;
-use crate::body::{Pump, Sink, Source};
+use crate::body::{Pump, Replay, Sink, Source};
 use crate::deadline::Deadline;
 use crate::patience::Patience;
 use crate::worker::Worker;
 use crate::world::World;
 
+mod again;
 mod ask;
 mod attempt;
 mod progress;
@@ -33,7 +33,8 @@ mod tunnel;
 pub(crate) use progress::Progress;
 pub(crate) use tunnel::{Downstream, Passage, Switched};
 
-use attempt::Target;
+use again::{Attempts, Failed, failure_in};
+use attempt::{Target, Way};
 
 /// Where an answer goes: a sink that can be given heads.
 pub(crate) trait Answer: Sink {
@@ -77,10 +78,21 @@ pub(crate) struct Messages<'a, B, A> {
     pub(crate) expects_continue: bool,
     /// The protocols that the client would rather speak.
     pub(crate) offer: Option<Offer>,
-    pub(crate) body: B,
+    pub(crate) body: Replay<B>,
     /// What moves `body` to the endpoint.
     pub(crate) upload: Pump,
     pub(crate) answer: A,
+}
+
+impl<B, A> Messages<'_, B, A> {
+    /// Makes ready to send the request once more; false if the beginning of its body is gone.
+    fn rewind(&mut self) -> bool {
+        let is_whole = self.body.rewind();
+        if is_whole {
+            self.upload = Pump::default();
+        }
+        is_whole
+    }
 }
 
 /// How an exchange ended.
@@ -120,9 +132,11 @@ impl<'a> Exchange<'a> {
             Ok(way) => way,
             Err(reason) => return self.refused(course, reason, messages).await,
         };
-        let mut tried = Tried::default();
+        self.keep_body(way, messages);
+        let mut attempts = Attempts::new(way);
         let mut reason = Reason::NoEndpoint;
-        while let Some(target) = self.choose(way, &mut tried, &mut course) {
+        let mut next = self.next_of(&mut attempts, &mut course);
+        while let Some(target) = next {
             self.progress.follow(&course);
             let mut lease = target.endpoint.life.vitals.lease();
             match self.attempt(target, &mut lease, messages, &mut course).await {
@@ -133,8 +147,17 @@ impl<'a> Exchange<'a> {
                     }
                     break;
                 }
-                Ok(answered) => {
-                    let ended = self.relay(target, answered, messages, &mut course).await;
+                Ok((attempt, head)) => {
+                    if let Some(failure) = failure_in(&head).filter(|_| !way.is_bound()) {
+                        let failed = Failed { failure, sent: true };
+                        next = self.again(failed, &mut attempts, messages, &mut course).await;
+                        if next.is_some() {
+                            count_status(&target.counters.responses, head.status);
+                            self.worker.buffers.give_head(head.fields);
+                            continue;
+                        }
+                    }
+                    let ended = self.relay(target, (attempt, head), messages, &mut course).await;
                     return Outcome::Ended(Ended { course, ..ended });
                 }
                 Err(setback) => {
@@ -143,14 +166,27 @@ impl<'a> Exchange<'a> {
                     lease.hear(heard, self.worker.time(self.worker.now()));
                     target.counters.failures.add(u64::from(at_fault));
                     reason = setback.reason;
-                    if !setback.again {
-                        break;
-                    }
+                    drop(lease);
+                    next = match setback.failed {
+                        Some(failed) => {
+                            self.again(failed, &mut attempts, messages, &mut course).await
+                        }
+                        None => None,
+                    };
                 }
             }
         }
         self.progress.follow(&course);
         self.refused(course, reason, messages).await
+    }
+
+    /// Keeps as much of the request's body as another attempt may need, where there may be one.
+    fn keep_body<B, A>(&self, way: Way<'_>, messages: &mut Messages<'_, B, A>) {
+        let retry = &way.cluster.plan.retry;
+        if retry.attempts > 1 && messages.head.method.is_idempotent() {
+            let bytes = usize::try_from(retry.body).unwrap_or(usize::MAX);
+            messages.body.keep(bytes, &self.worker.buffers.parked);
+        }
     }
 
     async fn refused<B, A: Answer>(

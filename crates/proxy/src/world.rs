@@ -1,7 +1,7 @@
 //! The plan as one worker sees it, with what the worker remembers about each cluster. Cloned by exchanges as one `Rc`, so
 //! that no count is shared between cores.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::balance::{Balancer, Choice, Pick, Session, Tried, WorkerState};
+use evenkeel_plan::budget::Budget;
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::listener::ListenerCounters;
+use evenkeel_plan::retry::{self, Decision, Why};
 use evenkeel_plan::route::Target;
 use evenkeel_plan::time::Time;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
@@ -38,6 +40,8 @@ struct Memory {
     states: Vec<Rc<RefCell<WorkerState>>>,
     /// One for each endpoint, in its order.
     pools: Vec<Rc<Pool>>,
+    /// How many requests came that the cluster's budget does not know of yet: it is shared by all workers.
+    unearned: Cell<u32>,
 }
 
 /// One cluster of a world, or a subset of its endpoints.
@@ -66,6 +70,7 @@ impl World {
             .map(|cluster| Memory {
                 states: past.states_of(cluster, worker),
                 pools: cluster.endpoints.iter().map(|endpoint| past.pool_of(endpoint)).collect(),
+                unearned: Cell::new(0),
             })
             .collect();
         let names = plan.listeners.iter().map(|listener| listener.name.clone());
@@ -158,6 +163,30 @@ impl<'a> ClusterView<'a> {
         self.balancer.pick(&mut self.state.borrow_mut(), &pick)
     }
 
+    /// A request has come, which may cost more than one attempt.
+    pub(crate) fn earn(&self, now: Time) {
+        let unearned = self.memory.unearned.get() + 1;
+        self.memory.unearned.set(unearned % EARNED_AT_ONCE);
+        if unearned == EARNED_AT_ONCE {
+            self.retries(|budget| budget.earn(unearned, now));
+        }
+    }
+
+    /// Whether there is another attempt after one that failed.
+    pub(crate) fn decide(&self, course: &retry::Course, now: Time, random: u64) -> Decision {
+        let unearned = self.memory.unearned.take();
+        let decision = self.retries(|budget| {
+            budget.earn(unearned, now);
+            retry::decide(&self.plan.retry, course, budget, now, random)
+        });
+        decision.unwrap_or(Decision::No(Why::NotListed))
+    }
+
+    fn retries<T>(&self, work: impl FnOnce(&Budget) -> T) -> Option<T> {
+        let first = self.plan.endpoints.first()?;
+        Some(work(&first.life.vitals.cluster().retries))
+    }
+
     /// The next endpoint that the balancer wants to ask how much it has to do.
     pub(crate) fn next_inquiry(&self) -> Option<Inquiry> {
         let position = self.state.borrow_mut().next_probe()?;
@@ -211,6 +240,9 @@ impl<'a> Past<'a> {
 fn key_of(endpoint: &Endpoint) -> (*const Life, Option<SocketAddr>) {
     (Arc::as_ptr(&endpoint.life), endpoint.address)
 }
+
+/// So many requests are told to the budget together.
+const EARNED_AT_ONCE: u32 = 16;
 
 /// So many addresses in memory are compared in less time than one name is hashed.
 const COMPARED_MAX: usize = 8;

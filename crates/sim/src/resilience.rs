@@ -34,7 +34,7 @@ impl Resilience {
 /// What the proxy does.
 impl Default for Resilience {
     fn default() -> Self {
-        // The proxy has none of it yet. When it has, this line becomes `Self::full()`.
-        Self::off()
+        // The proxy has nothing else yet. When it has, this line becomes `Self::full()`.
+        Self { retry: Some(RetryPolicy::default()), ..Self::off() }
     }
 }

@@ -285,10 +285,11 @@ mod tests {
         let expected = |name| match name {
             // Nobody who knows a part of the load only, or as it was, can do better than in turn; endpoints know all of it.
             "many-balancers" => Prequal,
-            "slow-node" | "heterogeneous" | "cold-cache" | "black-hole" => PeakEwma,
+            "slow-node" | "heterogeneous" | "cold-cache" => PeakEwma,
             "long-jobs" | "api" => LeastRequest,
             "cart" => ClientIp,
-            // Whoever refuses is passed over, whatever the algorithm; and too much is too much for all.
+            // Whoever refuses is passed over, whatever the algorithm, and what fails at once is done by another; too much is too much
+            // for all.
             _ => RoundRobin,
         };
         for named in NamedScenario::ALL {

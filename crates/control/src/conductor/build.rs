@@ -67,6 +67,7 @@ pub(crate) fn build(
             health: cluster.health.clone(),
             timeouts: cluster.timeouts,
             pool: cluster.pool,
+            retry: cluster.retry,
             ..Cluster::new(&cluster.name, balancing, endpoints)
         };
         Arc::new(new.with_subsets(subsets))
@@ -184,7 +185,7 @@ fn is_same(
         && old.balancer.balancing() == balancing
         && old.subsets.iter().map(labels).eq(subsets.iter().cloned())
         && old.health == config.health
-        && (old.timeouts, old.pool) == (config.timeouts, config.pool)
+        && (old.timeouts, old.pool, old.retry) == (config.timeouts, config.pool, config.retry)
 }
 
 fn is_same_listener(old: &Listener, new: &Listener) -> bool {

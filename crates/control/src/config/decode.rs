@@ -22,6 +22,7 @@ mod health;
 mod label;
 mod listener;
 mod paths;
+mod retry;
 mod route;
 mod sticky;
 

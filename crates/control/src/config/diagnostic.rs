@@ -74,6 +74,8 @@ pub enum Code {
     BadName = 111,
     /// A label or a zone with other than letters, digits and some signs.
     BadLabel = 112,
+    /// Not a rate.
+    BadRate = 113,
     /// Neither an address nor a name with a port.
     BadAddress = 201,
     /// An address without a port.

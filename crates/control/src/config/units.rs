@@ -66,6 +66,24 @@ pub(crate) fn format_share(share: f64) -> String {
     (0..SHARE_DIGITS_MAX).map(written).find(exact).unwrap_or_else(|| written(SHARE_DIGITS_MAX))
 }
 
+/// Reads `"10/s"` as 10: how many in a second, at most a million.
+pub(super) fn parse_rate(text: &str) -> Result<f64, Diagnostic> {
+    text.strip_suffix("/s")
+        .filter(|number| number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
+        .and_then(|number| number.parse::<f64>().ok())
+        .filter(|rate| (0.0..=RATE_MAX).contains(rate))
+        .ok_or_else(|| {
+            Diagnostic::new(Code::BadRate, format!("{} is not a rate", quoted(text)))
+                .label("wants a number in a second")
+                .help("a number from 0 to 1000000 and `/s`, as in \"10/s\"")
+        })
+}
+
+/// Writes a rate as [`parse_rate`] reads it.
+pub(super) fn format_rate(per_second: f64) -> String {
+    format!("{per_second}/s")
+}
+
 fn duration_millis(text: &str) -> Option<u128> {
     let mut rest = text;
     let mut total: u128 = 0;
@@ -141,6 +159,9 @@ const SIZE_UNITS: [(&str, u64); 8] = [
     ("", 1),
     ("B", 1),
 ];
+
+/// More than any cluster of ours will have requests.
+const RATE_MAX: f64 = 1e6;
 
 /// As many digits as can matter in an `f64`.
 const SHARE_DIGITS_MAX: usize = 17;

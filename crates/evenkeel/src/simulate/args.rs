@@ -111,10 +111,11 @@ pub(crate) struct Args {
     pub(super) timeout: Option<Duration>,
 
     /// What balancers do about failures: `full`, `off`, or some of outlier,breaker,retry as the config has them by default
+    /// [default: retry]
     #[arg(long, value_name = "WHAT,…", value_parser = resilience)]
     pub(super) resilience: Option<Resilience>,
 
-    /// How often a request is tried again that was lost, turned away or answered with an error
+    /// How often a request is tried again that was lost, turned away or answered with an error [default: 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=100))]
     pub(super) retries: Option<u32>,
 

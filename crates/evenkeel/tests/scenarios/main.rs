@@ -38,6 +38,7 @@ mod pooled;
 mod reality;
 mod reloads;
 mod reloads_load;
+mod retries;
 mod routes;
 mod sessions;
 mod shares;

@@ -1,6 +1,7 @@
 //! What the endpoints of a cluster have in common. Written through their vitals, read by balancers.
 
 use crate::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::budget::Budget;
 
 /// What the endpoints of a cluster have in common, over all workers and plans.
 #[derive(Debug, Default)]
@@ -11,6 +12,8 @@ pub struct ClusterVitals {
     /// Attempts in flight to any of them, while somebody wants to know.
     pub(super) in_flight: AtomicU32,
     pub(super) is_counting: AtomicBool,
+    /// What requests have earned, and further attempts have spent.
+    pub retries: Budget,
 }
 
 impl ClusterVitals {

@@ -16,10 +16,11 @@ use evenkeel_plan::vitals::{Heard, Lease, Vitals};
 use evenkeel_proto::forward::origin;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 
+use super::again::{Failed, failure_of};
 use super::ask::heard_in;
 use super::{Answer, Exchange, Messages};
 use crate::access::Course;
-use crate::body::{Pump, Source};
+use crate::body::Source;
 use crate::io::Io;
 use crate::upstream::attempt::{Attempt, AttemptError, connect};
 use crate::upstream::pool::Pool;
@@ -46,8 +47,8 @@ pub(super) struct Target<'a> {
 /// Why an attempt did not lead to an answer.
 pub(super) struct Setback {
     pub(super) reason: Reason,
-    /// Whether another endpoint may be tried: nothing of the request has left us.
-    pub(super) again: bool,
+    /// What may be tried again; `None` if no other endpoint could do better.
+    pub(super) failed: Option<Failed>,
 }
 
 impl<'a> Exchange<'a> {
@@ -66,6 +67,7 @@ impl<'a> Exchange<'a> {
         let cluster = to.and_then(|to| self.world.cluster(to));
         let cluster = cluster.ok_or(Reason::NoEndpoint)?;
         course.cluster = Some(&cluster.plan.name);
+        cluster.earn(self.worker.time(self.started));
         let asked = self.asked(cluster, head);
         Ok(Way { route, cluster, asked })
     }
@@ -127,8 +129,10 @@ impl<'a> Exchange<'a> {
         if tried.is_full() {
             return None;
         }
-        let now = self.worker.time(self.started);
-        let choice = way.cluster.pick(way.asked, tried, now, self.worker.random())?;
+        // The first is chosen as of when the request came, which spares a look at the clock.
+        let now = if course.attempts == 0 { self.started } else { self.worker.now() };
+        let choice =
+            way.cluster.pick(way.asked, tried, self.worker.time(now), self.worker.random())?;
         while let Some(inquiry) = way.cluster.next_inquiry() {
             self.worker.inquiries.order(inquiry);
         }
@@ -160,10 +164,7 @@ impl<'a> Exchange<'a> {
             match self.ask(target, (attempt, lease), messages, course).await {
                 // RFC 9110 §9.2.2: only what may be done twice is sent twice, as the endpoint may have seen it.
                 Err(AttemptError::Stale)
-                    if messages.head.method.is_idempotent() && messages.upload.is_untouched() =>
-                {
-                    messages.upload = Pump::default();
-                }
+                    if messages.head.method.is_idempotent() && messages.rewind() => {}
                 outcome => return outcome.map_err(Setback::after_sending),
             }
         }
@@ -179,7 +180,7 @@ impl<'a> Exchange<'a> {
 
     async fn connect(&self, target: Target<'_>) -> Result<Io, Setback> {
         self.progress.enter(Phase::Connecting);
-        let refused = |reason| Setback { reason, again: true };
+        let refused = Setback::before_sending;
         let address = target.endpoint.address.ok_or(refused(Reason::NoEndpoint))?;
         let timeouts = target.way.timeouts();
         let left =
@@ -197,10 +198,10 @@ impl<'a> Exchange<'a> {
                 Ok(io)
             }
             Err(Reason::OutOfDescriptors) => {
-                Err(Setback { reason: Reason::OutOfDescriptors, again: false })
+                Err(Setback { reason: Reason::OutOfDescriptors, failed: None })
             }
             Err(Reason::ConnectTimeout) if timeout < timeouts.connect => {
-                Err(Setback { reason: Reason::ExchangeTimeout, again: false })
+                Err(Setback { reason: Reason::ExchangeTimeout, failed: None })
             }
             Err(reason) => {
                 target.counters.connect_failures.add(1);
@@ -214,6 +215,11 @@ impl<'a> Exchange<'a> {
 }
 
 impl Way<'_> {
+    /// Whether the request belongs to a session that is at one endpoint: that one has what the session is about, and its answer counts.
+    pub(super) fn is_bound(&self) -> bool {
+        matches!(self.asked.session, Some(Session::At { .. }))
+    }
+
     /// How long an endpoint may take.
     pub(super) fn timeouts(&self) -> UpstreamTimeouts {
         self.route.timeouts(self.cluster.plan.timeouts)
@@ -221,14 +227,21 @@ impl Way<'_> {
 }
 
 impl Setback {
-    /// What has been sent may have been acted upon, so no other endpoint gets it.
+    /// Nothing of the request has left us.
+    fn before_sending(reason: Reason) -> Self {
+        let failed = failure_of(reason).map(|failure| Failed { failure, sent: false });
+        Self { reason, failed }
+    }
+
+    /// What has been sent may have been acted upon.
     fn after_sending(error: AttemptError) -> Self {
         let reason = match error {
             AttemptError::Stale | AttemptError::Closed => Reason::UpstreamClosed,
             AttemptError::Malformed => Reason::UpstreamMalformed,
             AttemptError::Gave(reason) => reason,
         };
-        Self { reason, again: false }
+        let failed = failure_of(reason).map(|failure| Failed { failure, sent: true });
+        Self { reason, failed }
     }
 }
 

@@ -63,6 +63,13 @@ fn attempts(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
             family.counter(&labels(cluster, endpoint), count)
         })
     })?;
+    let help = "Attempts that were not the first of their exchange.";
+    families.family(Counter, "upstream_retries", help, |family| {
+        each_tried(plan, |cluster, endpoint| {
+            let count = sum(endpoint, |shard| shard.retries.count());
+            family.counter(&labels(cluster, endpoint), count)
+        })
+    })?;
     let help = "From the first byte of a request sent to the head of its answer received.";
     families.family(Histogram, "upstream_first_byte_seconds", help, |family| {
         each_tried(plan, |cluster, endpoint| {

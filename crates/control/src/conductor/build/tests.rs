@@ -65,13 +65,14 @@ fn who_is_there_when_a_cluster_is_made_is_fit_and_who_comes_later_is_new() {
 #[test]
 fn every_change_of_a_cluster_makes_a_new_one_that_keeps_the_lives() {
     type Change = fn(&mut ClusterConfig);
-    let changes: [Change; 13] = [
+    let changes: [Change; 14] = [
         |cluster| cluster.balance = Algorithm::Random.into(),
         |cluster| cluster.balance.bounded_load = Some(1.5),
         |cluster| cluster.health = Some(HealthCheck::default()),
         |cluster| cluster.timeouts.connect *= 2,
         |cluster| cluster.timeouts.exchange = Some(Duration::from_secs(1)),
         |cluster| cluster.pool.max_idle += 1,
+        |cluster| cluster.retry.attempts += 1,
         |cluster| cluster.endpoints[0].weight += 1,
         |cluster| cluster.endpoints[0].backup = true,
         |cluster| cluster.endpoints[0].priority = 1,

@@ -9,7 +9,7 @@ use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::{ClusterDraft, EndpointsDraft};
 use super::super::section::{Section, parse_wait};
 use super::super::units::format_duration;
-use super::{balance, eligibility, endpoint, health, sticky};
+use super::{balance, eligibility, endpoint, health, retry, sticky};
 
 /// Reads one cluster.
 pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterDraft {
@@ -22,6 +22,7 @@ pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterD
         health: health::read(section.optional("health")),
         timeouts: section.table("timeouts", timeouts).unwrap_or_default(),
         pool: section.table("pool", pool).unwrap_or_default(),
+        retry: retry::read(section.optional("retry")),
     }
 }
 

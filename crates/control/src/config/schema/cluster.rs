@@ -11,8 +11,8 @@ use super::super::decode::{AGGRESSION_MAX, AGGRESSION_MIN, BOUNDED_LOAD_MAX, BOU
 
 use super::values::{
     Balance, CheckKind, CookieDomain, CookieName, CookiePath, Duration, Either, EndpointAddress,
-    False, Host, KeySource, Label, Method, Off, OneOrMany, RequestPath, SameSite, SessionKey,
-    Share, Status, Zone,
+    False, Host, KeySource, Label, Method, Off, OneOrMany, Rate, RequestPath, RetryTrigger,
+    SameSite, SessionKey, Share, Size, Status, Zone,
 };
 
 pub(super) type BalanceKey = Either<Balance, BalanceTable>;
@@ -67,6 +67,10 @@ pub(super) struct Cluster {
 
     /// Idle connections to keep.
     pool: Option<Pool>,
+
+    /// What is tried again that failed, while nothing of an answer has gone to the client: at another endpoint first, and within a
+    /// budget, so that retries cannot make an outage worse. `"off"` for nothing, as `attempts = 1`.
+    retry: Option<Either<Off, Retry>>,
 }
 
 /// An endpoint that is not like the others; in a list it can be written inline, as `{ address = "10.0.0.1:8080", weight = 3 }`.
@@ -320,4 +324,44 @@ struct Pool {
     /// How many may.
     #[schemars(range(min = 0, max = 65_535), extend("default" = 256))]
     max_idle: Option<u32>,
+}
+
+/// What is tried again. What an endpoint may have seen is sent again only if its method is idempotent (GET, HEAD, OPTIONS, PUT, DELETE);
+/// what it cannot have seen, because it refused the connection, always, and for nothing.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.retry]", "x-example" = r#"
+[cluster.api.retry]
+attempts = 2
+on = ["connect", "reset"]
+budget = "10%"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Retry {
+    /// How many attempts a request may have, the first among them. Refused connections do not count.
+    #[schemars(range(min = 1, max = 16), extend("default" = 3))]
+    attempts: Option<u32>,
+
+    /// The failures that are worth another attempt: no connection (`connect`), one that ended before an answer (`reset`), an endpoint
+    /// that says that it has not looked at the request (`refused-stream`, of HTTP/2), or an answer with one of these statuses; `504`
+    /// stands for no answer in time, too.
+    #[schemars(extend("default" = evenkeel_plan::retry::Trigger::ALL.map(evenkeel_plan::retry::Trigger::name)))]
+    on: Option<OneOrMany<RetryTrigger>>,
+
+    /// The share of the requests of the last ten seconds that may be tried again.
+    #[schemars(extend("default" = "20%"))]
+    budget: Option<Share>,
+
+    /// So many may be in any case.
+    #[schemars(extend("default" = "10/s"))]
+    budget_min: Option<Rate>,
+
+    /// The longest wait before the second attempt; it doubles with each further one. How long it really is, is drawn. A `Retry-After` of
+    /// the endpoint is waited for, up to a second.
+    #[schemars(extend("default" = "25ms"))]
+    backoff: Option<Duration>,
+
+    /// How much of a request's body is kept, so that it can be sent again; at most 1 MiB.
+    #[schemars(extend("default" = "64KiB"))]
+    body: Option<Size>,
 }

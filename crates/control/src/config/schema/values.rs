@@ -41,6 +41,8 @@ strings! {
         "bytes, such as `\"100\"`, `\"16KiB\"` (1024), `\"16kB\"` (1000), and the same with `MiB`, `MB`, `GiB`, `GB`";
     Share, "share", "[0-9.]+%",
         "a number from 0 to 100 and a percent sign, such as `\"20%\"`";
+    Rate, "rate", "[0-9.]+/s",
+        "a number and `/s`, such as `\"10/s\"`: so many in a second";
     Bind, "address to listen on", "(?:.*:)?[0-9]+|fd:.+",
         "a port on all addresses, such as `\":8080\"`, or one address: `\"127.0.0.1:8080\"`, `\"[::1]:8080\"`; or `\"fd:web\"`, the socket that systemd passes under that name";
     AdminAddress, "address of the admin API", "(?:.*:)?[0-9]+|unix:.+",
@@ -114,6 +116,7 @@ words! {
     Protocol, PROTOCOLS;
     Balance, Algorithm::ALL.map(Algorithm::name);
     CheckKind, ["tcp", "http"];
+    RetryTrigger, evenkeel_plan::retry::Trigger::ALL.map(evenkeel_plan::retry::Trigger::name);
     SameSite, evenkeel_plan::balance::SameSite::ALL.map(evenkeel_plan::balance::SameSite::name);
     UnusualNames, UNUSUAL_NAMES.map(|(word, _)| word);
     Ambiguity, AMBIGUITY.map(|(word, _)| word);

@@ -9,8 +9,10 @@ use std::time::Duration;
 use evenkeel_plan::balance::SameSite;
 use evenkeel_plan::balance::hash::maglev::TableSize;
 use evenkeel_plan::balance::hash::{HashKey, KeySource};
+use evenkeel_plan::budget::Allowance;
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::retry::{RetryPolicy, Trigger, Triggers};
 use evenkeel_plan::route::{HostPattern, PathPattern};
 use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
@@ -347,9 +349,10 @@ fn accesses() -> impl Strategy<Value = AccessConfig> {
 fn clusters() -> impl Strategy<Value = ClusterConfig> {
     let timeouts = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
     let pools = (durations(1), 0..=65_535_usize);
+    let pools = (default_or(pools), default_or(retries()));
     let use_of_it = (balances(), (eligibilities(), stickies()), option::of(checks()));
-    (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), default_or(pools)).prop_map(
-        |(mut endpoints, (balance, (eligibility, sticky), health), timeouts, pool)| {
+    (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), pools).prop_map(
+        |(mut endpoints, (balance, (eligibility, sticky), health), timeouts, (pool, retry))| {
             endpoints[0].weight = endpoints[0].weight.max(1);
             endpoints.sort_by(|a, b| a.name.cmp(&b.name));
             endpoints.dedup_by(|a, b| a.name == b.name);
@@ -374,7 +377,25 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                     idle,
                     max_idle,
                 }),
+                retry: retry.unwrap_or_default(),
             }
+        },
+    )
+}
+
+fn retries() -> impl Strategy<Value = RetryPolicy> {
+    let on = vec(select(&Trigger::ALL[..]), 1..6).prop_map(Triggers::from_iter);
+    let budget = (0..=100_u32, 0..=1000_u32);
+    (1..=16_u32, on, budget, durations(1), 0..=1_u64 << 20).prop_map(
+        |(attempts, on, (share, rate), backoff, body)| RetryPolicy {
+            attempts,
+            on,
+            budget: Allowance {
+                share: f64::from(share) / 100.0,
+                per_second: f64::from(rate) / 7.0,
+            },
+            backoff,
+            body,
         },
     )
 }

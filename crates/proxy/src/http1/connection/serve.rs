@@ -13,7 +13,7 @@ use super::account::Past;
 use super::read::NoHead;
 use super::show::Shown;
 use super::{Busy, Connection, Next};
-use crate::body::{Pump, Source};
+use crate::body::{Pump, Replay, Source};
 use crate::deadline::Deadline;
 use crate::exchange::{Answer, Ended, Exchange, Messages, Outcome, Progress, Switched, flush};
 use crate::http1::judge::{Judged, judge};
@@ -122,13 +122,13 @@ impl Connection {
             framing: judged.framing,
             expects_continue: judged.expects_continue,
             offer: judged.offer,
-            body: Receive {
+            body: Replay::new(Receive {
                 io,
                 inbox,
                 decoder: &mut decoder,
                 buffers,
                 limit: listener.limits.body.unwrap_or(u64::MAX),
-            },
+            }),
             upload: Pump::default(),
             answer: Respond {
                 send: Send { io, outbox },

@@ -15,6 +15,7 @@ fn calm() -> Scenario {
         endpoints: EndpointModel::several(5, None),
         work: Distribution::Fixed(MS * 10),
         load: even(100.0, 60),
+        resilience: Resilience::off(),
         ..Scenario::default()
     }
 }

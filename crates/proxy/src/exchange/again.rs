@@ -1,0 +1,139 @@
+//! Another attempt: whether there is one after a failure, when, and at whom. Asked by the exchange.
+
+use std::time::{Duration, Instant};
+
+use evenkeel_plan::balance::Tried;
+use evenkeel_plan::reason::Reason;
+use evenkeel_plan::retry::{self, Decision, Failure};
+use evenkeel_proto::head::ResponseHead;
+
+use super::attempt::{Target, Way};
+use super::{Exchange, Messages};
+use crate::access::Course;
+
+/// The attempts of one exchange so far.
+pub(super) struct Attempts<'a> {
+    pub(super) way: Way<'a>,
+    tried: Tried,
+    /// How many there were in all.
+    all: usize,
+    /// How many of them count.
+    counted: u32,
+}
+
+/// An attempt that failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    /// Whether any byte of the request may have reached the endpoint.
+    pub(super) sent: bool,
+}
+
+impl<'a> Attempts<'a> {
+    /// None yet, on this way.
+    pub(super) fn new(way: Way<'a>) -> Self {
+        Self { way, tried: Tried::default(), all: 0, counted: 0 }
+    }
+}
+
+impl Failed {
+    /// Whether it was told that it has failed: who has been waited for in vain, or does not listen, will not do better at once.
+    fn is_quick(self) -> bool {
+        matches!(self.failure, Failure::Reset | Failure::RefusedStream | Failure::Status { .. })
+    }
+}
+
+impl<'a> Exchange<'a> {
+    /// Who gets the request, of those that were not tried.
+    pub(super) fn next_of(
+        &self,
+        attempts: &mut Attempts<'a>,
+        course: &mut Course<'a>,
+    ) -> Option<Target<'a>> {
+        self.choose(attempts.way, &mut attempts.tried, course)
+    }
+
+    /// Who gets the request next, after an attempt that failed. Waits until it is time. `None` if that was all.
+    pub(super) async fn again<B, A>(
+        &self,
+        failed: Failed,
+        attempts: &mut Attempts<'a>,
+        messages: &mut Messages<'_, B, A>,
+        course: &mut Course<'a>,
+    ) -> Option<Target<'a>> {
+        let after = self.decide(failed, attempts, messages)?;
+        if !after.is_zero() {
+            let began = Instant::now();
+            tokio::time::sleep(after).await;
+            course.waited += began.elapsed();
+        }
+        let mut next = self.next_of(attempts, course);
+        if next.is_none() && failed.is_quick() {
+            // Where there is no other one, the same may do better the next time.
+            attempts.tried = Tried::default();
+            next = self.next_of(attempts, course);
+        }
+        next?.counters.retries.add(1);
+        messages.rewind();
+        next
+    }
+
+    /// After how long there is another attempt, if there is one.
+    fn decide<B, A>(
+        &self,
+        Failed { failure, sent }: Failed,
+        attempts: &mut Attempts<'a>,
+        messages: &Messages<'_, B, A>,
+    ) -> Option<Duration> {
+        attempts.all += 1;
+        let mut so_far = retry::Course {
+            failure,
+            sent,
+            idempotent: messages.head.method.is_idempotent(),
+            body_kept: messages.body.is_whole(),
+            answered: false,
+            attempts: attempts.counted,
+            tries: attempts.all,
+        };
+        if so_far.counts() {
+            attempts.counted += 1;
+            so_far.attempts += 1;
+        }
+        let now = self.worker.time(self.worker.now());
+        match attempts.way.cluster.decide(&so_far, now, self.worker.random()) {
+            Decision::Again { after } => {
+                Some(after).filter(|after| self.has_time_for(attempts.way, *after))
+            }
+            Decision::No(_) => None,
+        }
+    }
+
+    /// Whether the exchange may take so much longer.
+    fn has_time_for(&self, way: Way<'_>, wait: Duration) -> bool {
+        way.timeouts().exchange.is_none_or(|exchange| self.started.elapsed() + wait < exchange)
+    }
+}
+
+/// What an answer says that another endpoint may do better; `None` for any other.
+pub(super) fn failure_in(head: &ResponseHead) -> Option<Failure> {
+    let is_gateways = matches!(head.status, 502..=504);
+    is_gateways.then(|| Failure::Status { status: head.status, retry_after: retry_after(head) })
+}
+
+/// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is not followed: it would be longer than we wait for anybody.
+fn retry_after(head: &ResponseHead) -> Option<Duration> {
+    let field = head.fields.iter().find(|field| field.name.eq_ignore_ascii_case(b"retry-after"))?;
+    let seconds = std::str::from_utf8(field.value).ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// How an attempt failed that ended for this reason; `None` if no other attempt could do better.
+pub(super) fn failure_of(reason: Reason) -> Option<Failure> {
+    match reason {
+        Reason::ConnectFailed => Some(Failure::Refused),
+        Reason::ConnectTimeout => Some(Failure::ConnectTimeout),
+        Reason::UpstreamClosed => Some(Failure::Reset),
+        Reason::FirstByteTimeout => Some(Failure::FirstByteTimeout),
+        _ => None,
+    }
+}
