@@ -150,7 +150,9 @@ impl<'a> Exchange<'a> {
                 Ok((attempt, head)) => {
                     if let Some(failure) = failure_in(&head).filter(|_| !way.is_bound()) {
                         let failed = Failed { failure, sent: true };
-                        next = self.again(failed, &mut attempts, messages, &mut course).await;
+                        // Boxed, here and below: it is rare, and every exchange would have room for it.
+                        next = Box::pin(self.again(failed, &mut attempts, messages, &mut course))
+                            .await;
                         if next.is_some() {
                             count_status(&target.counters.responses, head.status);
                             self.worker.buffers.give_head(head.fields);
@@ -169,7 +171,7 @@ impl<'a> Exchange<'a> {
                     drop(lease);
                     next = match setback.failed {
                         Some(failed) => {
-                            self.again(failed, &mut attempts, messages, &mut course).await
+                            Box::pin(self.again(failed, &mut attempts, messages, &mut course)).await
                         }
                         None => None,
                     };
@@ -183,7 +185,8 @@ impl<'a> Exchange<'a> {
     /// Keeps as much of the request's body as another attempt may need, where there may be one.
     fn keep_body<B, A>(&self, way: Way<'_>, messages: &mut Messages<'_, B, A>) {
         let retry = &way.cluster.plan.retry;
-        if retry.attempts > 1 && messages.head.method.is_idempotent() {
+        let has_body = messages.framing != Framing::Empty;
+        if has_body && retry.attempts > 1 && messages.head.method.is_idempotent() {
             let bytes = usize::try_from(retry.body).unwrap_or(usize::MAX);
             messages.body.keep(bytes, &self.worker.buffers.parked);
         }
