@@ -65,9 +65,10 @@ fn a_path_whose_owner_accepts_nothing_is_taken_and_nobody_waits_for_it() {
 /// 127.0.0.1:9900 could not become 0.0.0.0:9900, nor that again 127.0.0.1:9900: our own socket was in the way.
 #[tokio::test]
 async fn an_address_is_made_wider_and_narrower_while_the_one_before_is_open() {
-    let any = AdminBind::Fixed("127.0.0.1:0".parse().unwrap());
-    let mut ours = bind(&any).await.unwrap().unwrap();
-    let port = ours.address().tcp().unwrap().port();
+    // None that a connection of another test may have at another address.
+    let port = evenkeel_testkit::ports::free_port().unwrap();
+    let here = AdminBind::Fixed(SocketAddr::from(([127, 0, 0, 1], port)));
+    let mut ours = bind(&here).await.unwrap().unwrap();
     for ip in ["0.0.0.0", "127.0.0.1", "::", "::1", "0.0.0.0"] {
         let wanted = AdminBind::Fixed(SocketAddr::new(ip.parse().unwrap(), port));
         assert!(!ours.is_at(&wanted));
