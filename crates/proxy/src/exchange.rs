@@ -148,7 +148,7 @@ impl<'a> Exchange<'a> {
                     break;
                 }
                 Ok((attempt, head)) => {
-                    if let Some(failure) = failure_in(&head).filter(|_| !way.is_bound()) {
+                    if let Some(failure) = failure_in(&head).filter(|_| !attempts.way.is_bound()) {
                         let failed = Failed { failure, sent: true };
                         // Boxed, here and below: it is rare, and every exchange would have room for it.
                         next = Box::pin(self.again(failed, &mut attempts, messages, &mut course))

@@ -79,7 +79,9 @@ impl Series {
         self.step *= 2;
         let mut points = std::mem::take(&mut self.points).into_iter();
         while let Some(mut point) = points.next() {
-            points.next().iter().for_each(|next| point.absorb(next));
+            if let Some(next) = points.next() {
+                point.absorb(&next);
+            }
             self.points.push(point);
         }
     }

@@ -245,6 +245,7 @@ mod tests {
             assert!(refusal.contains(part), "{line:?}: {refusal}");
         }
     }
+
     #[test]
     fn events_name_origins_by_number_or_by_their_own_names() {
         let slowness = |line: &[&str], position| {

@@ -14,12 +14,23 @@ fn sticky(origins: &[Origin; 3], keys: &str) -> String {
     )
 }
 
-fn ask(client: &mut Client, cookie: Option<&str>) -> Response {
+/// Whatever is answered.
+fn send(client: &mut Client, cookie: Option<&str>) -> Response {
     let line = cookie.map_or(String::new(), |value| format!("Cookie: a=1; {value}\r\n"));
     let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n");
-    let response = client.exchange(request.as_bytes(), LONG).unwrap();
+    client.exchange(request.as_bytes(), LONG).unwrap()
+}
+
+fn ask(client: &mut Client, cookie: Option<&str>) -> Response {
+    let response = send(client, cookie);
     assert_eq!(response.status, 200, "{}", response.text());
     response
+}
+
+/// A new session: its cookie, and where it is.
+fn begin(client: &mut Client) -> (String, String) {
+    let first = ask(client, None);
+    (cookie_of(&first), first.text())
 }
 
 /// The cookie that an answer sets, without what is said about it.
@@ -37,8 +48,7 @@ fn a_session_stays_at_its_endpoint_also_at_another_replica_and_with_a_new_key() 
     let origins = [named("a"), named("b"), named("c")];
     let one = Running::from_toml(&sticky(&origins, KEY));
     let mut client = one.connect();
-    let first = ask(&mut client, None);
-    let (cookie, at) = (cookie_of(&first), first.text());
+    let (cookie, at) = begin(&mut client);
     assert!(!cookie.contains("127"), "{cookie}");
     for _ in 0..10 {
         let again = ask(&mut client, Some(&cookie));
@@ -73,8 +83,7 @@ fn a_session_stays_in_its_cluster_where_a_route_divides_requests_among_two() {
     let mut client = running.connect();
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..20 {
-        let first = ask(&mut client, None);
-        let (cookie, at) = (cookie_of(&first), first.text());
+        let (cookie, at) = begin(&mut client);
         for _ in 0..5 {
             let again = ask(&mut client, Some(&cookie));
             assert_eq!((again.text(), again.header("set-cookie")), (at.clone(), None));
@@ -107,13 +116,11 @@ fn a_session_whose_cluster_cannot_go_on_with_it_moves_to_the_other() {
          [cluster.old]\nendpoints = [\"{old}\"]\n{sticky}\n[cluster.new]\nendpoints = [\"{new}\"]\n{sticky}\n"
     ));
     let mut client = running.connect();
-    let first = ask(&mut client, None);
-    let (cookie, at) = (cookie_of(&first), first.text());
+    let (cookie, at) = begin(&mut client);
     origins[usize::from(at == "new")].stop().unwrap();
-    let request = format!("GET / HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\n\r\n");
-    let moved = std::iter::repeat_with(|| client.exchange(request.as_bytes(), LONG).unwrap());
     // By weight, half of the requests would go to where nobody is.
-    let moved = moved.take(200).find(|response| response.status == 200).unwrap();
+    let mut moved = std::iter::repeat_with(|| send(&mut client, Some(&cookie))).take(200);
+    let moved = moved.find(|response| response.status == 200).unwrap();
     let (cookie, to) = (cookie_of(&moved), moved.text());
     assert_ne!(to, at);
     assert!((0..10).all(|_| ask(&mut client, Some(&cookie)).text() == to));
@@ -124,8 +131,7 @@ fn a_session_moves_once_when_its_endpoint_dies_and_does_not_come_back_with_it() 
     let mut origins = [named("a"), named("b"), named("c")];
     let running = Running::from_toml(&sticky(&origins, KEY));
     let mut client = running.connect();
-    let first = ask(&mut client, None);
-    let (cookie, at) = (cookie_of(&first), first.text());
+    let (cookie, at) = begin(&mut client);
     let dead = ["a", "b", "c"].iter().position(|name| *name == at).unwrap();
     origins[dead].stop().unwrap();
     let moved = ask(&mut client, Some(&cookie));
@@ -142,8 +148,7 @@ fn an_endpoint_that_is_drained_keeps_its_sessions_and_gets_no_new_ones() {
     let origins = [named("a"), named("b"), named("c")];
     let running = Running::from_toml(&sticky(&origins, KEY));
     let mut client = running.connect();
-    let first = ask(&mut client, None);
-    let (cookie, at) = (cookie_of(&first), first.text());
+    let (cookie, at) = begin(&mut client);
     let drained = ["a", "b", "c"].iter().position(|name| *name == at).unwrap();
     let path = format!("/api/v1/clusters/api/endpoints/{}/state", origins[drained].address());
     let (status, answer) = running.ask("PUT", &path, r#"{"state": "drain"}"#);

@@ -66,6 +66,14 @@ struct Probe {
     at: Time,
 }
 
+impl Probe {
+    /// What it would cost to go there, where an attempt counts for `burden`: whoever is hot is worse than all that are not.
+    fn cost(&self, burden: f32, hot_above: u32) -> f32 {
+        let in_flight = self.in_flight as f32 * burden;
+        if in_flight > hot_above as f32 { HOT + in_flight } else { self.seconds * burden }
+    }
+}
+
 impl Probes {
     pub(super) fn new() -> Self {
         Self {
@@ -106,9 +114,7 @@ impl Probes {
         };
         let cost = |(place, probe): (usize, &Probe)| {
             let burden = candidates.burden(fit(probe)?);
-            let in_flight = probe.in_flight as f32 * burden;
-            let is_hot = in_flight > self.hot_above as f32;
-            Some((place, if is_hot { HOT + in_flight } else { probe.seconds * burden }))
+            Some((place, probe.cost(burden, self.hot_above)))
         };
         let costs = self.probes.iter().enumerate().filter_map(cost);
         costs.reduce(|best, next| if next.1 < best.1 { next } else { best }).map(|best| best.0)
@@ -129,20 +135,10 @@ impl Probes {
 
     fn forget_one(&mut self) {
         self.worst_goes = !self.worst_goes;
-        let mut goes = 0;
-        if self.worst_goes {
-            let badness = |probe: &Probe| {
-                let is_hot = probe.in_flight > self.hot_above;
-                if is_hot { HOT + probe.in_flight as f32 } else { probe.seconds }
-            };
-            let mut worst = 0.0;
-            for (place, probe) in self.probes.iter().enumerate() {
-                let badness = badness(probe);
-                if badness >= worst {
-                    (goes, worst) = (place, badness);
-                }
-            }
-        }
+        let costs = self.probes.iter().map(|probe| probe.cost(1.0, self.hot_above)).enumerate();
+        let worst = costs.max_by(|one, other| one.1.total_cmp(&other.1));
+        // The oldest comes first.
+        let goes = worst.filter(|_| self.worst_goes).map_or(0, |(place, _)| place);
         self.probes.remove(goes);
     }
 

@@ -10,7 +10,7 @@ use evenkeel_plan::cluster::UpstreamTimeouts;
 use evenkeel_plan::endpoint::EndpointCounters;
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::reason::Reason;
-use evenkeel_plan::route::{self, Route};
+use evenkeel_plan::route::Route;
 use evenkeel_plan::sight::Phase;
 use evenkeel_plan::vitals::{Heard, Lease, Vitals};
 use evenkeel_proto::forward::origin;
@@ -63,17 +63,15 @@ impl<'a> Exchange<'a> {
     ) -> Result<Way<'a>, Reason> {
         let route = self.listener.routes.route(head).ok_or(Reason::NoRoute)?;
         course.route = Some(route.into());
-        let to = self.divide(route, head);
-        let cluster = to.and_then(|to| self.world.cluster(to));
-        let cluster = cluster.ok_or(Reason::NoEndpoint)?;
+        let (cluster, asked) = self.divide(route, head).ok_or(Reason::NoEndpoint)?;
         course.cluster = Some(&cluster.plan.name);
         cluster.earn(self.worker.time(self.started));
-        let asked = self.asked(cluster, head);
         Ok(Way { route, cluster, asked })
     }
 
-    /// The cluster of a route that its request goes to: where its session goes on, if it has one, and else by weight.
-    fn divide(&self, route: &'a Route, head: &RequestHead) -> Option<&'a route::Target> {
+    /// The cluster of a route that its request goes to, with what that goes by: where its session goes on, if it has one, and else by
+    /// weight.
+    fn divide(&self, route: &Route, head: &RequestHead) -> Option<(ClusterView<'a>, Asked)> {
         let mut lot = None;
         if route.to.list().len() > 1 {
             let now = self.worker.time(self.started);
@@ -81,7 +79,7 @@ impl<'a> Exchange<'a> {
                 let Some(cluster) = self.world.cluster(to) else { continue };
                 let asked = self.asked(cluster, head);
                 if cluster.keeps(asked, now) {
-                    return Some(to);
+                    return Some((cluster, asked));
                 }
                 if let Some(Session::By(hash)) = asked.session {
                     lot = lot.or(Some(hash));
@@ -89,7 +87,9 @@ impl<'a> Exchange<'a> {
             }
         }
         // A session by hash draws the same lot each time.
-        route.to.pick(|| lot.map_or_else(|| self.worker.random(), |hash| mix(hash, DIVISION)))
+        let lot = || lot.map_or_else(|| self.worker.random(), |hash| mix(hash, DIVISION));
+        let cluster = self.world.cluster(route.to.pick(lot)?)?;
+        Some((cluster, self.asked(cluster, head)))
     }
 
     /// What a request has that the balancer of a cluster goes by.
