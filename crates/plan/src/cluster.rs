@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::balance::{Balancer, Balancing, Census};
 use crate::endpoint::{Endpoint, Labels};
 use crate::health::HealthCheck;
-use crate::retry::RetryPolicy;
+use crate::resilience::Resilience;
 
 /// A named set of endpoints.
 #[derive(Debug)]
@@ -24,12 +24,12 @@ pub struct Cluster {
     pub timeouts: UpstreamTimeouts,
     /// How many idle connections are kept.
     pub pool: PoolLimits,
-    /// What is tried again that failed.
-    pub retry: RetryPolicy,
+    /// What is done about failures.
+    pub resilience: Resilience,
 }
 
 impl Cluster {
-    /// A cluster with nothing but defaults, and without checks.
+    /// A cluster with nothing but defaults, and without active checks.
     pub fn new(name: &str, balancing: Balancing, endpoints: Vec<Endpoint>) -> Self {
         Self {
             name: name.into(),
@@ -39,7 +39,7 @@ impl Cluster {
             health: None,
             timeouts: UpstreamTimeouts::default(),
             pool: PoolLimits::default(),
-            retry: RetryPolicy::default(),
+            resilience: Resilience::default(),
         }
     }
 

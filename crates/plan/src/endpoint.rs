@@ -64,8 +64,18 @@ pub struct EndpointCounters {
     pub responses: [Counter; 5],
     /// Attempts that were not the first of their exchange.
     pub retries: Counter,
+    /// Attempts that were sent while another one of their exchange waited.
+    pub hedges: Counter,
+    /// Of these, those that were answered first.
+    pub hedge_wins: Counter,
     /// Attempts that failed by the endpoint's fault, some of them after an answer had begun.
     pub failures: Counter,
+    /// Answers whose status says that the endpoint, or what stands behind it, has failed: see `responses` for all.
+    pub faults: Counter,
+    /// How often more of an answer came, after its head.
+    pub pieces: Counter,
+    /// How often the breaker opened.
+    pub breaks: Counter,
     /// Connections opened.
     pub connects: Counter,
     /// Connections that could not be opened.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod access;
+pub mod alarm;
 mod atomic;
 pub mod balance;
 pub mod binder;
@@ -26,6 +27,7 @@ pub mod publish;
 pub mod pulse;
 pub mod quantile;
 pub mod reason;
+pub mod resilience;
 pub mod retry;
 pub mod route;
 pub mod sight;
@@ -49,4 +51,6 @@ pub struct Plan {
     pub drain: Duration,
     /// What is written down about each exchange; `None` for nothing.
     pub access: Option<access::AccessLog>,
+    /// Raised when an endpoint is suspected to stall; goes on from plan to plan.
+    pub alarm: alarm::Alarm,
 }

@@ -62,6 +62,9 @@ pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
 /// The shortest wait before an attempt is hedged: deadlines are kept to about a millisecond, and what is faster needs no hedge.
 pub const HEDGE_AFTER_MIN: Duration = Duration::from_millis(1);
 
+/// How often somebody looks for outliers. An attempt at an endpoint that has fallen silent waits for the stall's time and up to this.
+pub const OUTLIER_LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
 /// How many endpoints with enough attempts it takes to compare an endpoint with its cluster. Of four, none can be 1.9 standard
 /// deviations off the mean.
 pub const OUTLIER_PEERS_MIN: usize = 5;

@@ -13,6 +13,8 @@ mod record;
 mod window;
 
 pub use cause::Cause;
+use cause::Peers;
+use record::Others;
 pub use record::{Observed, Record, State, Waiting};
 
 /// When an endpoint is an outlier, and for how long it is ejected. The keys of `outlier` in config; `None` turns a rule off.
@@ -110,20 +112,25 @@ fn eject(
     verdicts: &mut Vec<(usize, Verdict)>,
 ) {
     let ejected = records.iter().filter(|record| record.is_ejected()).count();
-    let room = settings.ejected_max(records.len()).saturating_sub(ejected);
+    let mut room = settings.ejected_max(records.len()).saturating_sub(ejected);
     if room == 0 {
         return;
     }
-    let least = cause::least_success(records, now, settings);
-    let outlier = |(position, record): (usize, &Record)| {
-        let cause = cause::of(record, least, now, settings)?;
-        Some((position, cause, record.count(now, settings).failure_rate()))
-    };
-    let mut outliers: Vec<_> = records.iter().enumerate().filter_map(outlier).collect();
-    outliers.sort_by(|a, b| b.2.total_cmp(&a.2));
-    for (position, cause, _) in outliers.into_iter().take(room) {
-        let until = records[position].eject(now, settings);
-        verdicts.push((position, Verdict::Eject { until, cause }));
+    let mut peers = Peers::of(records, now, settings);
+    let in_service = records.iter().enumerate().filter(|(_, record)| !record.is_ejected());
+    let counted = in_service.map(|(position, record)| (position, record.count(now, settings)));
+    let mut worst: Vec<_> = counted.filter(|(_, count)| count.failed > 0).collect();
+    worst.sort_by(|(_, a), (_, b)| b.failure_rate().total_cmp(&a.failure_rate()));
+    for (position, count) in worst {
+        if room == 0 {
+            return;
+        }
+        if let Some(cause) = cause::of(&records[position], count, &peers, settings) {
+            let until = records[position].eject(now, settings);
+            verdicts.push((position, Verdict::Eject { until, cause }));
+            peers.lose(count);
+            room -= 1;
+        }
     }
 }
 
@@ -135,8 +142,10 @@ fn suspect(
     verdicts: &mut Vec<(usize, Verdict)>,
 ) {
     let answered = records.iter().filter_map(Record::answered_while_well).max();
+    let are_ready = records.iter().any(|record| record.is_ready(now, settings));
+    let others = Others { answered, are_ready };
     for (position, record) in records.iter_mut().enumerate() {
-        if let Some(cause) = record.suspect(answered, now, settings) {
+        if let Some(cause) = record.suspect(others, now, settings) {
             verdicts.push((position, Verdict::Suspect { cause }));
         }
     }

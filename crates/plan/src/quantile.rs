@@ -42,11 +42,7 @@ impl Quantiles {
     /// Takes one duration. Where an attempt was given up, what it had taken until then is a better guess than nothing: left
     /// out, the estimate would sink with every hedge that wins.
     pub fn observe(&mut self, took: Duration, now: Time) {
-        self.halve(now);
-        let weight = &mut self.buckets[bucket(took)];
-        let before = *weight;
-        *weight = weight.saturating_add(ONE);
-        self.total += u64::from(*weight - before);
+        self.observe_many(took, 1, now);
     }
 
     /// The duration that the share `quantile`, above 0 and below 1, of all answers does not exceed. At most an eighth too
@@ -66,6 +62,22 @@ impl Quantiles {
             below as f64 >= rank
         };
         self.buckets.iter().position(reaches).map(upper_bound)
+    }
+
+    /// The same for `count` that took as long.
+    pub fn observe_many(&mut self, took: Duration, count: u32, now: Time) {
+        self.halve(now);
+        let weight = &mut self.buckets[bucket(took)];
+        let before = *weight;
+        *weight = weight.saturating_add(ONE.saturating_mul(count));
+        self.total += u64::from(*weight - before);
+    }
+
+    /// The longest duration that has not been forgotten, at most an eighth too long; `None` if there is none.
+    pub fn longest(&self, now: Time) -> Option<Duration> {
+        let halvings = self.halvings(now);
+        let is_known = |weight: &u32| weight.checked_shr(halvings).unwrap_or(0) > 0;
+        self.buckets.iter().rposition(is_known).map(upper_bound)
     }
 
     fn halve(&mut self, now: Time) {
@@ -170,6 +182,19 @@ mod tests {
         assert_eq!(quantiles.quantile(0.9, second(120)), read);
         quantiles.observe(Duration::from_millis(1), Time::from_nanos(u64::MAX));
         assert_eq!(quantiles.total, u64::from(ONE));
+    }
+
+    #[test]
+    fn the_longest_is_known_until_it_is_forgotten() {
+        let mut quantiles = Quantiles::default();
+        assert_eq!(quantiles.longest(second(0)), None);
+        quantiles.observe_many(Duration::from_secs(1), 1, second(0));
+        quantiles.observe_many(Duration::from_millis(1), 1_000, second(0));
+        let longest = |at| quantiles.longest(second(at)).unwrap();
+        assert!((Duration::from_secs(1)..=Duration::from_micros(1_125_000)).contains(&longest(0)));
+        assert!(longest(8 * 30) > Duration::from_millis(999), "one in 256 is left of it");
+        assert!(longest(9 * 30) < Duration::from_micros(1_200));
+        assert_eq!(quantiles.longest(second(30 * 60)), None);
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub enum Reason {
     ConnectTimeout,
     /// The endpoint took the request and did not begin to answer in time.
     FirstByteTimeout,
+    /// The endpoint took the request, and says nothing to anybody while others answer.
+    UpstreamStalled,
     /// The endpoint stopped in the middle of its answer.
     UpstreamIdle,
     /// The exchange took longer than it may.
@@ -62,7 +64,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -83,6 +85,7 @@ impl Reason {
         Self::ConnectFailed,
         Self::ConnectTimeout,
         Self::FirstByteTimeout,
+        Self::UpstreamStalled,
         Self::UpstreamIdle,
         Self::ExchangeTimeout,
         Self::UpstreamClosed,
@@ -114,6 +117,7 @@ impl Reason {
             Self::ConnectFailed => "connect_failed",
             Self::ConnectTimeout => "connect_timeout",
             Self::FirstByteTimeout => "first_byte_timeout",
+            Self::UpstreamStalled => "upstream_stalled",
             Self::UpstreamIdle => "upstream_idle",
             Self::ExchangeTimeout => "exchange_timeout",
             Self::UpstreamClosed => "upstream_closed",
@@ -143,6 +147,7 @@ impl Reason {
             Self::NoEndpoint | Self::OutOfDescriptors => 503,
             Self::ConnectTimeout
             | Self::FirstByteTimeout
+            | Self::UpstreamStalled
             | Self::UpstreamIdle
             | Self::ExchangeTimeout
             | Self::TunnelIdle => 504,
@@ -157,6 +162,7 @@ impl Reason {
             Self::ConnectFailed
                 | Self::ConnectTimeout
                 | Self::FirstByteTimeout
+                | Self::UpstreamStalled
                 | Self::UpstreamIdle
                 | Self::UpstreamClosed
                 | Self::UpstreamMalformed
@@ -187,6 +193,7 @@ impl Reason {
             Self::ConnectFailed => "No endpoint accepted a connection.",
             Self::ConnectTimeout => "No endpoint accepted a connection in time.",
             Self::FirstByteTimeout => "The endpoint did not begin to answer in time.",
+            Self::UpstreamStalled => "The endpoint answers nobody.",
             Self::UpstreamIdle => "The endpoint stopped answering.",
             Self::ExchangeTimeout => "The exchange took too long.",
             Self::UpstreamClosed => "The endpoint closed the connection before it answered.",

@@ -3,8 +3,10 @@
 //! The proxy writes what it does, `control` writes what the checks found.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use crate::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use crate::breaker::Breaker;
 use crate::time::Time;
 
 mod cluster;
@@ -34,16 +36,26 @@ pub enum Standing {
 pub struct Vitals {
     cluster: Arc<ClusterVitals>,
     in_flight: AtomicU32,
+    /// Of those in flight, the ones whose answer has begun and goes on.
+    streaming: AtomicU32,
+    /// How many of the newest attempts failed in a row.
+    failed_in_a_row: AtomicU32,
     standing: AtomicU8,
+    /// Whether it comes back little by little when it is avoided no longer, because it had been ejected.
+    comes_back: AtomicBool,
     /// In nanoseconds since the start.
     avoided_until: AtomicU64,
     /// When it was first found fit after it was not, in nanoseconds since the start; 0 while it is not known to be, and [`EVER`].
     fit_since: AtomicU64,
     /// When a session was first asked for after an operator began to drain it; 0 for not yet.
     drained_since: AtomicU64,
+    /// For how long it gets nothing after each trial, in nanoseconds; 0 while it is not suspected to stall.
+    pause: AtomicU64,
     latency: PeakEwma,
     /// When the attempt began that is watched, in nanoseconds since the start; 0 while none is.
     watched: AtomicU64,
+    /// Asked before an attempt, where the cluster has breakers.
+    pub breaker: Breaker,
 }
 
 impl Vitals {
@@ -52,12 +64,17 @@ impl Vitals {
         Self {
             cluster,
             in_flight: AtomicU32::new(0),
+            streaming: AtomicU32::new(0),
+            failed_in_a_row: AtomicU32::new(0),
             standing: AtomicU8::new(Standing::Unchecked as u8),
+            comes_back: AtomicBool::new(false),
             avoided_until: AtomicU64::new(0),
             fit_since: AtomicU64::new(0),
             drained_since: AtomicU64::new(0),
+            pause: AtomicU64::new(0),
             latency: PeakEwma::default(),
             watched: AtomicU64::new(0),
+            breaker: Breaker::default(),
         }
     }
 
@@ -69,6 +86,16 @@ impl Vitals {
     /// How many attempts are running now, over all workers.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// How many of them have not had a byte of an answer.
+    pub fn waiting(&self) -> u32 {
+        self.in_flight().saturating_sub(self.streaming.load(Ordering::Relaxed))
+    }
+
+    /// How many of the newest attempts failed in a row, over all workers.
+    pub fn failed_in_a_row(&self) -> u32 {
+        self.failed_in_a_row.load(Ordering::Relaxed)
     }
 
     /// What the checks say.
@@ -87,6 +114,7 @@ impl Vitals {
         }
         if self.standing() == Standing::Down && standing != Standing::Down {
             self.fit_since.store(0, Ordering::Relaxed);
+            self.comes_back.store(false, Ordering::Relaxed);
         }
         self.standing.store(standing as u8, Ordering::Relaxed);
         self.cluster.change();
@@ -98,8 +126,57 @@ impl Vitals {
     pub fn avoid(&self, now: Time, until: Time) {
         let before = self.avoided_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
         self.fit_since.store(0, Ordering::Relaxed);
+        self.comes_back.store(false, Ordering::Relaxed);
         if before <= now.as_nanos() {
             self.cluster.change();
+        }
+    }
+
+    /// Gives the endpoint no new work until `until`, for it has done worse than it should: see [`crate::outlier`]. When it comes back,
+    /// nothing is held against it, but its share grows little by little.
+    pub fn eject(&self, now: Time, until: Time) {
+        self.pause.store(0, Ordering::Relaxed);
+        self.avoid(now, until);
+        self.comes_back.store(true, Ordering::Relaxed);
+    }
+
+    /// The ejection is over. What it took to answer then says nothing about now.
+    pub fn readmit(&self) {
+        self.latency.forget();
+        self.failed_in_a_row.store(0, Ordering::Relaxed);
+        self.cluster.change();
+    }
+
+    /// Whether it comes back from an ejection, if it is fit for work at all.
+    pub fn comes_back(&self) -> bool {
+        self.comes_back.load(Ordering::Relaxed)
+    }
+
+    /// From now on the endpoint is suspected to stall, and gets nothing but a trial after each `pause`.
+    pub fn suspect(&self, now: Time, pause: Duration) {
+        let nanos = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX).max(1);
+        self.pause.store(nanos, Ordering::Relaxed);
+        self.avoid(now, now.after(pause));
+    }
+
+    /// The endpoint is not suspected any more.
+    pub fn clear(&self) {
+        self.pause.store(0, Ordering::Relaxed);
+        self.avoided_until.store(0, Ordering::Relaxed);
+        self.cluster.change();
+    }
+
+    /// For how long it gets nothing after each trial, while it is suspected to stall.
+    pub fn suspicion(&self) -> Option<Duration> {
+        let nanos = self.pause.load(Ordering::Relaxed);
+        (nanos > 0).then(|| Duration::from_nanos(nanos))
+    }
+
+    /// An attempt has been given to the endpoint. If it is suspected, that is the trial, and the next one comes later.
+    #[inline]
+    pub fn given(&self, now: Time) {
+        if let Some(pause) = self.suspicion() {
+            self.avoid(now, now.after(pause));
         }
     }
 
@@ -194,6 +271,42 @@ mod tests {
         assert_ne!(vitals.cluster().changes(), once);
         vitals.set_standing(Standing::Up);
         assert!(!vitals.is_avoided(at(30)));
+    }
+
+    #[test]
+    fn one_that_was_ejected_comes_back_little_by_little_and_one_that_refused_does_not() {
+        let (vitals, at) = (Vitals::new(Arc::default()), Time::from_nanos);
+        vitals.eject(at(10), at(20));
+        assert!(vitals.is_avoided(at(19)) && !vitals.is_avoided(at(20)) && vitals.comes_back());
+        vitals.avoid(at(30), at(40));
+        assert!(!vitals.comes_back());
+    }
+
+    #[test]
+    fn one_that_is_readmitted_has_no_past() {
+        let (vitals, at) = (Vitals::new(Arc::default()), Time::from_nanos);
+        let mut lease = vitals.lease();
+        lease.ask(at(1));
+        lease.hear(Heard::Failure, at(5));
+        assert_eq!((vitals.failed_in_a_row(), vitals.expected(at(5)).is_some()), (1, true));
+        vitals.readmit();
+        assert_eq!((vitals.failed_in_a_row(), vitals.expected(at(5))), (0, None));
+    }
+
+    #[test]
+    fn a_suspect_gets_a_trial_after_each_pause_until_it_is_cleared() {
+        let (vitals, at) = (Vitals::new(Arc::default()), Time::from_nanos);
+        vitals.given(at(1));
+        assert!(!vitals.is_avoided(at(1)), "nobody suspects it");
+        vitals.suspect(at(10), Duration::from_nanos(5));
+        assert!(vitals.is_avoided(at(14)) && !vitals.is_avoided(at(15)));
+        vitals.given(at(17));
+        assert!(vitals.is_avoided(at(21)) && !vitals.is_avoided(at(22)));
+        let before = vitals.cluster().changes();
+        vitals.clear();
+        assert_ne!(vitals.cluster().changes(), before);
+        vitals.given(at(23));
+        assert!(!vitals.is_avoided(at(18)) && !vitals.is_avoided(at(24)));
     }
 
     #[test]

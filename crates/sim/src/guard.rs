@@ -117,9 +117,10 @@ impl Guard {
     pub(crate) fn sweep(&mut self, in_flight: &[u32], now: Time) -> Vec<(usize, Verdict)> {
         let mut verdicts = Vec::new();
         let Some(settings) = &self.rules.outlier else { return verdicts };
+        let longest = self.watches.iter().filter_map(|watch| watch.latency.longest(now)).max();
         let watched = self.records.iter_mut().zip(&self.watches).zip(in_flight);
         for ((record, watch), &attempts) in watched {
-            let p99 = watch.latency.quantile(0.99, now);
+            let p99 = watch.latency.quantile(0.99, now).or(longest);
             record.observe_waiting(Waiting { attempts, heard: watch.heard, p99 }, now);
         }
         outlier::sweep(&mut self.records, now, settings, &mut verdicts);

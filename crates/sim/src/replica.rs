@@ -137,10 +137,7 @@ impl Replica {
     pub(crate) fn choose(&mut self, question: Question<'_>) -> Option<Chosen> {
         let (position, permit) = self.pick(question)?;
         let endpoint = &self.roster[position];
-        if let Some(pause) = self.guard.suspicion(position) {
-            // This one is the trial; the next comes later.
-            endpoint.life.vitals.avoid(question.now, question.now.after(pause));
-        }
+        endpoint.life.vitals.given(question.now);
         let mut lease = LongLease::new(Arc::clone(&endpoint.life));
         lease.ask(question.now);
         let lease = Lease { lease, permit, began: question.now };
@@ -220,15 +217,16 @@ impl Replica {
             let (number, vitals) = (self.numbers[position], &self.roster[position].life.vitals);
             match verdict {
                 Verdict::Eject { until, .. } => {
-                    vitals.avoid(now, until);
+                    vitals.eject(now, until);
                     findings.ejected.push(number);
                 }
                 Verdict::Suspect { .. } => {
                     let pause = self.guard.suspicion(position).unwrap_or_default();
-                    vitals.avoid(now, now.after(pause));
+                    vitals.suspect(now, pause);
                     findings.suspects.push((number, Duration::ZERO));
                 }
-                Verdict::Readmit | Verdict::Clear => {}
+                Verdict::Readmit => vitals.readmit(),
+                Verdict::Clear => vitals.clear(),
             }
         }
         findings

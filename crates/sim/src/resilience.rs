@@ -6,7 +6,7 @@ use evenkeel_plan::{breaker, outlier};
 /// What balancers do about failures, beyond checking. Each balancer knows only what it has seen itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resilience {
-    /// Who does worse than the others gets nothing for a while; looked at every second. `None` for never.
+    /// Who does worse than the others gets nothing for a while. `None` for never.
     pub outlier: Option<outlier::Settings>,
     /// Who fails too often gets nothing for a while, then a few requests on trial. `None` for never.
     pub breaker: Option<breaker::Settings>,
@@ -34,7 +34,6 @@ impl Resilience {
 /// What the proxy does.
 impl Default for Resilience {
     fn default() -> Self {
-        // The proxy has nothing else yet. When it has, this line becomes `Self::full()`.
-        Self { retry: Some(RetryPolicy::default()), ..Self::off() }
+        Self::full()
     }
 }

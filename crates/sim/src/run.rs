@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use evenkeel_plan::balance::{Algorithm, Balancing};
+use evenkeel_plan::limits::OUTLIER_LOOK_INTERVAL;
 use evenkeel_plan::time::Time;
 use fastrand::Rng;
 
@@ -26,7 +27,6 @@ mod sweeps;
 
 use checks::{Checks, Round};
 use inquiries::Inquiry;
-use sweeps::SWEEP_INTERVAL;
 
 /// Runs `scenario` to its end under `algorithm`. Tells `progress` now and then how much is done, up to 1. Memory grows with
 /// what is in flight and with the time that the client waits, not with the requests.
@@ -145,7 +145,7 @@ impl<'a> Simulation<'a> {
             self.queue.push(Time::START.after(every), Occasion::Gossip);
         }
         if self.scenario.resilience.outlier.is_some() {
-            self.queue.push(Time::START.after(SWEEP_INTERVAL), Occasion::Sweep);
+            self.queue.push(Time::START.after(OUTLIER_LOOK_INTERVAL), Occasion::Sweep);
         }
         self.begin_checks();
         self.expect();

@@ -241,6 +241,7 @@ mod tests {
 
     use super::*;
     use crate::report::Report;
+    use crate::resilience::Resilience;
     use crate::run::run;
 
     fn reports(name: &str) -> [Report; 3] {
@@ -274,9 +275,16 @@ mod tests {
 
     #[test]
     fn least_request_falls_into_the_black_hole_and_round_robin_does_not() {
-        let [round_robin, _, least_request] =
-            reports("black-hole").map(|report| report.error_share());
+        let mut scenario = NamedScenario::from_name("black-hole").unwrap().scenario();
+        let mut errors = |resilience, algorithm| {
+            scenario.resilience = resilience;
+            run(&scenario, algorithm, &mut |_| {}).unwrap().error_share()
+        };
+        let [round_robin, least_request] = [Algorithm::RoundRobin, Algorithm::LeastRequest]
+            .map(|algorithm| errors(Resilience::off(), algorithm));
         assert!(least_request > 2.0 * round_robin, "{least_request} {round_robin}");
+        let rescued = errors(Resilience::default(), Algorithm::LeastRequest);
+        assert!(rescued < 0.001, "{rescued}");
     }
 
     #[test]

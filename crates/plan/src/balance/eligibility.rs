@@ -35,6 +35,9 @@ pub struct SlowStart {
 }
 
 impl SlowStart {
+    /// How an endpoint comes back that had been ejected, where nothing else is said: it may still be what it was ejected for.
+    pub const AFTER_EJECTION: Self = Self { time: Duration::from_secs(10), aggression: 1.0 };
+
     /// The share of its weight that an endpoint has after having been fit for `age`, from [`SLOW_START_MIN`] to 1.
     pub(super) fn factor(self, age: Duration) -> f64 {
         let progress = age.as_secs_f64() / self.time.as_secs_f64().max(f64::MIN_POSITIVE);

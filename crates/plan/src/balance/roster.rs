@@ -10,7 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::hash::stable::fraction;
-use super::{Eligibility, Pick, Tried};
+use super::{Eligibility, Pick, SlowStart, Tried};
 use crate::endpoint::Endpoint;
 use crate::time::Time;
 
@@ -213,8 +213,11 @@ impl Roster {
             return 1.0;
         }
         // Asked in any case: it is how the time at which an endpoint became fit gets known.
-        let since = endpoint.life.vitals.fit_since(now);
-        let (Some(since), Some(slow_start)) = (since, rules.slow_start) else { return 1.0 };
+        let vitals = &endpoint.life.vitals;
+        let since = vitals.fit_since(now);
+        let slow_start =
+            rules.slow_start.or(vitals.comes_back().then_some(SlowStart::AFTER_EJECTION));
+        let (Some(since), Some(slow_start)) = (since, slow_start) else { return 1.0 };
         let age = now.since(since);
         if age >= slow_start.time {
             return 1.0;

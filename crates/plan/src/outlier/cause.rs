@@ -74,32 +74,56 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Why this endpoint is to be ejected, if it is; `least` is from [`least_success`].
+/// How the endpoints of a cluster do that are not ejected.
+#[derive(Debug)]
+pub(super) struct Peers {
+    /// All of them together.
+    all: Count,
+    /// The least share of successes that is no outlier, if there are enough to say: the mean less some standard deviations, as Envoy has
+    /// it, but less [`OUTLIER_MARGIN_MIN`] at least.
+    pub(super) least: Option<f64>,
+}
+
+/// Why an endpoint that has done so much within the window is to be ejected, if it is.
 pub(super) fn of(
     record: &Record,
-    least: Option<f64>,
-    now: Time,
+    count: Count,
+    peers: &Peers,
     settings: &Settings,
 ) -> Option<Cause> {
-    if record.is_ejected() {
-        return None;
-    }
-    let count = record.count(now, settings);
-    consecutive_failures(record, settings)
-        .or_else(|| failure_rate(count, settings))
-        .or_else(|| success_rate(count, least?, settings))
+    let others = peers.all.without(count).failure_rate();
+    consecutive_failures(record, count, others, settings)
+        .or_else(|| failure_rate(count, others, settings))
+        .or_else(|| success_rate(count, peers.least?, settings))
 }
 
-fn consecutive_failures(record: &Record, settings: &Settings) -> Option<Cause> {
+/// Five in a row come to anybody who has too much to do, as all may have, and then none is worse than the others.
+fn consecutive_failures(
+    record: &Record,
+    count: Count,
+    others: f64,
+    settings: &Settings,
+) -> Option<Cause> {
     let (failed, most) = (record.in_a_row(), settings.consecutive?);
-    (failed >= most.max(1)).then_some(Cause::ConsecutiveFailures { failed })
+    (failed >= most.max(1) && is_clearly_worse(count, others))
+        .then_some(Cause::ConsecutiveFailures { failed })
 }
 
-fn failure_rate(count: Count, settings: &Settings) -> Option<Cause> {
-    let is_too_much = count.failed > 0 && count.failure_rate() >= settings.failure_rate?;
+fn failure_rate(count: Count, others: f64, settings: &Settings) -> Option<Cause> {
+    let is_too_much = count.failed > 0
+        && count.failure_rate() >= settings.failure_rate?
+        && is_clearly_worse(count, others);
     let Count { failed, .. } = count;
     (has_enough(count, settings) && is_too_much)
         .then(|| Cause::FailureRate { failed, attempts: count.total() })
+}
+
+/// Whether it does worse than others of whose attempts this share fails: it fails twice as often, or succeeds half as often, and that
+/// is more than three standard deviations.
+fn is_clearly_worse(count: Count, others: f64) -> bool {
+    let deviation = (others * (1.0 - others) / f64::from(count.total().max(1))).sqrt();
+    let worse = (2.0 * others).min(f64::midpoint(1.0, others));
+    count.failure_rate() >= worse.max(others + 3.0 * deviation)
 }
 
 fn success_rate(count: Count, least: f64, settings: &Settings) -> Option<Cause> {
@@ -112,16 +136,25 @@ fn success_rate(count: Count, least: f64, settings: &Settings) -> Option<Cause> 
     })
 }
 
-/// The least share of successes that is no outlier in this cluster: the mean less some standard deviations, as Envoy has it,
-/// but less [`OUTLIER_MARGIN_MIN`] at least. `None` where too few endpoints have enough attempts.
-pub(super) fn least_success(records: &[Record], now: Time, settings: &Settings) -> Option<f64> {
+impl Peers {
+    pub(super) fn of(records: &[Record], now: Time, settings: &Settings) -> Self {
+        let counts = records.iter().filter(|record| !record.is_ejected());
+        let counts: Vec<Count> = counts.map(|record| record.count(now, settings)).collect();
+        let all = counts.iter().copied().fold(Count::default(), Count::plus);
+        Self { all, least: least_success(&counts, settings) }
+    }
+
+    /// One that has done so much is ejected.
+    pub(super) fn lose(&mut self, count: Count) {
+        self.all = self.all.without(count);
+    }
+}
+
+/// See [`Peers`]; `None` where too few endpoints have enough attempts.
+fn least_success(counts: &[Count], settings: &Settings) -> Option<f64> {
     let deviations = settings.deviations?;
-    let counts = records.iter().filter(|record| !record.is_ejected());
-    let rates: Vec<f64> = counts
-        .map(|record| record.count(now, settings))
-        .filter(|&count| has_enough(count, settings))
-        .map(|count| 1.0 - count.failure_rate())
-        .collect();
+    let enough = counts.iter().filter(|&&count| has_enough(count, settings));
+    let rates: Vec<f64> = enough.map(|count| 1.0 - count.failure_rate()).collect();
     if rates.len() < OUTLIER_PEERS_MIN {
         return None;
     }

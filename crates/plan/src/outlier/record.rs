@@ -24,6 +24,8 @@ pub struct Record {
     answered: Option<Time>,
     /// When a byte last came.
     heard: Time,
+    /// How many attempts wait.
+    waiting: u32,
     /// Several attempts wait, and no byte comes.
     silence: Option<Silence>,
 }
@@ -67,6 +69,15 @@ pub struct Waiting {
     pub heard: Time,
     /// How long its answers take at the 99th percentile, if that is known.
     pub p99: Option<Duration>,
+}
+
+/// How the endpoints of a cluster do that are well.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Others {
+    /// When one of them last answered.
+    pub(super) answered: Option<Time>,
+    /// Whether one of them would, were it asked.
+    pub(super) are_ready: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -116,11 +127,16 @@ impl Record {
 
     /// Takes who waits. Silence begins when several are first seen to wait, or with the last byte since.
     pub fn observe_waiting(&mut self, waiting: Waiting, now: Time) {
-        self.heard = self.heard.max(waiting.heard);
+        (self.heard, self.waiting) = (self.heard.max(waiting.heard), waiting.attempts);
         let since = self.silence.map_or(now, |silence| silence.since).max(self.heard);
         let Waiting { attempts, p99, .. } = waiting;
         let is_silent = attempts >= OUTLIER_STALL_ATTEMPTS_MIN;
         self.silence = is_silent.then_some(Silence { since, attempts, p99 });
+    }
+
+    /// Whoever looks was not there: silence begins, if it does, with the next look.
+    pub fn forget_silence(&mut self) {
+        self.silence = None;
     }
 
     /// Ends what is over.
@@ -167,10 +183,10 @@ impl Record {
         until
     }
 
-    /// Suspects it if it has fallen silent while another has `answered`, the latest of those that are well.
+    /// Suspects it if it has fallen silent while others answer, or would.
     pub(super) fn suspect(
         &mut self,
-        answered: Option<Time>,
+        others: Others,
         now: Time,
         settings: &Settings,
     ) -> Option<Cause> {
@@ -180,8 +196,9 @@ impl Record {
         };
         let usual = silence.p99.unwrap_or_default().saturating_mul(OUTLIER_STALL_P99_FACTOR);
         let quiet = now.since(silence.since);
+        let Others { answered, are_ready } = others;
         let others_answer = answered >= Some(silence.since) && answered > self.answered;
-        if quiet < stall.max(usual) || !others_answer {
+        if quiet < stall.max(usual) || !(others_answer || are_ready) {
             return None;
         }
         self.state = State::Suspect { since: now };
@@ -191,6 +208,13 @@ impl Record {
     /// When it was last seen to have answered, if it is well.
     pub(super) fn answered_while_well(&self) -> Option<Time> {
         self.answered.filter(|_| self.state == State::Well)
+    }
+
+    /// Whether nobody waits for it, and it has answered lately: where all who ask are waiting for another, that is how it shows that it
+    /// would answer.
+    pub(super) fn is_ready(&self, now: Time, settings: &Settings) -> bool {
+        let lately = |answered| now.since(answered) < settings.window;
+        self.waiting == 0 && self.answered_while_well().is_some_and(lately)
     }
 
     pub(super) fn is_ejected(&self) -> bool {

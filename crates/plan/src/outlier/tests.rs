@@ -211,7 +211,7 @@ fn the_least_share_of_successes_is_the_mean_less_the_deviations() {
         record
     });
     // Mean 0.8, variance (0.04 + 0.01 + 0 + 0.01 + 0.04) / 5 = 0.02.
-    let least = cause::least_success(&records, second(1), &rates()).unwrap();
+    let least = Peers::of(&records, second(1), &rates()).least.unwrap();
     assert!((least - (0.8 - 1.9 * 0.02_f64.sqrt())).abs() < 1e-12, "{least}");
 }
 
@@ -284,6 +284,45 @@ fn only_as_many_as_allowed_are_ejected_and_the_worst_go_first() {
     assert_eq!(positions(swept(&mut records, second(2), &settings)), []);
 }
 
+/// Under too much load all fail, and whoever were ejected for it would leave even more to the others.
+#[test]
+fn where_all_fail_alike_only_who_is_clearly_worse_is_an_outlier() {
+    // What came of an endpoint's attempts, and of those of the two others together.
+    let table = [
+        ((70, 30), (200, 0), "failure_rate"),
+        ((85, 15), (170, 30), ""),
+        ((70, 30), (170, 30), "failure_rate"),
+        ((60, 40), (140, 60), ""),
+        ((40, 60), (140, 60), "failure_rate"),
+        ((10, 90), (20, 180), ""),
+        ((0, 100), (100, 100), "failure_rate"),
+        ((19, 1), (0, 0), ""),
+        ((10, 10), (0, 0), "failure_rate"),
+        // Fewer attempts may be worse by chance.
+        ((8, 12), (140, 60), ""),
+    ];
+    for ((answered, failed), (others_answered, others_failed), expected) in table {
+        let mut records = [Record::default(); 3];
+        records[0].observe(many(answered, failed), second(1), &rates());
+        let others = many(others_answered / 2, others_failed / 2);
+        records[1..].iter_mut().for_each(|record| record.observe(others, second(1), &rates()));
+        let case = (answered, failed, others_answered, others_failed);
+        assert_eq!(verdict(&mut records, second(1), &rates()), expected, "{case:?}");
+    }
+    // In a row: what came before, the others' failures of a hundred, how many are too many.
+    let settings = Settings { failure_rate: None, ..Settings::default() };
+    for (answered, others_failed, most) in [(0, 0, 5), (95, 0, 5), (95, 10, 24), (0, 60, 14)] {
+        for (failed, expected) in [(most - 1, ""), (most, "consecutive_failures")] {
+            let mut records = [Record::default(); 2];
+            records[1].observe(many(100 - others_failed, others_failed), second(1), &settings);
+            records[0].observe(many(answered, 0), second(1), &settings);
+            records[0].observe(many(0, failed), second(1), &settings);
+            let case = (answered, others_failed, failed);
+            assert_eq!(verdict(&mut records, second(1), &settings), expected, "{case:?}");
+        }
+    }
+}
+
 #[test]
 fn how_many_may_be_ejected_is_a_share_but_one_of_two() {
     let table = [
@@ -311,22 +350,27 @@ fn how_many_may_be_ejected_is_a_share_but_one_of_two() {
 fn silence_is_a_stall_from_its_bound_on_and_only_while_others_answer() {
     let settings = Settings::default();
     let usual = |millis| Some(Duration::from_millis(millis));
-    // When several were first seen to wait, until when, own p99, when another answered.
+    // When several were first seen to wait, own p99, when another answered, how many wait there.
     let table = [
-        (99_001, 100_000, None, 100_000, ""),
-        (99_000, 100_000, None, 100_000, "stall"),
-        (99_000, 100_000, usual(100), 100_000, "stall"),
-        (99_000, 100_000, usual(101), 100_000, ""),
-        (98_990, 100_000, usual(101), 100_000, "stall"),
-        (99_000, 100_000, None, 98_999, ""),
-        (99_000, 100_000, None, 99_000, "stall"),
+        (99_001, None, 100_000, 1, ""),
+        (99_000, None, 100_000, 1, "stall"),
+        (99_000, usual(100), 100_000, 1, "stall"),
+        (99_000, usual(101), 100_000, 1, ""),
+        (98_990, usual(101), 100_000, 1, "stall"),
+        (99_000, None, 98_999, 1, ""),
+        (99_000, None, 99_000, 1, "stall"),
+        (99_000, None, 98_999, 0, "stall"),
+        (99_000, None, 90_001, 0, "stall"),
+        (99_000, None, 90_000, 0, ""),
     ];
-    for (from, until, p99, answered, expected) in table {
+    for (from, p99, answered, attempts, expected) in table {
         let mut records = [Record::default(); 2];
-        silent(&mut records[0], from, until, p99);
+        silent(&mut records[0], from, 100_000, p99);
         records[1].observe(Observed::ANSWERED, millis(answered), &settings);
-        let now = millis(until);
-        assert_eq!(verdict(&mut records, now, &settings), expected, "{from} {p99:?} {answered}");
+        let now = millis(100_000);
+        records[1].observe_waiting(Waiting { attempts, ..Waiting::default() }, now);
+        let case = (from, p99, answered, attempts);
+        assert_eq!(verdict(&mut records, now, &settings), expected, "{case:?}");
     }
 }
 

@@ -32,7 +32,15 @@ impl Count {
         f64::from(self.failed) / (f64::from(self.answered) + f64::from(self.failed)).max(1.0)
     }
 
-    fn plus(self, more: Self) -> Self {
+    /// What is left of it without `part`.
+    pub(super) fn without(self, part: Self) -> Self {
+        Self {
+            answered: self.answered.saturating_sub(part.answered),
+            failed: self.failed.saturating_sub(part.failed),
+        }
+    }
+
+    pub(super) fn plus(self, more: Self) -> Self {
         Self {
             answered: self.answered.saturating_add(more.answered),
             failed: self.failed.saturating_add(more.failed),

@@ -14,6 +14,8 @@ pub struct ClusterVitals {
     pub(super) is_counting: AtomicBool,
     /// What requests have earned, and further attempts have spent.
     pub retries: Budget,
+    /// What requests have earned, and second attempts while the first waited have spent.
+    pub hedges: Budget,
 }
 
 impl ClusterVitals {

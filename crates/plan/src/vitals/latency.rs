@@ -31,6 +31,11 @@ impl PeakEwma {
         Some(Expected { nanos: f64::from(record.nanos) * weight_after(age), age })
     }
 
+    /// Knows nothing any more.
+    pub(super) fn forget(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
     /// Takes in an answer that came after `latency`.
     pub(super) fn observe(&self, latency: Duration, now: Time) {
         let nanos = latency.as_nanos().clamp(1, NANOS_MAX) as f32;

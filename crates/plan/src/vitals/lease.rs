@@ -1,5 +1,7 @@
 //! The right to use an endpoint for one attempt. Taken by the exchange and the simulator, counted by the vitals.
 
+use std::time::Duration;
+
 use super::Vitals;
 use crate::atomic::Ordering;
 use crate::time::Time;
@@ -31,6 +33,7 @@ struct Begun {
     asked: Option<Time>,
     watched: bool,
     counted: bool,
+    streams: bool,
 }
 
 /// What came of an attempt, as far as the endpoint is concerned.
@@ -68,11 +71,13 @@ impl<V: Leased> Lease<V> {
         }
     }
 
-    /// Writes down what came of the attempt at `now`. It stays in flight, and is watched no longer.
-    pub fn hear(&mut self, heard: Heard, now: Time) {
-        let Some(asked) = self.begun.asked else { return };
+    /// Writes down what came of the attempt at `now`. It stays in flight, and is watched no longer. Returns how long the endpoint took;
+    /// `None` if it was not asked.
+    pub fn hear(&mut self, heard: Heard, now: Time) -> Option<Duration> {
+        let asked = self.begun.asked?;
         let vitals = self.vitals.vitals();
         let latency = now.since(asked);
+        vitals.count_in_a_row(heard);
         match heard {
             Heard::Answer => vitals.latency.observe(latency, now),
             Heard::Failure => vitals.latency.observe_failure(latency, now),
@@ -85,6 +90,14 @@ impl<V: Leased> Lease<V> {
         }
         if std::mem::take(&mut self.begun.watched) {
             vitals.watched.store(0, Ordering::Relaxed);
+        }
+        Some(latency)
+    }
+
+    /// The answer has begun, and it takes a while until it is all there: the endpoint is not waited for any more.
+    pub fn stream(&mut self) {
+        if !std::mem::replace(&mut self.begun.streams, true) {
+            self.vitals.vitals().streaming.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -102,7 +115,20 @@ impl Vitals {
         if counted {
             self.cluster.in_flight.fetch_add(1, Ordering::Relaxed);
         }
-        Begun { asked: None, watched: false, counted }
+        Begun { asked: None, watched: false, counted, streams: false }
+    }
+
+    /// Where nothing fails, this writes nothing.
+    fn count_in_a_row(&self, heard: Heard) {
+        match heard {
+            Heard::Answer if self.failed_in_a_row() > 0 => {
+                self.failed_in_a_row.store(0, Ordering::Relaxed);
+            }
+            Heard::Failure => {
+                self.failed_in_a_row.fetch_add(1, Ordering::Relaxed);
+            }
+            Heard::Answer | Heard::Nothing => {}
+        }
     }
 
     /// Watches an attempt, if no other is watched. One load, as long as there is one.
@@ -118,6 +144,9 @@ impl Vitals {
     fn end(&self, begun: &Begun) {
         if begun.watched {
             self.watched.store(0, Ordering::Relaxed);
+        }
+        if begun.streams {
+            self.streaming.fetch_sub(1, Ordering::Relaxed);
         }
         if begun.counted {
             self.cluster.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -154,6 +183,33 @@ mod tests {
         assert_eq!(vitals.in_flight(), 1);
         drop(second);
         assert_eq!(vitals.in_flight(), 0);
+    }
+
+    #[test]
+    fn who_has_begun_to_answer_is_not_waited_for() {
+        let vitals = Vitals::new(Arc::default());
+        let (mut first, second) = (vitals.lease(), vitals.lease());
+        first.stream();
+        first.stream();
+        assert_eq!((vitals.in_flight(), vitals.waiting()), (2, 1));
+        drop(first);
+        assert_eq!((vitals.in_flight(), vitals.waiting()), (1, 1));
+        drop(second);
+        assert_eq!(vitals.waiting(), 0);
+    }
+
+    #[test]
+    fn failures_in_a_row_end_with_an_answer_and_not_with_nothing() {
+        let vitals = Vitals::new(Arc::default());
+        for (heard, in_a_row) in
+            [(Heard::Failure, 1), (Heard::Nothing, 1), (Heard::Failure, 2), (Heard::Answer, 0)]
+        {
+            let mut lease = vitals.lease();
+            lease.ask(at(1));
+            assert_eq!(lease.hear(heard, at(3)), Some(MS * 2));
+            assert_eq!(vitals.failed_in_a_row(), in_a_row, "{heard:?}");
+        }
+        assert_eq!(vitals.lease().hear(Heard::Failure, at(1)), None, "nobody was asked");
     }
 
     #[test]

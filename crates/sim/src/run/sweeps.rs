@@ -1,7 +1,8 @@
-//! Outlier detection, as `control` runs it: each balancer looks at all its endpoints once a second.
+//! Outlier detection, as `control` runs it: each balancer looks at all its endpoints a few times a second.
 
 use std::time::Duration;
 
+use evenkeel_plan::limits::OUTLIER_LOOK_INTERVAL;
 use evenkeel_plan::time::Time;
 
 use super::{Occasion, Simulation};
@@ -15,7 +16,7 @@ impl Simulation<'_> {
                 self.move_away(number, position, patience, now);
             }
         }
-        self.queue.push(now.after(SWEEP_INTERVAL), Occasion::Sweep);
+        self.queue.push(now.after(OUTLIER_LOOK_INTERVAL), Occasion::Sweep);
     }
 
     /// What a balancer has had at a suspect for longer than its patience goes elsewhere.
@@ -30,6 +31,3 @@ impl Simulation<'_> {
         }
     }
 }
-
-/// How long it is from one look to the next.
-pub(super) const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
