@@ -84,6 +84,8 @@ pub struct Parts {
     pub sight: Arc<dyn Sight>,
     /// How many workers count; at least 1.
     pub workers: usize,
+    /// When time began for the workers.
+    pub started: std::time::Instant,
 }
 
 impl fmt::Debug for Parts {

@@ -9,7 +9,7 @@ use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::lines::{LineCounters, lines};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
 use evenkeel_plan::publish::{Publisher, Reader};
-use evenkeel_plan::retry::RetryPolicy;
+use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::sight::{Answer, Question, Sight, Tell};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::PathRules;
@@ -52,7 +52,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         health: None,
         timeouts: UpstreamTimeouts::default(),
         pool: PoolLimits::default(),
-        retry: RetryPolicy::default(),
+        resilience: Resilience::default(),
     });
     Config {
         workers: WorkerCount::Fixed(1),

@@ -28,6 +28,10 @@ pub(crate) struct Entry {
     pub(crate) unresolved: Option<String>,
     /// How it came to stand where it stands; `None` before the first check.
     pub(crate) change: Option<Change>,
+    /// What keeps work from it, by what its attempts came to, and since when.
+    pub(crate) outlier: Option<(Bar, Change)>,
+    /// The same by its breaker.
+    pub(crate) breaker: Option<(Bar, Change)>,
     /// The latest check.
     pub(crate) last_check: Option<Checked>,
     /// Checks that passed.
@@ -60,10 +64,34 @@ pub(crate) struct Checked {
     pub(crate) took: Duration,
 }
 
+/// Why an endpoint gets no work, or only trials, whatever its checks say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bar {
+    /// It did worse than it should.
+    Ejected,
+    /// It is suspected to stall.
+    Suspect,
+    /// Its breaker is open.
+    Open,
+    /// Its breaker lets a few attempts through, on trial.
+    HalfOpen,
+}
+
+/// What keeps work from an endpoint from now on, or no longer.
+#[derive(Clone, Debug)]
+pub(crate) struct Barring {
+    /// Whether its breaker says so, or else outlier detection.
+    pub(crate) by_breaker: bool,
+    /// `None` for nothing any more.
+    pub(crate) bar: Option<Bar>,
+    pub(crate) change: Change,
+    pub(crate) transition: Transition,
+}
+
 /// A kind of change, as metrics label it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Transition {
-    /// `up` or `down`.
+    /// `up` or `down`, or what outlier detection and breakers say, such as `ejected`.
     pub(crate) to: &'static str,
     /// The kind of outcome that completed it.
     pub(crate) reason: &'static str,
@@ -89,6 +117,16 @@ impl Journal {
             entry.change = Some(change);
             *entry.transitions.entry(transition).or_default() += 1;
         }
+    }
+
+    /// Writes down what keeps work from an endpoint from now on, or no longer.
+    pub(crate) fn barred(&self, key: &EndpointKey, barring: Barring) {
+        let Barring { by_breaker, bar, change, transition } = barring;
+        let mut entries = self.lock();
+        let Some(entry) = entries.get_mut(key) else { return };
+        let place = if by_breaker { &mut entry.breaker } else { &mut entry.outlier };
+        *place = bar.map(|bar| (bar, change));
+        *entry.transitions.entry(transition).or_default() += 1;
     }
 
     /// Writes down which endpoints of `plan` have no address and `why`, which is asked by the endpoint's name, and forgets the
@@ -124,6 +162,13 @@ impl Journal {
     /// A panic elsewhere must not take the status page with it.
     fn lock(&self) -> MutexGuard<'_, HashMap<EndpointKey, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// What keeps work from it, whatever its checks say.
+    pub(crate) fn bar(&self) -> Option<&(Bar, Change)> {
+        self.outlier.as_ref().or(self.breaker.as_ref())
     }
 }
 

@@ -13,6 +13,7 @@ mod fixture;
 mod health;
 mod in_force;
 mod journal;
+mod outliers;
 mod overrides;
 mod overview;
 mod panics;

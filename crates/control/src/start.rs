@@ -14,6 +14,7 @@ use crate::conductor::{
 use crate::config::{Config, ConfigFile, Seen};
 use crate::fittings::{Fittings, SetLevel};
 use crate::health::Checks;
+use crate::outliers::Outliers;
 use crate::overview::{Machinery, Overview};
 use crate::panics::Panics;
 use crate::probe::NetworkProbe;
@@ -44,13 +45,15 @@ pub async fn start(setup: Setup) -> Result<Control, StartError> {
     let overview = Arc::new(overview);
     let fittings = Fittings::new(Arc::clone(&overview), access_log.remote(), set_level);
     let seen = knowledge.seen.subscribe();
+    let outliers = Outliers::new(&knowledge, parts.started);
     let panics = Panics::new(Arc::clone(&knowledge.events));
     let mut conductor = Conductor::new(parts, fittings, SystemLookup, knowledge, file.clone());
     let plans = conductor.plans();
     conductor.apply(config).await.map_err(StartError::Apply)?;
     let mut tasks = vec![
         Task::spawn(panics.run(plans.clone())),
-        Task::spawn(checks.run(plans)),
+        Task::spawn(checks.run(plans.clone())),
+        Task::spawn(outliers.run(plans)),
         Task::spawn(conductor.run(orders)),
     ];
     if let Some(file) = file {

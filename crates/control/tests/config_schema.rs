@@ -11,7 +11,7 @@ use evenkeel_control::config::{Config, Folder, schema};
 use serde_json::{Map, Value};
 
 /// Each table of the schema, and a config in which `{}` stands for a key of it.
-const TABLES: [(&str, &str); 20] = [
+const TABLES: [(&str, &str); 23] = [
     ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
     ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
     ("ListenerTimeouts", "[listener.a]\nbind = ':1'\nto = '9001'\ntimeouts = { {} }\n"),
@@ -44,6 +44,18 @@ const TABLES: [(&str, &str); 20] = [
     (
         "Retry",
         "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\nretry = { {} }\n",
+    ),
+    (
+        "Outlier",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\noutlier = { {} }\n",
+    ),
+    (
+        "Breaker",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\nbreaker = { {} }\n",
+    ),
+    (
+        "Hedge",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\nhedge = { {} }\n",
     ),
     (
         "Route",
@@ -147,7 +159,9 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         // Needed.
         "Listener.bind",
         "Listener.to",
+        "Cluster.breaker",
         "Cluster.endpoints",
+        "Cluster.outlier",
         "EndpointTable.address",
         "BalanceTable.algorithm",
         "SlowStart.time",

@@ -50,7 +50,8 @@ impl Balancer {
         let (senders, lines) = lines(workers);
         let proxy = Proxy::start(senders, &publisher.reader()).map_err(StartError::System)?;
         let binder = proxy.binder(inherited);
-        let parts = Parts { publisher, binder, sight: proxy.sight(), workers };
+        let (sight, started) = (proxy.sight(), proxy.started());
+        let parts = Parts { publisher, binder, sight, workers, started };
         match ControlThread::start(Setup { config, file, parts, lines, set_level }) {
             Ok(control) => Ok(Self { proxy, control, workers }),
             Err(error) => {

@@ -20,6 +20,9 @@ pub(crate) fn state_words(state: EndpointState) -> StateWords {
         EndpointState::Up => ("✓", "up", Tone::Good),
         EndpointState::Down => ("✗", "down", Tone::Bad),
         EndpointState::Draining => ("↓", "draining", Tone::Warning),
+        EndpointState::Ejected => ("◆", "ejected", Tone::Bad),
+        EndpointState::Suspect => ("◇", "suspect", Tone::Warning),
+        EndpointState::Tripped => ("ϟ", "tripped", Tone::Bad),
         EndpointState::Unchecked => ("·", "unchecked", Tone::Warning),
         EndpointState::Unresolved => ("?", "unresolved", Tone::Warning),
     };

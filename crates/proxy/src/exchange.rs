@@ -10,7 +10,6 @@ use evenkeel_plan::Listener;
 use evenkeel_plan::counters::Counter;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::sight::Phase;
-use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::forward::ClientFacts;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::Framing;
@@ -26,15 +25,19 @@ use crate::world::World;
 mod again;
 mod ask;
 mod attempt;
+mod hedged;
 mod progress;
 mod relay;
 mod tunnel;
+mod verdict;
+mod way;
 
 pub(crate) use progress::Progress;
 pub(crate) use tunnel::{Downstream, Passage, Switched};
 
 use again::{Attempts, Failed, failure_in};
-use attempt::{Target, Way};
+use attempt::{Target, Turn};
+use way::Way;
 
 /// Where an answer goes: a sink that can be given heads.
 pub(crate) trait Answer: Sink {
@@ -133,15 +136,15 @@ impl<'a> Exchange<'a> {
             Err(reason) => return self.refused(course, reason, messages).await,
         };
         self.keep_body(way, messages);
-        let mut attempts = Attempts::new(way);
+        let mut attempts = Attempts::new(way, course);
         let mut reason = Reason::NoEndpoint;
-        let mut next = self.next_of(&mut attempts, &mut course);
+        let mut next = self.choose(&mut attempts);
         while let Some(target) = next {
-            self.progress.follow(&course);
-            let mut lease = target.endpoint.life.vitals.lease();
-            match self.attempt(target, &mut lease, messages, &mut course).await {
+            self.progress.follow(&attempts.course);
+            let mut turn = Turn::new(target);
+            match self.attempt(&mut turn, messages, &mut attempts).await {
                 Ok((attempt, head)) if head.status == 101 => {
-                    match self.switch(target, (attempt, head), messages, &course) {
+                    match self.switch(&mut turn, (attempt, head), messages, &attempts.course) {
                         Some(switched) => return Outcome::Switched(Box::new(switched)),
                         None => reason = Reason::UpgradeRefused,
                     }
@@ -151,40 +154,37 @@ impl<'a> Exchange<'a> {
                     if let Some(failure) = failure_in(&head).filter(|_| !attempts.way.is_bound()) {
                         let failed = Failed { failure, sent: true };
                         // Boxed, here and below: it is rare, and every exchange would have room for it.
-                        next = Box::pin(self.again(failed, &mut attempts, messages, &mut course))
-                            .await;
+                        next = Box::pin(self.again(failed, &mut attempts, messages)).await;
                         if next.is_some() {
                             count_status(&target.counters.responses, head.status);
                             self.worker.buffers.give_head(head.fields);
                             continue;
                         }
                     }
-                    let ended = self.relay(target, (attempt, head), messages, &mut course).await;
-                    return Outcome::Ended(Ended { course, ..ended });
+                    let course = &mut attempts.course;
+                    let ended = self.relay(&mut turn, (attempt, head), messages, course).await;
+                    return Outcome::Ended(Ended { course: *course, ..ended });
                 }
                 Err(setback) => {
-                    let at_fault = setback.reason.is_endpoints_fault();
-                    let heard = if at_fault { Heard::Failure } else { Heard::Nothing };
-                    lease.hear(heard, self.worker.time(self.worker.now()));
-                    target.counters.failures.add(u64::from(at_fault));
+                    self.judge_failure(&mut turn, setback.reason);
                     reason = setback.reason;
-                    drop(lease);
-                    next = match setback.failed {
-                        Some(failed) => {
-                            Box::pin(self.again(failed, &mut attempts, messages, &mut course)).await
+                    drop(turn);
+                    next = match (attempts.next.take(), setback.failed) {
+                        (None, Some(failed)) => {
+                            Box::pin(self.again(failed, &mut attempts, messages)).await
                         }
-                        None => None,
+                        (next, _) => next,
                     };
                 }
             }
         }
-        self.progress.follow(&course);
-        self.refused(course, reason, messages).await
+        self.progress.follow(&attempts.course);
+        self.refused(attempts.course, reason, messages).await
     }
 
     /// Keeps as much of the request's body as another attempt may need, where there may be one.
     fn keep_body<B, A>(&self, way: Way<'_>, messages: &mut Messages<'_, B, A>) {
-        let retry = &way.cluster.plan.retry;
+        let retry = &way.cluster.plan.resilience.retry;
         let has_body = messages.framing != Framing::Empty;
         if has_body && retry.attempts > 1 && messages.head.method.is_idempotent() {
             let bytes = usize::try_from(retry.body).unwrap_or(usize::MAX);

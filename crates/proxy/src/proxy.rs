@@ -24,6 +24,7 @@ pub struct Proxy {
     mailboxes: Vec<Sender<Errand>>,
     threads: Vec<JoinHandle<()>>,
     beats: Vec<Beat>,
+    started: Instant,
 }
 
 impl Proxy {
@@ -40,7 +41,8 @@ impl Proxy {
         let ears = ears.map(|(commands, errands)| Ears { commands, errands });
         let crew = Crew::new(mailboxes.clone());
         let started = Instant::now();
-        let mut proxy = Self { commanders, mailboxes, threads: Vec::new(), beats: Vec::new() };
+        let (threads, beats) = (Vec::new(), Vec::new());
+        let mut proxy = Self { commanders, mailboxes, threads, beats, started };
         for (index, (ears, lines)) in ears.zip(lines).enumerate() {
             let crew = Arc::clone(&crew);
             let name = format!("worker-{index}");
@@ -65,6 +67,11 @@ impl Proxy {
     /// What shows the connections and exchanges in flight, for the admin API.
     pub fn sight(&self) -> Arc<dyn Sight> {
         Arc::new(Lookout::new(self.mailboxes.clone()))
+    }
+
+    /// When time began for the workers: what they write into vitals counts from there.
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// The workers' signs of life, struck at least a few times a second.

@@ -204,7 +204,7 @@ impl Worker {
     async fn keep_time(self: Rc<Self>) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut seen = 0;
+        let (mut seen, mut alarms) = (0, 0);
         loop {
             let now = ticks.tick().await.into_std();
             self.beat.strike();
@@ -219,6 +219,10 @@ impl Worker {
                 self.departures.sweep(now);
             }
             seen = total;
+            let raised = self.world().plan.alarm.count();
+            if std::mem::replace(&mut alarms, raised) != raised {
+                self.deadlines.wake_all();
+            }
         }
     }
 }

@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::balance::{Balancer, Choice, Pick, Session, Tried, WorkerState};
-use evenkeel_plan::budget::Budget;
+use evenkeel_plan::breaker::Permit;
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::Life;
+use evenkeel_plan::hedge::{self, Hedging};
 use evenkeel_plan::listener::ListenerCounters;
+use evenkeel_plan::quantile::Quantiles;
 use evenkeel_plan::retry::{self, Decision, Why};
 use evenkeel_plan::route::Target;
 use evenkeel_plan::time::Time;
+use evenkeel_plan::vitals::ClusterVitals;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 use evenkeel_proto::head::RequestHead;
 
@@ -42,6 +45,8 @@ struct Memory {
     pools: Vec<Rc<Pool>>,
     /// How many requests came that the cluster's budget does not know of yet: it is shared by all workers.
     unearned: Cell<u32>,
+    /// How long answers take, where that decides when a second attempt goes out.
+    answers: Option<Rc<RefCell<Quantiles>>>,
 }
 
 /// One cluster of a world, or a subset of its endpoints.
@@ -71,6 +76,7 @@ impl World {
                 states: past.states_of(cluster, worker),
                 pools: cluster.endpoints.iter().map(|endpoint| past.pool_of(endpoint)).collect(),
                 unearned: Cell::new(0),
+                answers: past.answers_of(cluster),
             })
             .collect();
         let names = plan.listeners.iter().map(|listener| listener.name.clone());
@@ -150,14 +156,36 @@ impl<'a> ClusterView<'a> {
         asked.session.is_some_and(|session| self.balancer.keeps(session, &self.plan.endpoints, now))
     }
 
-    /// Chooses an endpoint that was not tried yet.
-    pub(crate) fn pick(
+    /// Chooses an endpoint that was not tried yet, and gets its breaker's leave. Those whose breakers say no are passed over, unless nobody
+    /// else is left: then a breaker would only turn a bad answer into none.
+    pub(crate) fn choose(
         &self,
         asked: Asked,
         tried: &Tried,
         now: Time,
         random: u64,
-    ) -> Option<Choice> {
+    ) -> Option<(Choice, Option<Permit>)> {
+        let first = self.pick(asked, tried, now, random)?;
+        if self.plan.resilience.breaker.is_none() {
+            return Some((first, None));
+        }
+        match self.ask_breaker(first, now) {
+            Some(permit) => Some((first, Some(permit))),
+            None => {
+                let pick = |tried: &Tried| self.pick(asked, tried, now, random);
+                let permitted = |choice| self.ask_breaker(choice, now);
+                Some(other_than(first, tried, pick, permitted).unwrap_or((first, None)))
+            }
+        }
+    }
+
+    fn ask_breaker(&self, choice: Choice, now: Time) -> Option<Permit> {
+        let endpoint = self.plan.endpoints.get(choice.position)?;
+        endpoint.life.vitals.breaker.ask(now, self.plan.resilience.breaker.as_ref()?)
+    }
+
+    /// Chooses an endpoint that was not tried yet.
+    fn pick(&self, asked: Asked, tried: &Tried, now: Time, random: u64) -> Option<Choice> {
         let Asked { key, session } = asked;
         let pick = Pick { endpoints: &self.plan.endpoints, tried, now, random, key, session };
         self.balancer.pick(&mut self.state.borrow_mut(), &pick)
@@ -168,23 +196,54 @@ impl<'a> ClusterView<'a> {
         let unearned = self.memory.unearned.get() + 1;
         self.memory.unearned.set(unearned % EARNED_AT_ONCE);
         if unearned == EARNED_AT_ONCE {
-            self.retries(|budget| budget.earn(unearned, now));
+            self.earn_all(unearned, now);
+        }
+    }
+
+    fn earn_all(&self, requests: u32, now: Time) {
+        let Some(vitals) = self.vitals() else { return };
+        vitals.retries.earn(requests, now);
+        if self.hedging().is_some() {
+            vitals.hedges.earn(requests, now);
+        }
+    }
+
+    /// When a second attempt goes out, where one may.
+    pub(crate) fn hedging(&self) -> Option<&'a Hedging> {
+        self.plan.resilience.hedge.as_ref()
+    }
+
+    /// Whether a second attempt goes out now.
+    pub(crate) fn hedge(
+        &self,
+        hedging: &Hedging,
+        course: &hedge::Course,
+        now: Time,
+    ) -> hedge::Decision {
+        let (Some(vitals), Some(answers)) = (self.vitals(), &self.memory.answers) else {
+            return hedge::Decision::No(hedge::Why::NoOtherEndpoint);
+        };
+        self.earn_all(self.memory.unearned.take(), now);
+        hedge::decide(hedging, course, &answers.borrow(), &vitals.hedges, now)
+    }
+
+    /// An answer has begun after so long, or it was waited for so long in vain.
+    #[inline]
+    pub(crate) fn answered(&self, after: Duration, now: Time) {
+        if let Some(answers) = &self.memory.answers {
+            answers.borrow_mut().observe(after, now);
         }
     }
 
     /// Whether there is another attempt after one that failed.
     pub(crate) fn decide(&self, course: &retry::Course, now: Time, random: u64) -> Decision {
-        let unearned = self.memory.unearned.take();
-        let decision = self.retries(|budget| {
-            budget.earn(unearned, now);
-            retry::decide(&self.plan.retry, course, budget, now, random)
-        });
-        decision.unwrap_or(Decision::No(Why::NotListed))
+        let Some(vitals) = self.vitals() else { return Decision::No(Why::NotListed) };
+        self.earn_all(self.memory.unearned.take(), now);
+        retry::decide(&self.plan.resilience.retry, course, &vitals.retries, now, random)
     }
 
-    fn retries<T>(&self, work: impl FnOnce(&Budget) -> T) -> Option<T> {
-        let first = self.plan.endpoints.first()?;
-        Some(work(&first.life.vitals.cluster().retries))
+    fn vitals(&self) -> Option<&'a ClusterVitals> {
+        Some(self.plan.endpoints.first()?.life.vitals.cluster())
     }
 
     /// The next endpoint that the balancer wants to ask how much it has to do.
@@ -202,6 +261,26 @@ impl<'a> ClusterView<'a> {
     }
 }
 
+/// Another endpoint than `first`, whose breaker gives its leave.
+#[cold]
+fn other_than(
+    first: Choice,
+    tried: &Tried,
+    pick: impl Fn(&Tried) -> Option<Choice>,
+    permitted: impl Fn(Choice) -> Option<Permit>,
+) -> Option<(Choice, Option<Permit>)> {
+    let mut tried = tried.clone();
+    tried.insert(first.position);
+    while !tried.is_full() {
+        let choice = pick(&tried)?;
+        if let Some(permit) = permitted(choice) {
+            return Some((choice, Some(permit)));
+        }
+        tried.insert(choice.position);
+    }
+    None
+}
+
 /// What a world remembers, by whose memory it is: plans may have ten thousand endpoints, so nobody goes through them for each.
 #[derive(Default)]
 struct Past<'a> {
@@ -209,6 +288,8 @@ struct Past<'a> {
     states: HashMap<*const Cluster, &'a [Rc<RefCell<WorkerState>>]>,
     /// By that of the endpoint's life, which it keeps under its name, and by where it is.
     pools: HashMap<(*const Life, Option<SocketAddr>), &'a Rc<Pool>>,
+    /// By that of what its endpoints have in common, which it keeps under its name.
+    answers: HashMap<*const ClusterVitals, &'a Rc<RefCell<Quantiles>>>,
 }
 
 impl<'a> Past<'a> {
@@ -219,7 +300,10 @@ impl<'a> Past<'a> {
             let keys = cluster.endpoints.iter().map(key_of);
             keys.zip(&memory.pools)
         });
-        Self { states: states.collect(), pools: pools.collect() }
+        let answers = clusters()
+            .filter_map(|(cluster, memory)| Some((vitals_of(cluster)?, memory.answers.as_ref()?)));
+        let answers = answers.collect();
+        Self { states: states.collect(), pools: pools.collect(), answers }
     }
 
     /// What was remembered about a cluster that has not changed; a new start for any other.
@@ -232,9 +316,19 @@ impl<'a> Past<'a> {
         balancers.map(begin).map(RefCell::new).map(Rc::new).collect()
     }
 
+    fn answers_of(&self, cluster: &Cluster) -> Option<Rc<RefCell<Quantiles>>> {
+        cluster.resilience.hedge?;
+        let before = vitals_of(cluster).and_then(|vitals| self.answers.get(&vitals));
+        Some(before.map(|before| Rc::clone(before)).unwrap_or_default())
+    }
+
     fn pool_of(&self, endpoint: &Endpoint) -> Rc<Pool> {
         self.pools.get(&key_of(endpoint)).map(|pool| Rc::clone(pool)).unwrap_or_default()
     }
+}
+
+fn vitals_of(cluster: &Cluster) -> Option<*const ClusterVitals> {
+    Some(Arc::as_ptr(cluster.endpoints.first()?.life.vitals.cluster()))
 }
 
 fn key_of(endpoint: &Endpoint) -> (*const Life, Option<SocketAddr>) {

@@ -18,7 +18,7 @@ use super::{
     RouteStatus, StandingStatus, Status, TargetStatus,
 };
 use crate::in_force::ForcedSince;
-use crate::journal::{Checked, EndpointKey, Entry, Journal};
+use crate::journal::{Bar, Checked, EndpointKey, Entry, Journal};
 use crate::overrides::forced_word;
 use crate::overview::{Overview, Readiness};
 use crate::panics;
@@ -144,8 +144,13 @@ fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
 fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> EndpointStatus {
     let (vitals, counters) = (&endpoint.life.vitals, &endpoint.life.counters);
     let answered = Buckets::sum(counters.shards().map(|shard| &shard.first_byte));
-    let (since, why) = entry.change.map(|change| (unix_seconds(change.at), change.reason)).unzip();
-    let state = state(endpoint);
+    let state = state(endpoint, &entry);
+    let is_barred =
+        matches!(state, EndpointState::Ejected | EndpointState::Suspect | EndpointState::Tripped);
+    let change =
+        entry.bar().filter(|_| is_barred).map(|(_, change)| change).or(entry.change.as_ref());
+    let (since, why) =
+        change.map(|change| (unix_seconds(change.at), change.reason.clone())).unzip();
     let reason = match endpoint.forced {
         Some(forced) if state != EndpointState::Unresolved => {
             Some(forced_reason(forced, vitals.standing(), why))
@@ -186,7 +191,22 @@ fn add_responses(mut totals: [u64; 5], shard: &EndpointCounters) -> [u64; 5] {
     totals
 }
 
-fn state(endpoint: &Endpoint) -> EndpointState {
+fn state(endpoint: &Endpoint, entry: &Entry) -> EndpointState {
+    let state = standing(endpoint);
+    match entry.bar() {
+        // What an operator or the checks say weighs more than what is to end by itself.
+        Some((bar, _)) if matches!(state, EndpointState::Up | EndpointState::Unchecked) => {
+            match bar {
+                Bar::Ejected => EndpointState::Ejected,
+                Bar::Suspect => EndpointState::Suspect,
+                Bar::Open | Bar::HalfOpen => EndpointState::Tripped,
+            }
+        }
+        _ => state,
+    }
+}
+
+fn standing(endpoint: &Endpoint) -> EndpointState {
     match (endpoint.forced, endpoint.address, endpoint.life.vitals.standing()) {
         (Some(Forced::Drain), _, _) => EndpointState::Draining,
         (Some(Forced::Down), _, _) => EndpointState::Down,

@@ -276,6 +276,12 @@ pub enum EndpointState {
     Down,
     /// There are no checks, or none has finished: counts as up.
     Unchecked,
+    /// It did worse than it should, and gets nothing for a while.
+    Ejected,
+    /// It takes work and says nothing while others answer: it gets nothing but trials.
+    Suspect,
+    /// Most attempts failed or were slow: its breaker is open, or lets a few through, on trial.
+    Tripped,
     /// Its name has no address yet.
     Unresolved,
     /// An operator has sent its work elsewhere: no new work, what runs finishes.

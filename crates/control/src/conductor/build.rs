@@ -67,7 +67,7 @@ pub(crate) fn build(
             health: cluster.health.clone(),
             timeouts: cluster.timeouts,
             pool: cluster.pool,
-            retry: cluster.retry,
+            resilience: cluster.resilience,
             ..Cluster::new(&cluster.name, balancing, endpoints)
         };
         Arc::new(new.with_subsets(subsets))
@@ -84,6 +84,7 @@ pub(crate) fn build(
         clusters: clusters.collect(),
         drain: config.drain,
         access: config.access.as_ref().map(|access| access.log),
+        alarm: before.alarm.clone(),
     })
 }
 
@@ -185,7 +186,8 @@ fn is_same(
         && old.balancer.balancing() == balancing
         && old.subsets.iter().map(labels).eq(subsets.iter().cloned())
         && old.health == config.health
-        && (old.timeouts, old.pool, old.retry) == (config.timeouts, config.pool, config.retry)
+        && (old.timeouts, old.pool) == (config.timeouts, config.pool)
+        && old.resilience == config.resilience
 }
 
 fn is_same_listener(old: &Listener, new: &Listener) -> bool {

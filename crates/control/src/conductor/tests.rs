@@ -1,7 +1,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use evenkeel_plan::binder::BindError;
 use evenkeel_plan::publish::Reader;
@@ -152,7 +152,8 @@ fn conductor<L: Lookup>(lookup: L) -> (Conductor<L>, Arc<Log>, Reader) {
     let publisher = Publisher::default();
     let (reader, log) = (publisher.reader(), Arc::new(Log::default()));
     let binder = Box::new(Recorder { log: Arc::clone(&log), reader: publisher.reader() });
-    let parts = Parts { publisher, binder, sight: Arc::new(NothingInFlight), workers: 1 };
+    let (sight, started) = (Arc::new(NothingInFlight), Instant::now());
+    let parts = Parts { publisher, binder, sight, workers: 1, started };
     let knowledge = fixture::knowledge();
     let fittings = fixture::fittings(&knowledge);
     (Conductor::new(parts, fittings, lookup, knowledge, None), log, reader)

@@ -3,24 +3,27 @@
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Code, Diagnostic, Sink, quoted};
 use super::draft::{AccessDraft, Draft};
 use super::model::{LogLevel, WorkerCount};
-use super::section::Section;
+use super::section::{Field, Section};
 use super::units;
 
 mod access;
 mod admin;
 mod balance;
+mod breaker;
 mod cluster;
 mod eligibility;
 mod endpoint;
 mod errors;
 mod health;
+mod hedge;
 mod label;
 mod listener;
+mod outlier;
 mod paths;
 mod retry;
 mod route;
@@ -33,8 +36,24 @@ pub(in crate::config) use admin::read as read_admin;
 pub(super) use balance::{BOUNDED_LOAD_MAX, BOUNDED_LOAD_MIN};
 pub(super) use eligibility::{AGGRESSION_DEFAULT, AGGRESSION_MAX, AGGRESSION_MIN};
 pub(super) use health::{METHOD_DEFAULT, STATUS_DEFAULT, http_check};
+pub(super) use hedge::format_after;
 pub(crate) use label::check_label;
 pub(super) use listener::{PROTOCOLS, PROTOCOLS_LATER};
+pub(super) use outlier::{DEVIATIONS_MAX, DEVIATIONS_MIN};
+
+/// What `read` makes of a table, `usual` where there is none, and `None` where the word `"off"` stands in its place.
+fn table_or_off<'a, T: Copy>(
+    field: Option<Field<'a>>,
+    usual: T,
+    read: impl FnOnce(&mut Section<'a>) -> T,
+) -> Option<T> {
+    let Some(field) = field else { return Some(usual) };
+    match field.value() {
+        DeValue::Table(_) => Some(field.table(read).unwrap_or(usual)),
+        // Whatever else it says is reported, and then it does not matter what it means.
+        _ => field.word(&["off"], &[]).map_or(Some(usual), |_| None),
+    }
+}
 
 /// Decodes a whole config: one file, with those that it includes merged into it.
 pub(super) fn decode<'a>(file: &'a Spanned<DeTable<'a>>, sink: &'a Sink) -> Draft {

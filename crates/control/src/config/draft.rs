@@ -9,7 +9,7 @@ use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
-use evenkeel_plan::retry::RetryPolicy;
+use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::PathRules;
@@ -129,7 +129,7 @@ pub(super) struct ClusterDraft {
     pub(super) health: Option<HealthCheck>,
     pub(super) timeouts: UpstreamTimeouts,
     pub(super) pool: PoolLimits,
-    pub(super) retry: RetryPolicy,
+    pub(super) resilience: Resilience,
 }
 
 /// The endpoints of a cluster.
@@ -247,7 +247,7 @@ impl ClusterDraft {
             health: self.health,
             timeouts: self.timeouts,
             pool: self.pool,
-            retry: self.retry,
+            resilience: self.resilience,
         }
     }
 }

@@ -18,7 +18,7 @@ use evenkeel_plan::endpoint::{Forced, Labels};
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
-use evenkeel_plan::retry::RetryPolicy;
+use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::PathRules;
@@ -254,8 +254,8 @@ pub struct ClusterConfig {
     pub timeouts: UpstreamTimeouts,
     /// How many idle connections to keep.
     pub pool: PoolLimits,
-    /// What to try again that failed.
-    pub retry: RetryPolicy,
+    /// What to do about failures.
+    pub resilience: Resilience,
 }
 
 /// How to choose among the endpoints of a cluster: the part of [`Balancing`] that `balance` says.

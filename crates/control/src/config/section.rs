@@ -109,6 +109,34 @@ impl<'a> Section<'a> {
         share.unwrap_or(default)
     }
 
+    /// A duration, more than nothing; `None` where it is switched off.
+    pub(super) fn duration_or_off(
+        &mut self,
+        key: &'static str,
+        default: Option<Duration>,
+    ) -> Option<Duration> {
+        let Some(field) = self.optional(key) else { return default };
+        let duration = field.parsed("a duration in quotes, or \"off\"", |text| match text {
+            "off" => Ok(None),
+            _ => parse_wait(text).map(Some).map_err(Diagnostic::or_off),
+        });
+        duration.unwrap_or(default)
+    }
+
+    /// What `read` makes of a value that is no text; `None` where it is switched off.
+    pub(super) fn or_off<T>(
+        &mut self,
+        key: &'static str,
+        default: Option<T>,
+        read: impl FnOnce(&Field<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let Some(field) = self.optional(key) else { return default };
+        match field.value() {
+            DeValue::String(_) => field.word(&["off"], &[]).map_or(default, |_| None),
+            _ => read(&field).or(default),
+        }
+    }
+
     /// A whole number within `bounds`.
     pub(super) fn integer<N: TryFrom<u64>>(
         &mut self,

@@ -8,7 +8,7 @@ use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::limits::WEIGHT_MAX;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
-use evenkeel_plan::retry::RetryPolicy;
+use evenkeel_plan::resilience::Resilience;
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::PathRules;
 use toml::Spanned;
@@ -59,7 +59,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         health: Some(line.health(options, &sink)),
         timeouts: UpstreamTimeouts::default(),
         pool: PoolLimits::default(),
-        retry: RetryPolicy::default(),
+        resilience: Resilience::default(),
     };
     let draft = Draft {
         workers: line.workers(options.workers, &sink),

@@ -8,17 +8,18 @@ use evenkeel_plan::balance::{Algorithm, SlowStart};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
-use evenkeel_plan::retry::{RetryPolicy, Trigger};
+use evenkeel_plan::resilience::Resilience;
 
 use super::decode::{AGGRESSION_DEFAULT, DRAIN_DEFAULT, METHOD_DEFAULT, STATUS_DEFAULT};
 use super::model::{
     AccessConfig, AccessPath, AdminBind, BalanceConfig, ClusterConfig, Config, CookieConfig,
     EligibilityConfig, EndpointConfig, ListenerConfig, LogLevel, StickyConfig, WorkerCount,
 };
-use super::units::{format_duration, format_rate, format_share, format_size};
+use super::units::{format_duration, format_share};
 use super::words::{ACCESS_FORMATS, KEPT, word_for};
 
 mod listener;
+mod resilience;
 mod route;
 mod table;
 
@@ -131,7 +132,7 @@ fn is_own(config: &Config, cluster: &ClusterConfig) -> bool {
         && cluster.sticky.is_none()
         && cluster.timeouts == UpstreamTimeouts::default()
         && cluster.pool == PoolLimits::default()
-        && cluster.retry == RetryPolicy::default();
+        && cluster.resilience == Resilience::default();
     plain
         && !is_routed
         && users.next().is_some_and(|user| user.name == cluster.name)
@@ -151,7 +152,7 @@ fn cluster_table(cluster: &ClusterConfig) -> Table {
     }
     table.add_table("timeouts", &upstream_timeouts(&cluster.timeouts));
     table.add_table("pool", &pool(&cluster.pool));
-    add_retry(&mut table, &cluster.retry);
+    resilience::add(&mut table, &cluster.resilience);
     table
 }
 
@@ -313,27 +314,6 @@ fn pool(limits: &PoolLimits) -> Table {
     table.add_duration("idle", limits.idle, default.idle);
     table.add_unless("max_idle", limits.max_idle, limits.max_idle == default.max_idle);
     table
-}
-
-fn add_retry(table: &mut Table, policy: &RetryPolicy) {
-    let default = RetryPolicy::default();
-    if *policy == (RetryPolicy { attempts: 1, ..default }) {
-        return table.add("retry", string("off"));
-    }
-    let mut keys = Table::default();
-    keys.add_unless("attempts", policy.attempts, policy.attempts == default.attempts);
-    let triggers = Trigger::ALL.iter().filter(|trigger| policy.on.contains(**trigger));
-    let on = list(triggers.map(|trigger| string(trigger.name())).collect());
-    keys.add_unless("on", on, policy.on == default.on);
-    let share = string(&format_share(policy.budget.share));
-    let same = |one: f64, other: f64| one.total_cmp(&other).is_eq();
-    keys.add_unless("budget", share, same(policy.budget.share, default.budget.share));
-    let rate = string(&format_rate(policy.budget.per_second));
-    let same_rate = same(policy.budget.per_second, default.budget.per_second);
-    keys.add_unless("budget_min", rate, same_rate);
-    keys.add_duration("backoff", policy.backoff, default.backoff);
-    keys.add_unless("body", string(&format_size(policy.body)), policy.body == default.body);
-    table.add_table("retry", &keys);
 }
 
 fn admin_table(config: &Config) -> Table {

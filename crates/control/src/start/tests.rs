@@ -112,6 +112,7 @@ fn setup(config: Config, parts: Parts) -> Setup {
 
 fn parts() -> Parts {
     Parts {
+        started: std::time::Instant::now(),
         publisher: Publisher::default(),
         binder: Box::new(IdleBinder),
         sight: Arc::new(NothingInFlight),

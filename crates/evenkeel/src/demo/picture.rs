@@ -170,11 +170,14 @@ impl Row {
         let (state, tone) = match endpoint.state {
             EndpointState::Up => ("● up", Tone::Good),
             EndpointState::Down => ("✗ down", Tone::Bad),
+            EndpointState::Ejected => ("◆ eject", Tone::Bad),
+            EndpointState::Suspect => ("◇ stall", Tone::Bad),
+            EndpointState::Tripped => ("ϟ trip", Tone::Bad),
             EndpointState::Unchecked => ("○ new", Tone::Quiet),
             EndpointState::Unresolved => ("? name", Tone::Bad),
             EndpointState::Draining => ("↓ drain", Tone::Quiet),
         };
-        let is_out = matches!(endpoint.state, EndpointState::Down | EndpointState::Unresolved);
+        let is_out = tone == Tone::Bad;
         let reason = || endpoint.reason.clone().unwrap_or_else(|| "no reason given".to_owned());
         let none = || "–".to_owned();
         Row {

@@ -151,6 +151,9 @@ fn why(endpoint: &EndpointStatus) -> String {
             let detail = last.map(|check| check.detail.as_str()).or(endpoint.reason.as_deref());
             format!("{}; will keep trying", detail.unwrap_or("the check failed"))
         }
+        EndpointState::Ejected | EndpointState::Suspect | EndpointState::Tripped => {
+            endpoint.reason.clone().unwrap_or_default()
+        }
         EndpointState::Unchecked | EndpointState::Draining => String::new(),
         EndpointState::Unresolved => {
             let reason = endpoint.reason.as_deref().unwrap_or("the name has no address");

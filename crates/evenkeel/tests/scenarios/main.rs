@@ -34,6 +34,7 @@ mod kept_config;
 mod messages;
 mod notify;
 mod operating_cli;
+mod outliers;
 mod pooled;
 mod reality;
 mod reloads;

@@ -1,4 +1,5 @@
-//! Another attempt: whether there is one after a failure, when, and at whom. Asked by the exchange.
+//! Who gets the request, and who gets it after an attempt that failed, or that waits in vain: whether anybody, and when. Asked by the
+//! exchange.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +8,18 @@ use evenkeel_plan::reason::Reason;
 use evenkeel_plan::retry::{self, Decision, Failure};
 use evenkeel_proto::head::ResponseHead;
 
-use super::attempt::{Target, Way};
+use super::attempt::Target;
+use super::way::Way;
 use super::{Exchange, Messages};
 use crate::access::Course;
 
 /// The attempts of one exchange so far.
 pub(super) struct Attempts<'a> {
     pub(super) way: Way<'a>,
-    tried: Tried,
+    pub(super) course: Course<'a>,
+    /// Who gets the request if the attempt under way is given up.
+    pub(super) next: Option<Target<'a>>,
+    pub(super) tried: Tried,
     /// How many there were in all.
     all: usize,
     /// How many of them count.
@@ -31,8 +36,14 @@ pub(super) struct Failed {
 
 impl<'a> Attempts<'a> {
     /// None yet, on this way.
-    pub(super) fn new(way: Way<'a>) -> Self {
-        Self { way, tried: Tried::default(), all: 0, counted: 0 }
+    pub(super) fn new(way: Way<'a>, course: Course<'a>) -> Self {
+        Self { way, course, next: None, tried: Tried::default(), all: 0, counted: 0 }
+    }
+
+    /// A second one, after those at whom an answer is waited for.
+    pub(super) fn after(way: Way<'a>, tried: Tried) -> Self {
+        let course = Course { attempts: 1, ..Course::default() };
+        Self { tried, ..Self::new(way, course) }
     }
 }
 
@@ -45,12 +56,26 @@ impl Failed {
 
 impl<'a> Exchange<'a> {
     /// Who gets the request, of those that were not tried.
-    pub(super) fn next_of(
-        &self,
-        attempts: &mut Attempts<'a>,
-        course: &mut Course<'a>,
-    ) -> Option<Target<'a>> {
-        self.choose(attempts.way, &mut attempts.tried, course)
+    pub(super) fn choose(&self, attempts: &mut Attempts<'a>) -> Option<Target<'a>> {
+        let Attempts { way, course, tried, .. } = attempts;
+        if tried.is_full() {
+            return None;
+        }
+        // The first is chosen as of when the request came, which spares a look at the clock.
+        let now = if course.attempts == 0 { self.started } else { self.worker.now() };
+        let now = self.worker.time(now);
+        let (choice, permit) = way.cluster.choose(way.asked, tried, now, self.worker.random())?;
+        while let Some(inquiry) = way.cluster.next_inquiry() {
+            self.worker.inquiries.order(inquiry);
+        }
+        tried.insert(choice.position);
+        let (endpoint, pool) = way.cluster.chosen(choice)?;
+        endpoint.life.vitals.given(now);
+        course.endpoint = Some(&endpoint.name);
+        course.attempts += 1;
+        let counters = endpoint.life.counters.shard(self.worker.index);
+        counters.attempts.add(1);
+        Some(Target { way: *way, choice, endpoint, pool, counters, permit })
     }
 
     /// Who gets the request next, after an attempt that failed. Waits until it is time. `None` if that was all.
@@ -59,23 +84,36 @@ impl<'a> Exchange<'a> {
         failed: Failed,
         attempts: &mut Attempts<'a>,
         messages: &mut Messages<'_, B, A>,
-        course: &mut Course<'a>,
     ) -> Option<Target<'a>> {
         let after = self.decide(failed, attempts, messages)?;
         if !after.is_zero() {
             let began = Instant::now();
             tokio::time::sleep(after).await;
-            course.waited += began.elapsed();
+            attempts.course.waited += began.elapsed();
         }
-        let mut next = self.next_of(attempts, course);
+        let mut next = self.choose(attempts);
         if next.is_none() && failed.is_quick() {
             // Where there is no other one, the same may do better the next time.
             attempts.tried = Tried::default();
-            next = self.next_of(attempts, course);
+            next = self.choose(attempts);
         }
-        next?.counters.retries.add(1);
-        messages.rewind();
-        next
+        messages.begin_again(next)
+    }
+
+    /// Who gets the request in place of an endpoint that is suspected to stall. `None`, and it is still waited for that one, if nobody
+    /// else is left, or the budget is spent.
+    pub(super) fn move_on<B, A>(
+        &self,
+        attempts: &mut Attempts<'a>,
+        messages: &mut Messages<'_, B, A>,
+    ) -> Option<Target<'a>> {
+        let before = (attempts.all, attempts.counted);
+        let stalled = Failed { failure: Failure::Stalled, sent: true };
+        let next = self.decide(stalled, attempts, messages).and_then(|_| self.choose(attempts));
+        if next.is_none() {
+            (attempts.all, attempts.counted) = before;
+        }
+        messages.begin_again(next)
     }
 
     /// After how long there is another attempt, if there is one.
@@ -111,6 +149,15 @@ impl<'a> Exchange<'a> {
     /// Whether the exchange may take so much longer.
     fn has_time_for(&self, way: Way<'_>, wait: Duration) -> bool {
         way.timeouts().exchange.is_none_or(|exchange| self.started.elapsed() + wait < exchange)
+    }
+}
+
+impl<B, A> Messages<'_, B, A> {
+    /// Makes ready to send the request once more, to `next`, if there is somebody.
+    fn begin_again<'a>(&mut self, next: Option<Target<'a>>) -> Option<Target<'a>> {
+        next?.counters.retries.add(1);
+        self.rewind();
+        next
     }
 }
 

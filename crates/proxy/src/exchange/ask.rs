@@ -7,26 +7,26 @@ use std::time::Instant;
 use evenkeel_plan::limits::INTERIM_RESPONSES_MAX;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::sight::Phase;
-use evenkeel_plan::vitals::{Heard, Lease, Vitals};
 use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::http1::{Framing, Onward, request_head};
 
-use super::attempt::Target;
+use super::again::Attempts;
+use super::attempt::Turn;
 use super::{Answer, Exchange, Messages};
-use crate::access::Course;
 use crate::body::{PumpError, Source, SourceError};
 use crate::patience::Wait;
 use crate::upstream::attempt::{Attempt, AttemptError};
 
-impl Exchange<'_> {
+impl<'a> Exchange<'a> {
     /// Sends the request, and waits for the head of the final answer; most of a request's time passes here.
     pub(super) async fn ask<B: Source, A: Answer>(
         &self,
-        target: Target<'_>,
-        (mut attempt, lease): (Attempt, &mut Lease<&Vitals>),
+        turn: &mut Turn<'a>,
+        mut attempt: Attempt,
         messages: &mut Messages<'_, B, A>,
-        course: &mut Course<'_>,
+        attempts: &mut Attempts<'a>,
     ) -> Result<(Attempt, ResponseHead), AttemptError> {
+        let target = turn.target;
         self.progress.enter(Phase::Asking);
         let out = attempt.begin(messages.framing, &self.worker.buffers);
         let onward = Onward {
@@ -43,15 +43,16 @@ impl Exchange<'_> {
         // A new connection is asked already: it had to be accepted first.
         let mut all_sent = messages.framing == Framing::Empty;
         if all_sent && attempt.is_reused() {
-            lease.ask(self.worker.time(asked));
+            turn.lease.ask(self.worker.time(asked));
         }
+        let on_trial = turn.suspicion();
         let head = poll_fn(|cx| {
             patience.resume();
             match self.poll_upload(cx, &mut attempt, messages) {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(())) if !all_sent => {
                     all_sent = true;
-                    lease.ask(self.worker.time(self.worker.now()));
+                    turn.lease.ask(self.worker.time(self.worker.now()));
                 }
                 _ => {}
             }
@@ -69,16 +70,24 @@ impl Exchange<'_> {
                 // An error shows again when the final answer is written.
                 let _ = messages.answer.poll_flush(cx);
             }
+            let is_silent = all_sent && interim == 0 && attempt.is_silent();
+            if is_silent && turn.stalls(on_trial, asked) {
+                attempts.next = self.move_on(attempts, messages);
+                if attempts.next.is_some() {
+                    return Poll::Ready(Err(AttemptError::Gave(Reason::UpstreamStalled)));
+                }
+            }
             let moved = messages.upload.moved() + attempt.flushed();
             patience.wait(waiting_for_head(messages), moved).map_err(AttemptError::Gave)?;
             Poll::Pending
         })
         .await;
-        course.waited += patience.waited();
+        attempts.course.waited += patience.waited();
         let head = head?;
         let first_byte = asked.elapsed();
-        lease.hear(heard_in(head.status), self.worker.time(asked + first_byte));
-        course.first_byte = Some(first_byte);
+        self.judge_status(turn, head.status, asked + first_byte);
+        attempts.course.first_byte = Some(first_byte);
+        target.way.cluster.answered(first_byte, self.worker.time(asked + first_byte));
         target.counters.first_byte.observe(first_byte);
         Ok((attempt, head))
     }
@@ -107,15 +116,6 @@ impl Exchange<'_> {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Pending => Poll::Pending,
         }
-    }
-}
-
-/// What a status says about the endpoint: that it, or what stands behind it, has failed. That it cannot do what nobody of its kind could
-/// (501, 505) does not.
-pub(super) fn heard_in(status: u16) -> Heard {
-    match status {
-        500 | 502..=504 | 506.. => Heard::Failure,
-        _ => Heard::Answer,
     }
 }
 

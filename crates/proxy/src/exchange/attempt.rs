@@ -1,38 +1,25 @@
-//! From a request to an endpoint that has begun to answer it: who is tried, over which connection, and what a failure means.
+//! One try at one endpoint: over which connection, up to the head of its answer, and what a failure means. Made by the exchange.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::Endpoint;
-use evenkeel_plan::balance::hash::stable::mix;
-use evenkeel_plan::balance::{Choice, Session, Tried};
-use evenkeel_plan::cluster::UpstreamTimeouts;
+use evenkeel_plan::balance::Choice;
+use evenkeel_plan::breaker::Permit;
 use evenkeel_plan::endpoint::EndpointCounters;
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::reason::Reason;
-use evenkeel_plan::route::Route;
 use evenkeel_plan::sight::Phase;
-use evenkeel_plan::vitals::{Heard, Lease, Vitals};
-use evenkeel_proto::forward::origin;
-use evenkeel_proto::head::{RequestHead, ResponseHead};
+use evenkeel_plan::time::Time;
+use evenkeel_plan::vitals::{Lease, Vitals};
+use evenkeel_proto::head::ResponseHead;
 
-use super::again::{Failed, failure_of};
-use super::ask::heard_in;
+use super::again::{Attempts, Failed, failure_of};
+use super::way::Way;
 use super::{Answer, Exchange, Messages};
-use crate::access::Course;
 use crate::body::Source;
 use crate::io::Io;
 use crate::upstream::attempt::{Attempt, AttemptError, connect};
 use crate::upstream::pool::Pool;
-use crate::world::{Asked, ClusterView};
-
-/// Where an exchange goes, whichever endpoint answers: decided once, so that a second try goes the same way.
-#[derive(Clone, Copy)]
-pub(super) struct Way<'a> {
-    pub(super) route: &'a Route,
-    pub(super) cluster: ClusterView<'a>,
-    pub(super) asked: Asked,
-}
 
 /// The endpoint that was chosen, and where it stands.
 #[derive(Clone, Copy)]
@@ -42,6 +29,14 @@ pub(super) struct Target<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) pool: &'a Pool,
     pub(super) counters: &'a EndpointCounters,
+    /// Its breaker's leave; `None` where it has none, or nobody gives any and the request has to go somewhere.
+    pub(super) permit: Option<Permit>,
+}
+
+/// An attempt that is under way: at whom, and the right to it.
+pub(super) struct Turn<'a> {
+    pub(super) target: Target<'a>,
+    pub(super) lease: Lease<&'a Vitals>,
 }
 
 /// Why an attempt did not lead to an answer.
@@ -52,116 +47,23 @@ pub(super) struct Setback {
 }
 
 impl<'a> Exchange<'a> {
-    /// The route of the request, and one of its clusters.
-    ///
-    /// # Errors
-    /// The reason to refuse the request, if there is none.
-    pub(super) fn find_way(
-        &self,
-        head: &RequestHead,
-        course: &mut Course<'a>,
-    ) -> Result<Way<'a>, Reason> {
-        let route = self.listener.routes.route(head).ok_or(Reason::NoRoute)?;
-        course.route = Some(route.into());
-        let (cluster, asked) = self.divide(route, head).ok_or(Reason::NoEndpoint)?;
-        course.cluster = Some(&cluster.plan.name);
-        cluster.earn(self.worker.time(self.started));
-        Ok(Way { route, cluster, asked })
-    }
-
-    /// The cluster of a route that its request goes to, with what that goes by: where its session goes on, if it has one, and else by
-    /// weight.
-    fn divide(&self, route: &Route, head: &RequestHead) -> Option<(ClusterView<'a>, Asked)> {
-        let mut lot = None;
-        if route.to.list().len() > 1 {
-            let now = self.worker.time(self.started);
-            for to in route.to.list().iter().filter(|to| to.weight > 0) {
-                let Some(cluster) = self.world.cluster(to) else { continue };
-                let asked = self.asked(cluster, head);
-                if cluster.keeps(asked, now) {
-                    return Some((cluster, asked));
-                }
-                if let Some(Session::By(hash)) = asked.session {
-                    lot = lot.or(Some(hash));
-                }
-            }
-        }
-        // A session by hash draws the same lot each time.
-        let lot = || lot.map_or_else(|| self.worker.random(), |hash| mix(hash, DIVISION));
-        let cluster = self.world.cluster(route.to.pick(lot)?)?;
-        Some((cluster, self.asked(cluster, head)))
-    }
-
-    /// What a request has that the balancer of a cluster goes by.
-    fn asked(&self, cluster: ClusterView<'_>, head: &RequestHead) -> Asked {
-        if !cluster.goes_by_requests() {
-            return Asked::default();
-        }
-        cluster.asked(head, self.origin(head), self.worker.wall_time(self.started))
-    }
-
-    /// The client's address, as far as it can be believed.
-    fn origin(&self, head: &RequestHead) -> IpAddr {
-        let trusted = &self.listener.trusted_proxies;
-        origin(&head.fields, self.client.address, |address| trusted.contains(address))
-    }
-
-    /// Tells the client where its session goes on, if that is news; not where the endpoint has failed. No cache that is shared may
-    /// give the cookie to others.
-    pub(super) fn tell_session(&self, target: Target<'_>, head: &mut ResponseHead) {
-        if heard_in(head.status) == Heard::Failure {
-            return;
-        }
-        let wall = self.worker.wall_time(self.started);
-        if let Some(cookie) = target.way.cluster.cookie(target.choice, target.way.asked, wall) {
-            head.fields.push(b"Set-Cookie", cookie.as_bytes());
-            head.fields.push(b"Cache-Control", b"private");
-        }
-    }
-
-    /// The next endpoint to try.
-    pub(super) fn choose(
-        &self,
-        way: Way<'a>,
-        tried: &mut Tried,
-        course: &mut Course<'a>,
-    ) -> Option<Target<'a>> {
-        if tried.is_full() {
-            return None;
-        }
-        // The first is chosen as of when the request came, which spares a look at the clock.
-        let now = if course.attempts == 0 { self.started } else { self.worker.now() };
-        let choice =
-            way.cluster.pick(way.asked, tried, self.worker.time(now), self.worker.random())?;
-        while let Some(inquiry) = way.cluster.next_inquiry() {
-            self.worker.inquiries.order(inquiry);
-        }
-        tried.insert(choice.position);
-        let (endpoint, pool) = way.cluster.chosen(choice)?;
-        course.endpoint = Some(&endpoint.name);
-        course.attempts += 1;
-        let counters = endpoint.life.counters.shard(self.worker.index);
-        counters.attempts.add(1);
-        Some(Target { way, choice, endpoint, pool, counters })
-    }
-
     /// One try at one endpoint, up to the head of its final answer. An idle connection may have been closed at the moment
     /// at which we took it; then the request goes out once more on a new one, if that cannot do harm.
     pub(super) async fn attempt<B: Source, A: Answer>(
         &self,
-        target: Target<'a>,
-        lease: &mut Lease<&Vitals>,
+        turn: &mut Turn<'a>,
         messages: &mut Messages<'_, B, A>,
-        course: &mut Course<'a>,
+        attempts: &mut Attempts<'a>,
     ) -> Result<(Attempt, ResponseHead), Setback> {
-        if course.queue.is_none() {
-            course.queue = self.arrived.map(|arrived| arrived.elapsed());
+        let target = turn.target;
+        if attempts.course.queue.is_none() {
+            attempts.course.queue = self.arrived.map(|arrived| arrived.elapsed());
         }
         if let Some(io) = target.pool.check_out(self.started) {
             target.counters.reuses.add(1);
-            course.connect = None;
+            attempts.course.connect = None;
             let attempt = Attempt::new(io, true);
-            match self.ask(target, (attempt, lease), messages, course).await {
+            match self.ask_in_time(turn, attempt, messages, attempts).await {
                 // RFC 9110 §9.2.2: only what may be done twice is sent twice, as the endpoint may have seen it.
                 Err(AttemptError::Stale)
                     if messages.head.method.is_idempotent() && messages.rewind() => {}
@@ -169,13 +71,31 @@ impl<'a> Exchange<'a> {
             }
         }
         let asked = Instant::now();
-        lease.ask(self.worker.time(asked));
+        turn.lease.ask(self.worker.time(asked));
         let io = self.connect(target).await;
+        let course = &mut attempts.course;
         course.connect = self.is_timed().then(|| asked.elapsed());
         course.waited += course.connect.unwrap_or_default();
-        let io = io?;
-        let attempt = Attempt::new(io, false);
-        self.ask(target, (attempt, lease), messages, course).await.map_err(Setback::after_sending)
+        let attempt = Attempt::new(io?, false);
+        let asked = self.ask_in_time(turn, attempt, messages, attempts).await;
+        asked.map_err(Setback::after_sending)
+    }
+
+    /// Asks, and asks another one too if that takes too long and the cluster wants it.
+    async fn ask_in_time<B: Source, A: Answer>(
+        &self,
+        turn: &mut Turn<'a>,
+        attempt: Attempt,
+        messages: &mut Messages<'_, B, A>,
+        attempts: &mut Attempts<'a>,
+    ) -> Result<(Attempt, ResponseHead), AttemptError> {
+        match self.hedging(attempts.way, messages) {
+            None => self.ask(turn, attempt, messages, attempts).await,
+            // Boxed: it is rare, and every exchange would have room for it.
+            Some(hedging) => {
+                Box::pin(self.ask_hedged(hedging, (turn, attempt), messages, attempts)).await
+            }
+        }
     }
 
     async fn connect(&self, target: Target<'_>) -> Result<Io, Setback> {
@@ -214,15 +134,28 @@ impl<'a> Exchange<'a> {
     }
 }
 
-impl Way<'_> {
-    /// Whether the request belongs to a session that is at one endpoint: that one has what the session is about, and its answer counts.
-    pub(super) fn is_bound(&self) -> bool {
-        matches!(self.asked.session, Some(Session::At { .. }))
+impl<'a> Turn<'a> {
+    /// One more attempt in flight at the endpoint that was chosen.
+    pub(super) fn new(target: Target<'a>) -> Self {
+        Self { target, lease: target.endpoint.life.vitals.lease() }
     }
 
-    /// How long an endpoint may take.
-    pub(super) fn timeouts(&self) -> UpstreamTimeouts {
-        self.route.timeouts(self.cluster.plan.timeouts)
+    /// For how long a trial may take at the endpoint, while that is suspected to stall.
+    pub(super) fn suspicion(&self) -> Option<Duration> {
+        self.lease.of().suspicion()
+    }
+
+    /// Whether it is in vain to wait for the endpoint: it is suspected since, or was already and has not passed its trial.
+    pub(super) fn stalls(&self, on_trial: Option<Duration>, asked: Instant) -> bool {
+        self.suspicion().is_some() && on_trial.is_none_or(|pause| asked.elapsed() >= pause)
+    }
+
+    /// The attempt says nothing about the endpoint.
+    pub(super) fn abandon(&self, now: Time) {
+        let Target { way, endpoint, permit, .. } = self.target;
+        if let (Some(settings), Some(permit)) = (&way.cluster.plan.resilience.breaker, permit) {
+            endpoint.life.vitals.breaker.abandon(permit, now, settings);
+        }
     }
 }
 
@@ -235,15 +168,8 @@ impl Setback {
 
     /// What has been sent may have been acted upon.
     fn after_sending(error: AttemptError) -> Self {
-        let reason = match error {
-            AttemptError::Stale | AttemptError::Closed => Reason::UpstreamClosed,
-            AttemptError::Malformed => Reason::UpstreamMalformed,
-            AttemptError::Gave(reason) => reason,
-        };
+        let reason = error.reason();
         let failed = failure_of(reason).map(|failure| Failed { failure, sent: true });
         Self { reason, failed }
     }
 }
-
-/// Sets the hash that chooses a cluster apart from those that choose an endpoint.
-const DIVISION: u64 = u64::MAX - 1;

@@ -8,7 +8,7 @@ use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::http1::Framing;
 
-use super::attempt::Target;
+use super::attempt::Turn;
 use super::{Answer, Ended, Exchange, Messages, count_status, flush};
 use crate::access::Course;
 use crate::body::{Pump, PumpError, Source, SourceError};
@@ -20,15 +20,16 @@ impl<'a> Exchange<'a> {
     /// Passes the answer to the client, while the rest of the request may still be on its way.
     pub(super) async fn relay<B: Source, A: Answer>(
         &self,
-        target: Target<'a>,
+        turn: &mut Turn<'a>,
         (mut attempt, mut head): (Attempt, ResponseHead),
         messages: &mut Messages<'_, B, A>,
         course: &mut Course<'a>,
     ) -> Ended<'a> {
+        let target = turn.target;
         let request_done = messages.upload.is_done();
         let method = messages.head.method;
         let Ok(framing) = attempt.expect_body(&head, method, request_done) else {
-            target.counters.failures.add(1);
+            self.judge_end(turn, Err(Reason::UpstreamMalformed));
             return self.refuse(Reason::UpstreamMalformed, messages).await;
         };
         self.progress.enter(Phase::Relaying);
@@ -39,6 +40,7 @@ impl<'a> Exchange<'a> {
         self.worker.buffers.give_head(head.fields);
         let mut download = Pump::default();
         let mut patience = self.patience(target);
+        let mut heard = 0;
         let outcome = poll_fn(|cx| {
             patience.resume();
             // A client whose request breaks off would not read the answer either.
@@ -54,6 +56,10 @@ impl<'a> Exchange<'a> {
             if let Poll::Ready(outcome) = polled {
                 return Poll::Ready(outcome.map_err(relay_reason));
             }
+            // It takes longer than it takes to look once: the endpoint must not be thought to say nothing.
+            turn.lease.stream();
+            target.counters.pieces.add(u64::from(download.moved() > heard));
+            heard = download.moved();
             let uploading = !messages.upload.is_done() && !attempt.is_deaf;
             let wait = waiting_for_body(&download, &messages.upload, uploading);
             let moved = download.moved() + messages.upload.moved();
@@ -67,7 +73,7 @@ impl<'a> Exchange<'a> {
             let idle = Idle::new(io, self.worker.now(), framing == Framing::Empty);
             target.pool.check_in(idle, target.way.cluster.plan.pool);
         }
-        self.note(target, outcome);
+        self.judge_end(turn, outcome);
         if outcome.is_err_and(Reason::is_endpoints_fault) {
             // What came of the answer is the client's; that more was to come it sees from the end.
             let _ = flush(&mut messages.answer, self.deadline, self.listener).await;
@@ -80,12 +86,6 @@ impl<'a> Exchange<'a> {
             bytes_out: download.moved(),
             ..Ended::default()
         }
-    }
-
-    /// Counts a failure that speaks against the endpoint.
-    pub(super) fn note(&self, target: Target<'_>, outcome: Result<(), Reason>) {
-        let failed = outcome.is_err_and(Reason::is_endpoints_fault);
-        target.counters.failures.add(u64::from(failed));
     }
 }
 

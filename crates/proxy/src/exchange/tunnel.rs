@@ -17,7 +17,7 @@ use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::upgrade;
 
-use super::attempt::Target;
+use super::attempt::{Target, Turn};
 use super::{Answer, Ended, Exchange, Messages, Progress, count_status};
 use crate::access::{Course, RouteTaken};
 use crate::body::{PumpError, Sink, Source};
@@ -100,14 +100,15 @@ impl Exchange<'_> {
     /// switched who has not asked for it (RFC 9110 §15.2.2).
     pub(super) fn switch<B, A: Answer>(
         &self,
-        target: Target<'_>,
+        turn: &mut Turn<'_>,
         (mut attempt, mut head): (Attempt, ResponseHead),
         messages: &mut Messages<'_, B, A>,
         course: &Course<'_>,
     ) -> Option<Switched> {
+        let target = turn.target;
         self.tell_session(target, &mut head);
         let Some(protocol) = accepted(messages, &head) else {
-            self.note(target, Err(Reason::UpgradeRefused));
+            self.judge_end(turn, Err(Reason::UpgradeRefused));
             return None;
         };
         messages.answer.switch(&head, protocol);
@@ -132,7 +133,7 @@ impl Exchange<'_> {
             route_counters: Arc::clone(&target.way.route.counters),
             cluster: target.way.cluster.plan.name.clone(),
             endpoint: target.endpoint.name.clone(),
-            lease: LongLease::new(Arc::clone(&target.endpoint.life)),
+            lease: long_lease(target),
             upstream: target.way.timeouts(),
             started: self.started,
             course: Course {
@@ -292,3 +293,10 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long it is waited for a moment of rest.
 const LEAVE_LATE: Duration = Duration::from_secs(1);
+
+/// The endpoint has answered; whatever comes now, it is not waited for.
+fn long_lease(target: Target<'_>) -> LongLease {
+    let mut lease = LongLease::new(Arc::clone(&target.endpoint.life));
+    lease.stream();
+    lease
+}

@@ -50,6 +50,17 @@ pub(crate) enum AttemptError {
     Gave(Reason),
 }
 
+impl AttemptError {
+    /// What it means for the exchange.
+    pub(crate) fn reason(self) -> Reason {
+        match self {
+            Self::Stale | Self::Closed => Reason::UpstreamClosed,
+            Self::Malformed => Reason::UpstreamMalformed,
+            Self::Gave(reason) => reason,
+        }
+    }
+}
+
 /// Opens a connection to `address`.
 ///
 /// # Errors
@@ -94,6 +105,11 @@ impl Attempt {
         self.reused
     }
 
+    /// Whether nothing of an answer has come.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.inbox.is_empty()
+    }
+
     /// Begins a request whose body is framed so. Returns the buffer to append its head to, which goes out with the first of
     /// the body.
     pub(crate) fn begin(&mut self, framing: Framing, buffers: &Buffers) -> &mut Vec<u8> {
@@ -117,7 +133,7 @@ impl Attempt {
         buffers: &Buffers,
     ) -> Poll<Result<ResponseHead, AttemptError>> {
         let head = ready!(self.inbox.poll_head(cx, &self.io, buffers, &HEAD_LIMITS));
-        let silent = self.reused && self.inbox.is_empty();
+        let silent = self.reused && self.is_silent();
         // From the first head on the endpoint is known to have seen the request.
         self.reused &= head.is_err();
         Poll::Ready(head.map_err(|error| match error {

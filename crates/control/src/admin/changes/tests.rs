@@ -169,6 +169,7 @@ impl Api {
         config.admin = AdminBind::Fixed((Ipv4Addr::LOCALHOST, 0).into());
         let binder = Box::new(IdleBinder);
         let parts = Parts {
+            started: std::time::Instant::now(),
             publisher: Publisher::default(),
             binder,
             sight: std::sync::Arc::new(NothingInFlight),

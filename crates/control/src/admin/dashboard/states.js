@@ -37,6 +37,27 @@ export const STATES = {
       ["M8 4v7M5 8.4L8 11.4l3-3", "mark"],
     ],
   },
+  ejected: {
+    kind: "bad",
+    paths: [
+      ["M8 1l7 7-7 7-7-7z", "full"],
+      ["M8 4.5v4M8 10.7v.6", "mark"],
+    ],
+  },
+  suspect: {
+    kind: "warn",
+    paths: [
+      ["M8 1l7 7-7 7-7-7z", "full"],
+      ["M6.4 6.4a1.7 1.7 0 1 1 2.4 1.9L8 9M8 11v.5", "mark"],
+    ],
+  },
+  tripped: {
+    kind: "bad",
+    paths: [
+      ["M2 1h12v14H2z", "full"],
+      ["M9 3.5L6 8.2h4L7 12.5", "mark"],
+    ],
+  },
   unchecked: { kind: "plain", paths: [["M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2z", "line"]] },
   unresolved: {
     kind: "warn",

@@ -8,7 +8,7 @@ use evenkeel_plan::{Cluster, Endpoint, Plan};
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
 
 use super::{CODE_CLASSES, Families, Labels};
-use crate::journal::{EndpointKey, Journal};
+use crate::journal::{Bar, Change, EndpointKey, Journal};
 
 pub(super) fn encode(
     families: &mut Families<'_, '_>,
@@ -20,6 +20,7 @@ pub(super) fn encode(
     connections(families, plan)?;
     load_reports(families, plan)?;
     gauges(families, plan)?;
+    bars(families, plan, journal)?;
     checks(families, plan, journal)
 }
 
@@ -67,6 +68,26 @@ fn attempts(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
     families.family(Counter, "upstream_retries", help, |family| {
         each_tried(plan, |cluster, endpoint| {
             let count = sum(endpoint, |shard| shard.retries.count());
+            family.counter(&labels(cluster, endpoint), count)
+        })
+    })?;
+    let help = "Second attempts, sent while another waited: those that were answered first, and those that were not.";
+    families.family(Counter, "upstream_hedges", help, |family| {
+        each_tried(plan, |cluster, endpoint| {
+            if cluster.resilience.hedge.is_none() {
+                return Ok(());
+            }
+            let [in_cluster, at] = labels(cluster, endpoint);
+            let won = sum(endpoint, |shard| shard.hedge_wins.count());
+            let all = sum(endpoint, |shard| shard.hedges.count());
+            family.counter(&[in_cluster, at, ("result", "won")], won)?;
+            family.counter(&[in_cluster, at, ("result", "lost")], all.saturating_sub(won))
+        })
+    })?;
+    let help = "Answers that say that the endpoint has failed: 500, 502 to 504, or above 505.";
+    families.family(Counter, "upstream_faults", help, |family| {
+        each_tried(plan, |cluster, endpoint| {
+            let count = sum(endpoint, |shard| shard.faults.count());
             family.counter(&labels(cluster, endpoint), count)
         })
     })?;
@@ -133,8 +154,35 @@ fn gauges(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
     gauge("upstream_up", help, |endpoint| u32::from(endpoint.is_up() && endpoint.address.is_some()))
 }
 
+/// What keeps work from endpoints that may be up.
+fn bars(families: &mut Families<'_, '_>, plan: &Plan, journal: &Journal) -> fmt::Result {
+    let barred = |cluster: &Cluster, endpoint: &Endpoint| {
+        let entry = journal.entry(&EndpointKey::new(&cluster.name, &endpoint.name));
+        let bar = |place: &Option<(Bar, Change)>| place.as_ref().map(|(bar, _)| *bar);
+        (bar(&entry.outlier), bar(&entry.breaker))
+    };
+    let help = "1 while outlier detection keeps work from it; upstream_transitions says why.";
+    families.family(Gauge, "upstream_ejected", help, |family| {
+        each_tried(plan, |cluster, endpoint| {
+            let (outlier, _) = barred(cluster, endpoint);
+            family.gauge(&labels(cluster, endpoint), i64::from(outlier.is_some()))
+        })
+    })?;
+    let help = "0 while its breaker is closed, 1 while it lets attempts through on trial, 2 while it is open.";
+    families.family(Gauge, "upstream_breaker", help, |family| {
+        each_tried(plan, |cluster, endpoint| {
+            let level = match barred(cluster, endpoint).1 {
+                None => 0,
+                Some(Bar::HalfOpen) => 1,
+                Some(_) => 2,
+            };
+            family.gauge(&labels(cluster, endpoint), level)
+        })
+    })
+}
+
 fn checks(families: &mut Families<'_, '_>, plan: &Plan, journal: &Journal) -> fmt::Result {
-    let help = "Changes of standing, by the kind of outcome that completed them.";
+    let help = "Changes of standing, of what outlier detection says, and of breakers, by the kind of outcome that completed them.";
     families.family(Counter, "upstream_transitions", help, |family| {
         each(plan, |cluster, endpoint| {
             let [in_cluster, at] = labels(cluster, endpoint);

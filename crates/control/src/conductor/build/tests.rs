@@ -72,7 +72,7 @@ fn every_change_of_a_cluster_makes_a_new_one_that_keeps_the_lives() {
         |cluster| cluster.timeouts.connect *= 2,
         |cluster| cluster.timeouts.exchange = Some(Duration::from_secs(1)),
         |cluster| cluster.pool.max_idle += 1,
-        |cluster| cluster.retry.attempts += 1,
+        |cluster| cluster.resilience.retry.attempts += 1,
         |cluster| cluster.endpoints[0].weight += 1,
         |cluster| cluster.endpoints[0].backup = true,
         |cluster| cluster.endpoints[0].priority = 1,

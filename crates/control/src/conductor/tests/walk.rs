@@ -92,7 +92,8 @@ impl Walk {
         answers.set(Ok("10.9.9.9"));
         let recorder = Recorder { log: Arc::clone(&binder), reader: publisher.reader() };
         let sight = Arc::new(NothingInFlight);
-        let parts = Parts { publisher, binder: Box::new(recorder), sight, workers: 1 };
+        let (recorder, started) = (Box::new(recorder), Instant::now());
+        let parts = Parts { publisher, binder: recorder, sight, workers: 1, started };
         let lookup = answers.clone();
         let mut conductor = Conductor::new(parts, fittings, lookup, knowledge, Some(file.clone()));
         conductor.apply(file.read().0.unwrap().config).await.unwrap();

@@ -3,13 +3,14 @@
 use std::ops::RangeInclusive;
 
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::resilience::Resilience;
 use toml::Spanned;
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::{ClusterDraft, EndpointsDraft};
 use super::super::section::{Section, parse_wait};
 use super::super::units::format_duration;
-use super::{balance, eligibility, endpoint, health, retry, sticky};
+use super::{balance, breaker, eligibility, endpoint, health, hedge, outlier, retry, sticky};
 
 /// Reads one cluster.
 pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterDraft {
@@ -22,7 +23,12 @@ pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterD
         health: health::read(section.optional("health")),
         timeouts: section.table("timeouts", timeouts).unwrap_or_default(),
         pool: section.table("pool", pool).unwrap_or_default(),
-        retry: retry::read(section.optional("retry")),
+        resilience: Resilience {
+            retry: retry::read(section.optional("retry")),
+            outlier: outlier::read(section.optional("outlier")),
+            breaker: breaker::read(section.optional("breaker")),
+            hedge: hedge::read(section.optional("hedge")),
+        },
     }
 }
 

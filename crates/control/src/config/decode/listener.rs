@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
-use evenkeel_plan::retry::RetryPolicy;
+use evenkeel_plan::resilience::Resilience;
 use evenkeel_proto::http1::FIELDS_MAX;
 use ipnet::IpNet;
 use toml::Spanned;
@@ -88,7 +88,7 @@ fn target(name: &Spanned<String>, section: &mut Section<'_>, has_routes: bool) -
         health: health::read(health),
         timeouts: UpstreamTimeouts::default(),
         pool: PoolLimits::default(),
-        retry: RetryPolicy::default(),
+        resilience: Resilience::default(),
     }))
 }
 

@@ -4,15 +4,20 @@ use std::collections::BTreeMap;
 
 use evenkeel_plan::balance::hash::maglev::TableSize;
 use evenkeel_plan::balance::hash::ring::{VNODES_DEFAULT, VNODES_MAX, VNODES_MIN};
-use evenkeel_plan::limits::{PRIORITY_MAX, WEIGHT_MAX};
+use evenkeel_plan::limits::{
+    BREAKER_MIN_REQUESTS_MAX, BREAKER_TRIALS_MAX, PRIORITY_MAX, WEIGHT_MAX,
+};
 use schemars::JsonSchema;
 
-use super::super::decode::{AGGRESSION_MAX, AGGRESSION_MIN, BOUNDED_LOAD_MAX, BOUNDED_LOAD_MIN};
+use super::super::decode::{
+    AGGRESSION_MAX, AGGRESSION_MIN, BOUNDED_LOAD_MAX, BOUNDED_LOAD_MIN, DEVIATIONS_MAX,
+    DEVIATIONS_MIN,
+};
 
 use super::values::{
     Balance, CheckKind, CookieDomain, CookieName, CookiePath, Duration, Either, EndpointAddress,
-    False, Host, KeySource, Label, Method, Off, OneOrMany, Rate, RequestPath, RetryTrigger,
-    SameSite, SessionKey, Share, Size, Status, Zone,
+    False, HedgeAfter, Host, KeySource, Label, Method, Off, OneOrMany, Rate, RequestPath,
+    RetryTrigger, SameSite, SessionKey, Share, Size, Status, Zone,
 };
 
 pub(super) type BalanceKey = Either<Balance, BalanceTable>;
@@ -71,6 +76,18 @@ pub(super) struct Cluster {
     /// What is tried again that failed, while nothing of an answer has gone to the client: at another endpoint first, and within a
     /// budget, so that retries cannot make an outage worse. `"off"` for nothing, as `attempts = 1`.
     retry: Option<Either<Off, Retry>>,
+
+    /// Endpoints that do worse than they should get nothing for a while, whatever their checks say; `"off"` for never.
+    outlier: Option<Either<Off, Outlier>>,
+
+    /// When most attempts at an endpoint fail, or are slow, it gets nothing for a while, and then a few attempts on trial; `"off"` for
+    /// never. Where no other endpoint is left it gets them all the same.
+    breaker: Option<Either<Off, Breaker>>,
+
+    /// When a second attempt goes to another endpoint while the first still waits, and the answer that comes first wins: `"off"`, after
+    /// which time, or a table. Only requests with an idempotent method and no body; off by default, for it makes more work.
+    #[schemars(extend("default" = "off"))]
+    hedge: Option<Either<HedgeAfter, Hedge>>,
 }
 
 /// An endpoint that is not like the others; in a list it can be written inline, as `{ address = "10.0.0.1:8080", weight = 3 }`.
@@ -324,6 +341,119 @@ struct Pool {
     /// How many may.
     #[schemars(range(min = 0, max = 65_535), extend("default" = 256))]
     max_idle: Option<u32>,
+}
+
+/// Which endpoints do worse than they should. Whoever does is ejected: it gets nothing for a while, the longer the more often, and comes
+/// back little by little, as `slow_start` says or else within ten seconds. An attempt has failed if there was no answer by the endpoint's
+/// fault, or if the answer says so: 500, 502 to 504, or above 505.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.outlier]", "x-example" = r#"
+[cluster.api.outlier]
+consecutive = 10
+failure_rate = "20%"
+stall = "off"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Outlier {
+    /// So many failures in a row are too many; or `"off"`.
+    #[schemars(range(min = 1, max = 10_000), extend("default" = 5))]
+    consecutive: Option<Either<u32, Off>>,
+
+    /// The share of an endpoint's attempts within the window whose failure is too much; or `"off"`.
+    #[schemars(extend("default" = "30%"))]
+    failure_rate: Option<Either<Share, Off>>,
+
+    /// So many standard deviations below the mean of its cluster is too low a share of successes, but not less than five in a hundred;
+    /// or `"off"`. Needs five endpoints with enough attempts.
+    #[schemars(range(min = DEVIATIONS_MIN, max = DEVIATIONS_MAX), extend("default" = 1.9))]
+    deviations: Option<Either<f64, Off>>,
+
+    /// Shares say nothing about an endpoint with fewer attempts in the window.
+    #[schemars(range(min = 1, max = 1_000_000), extend("default" = 20))]
+    min_requests: Option<u32>,
+
+    /// How far back shares look.
+    #[schemars(extend("default" = "10s"))]
+    window: Option<Duration>,
+
+    /// How long the first ejection takes; each one that follows takes that much longer.
+    #[schemars(extend("default" = "10s"))]
+    eject: Option<Duration>,
+
+    /// How long an ejection may take.
+    #[schemars(extend("default" = "5m"))]
+    eject_max: Option<Duration>,
+
+    /// The share of the endpoints that may be ejected at a time; one of two or more always may.
+    #[schemars(extend("default" = "50%"))]
+    max_ejected: Option<Either<Share, Off>>,
+
+    /// An endpoint with several attempts waiting and not a byte from it for so long, or for ten times as long as 99 of 100 of its
+    /// answers take if that is longer, while others answer, is suspected to stall: it gets nothing but a trial now and then, and those
+    /// who wait there and may be sent again go elsewhere, within the budget of retries. Or `"off"`.
+    #[schemars(extend("default" = "1s"))]
+    stall: Option<Either<Duration, Off>>,
+}
+
+/// When an endpoint gets nothing for a while, and how it comes back. A breaker looks at each attempt as it ends, and so is faster than
+/// outlier detection, which compares.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.breaker]", "x-example" = r#"
+[cluster.api.breaker]
+slow_rate = "60%"
+slow = "2s"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Breaker {
+    /// The share of attempts within the window whose failure opens the breaker; or `"off"`.
+    #[schemars(extend("default" = "50%"))]
+    failure_rate: Option<Either<Share, Off>>,
+
+    /// The share of attempts within the window whose slowness opens it; or `"off"`.
+    #[schemars(extend("default" = "off"))]
+    slow_rate: Option<Either<Share, Off>>,
+
+    /// An attempt that takes so long is slow.
+    #[schemars(extend("default" = "5s"))]
+    slow: Option<Duration>,
+
+    /// Shares say nothing before there were so many attempts.
+    #[schemars(range(min = 1, max = BREAKER_MIN_REQUESTS_MAX), extend("default" = 20))]
+    min_requests: Option<u32>,
+
+    /// How far back shares look.
+    #[schemars(extend("default" = "10s"))]
+    window: Option<Duration>,
+
+    /// How long the endpoint gets nothing.
+    #[schemars(extend("default" = "10s"))]
+    cool_down: Option<Duration>,
+
+    /// How many attempts on trial must pass before the breaker closes; one that fails opens it anew.
+    #[schemars(range(min = 1, max = BREAKER_TRIALS_MAX), extend("default" = 3))]
+    trials: Option<u8>,
+}
+
+/// When a second attempt goes out.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.hedge]", "x-example" = r#"
+[cluster.api.hedge]
+after = "p99"
+budget = "1%"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Hedge {
+    /// How long the first attempt may take to begin its answer: as long as this share of the cluster's answers takes, from `"p50"` to
+    /// `"p99.9"`, or a duration.
+    #[schemars(extend("default" = "p95"))]
+    after: Option<HedgeAfter>,
+
+    /// The share of the requests of the last ten seconds that may be hedged.
+    #[schemars(extend("default" = "5%"))]
+    budget: Option<Share>,
 }
 
 /// What is tried again. What an endpoint may have seen is sent again only if its method is idempotent (GET, HEAD, OPTIONS, PUT, DELETE);

@@ -43,6 +43,8 @@ strings! {
         "a number from 0 to 100 and a percent sign, such as `\"20%\"`";
     Rate, "rate", "[0-9.]+/s",
         "a number and `/s`, such as `\"10/s\"`: so many in a second";
+    HedgeAfter, "time of a second attempt", "off|p[0-9.]+|(?:[0-9]+d)?(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?(?:[0-9]+ms)?",
+        "a quantile of the time to the first byte, such as `\"p95\"`, or a duration, such as `\"30ms\"`";
     Bind, "address to listen on", "(?:.*:)?[0-9]+|fd:.+",
         "a port on all addresses, such as `\":8080\"`, or one address: `\"127.0.0.1:8080\"`, `\"[::1]:8080\"`; or `\"fd:web\"`, the socket that systemd passes under that name";
     AdminAddress, "address of the admin API", "(?:.*:)?[0-9]+|unix:.+",

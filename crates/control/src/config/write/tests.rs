@@ -11,9 +11,12 @@ use evenkeel_plan::balance::hash::maglev::TableSize;
 use evenkeel_plan::balance::hash::{HashKey, KeySource};
 use evenkeel_plan::budget::Allowance;
 use evenkeel_plan::errors::ErrorPage;
+use evenkeel_plan::hedge::{After, Hedging};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::retry::{RetryPolicy, Trigger, Triggers};
 use evenkeel_plan::route::{HostPattern, PathPattern};
+use evenkeel_plan::{breaker, outlier};
 use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
 use proptest::collection::{btree_map, vec};
@@ -349,10 +352,15 @@ fn accesses() -> impl Strategy<Value = AccessConfig> {
 fn clusters() -> impl Strategy<Value = ClusterConfig> {
     let timeouts = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
     let pools = (durations(1), 0..=65_535_usize);
-    let pools = (default_or(pools), default_or(retries()));
+    let pools = (default_or(pools), resiliences());
     let use_of_it = (balances(), (eligibilities(), stickies()), option::of(checks()));
     (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), pools).prop_map(
-        |(mut endpoints, (balance, (eligibility, sticky), health), timeouts, (pool, retry))| {
+        |(
+            mut endpoints,
+            (balance, (eligibility, sticky), health),
+            timeouts,
+            (pool, resilience),
+        )| {
             endpoints[0].weight = endpoints[0].weight.max(1);
             endpoints.sort_by(|a, b| a.name.cmp(&b.name));
             endpoints.dedup_by(|a, b| a.name == b.name);
@@ -377,10 +385,73 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                     idle,
                     max_idle,
                 }),
-                retry: retry.unwrap_or_default(),
+                resilience,
             }
         },
     )
+}
+
+fn resiliences() -> impl Strategy<Value = Resilience> {
+    let all = (default_or(retries()), outliers(), breakers(), option::of(hedges()));
+    all.prop_map(|(retry, outlier, breaker, hedge)| Resilience {
+        retry: retry.unwrap_or_default(),
+        outlier,
+        breaker,
+        hedge,
+    })
+}
+
+fn outliers() -> impl Strategy<Value = Option<outlier::Settings>> {
+    let share = || option::of((0..=1000_u32).prop_map(|it| f64::from(it) / 10.0 / 100.0));
+    let counts = (option::of(1..=10_000_u32), 1..=1_000_000_u32);
+    let deviations = option::of((5..=100_u32).prop_map(|it| f64::from(it) / 10.0));
+    let durations = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
+    let settings = (counts, share(), share(), deviations, durations).prop_map(
+        |((consecutive, min_requests), failure_rate, most, deviations, (times, stall))| {
+            let [window, eject, eject_max] = times;
+            let max_ejected = most.unwrap_or(0.5);
+            outlier::Settings {
+                consecutive,
+                failure_rate,
+                deviations,
+                min_requests,
+                window,
+                eject,
+                eject_max,
+                max_ejected,
+                stall,
+            }
+        },
+    );
+    option::of(prop_oneof![Just(outlier::Settings::default()), settings])
+}
+
+fn breakers() -> impl Strategy<Value = Option<breaker::Settings>> {
+    let share = || option::of((0..=1000_u32).prop_map(|it| f64::from(it) / 10.0 / 100.0));
+    let durations = [durations(1), durations(1), durations(1)];
+    let settings = (share(), share(), durations, 1..=4096_u32, 1..=63_u8).prop_map(
+        |(failure_rate, slow_rate, [slow, window, cool_down], min_requests, trials)| {
+            breaker::Settings {
+                failure_rate,
+                slow_rate,
+                slow,
+                min_requests,
+                window,
+                cool_down,
+                trials,
+            }
+        },
+    );
+    option::of(prop_oneof![Just(breaker::Settings::default()), settings])
+}
+
+fn hedges() -> impl Strategy<Value = Hedging> {
+    let quantile = (500..=999_u32).prop_map(|it| After::Quantile(f64::from(it) / 10.0 / 100.0));
+    let after = prop_oneof![quantile, durations(1).prop_map(After::Fixed)];
+    (after, 0..=100_u32).prop_map(|(after, share)| Hedging {
+        after,
+        budget: Allowance { share: f64::from(share) / 100.0, per_second: 0.0 },
+    })
 }
 
 fn retries() -> impl Strategy<Value = RetryPolicy> {

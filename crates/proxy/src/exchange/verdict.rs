@@ -1,0 +1,72 @@
+//! What came of an attempt, said wherever it counts: to the endpoint's vitals, to its breaker, and to the counters by which `control`
+//! finds outliers. Called by the exchange.
+
+use std::time::Instant;
+
+use evenkeel_plan::breaker::{Outcome, Phase};
+use evenkeel_plan::reason::Reason;
+use evenkeel_plan::time::Time;
+use evenkeel_plan::vitals::Heard;
+
+use super::Exchange;
+use super::attempt::Turn;
+
+impl Exchange<'_> {
+    /// The endpoint has begun to answer, with this status.
+    pub(super) fn judge_status(&self, turn: &mut Turn<'_>, status: u16, at: Instant) {
+        let heard = heard_in(status);
+        turn.target.counters.faults.add(u64::from(heard == Heard::Failure));
+        self.judge(turn, heard, at);
+    }
+
+    /// The attempt has come to nothing.
+    pub(super) fn judge_failure(&self, turn: &mut Turn<'_>, reason: Reason) {
+        let at_fault = reason.is_endpoints_fault();
+        turn.target.counters.failures.add(u64::from(at_fault));
+        let heard = if at_fault { Heard::Failure } else { Heard::Nothing };
+        self.judge(turn, heard, self.worker.now());
+    }
+
+    /// The answer has ended, or has broken off.
+    pub(super) fn judge_end(&self, turn: &mut Turn<'_>, outcome: Result<(), Reason>) {
+        if outcome.is_err_and(Reason::is_endpoints_fault) {
+            turn.target.counters.failures.add(1);
+            let now = self.worker.time(self.worker.now());
+            self.report(turn, Outcome { failed: true, took: self.started.elapsed() }, now);
+        }
+    }
+
+    fn judge(&self, turn: &mut Turn<'_>, heard: Heard, at: Instant) {
+        let now = self.worker.time(at);
+        match turn.lease.hear(heard, now).filter(|_| heard != Heard::Nothing) {
+            Some(took) => {
+                self.report(turn, Outcome { failed: heard == Heard::Failure, took }, now);
+            }
+            None => turn.abandon(now),
+        }
+    }
+
+    fn report(&self, turn: &Turn<'_>, outcome: Outcome, now: Time) {
+        let target = turn.target;
+        let (Some(settings), Some(permit)) =
+            (&target.way.cluster.plan.resilience.breaker, target.permit)
+        else {
+            return;
+        };
+        let vitals = &target.endpoint.life.vitals;
+        let moved = vitals.breaker.report(permit, outcome, now, settings);
+        if let Some(Phase::Open { until }) = moved.map(|state| state.phase()) {
+            target.counters.breaks.add(1);
+            vitals.avoid(now, until);
+        }
+    }
+}
+
+/// What a status says about the endpoint: that it, or what stands behind it, has failed. That it cannot do what nobody of its kind could
+/// (501, 505) does not.
+pub(super) fn heard_in(status: u16) -> Heard {
+    match status {
+        500 | 502..=504 | 506.. => Heard::Failure,
+        _ => Heard::Answer,
+    }
+}

@@ -1,0 +1,110 @@
+//! From a request to where it goes, whichever endpoint answers: its route, and one of that one's clusters. Asked by the exchange.
+
+use std::net::IpAddr;
+
+use evenkeel_plan::balance::Session;
+use evenkeel_plan::balance::hash::stable::mix;
+use evenkeel_plan::cluster::UpstreamTimeouts;
+use evenkeel_plan::reason::Reason;
+use evenkeel_plan::route::Route;
+use evenkeel_plan::vitals::Heard;
+use evenkeel_proto::forward::origin;
+use evenkeel_proto::head::{RequestHead, ResponseHead};
+
+use super::Exchange;
+use super::attempt::Target;
+use super::verdict::heard_in;
+use crate::access::Course;
+use crate::world::{Asked, ClusterView};
+
+/// Where an exchange goes, whichever endpoint answers: decided once, so that a second try goes the same way.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) route: &'a Route,
+    pub(super) cluster: ClusterView<'a>,
+    pub(super) asked: Asked,
+}
+
+impl<'a> Exchange<'a> {
+    /// The route of the request, and one of its clusters.
+    ///
+    /// # Errors
+    /// The reason to refuse the request, if there is none.
+    pub(super) fn find_way(
+        &self,
+        head: &RequestHead,
+        course: &mut Course<'a>,
+    ) -> Result<Way<'a>, Reason> {
+        let route = self.listener.routes.route(head).ok_or(Reason::NoRoute)?;
+        course.route = Some(route.into());
+        let (cluster, asked) = self.divide(route, head).ok_or(Reason::NoEndpoint)?;
+        course.cluster = Some(&cluster.plan.name);
+        cluster.earn(self.worker.time(self.started));
+        Ok(Way { route, cluster, asked })
+    }
+
+    /// The cluster of a route that its request goes to, with what that goes by: where its session goes on, if it has one, and else by
+    /// weight.
+    fn divide(&self, route: &Route, head: &RequestHead) -> Option<(ClusterView<'a>, Asked)> {
+        let mut lot = None;
+        if route.to.list().len() > 1 {
+            let now = self.worker.time(self.started);
+            for to in route.to.list().iter().filter(|to| to.weight > 0) {
+                let Some(cluster) = self.world.cluster(to) else { continue };
+                let asked = self.asked(cluster, head);
+                if cluster.keeps(asked, now) {
+                    return Some((cluster, asked));
+                }
+                if let Some(Session::By(hash)) = asked.session {
+                    lot = lot.or(Some(hash));
+                }
+            }
+        }
+        // A session by hash draws the same lot each time.
+        let lot = || lot.map_or_else(|| self.worker.random(), |hash| mix(hash, DIVISION));
+        let cluster = self.world.cluster(route.to.pick(lot)?)?;
+        Some((cluster, self.asked(cluster, head)))
+    }
+
+    /// What a request has that the balancer of a cluster goes by.
+    fn asked(&self, cluster: ClusterView<'_>, head: &RequestHead) -> Asked {
+        if !cluster.goes_by_requests() {
+            return Asked::default();
+        }
+        cluster.asked(head, self.origin(head), self.worker.wall_time(self.started))
+    }
+
+    /// The client's address, as far as it can be believed.
+    fn origin(&self, head: &RequestHead) -> IpAddr {
+        let trusted = &self.listener.trusted_proxies;
+        origin(&head.fields, self.client.address, |address| trusted.contains(address))
+    }
+
+    /// Tells the client where its session goes on, if that is news; not where the endpoint has failed. No cache that is shared may
+    /// give the cookie to others.
+    pub(super) fn tell_session(&self, target: Target<'_>, head: &mut ResponseHead) {
+        if heard_in(head.status) == Heard::Failure {
+            return;
+        }
+        let wall = self.worker.wall_time(self.started);
+        if let Some(cookie) = target.way.cluster.cookie(target.choice, target.way.asked, wall) {
+            head.fields.push(b"Set-Cookie", cookie.as_bytes());
+            head.fields.push(b"Cache-Control", b"private");
+        }
+    }
+}
+
+impl Way<'_> {
+    /// Whether the request belongs to a session that is at one endpoint: that one has what the session is about, and its answer counts.
+    pub(super) fn is_bound(&self) -> bool {
+        matches!(self.asked.session, Some(Session::At { .. }))
+    }
+
+    /// How long an endpoint may take.
+    pub(super) fn timeouts(&self) -> UpstreamTimeouts {
+        self.route.timeouts(self.cluster.plan.timeouts)
+    }
+}
+
+/// Sets the hash that chooses a cluster apart from those that choose an endpoint.
+const DIVISION: u64 = u64::MAX - 1;
