@@ -61,7 +61,7 @@ pub use seen::Seen;
 pub use serve_line::ServeOptions;
 pub use sources::{Place, Source, Sources};
 pub use suggest::closest;
-pub(crate) use units::format_share;
+pub(crate) use units::{format_duration, format_share};
 pub use words::ACCESS_FORMATS;
 pub use write::to_toml;
 

@@ -49,7 +49,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         balance: BalanceConfig::default(),
         eligibility: EligibilityConfig::default(),
         sticky: None,
-        health: None,
+        health: Vec::new(),
         timeouts: UpstreamTimeouts::default(),
         pool: PoolLimits::default(),
         resilience: Resilience::default(),

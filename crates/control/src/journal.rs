@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use evenkeel_plan::Plan;
-use evenkeel_plan::health::Outcome;
+use evenkeel_plan::endpoint::Life;
+use evenkeel_plan::health::{Outcome, overall};
+use evenkeel_plan::vitals::Standing;
 
 /// One endpoint: never by its address alone, for two clusters may share one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,15 +34,36 @@ pub(crate) struct Entry {
     pub(crate) outlier: Option<(Bar, Change)>,
     /// The same by its breaker.
     pub(crate) breaker: Option<(Bar, Change)>,
-    /// The latest check.
-    pub(crate) last_check: Option<Checked>,
+    /// Its checks, in the order of the config.
+    pub(crate) checks: Vec<CheckEntry>,
     /// Checks that passed.
     pub(crate) passes: u64,
     /// Checks that failed.
     pub(crate) failures: u64,
+    /// Checks that could not be made.
+    pub(crate) untried: u64,
     /// How often it went up or down, by kind of reason.
     pub(crate) transitions: BTreeMap<Transition, u64>,
 }
+
+/// What is known about one of the checks of an endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckEntry {
+    /// Tells it from all others.
+    pub(crate) id: CheckId,
+    /// Tells it from the others of the endpoint, for a person: `http /health`.
+    pub(crate) name: Box<str>,
+    /// Where the endpoint stands if it alone is asked.
+    pub(crate) standing: Standing,
+    /// How that came; `None` before the first check.
+    pub(crate) change: Option<Change>,
+    /// The latest one.
+    pub(crate) last: Option<Checked>,
+}
+
+/// One check of one endpoint, for as long as it is in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CheckId(pub(crate) u64);
 
 /// A change of standing.
 #[derive(Clone, Debug)]
@@ -54,8 +77,8 @@ pub(crate) struct Change {
 /// One finished check.
 #[derive(Clone, Debug)]
 pub(crate) struct Checked {
-    /// How it ended.
-    pub(crate) outcome: Outcome,
+    /// How it ended; `None` if it could not be made.
+    pub(crate) outcome: Option<Outcome>,
     /// For a person, such as `status 503, expected 200-399`.
     pub(crate) detail: String,
     /// When it ended.
@@ -88,6 +111,28 @@ pub(crate) struct Barring {
     pub(crate) transition: Transition,
 }
 
+/// What a check has found out that changes where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Verdict {
+    /// Where it stands now.
+    pub(crate) standing: Standing,
+    /// Why, for a person, such as `connection refused (3 of 3)`.
+    pub(crate) reason: String,
+    /// The kind of outcome that completed it, as metrics label it.
+    pub(crate) kind: &'static str,
+}
+
+/// What the verdict of a check has made of its endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// Where the endpoint stood.
+    pub(crate) before: Standing,
+    /// Where it stands.
+    pub(crate) after: Standing,
+    /// The verdict's reason, with the name of the check where there are several.
+    pub(crate) reason: String,
+}
+
 /// A kind of change, as metrics label it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Transition {
@@ -98,24 +143,62 @@ pub(crate) struct Transition {
 }
 
 impl Journal {
-    /// Writes down a finished check and, if it changed the endpoint's standing, the change.
+    /// Writes down a finished check. A verdict changes where the endpoint stands, here and in its vitals: under one lock, so that
+    /// no check overtakes another. Returns what has become of the endpoint; `None` without a verdict.
     pub(crate) fn checked(
         &self,
-        key: &EndpointKey,
+        (key, id): (&EndpointKey, CheckId),
+        life: &Life,
         checked: Checked,
-        change: Option<(Change, Transition)>,
-    ) {
+        verdict: Option<Verdict>,
+    ) -> Option<Turn> {
         let mut entries = self.lock();
         // The last check of an endpoint that is gone says nothing to anybody.
-        let Some(entry) = entries.get_mut(key) else { return };
+        let entry = entries.get_mut(key)?;
+        let position = entry.checks.iter().position(|check| check.id == id)?;
         match checked.outcome {
-            Outcome::Pass => entry.passes += 1,
-            Outcome::Fail => entry.failures += 1,
+            Some(Outcome::Pass) => entry.passes += 1,
+            Some(Outcome::Fail) => entry.failures += 1,
+            None => entry.untried += 1,
         }
-        entry.last_check = Some(checked);
-        if let Some((change, transition)) = change {
-            entry.change = Some(change);
-            *entry.transitions.entry(transition).or_default() += 1;
+        let at = checked.at;
+        entry.checks[position].last = Some(checked);
+        let turn = entry.turn(position, at, verdict?);
+        if turn.before != turn.after {
+            life.vitals.set_standing(turn.after);
+        }
+        Some(turn)
+    }
+
+    /// Writes down which checks an endpoint has, by their names; what is known about those that it had stays. An endpoint that
+    /// loses the check that kept it down is down no longer.
+    pub(crate) fn has_checks(
+        &self,
+        key: &EndpointKey,
+        life: &Life,
+        names: impl Iterator<Item = (CheckId, Box<str>)>,
+    ) {
+        let mut entries = self.lock();
+        let Some(entry) = entries.get_mut(key) else {
+            // It is gone, but what it had to do may still run.
+            return life.vitals.set_standing(Standing::Unchecked);
+        };
+        let before = entry.standing();
+        let mut known = std::mem::take(&mut entry.checks);
+        let check = |(id, name): (CheckId, Box<str>)| {
+            let position = known.iter().position(|check| check.id == id);
+            match position.map(|position| known.swap_remove(position)) {
+                Some(check) => CheckEntry { name, ..check },
+                None => CheckEntry::new(id, name),
+            }
+        };
+        entry.checks = names.map(check).collect();
+        let standing = entry.standing();
+        if standing != life.vitals.standing() {
+            life.vitals.set_standing(standing);
+        }
+        if standing != before {
+            entry.change = entry.why().map(|reason| Change { reason, at: SystemTime::now() });
         }
     }
 
@@ -147,13 +230,6 @@ impl Journal {
         }
     }
 
-    /// Forgets where the endpoint stands, because it is not checked any more.
-    pub(crate) fn unchecked(&self, key: &EndpointKey) {
-        if let Some(entry) = self.lock().get_mut(key) {
-            (entry.change, entry.last_check) = (None, None);
-        }
-    }
-
     /// What is known about one endpoint.
     pub(crate) fn entry(&self, key: &EndpointKey) -> Entry {
         self.lock().get(key).cloned().unwrap_or_default()
@@ -165,12 +241,83 @@ impl Journal {
     }
 }
 
+// === impl Entry ===
+
 impl Entry {
     /// What keeps work from it, whatever its checks say.
     pub(crate) fn bar(&self) -> Option<&(Bar, Change)> {
         self.outlier.as_ref().or(self.breaker.as_ref())
     }
+
+    /// Where its checks say that it stands.
+    fn standing(&self) -> Standing {
+        overall(self.checks.iter().map(|check| check.standing))
+    }
+
+    /// Why it stands there: all that keeps it down, or else what brought it up last; `None` before the first check.
+    fn why(&self) -> Option<String> {
+        let standing = self.standing();
+        let mut speaking: Vec<&CheckEntry> =
+            self.checks.iter().filter(|check| check.standing == standing).collect();
+        if standing != Standing::Down {
+            speaking.sort_by_key(|check| check.change.as_ref().map(|change| change.at));
+            speaking.drain(..speaking.len().saturating_sub(1));
+        }
+        let reasons = speaking
+            .into_iter()
+            .filter_map(|check| Some(self.named(check, &check.change.as_ref()?.reason)));
+        Some(reasons.collect::<Vec<_>>().join("; ")).filter(|reasons| !reasons.is_empty())
+    }
+
+    /// What a check says, with its name where there are others.
+    fn named(&self, check: &CheckEntry, said: &str) -> String {
+        if self.checks.len() > 1 { format!("{}: {said}", check.name) } else { said.to_owned() }
+    }
+
+    fn turn(&mut self, position: usize, at: SystemTime, verdict: Verdict) -> Turn {
+        let Verdict { standing, reason, kind } = verdict;
+        let before = self.standing();
+        let check = &mut self.checks[position];
+        check.standing = standing;
+        check.change = Some(Change { reason, at });
+        let after = self.standing();
+        let check = &self.checks[position];
+        let reason = check.change.as_ref().map(|change| self.named(check, &change.reason));
+        let why = self.why().unwrap_or_default();
+        if before != after {
+            let to = if after == Standing::Up { "up" } else { "down" };
+            *self.transitions.entry(Transition { to, reason: kind }).or_default() += 1;
+            self.change = Some(Change { reason: why, at });
+        } else if let (Standing::Down, Some(change)) = (after, &mut self.change) {
+            // It is down since then, but not for the same reasons.
+            change.reason = why;
+        }
+        Turn { before, after, reason: reason.unwrap_or_default() }
+    }
+
+    /// The latest check, with its name where there are others: of those that keep the endpoint down, if it is.
+    pub(crate) fn last_check(&self) -> Option<Checked> {
+        let standing = self.standing();
+        let speaking = self
+            .checks
+            .iter()
+            .filter(|check| standing != Standing::Down || check.standing == standing);
+        let (check, last) = speaking
+            .filter_map(|check| Some((check, check.last.as_ref()?)))
+            .max_by_key(|(_, last)| last.at)?;
+        Some(Checked { detail: self.named(check, &last.detail), ..last.clone() })
+    }
 }
+
+// === impl CheckEntry ===
+
+impl CheckEntry {
+    fn new(id: CheckId, name: Box<str>) -> Self {
+        Self { id, name, standing: Standing::Unchecked, change: None, last: None }
+    }
+}
+
+// === impl EndpointKey ===
 
 impl EndpointKey {
     /// The endpoint `endpoint` of `cluster`.

@@ -1,22 +1,33 @@
 //! One active check of one endpoint. When to check, how many at once, and what an outcome means is for `health`.
 
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 use rustix::io::Errno;
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
 
+mod exec;
+mod failure;
+mod grpc;
 mod http;
+mod tls;
+mod words;
 
-/// Checks an endpoint once. The caller bounds the time.
+pub(crate) use failure::Failure;
+
+/// Checks an endpoint once.
 pub(crate) trait Probe: Send + Sync + 'static {
-    /// Does what the target's check says.
-    fn check(&self, target: &Target) -> impl Future<Output = Result<(), Failure>> + Send;
+    /// Does what the target's check says, within the check's timeout. The permit is given back when nothing of it is left, which
+    /// may be later: a program that was killed is not always gone at once.
+    fn check(
+        &self,
+        target: &Target,
+        permit: OwnedSemaphorePermit,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// What to check.
@@ -24,63 +35,67 @@ pub(crate) trait Probe: Send + Sync + 'static {
 pub(crate) struct Target {
     /// Where to connect.
     pub(crate) address: SocketAddr,
+    /// The cluster's name.
+    pub(crate) cluster: Box<str>,
     /// The endpoint's name: what an HTTP check sends as `Host` unless it has its own.
     pub(crate) name: Box<str>,
     /// What to do there.
     pub(crate) check: HealthCheck,
 }
 
-/// Why a check failed. Displayed, it completes the sentence "the endpoint is down: …".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// Nobody listens there.
-    Refused,
-    /// No connection for another reason, in the words of the system.
-    Unreachable(String),
-    /// We could not even try, for a lack of our own: this says nothing about the endpoint.
-    Untried(String),
-    /// It took longer than it may.
-    TimedOut(Duration),
-    /// The endpoint closed or reset the connection before it had answered.
-    Closed,
-    /// The answer breaks a rule of HTTP/1; the text says which.
-    Malformed(&'static str),
-    /// The answer's head is longer than so many bytes.
-    TooLarge(usize),
-    /// Another status than wanted.
-    Status {
-        /// What came.
-        status: u16,
-        /// What would have passed.
-        expected: Vec<RangeInclusive<u16>>,
-    },
-}
-
-/// Checks over the network.
+/// Checks over the network, or by a program.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NetworkProbe;
 
 impl Probe for NetworkProbe {
-    async fn check(&self, target: &Target) -> Result<(), Failure> {
-        let stream =
-            TcpStream::connect(target.address).await.map_err(|error| not_connected(&error))?;
-        match &target.check.kind {
-            CheckKind::Tcp => Ok(()),
-            CheckKind::Http { method, path, host, status } => {
-                let host = host.as_deref().unwrap_or(&target.name);
-                let received = http::exchange(stream, &http::request(method, path, host)).await?;
-                if status.iter().any(|range| range.contains(&received)) {
-                    return Ok(());
-                }
-                Err(Failure::Status { status: received, expected: status.clone() })
+    async fn check(&self, target: &Target, permit: OwnedSemaphorePermit) -> Result<(), Failure> {
+        let limit = target.check.timeout;
+        let deadline = Instant::now() + limit;
+        if let CheckKind::Exec { command } = &target.check.kind {
+            let program = exec::run(command, target, permit);
+            return timeout_at(deadline, program)
+                .await
+                .unwrap_or(Err(Failure::StillRunning(limit)));
+        }
+        let stream = timeout_at(deadline, TcpStream::connect(target.address))
+            .await
+            .map_err(|_| Failure::ConnectTimedOut(limit))?
+            .map_err(|error| not_connected(&error))?;
+        let late = match target.check.kind {
+            CheckKind::Tls { .. } => Failure::NoHandshake(limit),
+            _ => Failure::NoAnswer(limit),
+        };
+        timeout_at(deadline, converse(stream, target)).await.unwrap_or(Err(late))
+    }
+}
+
+/// What there is to say once there is a connection.
+async fn converse(stream: TcpStream, target: &Target) -> Result<(), Failure> {
+    match &target.check.kind {
+        CheckKind::Tls { server_name } => {
+            tls::shake_hands(stream, &tls::server_name(server_name.as_deref(), target)).await
+        }
+        CheckKind::Http { method, path, host, status, body } => {
+            let host = host.as_deref().unwrap_or(&target.name);
+            let mut answer = http::ask(stream, method, path, host).await?;
+            if !status.iter().any(|range| range.contains(&answer.status())) {
+                let (status, expected) = (answer.status(), status.clone());
+                return Err(Failure::Status { status, expected });
+            }
+            match body {
+                Some(text) if !answer.contains(text).await? => Err(Failure::Body(text.clone())),
+                _ => Ok(()),
             }
         }
+        CheckKind::Grpc { service, host } => {
+            grpc::ask(stream, host.as_deref().unwrap_or(&target.name), service).await
+        }
+        CheckKind::Tcp | CheckKind::Exec { .. } => Ok(()),
     }
 }
 
 fn not_connected(error: &io::Error) -> Failure {
-    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    if Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno)) {
+    if is_our_lack(error) {
         return Failure::Untried(error.to_string());
     }
     match error.kind() {
@@ -91,57 +106,21 @@ fn not_connected(error: &io::Error) -> Failure {
     }
 }
 
-// === impl Failure ===
-
-impl Failure {
-    /// The kind of failure, as metrics label it.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self {
-            Self::Refused => "connect_refused",
-            Self::Unreachable(_) => "connect_failed",
-            Self::Untried(_) => "untried",
-            Self::TimedOut(_) => "timeout",
-            Self::Closed => "closed",
-            Self::Malformed(_) => "malformed",
-            Self::TooLarge(_) => "too_large",
-            Self::Status { .. } => "status",
-        }
-    }
+/// Whether it says that our machine is short of something.
+fn is_our_lack(error: &io::Error) -> bool {
+    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::AGAIN];
+    Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused => f.write_str("connection refused"),
-            Self::Unreachable(why) => write!(f, "cannot connect: {why}"),
-            Self::Untried(why) => write!(f, "the check could not be made: {why}"),
-            Self::TimedOut(after) => write!(f, "timed out after {}", seconds(*after)),
-            Self::Closed => f.write_str("connection closed before the answer"),
-            Self::Malformed(rule) => write!(f, "malformed answer: {rule}"),
-            Self::TooLarge(bytes) => write!(f, "the answer's head is longer than {bytes} bytes"),
-            Self::Status { status, expected } => {
-                write!(f, "status {status}, expected {}", ranges(expected))
-            }
-        }
-    }
-}
+// === impl Target ===
 
-/// `1 s`, `250 ms`.
-fn seconds(duration: Duration) -> String {
-    if duration.subsec_millis() == 0 {
-        format!("{} s", duration.as_secs())
-    } else {
-        format!("{} ms", duration.as_millis())
+impl Target {
+    /// The host and the port of the endpoint's name, the host of an IPv6 address without brackets.
+    fn host_and_port(&self) -> (&str, &str) {
+        let (host, port) = self.name.rsplit_once(':').unwrap_or((&self.name, ""));
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        (bare.unwrap_or(host), port)
     }
-}
-
-/// `200-399, 418`.
-fn ranges(ranges: &[RangeInclusive<u16>]) -> String {
-    let written = ranges.iter().map(|range| match (range.start(), range.end()) {
-        (first, last) if first == last => first.to_string(),
-        (first, last) => format!("{first}-{last}"),
-    });
-    written.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

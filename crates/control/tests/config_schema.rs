@@ -24,7 +24,7 @@ const TABLES: [(&str, &str); 23] = [
         "BalanceTable",
         "[listener.a]\nbind = ':1'\nto = '9001'\nbalance = { algorithm = 'ALGORITHM', {} }\n",
     ),
-    ("Health", "[listener.a]\nbind = ':1'\nto = '9001'\nhealth = { path = '/', {} }\n"),
+    ("Health", "[listener.a]\nbind = ':1'\nto = '9001'\nhealth = { CHECK{} }\n"),
     (
         "ClusterTimeouts",
         "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\ntimeouts = { {} }\n",
@@ -93,7 +93,11 @@ fn with(name: &str, entry: &str) -> String {
         _ => "cookie = 'ek', ",
     };
     let text = template.replace("{}", entry).replace("ALGORITHM", algorithm);
-    let text = text.replace("COOKIE", cookie);
+    let check = match entry.split(' ').next() {
+        Some("kind" | "service") => "kind = 'grpc', ",
+        _ => "path = '/', ",
+    };
+    let text = text.replace("COOKIE", cookie).replace("CHECK", check);
     // An inline table ends without a comma in TOML 1.0.
     if entry.is_empty() { text.replace(",  }", " }") } else { text }
 }
@@ -171,6 +175,10 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Health.kind",
         "Health.path",
         "Health.host",
+        "Health.body",
+        "Health.server_name",
+        "Health.command",
+        "Health.fast_interval",
         "Sticky.cookie",
         "Sticky.header",
         // None: a cookie without it, and keys of our own.

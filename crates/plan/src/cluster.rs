@@ -18,8 +18,8 @@ pub struct Cluster {
     pub balancer: Balancer,
     /// The same for those of them that have certain labels, which a route may ask for.
     pub subsets: Vec<Balancer>,
-    /// How the endpoints are checked; `None` when they are not.
-    pub health: Option<HealthCheck>,
+    /// How the endpoints are checked: by all of these; empty when they are not.
+    pub health: Vec<HealthCheck>,
     /// How long to wait for an endpoint.
     pub timeouts: UpstreamTimeouts,
     /// How many idle connections are kept.
@@ -36,7 +36,7 @@ impl Cluster {
             balancer: Balancer::new(balancing, &endpoints),
             subsets: Vec::new(),
             endpoints,
-            health: None,
+            health: Vec::new(),
             timeouts: UpstreamTimeouts::default(),
             pool: PoolLimits::default(),
             resilience: Resilience::default(),

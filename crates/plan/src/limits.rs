@@ -25,6 +25,18 @@ pub const INTERIM_RESPONSES_MAX: usize = 16;
 /// all wait for their time limit of a second must not take minutes.
 pub const PROBES_AT_ONCE_MAX: usize = 512;
 
+/// How many programs of checks may run at once, over all clusters: a process costs a hundred times what a connection does.
+pub const PROGRAMS_AT_ONCE_MAX: usize = 16;
+
+/// How many checks each endpoint of a cluster may have.
+pub const CHECKS_PER_ENDPOINT_MAX: usize = 8;
+
+/// How much of a body is searched for the text that a check wants, in bytes.
+pub const CHECKED_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How much of what a program or an endpoint says about a failed check becomes part of the reason, in bytes.
+pub const CHECK_WORDS_BYTES_MAX: usize = 200;
+
 /// How many fields a head from an endpoint may have. Clients have a key of their own.
 pub const RESPONSE_FIELDS_MAX: usize = 128;
 

@@ -174,7 +174,7 @@ impl<'a> Simulation<'a> {
             Occasion::Again(turn) => self.resume(turn, now),
             Occasion::Change => self.change(now),
             Occasion::Check(round) => self.check(round, now),
-            Occasion::CheckTimeout(round) => self.end_check(round),
+            Occasion::CheckTimeout(round) => self.end_check(round, now),
             Occasion::Inquiry(inquiry) => self.hear(inquiry, now),
             Occasion::Silence(inquiry) => self.hear_nothing(inquiry, now),
             Occasion::Sweep => self.sweep(now),

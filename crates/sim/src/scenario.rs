@@ -235,6 +235,7 @@ pub fn default_check() -> HealthCheck {
             path: "/".into(),
             host: None,
             status: vec![200..=399],
+            body: None,
         },
         ..HealthCheck::default()
     }

@@ -14,11 +14,11 @@ use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
 use super::latency::{Buckets, latency};
 use super::{
-    ClusterStatus, EndpointState, EndpointStatus, ForcedState, LastCheck, ListenerStatus,
-    RouteStatus, StandingStatus, Status, TargetStatus,
+    CheckStatus, ClusterStatus, EndpointState, EndpointStatus, ForcedState, LastCheck,
+    ListenerStatus, RouteStatus, StandingStatus, Status, TargetStatus,
 };
 use crate::in_force::ForcedSince;
-use crate::journal::{Bar, Checked, EndpointKey, Entry, Journal};
+use crate::journal::{Bar, CheckEntry, Checked, EndpointKey, Entry, Journal};
 use crate::overrides::forced_word;
 use crate::overview::{Overview, Readiness};
 use crate::panics;
@@ -143,6 +143,7 @@ fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
 
 fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> EndpointStatus {
     let (vitals, counters) = (&endpoint.life.vitals, &endpoint.life.counters);
+    let (last, checks) = (entry.last_check().map(last_check), checks(&entry.checks));
     let answered = Buckets::sum(counters.shards().map(|shard| &shard.first_byte));
     let state = state(endpoint, &entry);
     let is_barred =
@@ -176,7 +177,8 @@ fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> End
         responses: counters.shards().fold([0; 5], add_responses).into(),
         latency: latency(&answered),
         latency_counts: answered.up_to_the_last(),
-        last_check: entry.last_check.map(last_check),
+        last_check: last,
+        checks,
     }
 }
 
@@ -240,9 +242,24 @@ impl From<Standing> for StandingStatus {
     }
 }
 
+/// One alone is all that the endpoint's own standing, reason and last check are about.
+fn checks(entries: &[CheckEntry]) -> Vec<CheckStatus> {
+    let check = |entry: &CheckEntry| {
+        let change = entry.change.as_ref();
+        CheckStatus {
+            name: entry.name.to_string(),
+            standing: entry.standing.into(),
+            reason: change.map(|change| change.reason.clone()),
+            since_unix_seconds: change.map(|change| unix_seconds(change.at)),
+            last_check: entry.last.clone().map(last_check),
+        }
+    };
+    if entries.len() > 1 { entries.iter().map(check).collect() } else { Vec::new() }
+}
+
 fn last_check(checked: Checked) -> LastCheck {
     LastCheck {
-        passed: checked.outcome == Outcome::Pass,
+        passed: checked.outcome == Some(Outcome::Pass),
         detail: checked.detail,
         at_unix_seconds: unix_seconds(checked.at),
         took_seconds: checked.took.as_secs_f64(),

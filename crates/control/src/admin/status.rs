@@ -262,7 +262,25 @@ pub struct EndpointStatus {
     /// How many answers took how long, a bucket each, up to the last one that is not empty. Whoever subtracts those of an
     /// earlier status knows the latency between the two.
     pub latency_counts: Vec<u64>,
-    /// The latest check; null before it.
+    /// The latest check; null before it. While the endpoint is down, the latest of those that keep it down.
+    pub last_check: Option<LastCheck>,
+    /// Each of its checks, in the order of the config; absent where there is none or one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckStatus>,
+}
+
+/// One of several checks of an endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CheckStatus {
+    /// What it does, such as `http /health`; no two of an endpoint have the same.
+    pub name: String,
+    /// What it alone says. The endpoint is down as long as any says so.
+    pub standing: StandingStatus,
+    /// Why it says so, for a person, such as `connection refused (3 of 3)`; null before the first one.
+    pub reason: Option<String>,
+    /// Since when, in seconds of Unix time; null before the first one.
+    pub since_unix_seconds: Option<f64>,
+    /// The latest one; null before it.
     pub last_check: Option<LastCheck>,
 }
 
@@ -331,7 +349,7 @@ pub struct Latency {
 pub struct LastCheck {
     /// Whether it passed.
     pub passed: bool,
-    /// How it ended, for a person, such as `status 503, expected 200-399`.
+    /// How it ended, for a person, such as `status 503, expected 200-399`. A check that could not be made says so here.
     pub detail: String,
     /// When it ended, in seconds of Unix time.
     pub at_unix_seconds: f64,

@@ -35,7 +35,7 @@ pub(super) use errors::MEDIA_TYPES;
 pub(in crate::config) use admin::read as read_admin;
 pub(super) use balance::{BOUNDED_LOAD_MAX, BOUNDED_LOAD_MIN};
 pub(super) use eligibility::{AGGRESSION_DEFAULT, AGGRESSION_MAX, AGGRESSION_MIN};
-pub(super) use health::{METHOD_DEFAULT, STATUS_DEFAULT, http_check};
+pub(super) use health::{KINDS as CHECK_KINDS, METHOD_DEFAULT, STATUS_DEFAULT, http_check};
 pub(super) use hedge::format_after;
 pub(crate) use label::check_label;
 pub(super) use listener::{PROTOCOLS, PROTOCOLS_LATER};

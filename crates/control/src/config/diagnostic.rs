@@ -84,7 +84,7 @@ pub enum Code {
     PortOutOfRange = 203,
     /// Not a network.
     BadNetwork = 204,
-    /// Not the path of a URL, or not the name of a host, or not a method.
+    /// Not the path of a URL, or not the name of a host or of a service, or not a method.
     BadRequestPart = 205,
     /// Not a status, nor a range of them.
     BadStatus = 206,
@@ -174,6 +174,10 @@ pub enum Code {
     TargetAboveHead = 922,
     /// A network with an address in it that the prefix ignores.
     NetworkHasHost = 923,
+    /// A program that cannot be run here.
+    CannotRun = 930,
+    /// Hurried checks that are slower than others.
+    FastAboveInterval = 931,
 }
 
 // === impl Diagnostic ===

@@ -126,10 +126,18 @@ pub(super) struct ClusterDraft {
     pub(super) balance: BalanceConfig,
     pub(super) eligibility: EligibilityConfig,
     pub(super) sticky: Option<StickyConfig>,
-    pub(super) health: Option<HealthCheck>,
+    pub(super) health: HealthDraft,
     pub(super) timeouts: UpstreamTimeouts,
     pub(super) pool: PoolLimits,
     pub(super) resilience: Resilience,
+}
+
+/// How endpoints are checked.
+#[derive(Debug, Default)]
+pub(super) struct HealthDraft {
+    pub(super) checks: Vec<HealthCheck>,
+    /// The programs that they run.
+    pub(super) programs: Vec<Spanned<String>>,
 }
 
 /// The endpoints of a cluster.
@@ -236,6 +244,12 @@ impl ErrorsDraft {
     }
 }
 
+impl From<HealthCheck> for HealthDraft {
+    fn from(check: HealthCheck) -> Self {
+        Self { checks: vec![check], programs: Vec::new() }
+    }
+}
+
 impl ClusterDraft {
     fn finish(self) -> ClusterConfig {
         ClusterConfig {
@@ -244,7 +258,7 @@ impl ClusterDraft {
             balance: self.balance,
             eligibility: self.eligibility,
             sticky: self.sticky,
-            health: self.health,
+            health: self.health.checks,
             timeouts: self.timeouts,
             pool: self.pool,
             resilience: self.resilience,

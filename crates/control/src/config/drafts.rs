@@ -44,4 +44,8 @@ impl Files for Drafts<'_> {
     fn is_directory(&self, path: &Path) -> Option<bool> {
         self.folder.is_directory(path)
     }
+
+    fn obstacle(&self, path: &Path) -> Option<&'static str> {
+        self.folder.obstacle(path)
+    }
 }

@@ -4,11 +4,12 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
 use super::diagnostic::{Code, Diagnostic, Sink, quoted};
-use super::draft::{AccessDraft, Draft, PageDraft};
+use super::draft::{AccessDraft, Draft, PageDraft, Target};
 use super::model::AccessPath;
 use super::sources::Sources;
 
@@ -35,6 +36,11 @@ pub trait Files {
 
     /// Whether `path`, which starts at the working directory if it is relative, is a directory; `None` if nobody can tell.
     fn is_directory(&self, path: &Path) -> Option<bool>;
+
+    /// Why the program at the absolute `path` cannot be run; `None` if it can, or nobody can tell.
+    fn obstacle(&self, _path: &Path) -> Option<&'static str> {
+        None
+    }
 }
 
 /// The disk, seen from the folder of a config.
@@ -55,6 +61,15 @@ pub(super) fn look(draft: &mut Draft, files: &dyn Files, sources: &Sources, sink
         match read_page(page, files) {
             Ok(template) => page.template = template,
             Err(problem) => sink.report(problem.at(span)),
+        }
+    }
+    let own = draft.listeners.iter().filter_map(|listener| match &listener.target {
+        Target::Own(cluster) => Some(&**cluster),
+        Target::Named(_) | Target::Missing => None,
+    });
+    for program in own.chain(&draft.clusters).flat_map(|cluster| &cluster.health.programs) {
+        if let Some(obstacle) = files.obstacle(Path::new(program.get_ref())) {
+            sink.report(not_runnable(program.get_ref(), obstacle).at(program.span()));
         }
     }
     if let Some(problem) = draft.access.as_ref().and_then(|access| log_problem(access, files)) {
@@ -132,6 +147,16 @@ impl Files for Folder {
             },
         }
     }
+
+    fn obstacle(&self, path: &Path) -> Option<&'static str> {
+        match fs::metadata(path) {
+            Ok(about) if !about.is_file() => Some("not a file"),
+            // Whoever runs it may have other rights than we; but these are nobody's.
+            Ok(about) if about.permissions().mode() & 0o111 == 0 => Some("not executable"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some("no such file"),
+            Ok(_) | Err(_) => None,
+        }
+    }
 }
 
 // === impl NoFiles ===
@@ -191,6 +216,15 @@ fn unreadable(file: &str, error: &io::Error) -> Diagnostic {
             }
         }
     }
+}
+
+// === Programs ===
+
+/// Only a warning: this may not be the machine that it is for, or the program come later.
+fn not_runnable(program: &str, obstacle: &str) -> Diagnostic {
+    Diagnostic::new(Code::CannotRun, format!("{} cannot be run", quoted(program)))
+        .label(obstacle)
+        .help("until it can, these endpoints keep the standing that they have, and count as up if they have none")
 }
 
 // === Logs ===

@@ -248,8 +248,8 @@ pub struct ClusterConfig {
     pub eligibility: EligibilityConfig,
     /// What makes the requests of a session go to one of them; `None` for nothing.
     pub sticky: Option<StickyConfig>,
-    /// How to check them; `None` when switched off.
-    pub health: Option<HealthCheck>,
+    /// How to check them, by all of these; empty when switched off.
+    pub health: Vec<HealthCheck>,
     /// How long to wait for them.
     pub timeouts: UpstreamTimeouts,
     /// How many idle connections to keep.

@@ -88,6 +88,10 @@ impl<F: Files> Files for Witness<F> {
     fn is_directory(&self, path: &Path) -> Option<bool> {
         self.files.is_directory(path)
     }
+
+    fn obstacle(&self, path: &Path) -> Option<&'static str> {
+        self.files.obstacle(path)
+    }
 }
 
 fn hash(bytes: &[u8]) -> u64 {

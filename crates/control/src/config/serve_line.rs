@@ -56,7 +56,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         balance: options.balance.into(),
         eligibility: EligibilityConfig::default(),
         sticky: None,
-        health: Some(line.health(options, &sink)),
+        health: line.health(options, &sink).into(),
         timeouts: UpstreamTimeouts::default(),
         pool: PoolLimits::default(),
         resilience: Resilience::default(),

@@ -127,7 +127,21 @@ const HOMES: &[(&[&str], &str)] = &[
         "in the `paths` of a listener",
     ),
     (&["reason_header", "pages"], "in the `errors` of a listener"),
-    (&["interval", "timeout", "jitter", "fall", "rise", "status"], "in the `health` of a cluster"),
+    (
+        &[
+            "interval",
+            "fast_interval",
+            "timeout",
+            "jitter",
+            "fall",
+            "rise",
+            "status",
+            "service",
+            "command",
+            "server_name",
+        ],
+        "in the `health` of a cluster",
+    ),
     (&["zone"], "at the top of the file (ours), or in an endpoint"),
     (&["labels"], "in an endpoint, or in a `[[route]]`"),
     (

@@ -15,7 +15,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, Diagnostic> {
 }
 
 /// Writes a duration as [`parse_duration`] reads it; less than a millisecond is lost.
-pub(super) fn format_duration(duration: Duration) -> String {
+pub(crate) fn format_duration(duration: Duration) -> String {
     let mut rest = duration.as_millis();
     let mut text = String::new();
     for (unit, millis) in DURATION_UNITS {

@@ -1,16 +1,14 @@
 //! A config as TOML: what `serve --save` writes. Only what differs from the defaults, in the shortest form.
 
 use std::collections::HashSet;
-use std::ops::RangeInclusive;
 
 use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
 use evenkeel_plan::balance::{Algorithm, SlowStart};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::Labels;
-use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::resilience::Resilience;
 
-use super::decode::{AGGRESSION_DEFAULT, DRAIN_DEFAULT, METHOD_DEFAULT, STATUS_DEFAULT};
+use super::decode::{AGGRESSION_DEFAULT, DRAIN_DEFAULT};
 use super::model::{
     AccessConfig, AccessPath, AdminBind, BalanceConfig, ClusterConfig, Config, CookieConfig,
     EligibilityConfig, EndpointConfig, ListenerConfig, LogLevel, StickyConfig, WorkerCount,
@@ -18,11 +16,13 @@ use super::model::{
 use super::units::{format_duration, format_share};
 use super::words::{ACCESS_FORMATS, KEPT, word_for};
 
+mod health;
 mod listener;
 mod resilience;
 mod route;
 mod table;
 
+use health::add_health;
 use listener::listener_table;
 use route::route_table;
 use table::{Table, list, name, string};
@@ -162,10 +162,7 @@ fn add_use(table: &mut Table, key: &'static str, cluster: &ClusterConfig) {
     table.add(key, format!("[{}]", endpoints.join(", ")));
     let is_default = cluster.balance == BalanceConfig::default();
     table.add_unless("balance", balance(&cluster.balance), is_default);
-    match &cluster.health {
-        None => table.add("health", false),
-        Some(check) => add_health(table, check),
-    }
+    add_health(table, &cluster.health);
 }
 
 /// The name of the algorithm, with what it goes by where that is not the default.
@@ -253,47 +250,6 @@ pub(super) fn labels(labels: &Labels) -> String {
         table.add(name(label), string(value));
     }
     table.inline()
-}
-
-fn add_health(table: &mut Table, check: &HealthCheck) {
-    let kind = health_kind(&check.kind);
-    let bounds = health_bounds(check);
-    match &check.kind {
-        CheckKind::Http { path, .. } if kind.len() == 1 && bounds.is_empty() => {
-            table.add("health", string(path));
-        }
-        _ => table.add_table("health", &kind.with(bounds)),
-    }
-}
-
-fn health_kind(kind: &CheckKind) -> Table {
-    let mut table = Table::default();
-    if let CheckKind::Http { method, path, host, status } = kind {
-        table.add("path", string(path));
-        if let Some(host) = host {
-            table.add("host", string(host));
-        }
-        table.add_unless("method", string(method), &**method == METHOD_DEFAULT);
-        let range = |range: &RangeInclusive<u16>| match (range.start(), range.end()) {
-            (first, last) if first == last => string(&first.to_string()),
-            (first, last) => string(&format!("{first}-{last}")),
-        };
-        let ranges = list(status.iter().map(range).collect());
-        table.add_unless("status", ranges, *status == [STATUS_DEFAULT]);
-    }
-    table
-}
-
-fn health_bounds(check: &HealthCheck) -> Table {
-    let default = HealthCheck::default();
-    let mut table = Table::default();
-    table.add_duration("interval", check.interval, default.interval);
-    table.add_duration("timeout", check.timeout, default.timeout);
-    let same = check.jitter.total_cmp(&default.jitter).is_eq();
-    table.add_unless("jitter", string(&format_share(check.jitter)), same);
-    table.add_unless("fall", check.fall, check.fall == default.fall);
-    table.add_unless("rise", check.rise, check.rise == default.rise);
-    table
 }
 
 fn upstream_timeouts(timeouts: &UpstreamTimeouts) -> Table {

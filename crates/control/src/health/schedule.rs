@@ -1,14 +1,14 @@
-//! When the next check is due: pure, so that jitter is tested without waiting. Called by `health::checker`.
+//! When the next check is due: pure, so that pace and jitter are tested without waiting. Called by `health::checker`.
 
 use std::time::Duration;
 
-use evenkeel_plan::health::HealthCheck;
+use evenkeel_plan::health::{HealthCheck, RiseFall};
 
-/// From the start of one check to the start of the next: the interval, moved either way by at most its share of jitter.
-/// `random` is drawn evenly from 0 to 1.
-pub(super) fn pause(check: &HealthCheck, random: f64) -> Duration {
+/// From the start of one check to the start of the next: the pace at which `machine` wants to know, moved either way by at most its
+/// share of jitter. `random` is drawn evenly from 0 to 1.
+pub(super) fn pause(check: &HealthCheck, machine: &RiseFall, random: f64) -> Duration {
     let share = (check.jitter.clamp(0.0, 1.0) * (2.0 * random - 1.0)).clamp(-1.0, 1.0);
-    check.interval.mul_f64(1.0 + share).max(PAUSE_MIN)
+    check.pace(machine).mul_f64(1.0 + share).max(PAUSE_MIN)
 }
 
 /// Full jitter on a short interval may draw a pause of nothing, which would check without a breath.
@@ -16,6 +16,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
 mod tests {
+    use evenkeel_plan::health::Outcome;
+
     use super::*;
 
     #[test]
@@ -31,7 +33,36 @@ mod tests {
         ];
         for (jitter, random, millis) in table {
             let check = HealthCheck { jitter, ..HealthCheck::default() };
-            assert_eq!(pause(&check, random), Duration::from_millis(millis), "{jitter} {random}");
+            let pause = pause(&check, &RiseFall::default(), random);
+            assert_eq!(pause, Duration::from_millis(millis), "{jitter} {random}");
+        }
+    }
+
+    #[test]
+    fn the_pause_is_short_from_the_first_outcome_against_the_standing_to_the_change_or_the_end_of_the_streak()
+     {
+        use Outcome::{Fail, Pass};
+        let check = HealthCheck { jitter: 0.0, ..HealthCheck::default() };
+        let mut machine = RiseFall::default();
+        let table = [
+            // First checks decide.
+            (Pass, 2_000),
+            // A failure that was none.
+            (Fail, 500),
+            (Pass, 2_000),
+            // Down at the third, and back.
+            (Fail, 500),
+            (Fail, 500),
+            (Fail, 2_000),
+            (Fail, 2_000),
+            (Pass, 500),
+            (Fail, 2_000),
+            (Pass, 500),
+            (Pass, 2_000),
+        ];
+        for (number, (outcome, millis)) in table.into_iter().enumerate() {
+            machine.observe(outcome, &check);
+            assert_eq!(pause(&check, &machine, 0.5), Duration::from_millis(millis), "{number}");
         }
     }
 }

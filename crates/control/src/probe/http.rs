@@ -1,35 +1,57 @@
-//! The HTTP check: one request on a connection of its own, answered by a head whose status decides. Called by `probe`.
+//! The HTTP check: one request on a connection of its own, answered by a head whose status decides, and by a body in which a text may
+//! have to occur. Called by `probe`.
 
-use evenkeel_plan::limits::{INTERIM_RESPONSES_MAX, RESPONSE_FIELDS_MAX, RESPONSE_HEAD_BYTES_MAX};
+use evenkeel_plan::limits::{
+    CHECKED_BODY_BYTES_MAX, INTERIM_RESPONSES_MAX, RESPONSE_FIELDS_MAX, RESPONSE_HEAD_BYTES_MAX,
+};
 use evenkeel_proto::field::{Fields, UnusualNames};
 use evenkeel_proto::head::ResponseHead;
-use evenkeel_proto::http1::{ParseError, ParseLimits, parse_response};
+use evenkeel_proto::http1::{
+    BodyDecoder, BodyError, FramingError, ParseError, ParseLimits, parse_response, response_framing,
+};
+use evenkeel_proto::method::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::Failure;
 
+/// An answer of which the head has been read. Dropped, it closes the connection.
+#[derive(Debug)]
+pub(super) struct Answer {
+    stream: TcpStream,
+    method: Method,
+    head: ResponseHead,
+    /// What came in after the head.
+    received: Vec<u8>,
+}
+
+/// Sends a request and reads the head of its answer.
+pub(super) async fn ask(
+    mut stream: TcpStream,
+    method: &str,
+    path: &str,
+    host: &str,
+) -> Result<Answer, Failure> {
+    let request = request(method, path, host);
+    stream.write_all(request.as_bytes()).await.map_err(|_| Failure::Closed)?;
+    let method = Method::from_token(method.as_bytes());
+    let mut received = Vec::new();
+    for _ in 0..=INTERIM_RESPONSES_MAX {
+        let (head, length) = read_head(&mut stream, received).await?;
+        received = head.fields.buffer[length..].to_vec();
+        if !head.is_interim() {
+            return Ok(Answer { stream, method, head, received });
+        }
+    }
+    Err(Failure::Malformed("too many interim answers"))
+}
+
 /// The request of a check. `User-Agent` tells the people who read the origin's log who asks.
-pub(super) fn request(method: &str, path: &str, host: &str) -> String {
+fn request(method: &str, path: &str, host: &str) -> String {
     format!(
         "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: evenkeel-health\r\n\
          Accept: */*\r\nConnection: close\r\n\r\n"
     )
-}
-
-/// Sends `request` and returns the status of the answer. The body stays unread: the connection is closed at once.
-pub(super) async fn exchange(mut stream: TcpStream, request: &str) -> Result<u16, Failure> {
-    stream.write_all(request.as_bytes()).await.map_err(|_| Failure::Closed)?;
-    let mut unread = Vec::new();
-    for _ in 0..=INTERIM_RESPONSES_MAX {
-        let (head, length) = read_head(&mut stream, unread).await?;
-        if !head.is_interim() {
-            return Ok(head.status);
-        }
-        unread = head.fields.buffer;
-        unread.drain(..length);
-    }
-    Err(Failure::Malformed("too many interim answers"))
 }
 
 /// Reads until a head is complete; `received` is what came in after the one before. The proxy's own parser reads it, so
@@ -48,7 +70,7 @@ async fn read_head(
             return Ok(parsed);
         }
         if filled >= RESPONSE_HEAD_BYTES_MAX {
-            return Err(Failure::TooLarge(RESPONSE_HEAD_BYTES_MAX));
+            return Err(Failure::TooLarge("the answer's head", RESPONSE_HEAD_BYTES_MAX));
         }
         fields.buffer.reserve(READ_BYTES);
         let read = stream.read_buf(&mut fields.buffer).await.map_err(|_| Failure::Closed)?;
@@ -65,6 +87,59 @@ fn refused(error: ParseError) -> Failure {
         ParseError::TooManyFields => "too many fields",
         ParseError::TargetTooLong => "a target in an answer",
     })
+}
+
+fn unframed(error: FramingError) -> Failure {
+    Failure::Malformed(match error {
+        FramingError::Ambiguous(rule) => rule,
+        FramingError::UnknownCoding => "an unknown transfer coding",
+    })
+}
+
+fn broken(error: BodyError) -> Failure {
+    match error {
+        BodyError::Malformed(rule) => Failure::Malformed(rule),
+        BodyError::Truncated => Failure::Closed,
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    pub(super) fn status(&self) -> u16 {
+        self.head.status
+    }
+
+    /// Whether `text` occurs in the first [`CHECKED_BODY_BYTES_MAX`] bytes of the body. Reads no further than it takes to know.
+    pub(super) async fn contains(&mut self, text: &str) -> Result<bool, Failure> {
+        let framing = response_framing(&self.head, self.method).map_err(unframed)?;
+        let mut decoder = BodyDecoder::new(framing);
+        let mut body = Vec::new();
+        loop {
+            let payload = decoder.decode(&mut self.received).map_err(broken)?.payload;
+            let searched = body.len();
+            let room = CHECKED_BODY_BYTES_MAX - searched;
+            body.extend_from_slice(&self.received[..payload.min(room)]);
+            if occurs(&body, searched, text.as_bytes()) {
+                return Ok(true);
+            }
+            if decoder.is_done() || body.len() == CHECKED_BODY_BYTES_MAX {
+                return Ok(false);
+            }
+            self.received.clear();
+            self.received.reserve(READ_BYTES);
+            let read = self.stream.read_buf(&mut self.received).await;
+            if read.map_err(|_| Failure::Closed)? == 0 {
+                return decoder.end_of_stream().map(|()| false).map_err(broken);
+            }
+        }
+    }
+}
+
+/// Whether `text` occurs in `body`, of which the first `searched` bytes do not contain all of it.
+fn occurs(body: &[u8], searched: usize, text: &[u8]) -> bool {
+    let new = searched.saturating_sub(text.len().saturating_sub(1));
+    text.is_empty() || body[new..].windows(text.len()).any(|window| window == text)
 }
 
 /// Room for the heads that health endpoints send, in one read.

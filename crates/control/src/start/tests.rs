@@ -19,7 +19,7 @@ async fn a_start_checks_the_endpoints_and_says_what_it_found() {
     let up = origin.local_addr().unwrap().to_string();
     let down = format!("127.0.0.1:{}", evenkeel_testkit::ports::free_port().unwrap());
     let mut config = config(&[("web", "api")], &[("api", &[&up, &down])]);
-    config.clusters[0].health = Some(HealthCheck::default());
+    config.clusters[0].health = vec![HealthCheck::default()];
     config.admin = AdminBind::Fixed((Ipv4Addr::LOCALHOST, 0).into());
 
     let parts = parts();

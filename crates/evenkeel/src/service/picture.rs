@@ -71,7 +71,7 @@ impl Picture<'_> {
             1 => "1 endpoint".to_owned(),
             count => format!("{count} endpoints"),
         };
-        let (algorithm, checks) = (&cluster.algorithm, checks(self.check_of(&cluster.name)));
+        let (algorithm, checks) = (&cluster.algorithm, checks(self.checks_of(&cluster.name)));
         writeln!(f, "{from} → {name}{count}, {algorithm}, {checks}")?;
         let width = cluster.endpoints.iter().map(|each| each.name.chars().count()).max();
         for endpoint in &cluster.endpoints {
@@ -80,9 +80,9 @@ impl Picture<'_> {
         Ok(())
     }
 
-    fn check_of(&self, cluster: &str) -> Option<&HealthCheck> {
+    fn checks_of(&self, cluster: &str) -> &[HealthCheck] {
         let mut clusters = self.service.config.clusters.iter();
-        clusters.find(|each| each.name == cluster)?.health.as_ref()
+        clusters.find(|each| each.name == cluster).map_or(&[], |each| &each.health)
     }
 
     fn write_endpoint(
@@ -121,13 +121,24 @@ impl Picture<'_> {
 }
 
 /// How endpoints are checked.
-fn checks(check: Option<&HealthCheck>) -> String {
-    let Some(check) = check else { return "not checked".to_owned() };
-    let every = show_interval(check.interval);
-    match &check.kind {
-        CheckKind::Tcp => format!("checked by TCP every {every}"),
-        CheckKind::Http { path, .. } => format!("checked by HTTP {path} every {every}"),
+fn checks(checks: &[HealthCheck]) -> String {
+    if checks.is_empty() {
+        return "not checked".to_owned();
     }
+    let check = |check: &HealthCheck| {
+        let way = match &check.kind {
+            CheckKind::Tcp => "TCP".to_owned(),
+            CheckKind::Tls { .. } => "TLS".to_owned(),
+            CheckKind::Http { path, .. } => format!("HTTP {path}"),
+            CheckKind::Grpc { service, .. } if service.is_empty() => "gRPC".to_owned(),
+            CheckKind::Grpc { service, .. } => format!("gRPC {service}"),
+            CheckKind::Exec { command } => {
+                command.first().map_or_else(String::new, |program| program.to_string())
+            }
+        };
+        format!("{way} every {}", show_interval(check.interval))
+    };
+    format!("checked by {}", checks.iter().map(check).collect::<Vec<_>>().join(", "))
 }
 
 /// An interval is written by people, in round numbers: `2 s`, not `2.00 s`.
@@ -145,6 +156,7 @@ fn why(endpoint: &EndpointStatus) -> String {
     let last = endpoint.last_check.as_ref();
     match endpoint.state {
         EndpointState::Up => last
+            .filter(|check| check.passed)
             .and_then(|check| Duration::try_from_secs_f64(check.took_seconds).ok())
             .map_or_else(String::new, show_duration),
         EndpointState::Down => {
@@ -154,7 +166,9 @@ fn why(endpoint: &EndpointStatus) -> String {
         EndpointState::Ejected | EndpointState::Suspect | EndpointState::Tripped => {
             endpoint.reason.clone().unwrap_or_default()
         }
-        EndpointState::Unchecked | EndpointState::Draining => String::new(),
+        // Only a check that could not be made leaves it so.
+        EndpointState::Unchecked => last.map_or_else(String::new, |check| check.detail.clone()),
+        EndpointState::Draining => String::new(),
         EndpointState::Unresolved => {
             let reason = endpoint.reason.as_deref().unwrap_or("the name has no address");
             format!("{reason}; will keep trying")

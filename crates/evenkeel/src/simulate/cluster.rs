@@ -5,6 +5,7 @@ use std::path::Path;
 use evenkeel_control::conductor::balancing;
 use evenkeel_control::config::{ClusterConfig, Config, EndpointConfig, Loaded};
 use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_sim::{EndpointModel, Scenario};
 
 use crate::failure::{Failure, print_report};
@@ -29,7 +30,7 @@ pub(super) fn adopt(
     let cluster = find(&config, wanted)?;
     scenario.endpoints = cluster.endpoints.iter().map(model).collect();
     scenario.balancing = balancing(cluster, config.zone.as_deref());
-    scenario.health.clone_from(&cluster.health);
+    scenario.health = check(&cluster.health).cloned();
     Ok(Origin { cluster: cluster.name.clone(), algorithm: scenario.balancing.algorithm })
 }
 
@@ -47,6 +48,11 @@ fn find<'a>(config: &'a Config, wanted: Option<&str>) -> Result<&'a ClusterConfi
             Failure::Usage(format!("the config has no cluster `{name}`; it has {}", names()))
         }),
     }
+}
+
+/// The simulator knows one: the first that would notice a program that hangs, for a connection is accepted all the same.
+fn check(checks: &[HealthCheck]) -> Option<&HealthCheck> {
+    checks.iter().find(|check| check.kind != CheckKind::Tcp).or(checks.first())
 }
 
 fn model(config: &EndpointConfig) -> EndpointModel {

@@ -32,6 +32,7 @@ pub(crate) fn endpoint(name: &str) -> EndpointStatus {
         latency_counts: Vec::new(),
         latency: None,
         last_check: None,
+        checks: Vec::new(),
     }
 }
 

@@ -51,6 +51,51 @@ fn every_state_and_outcome_leads_where_the_table_says() {
     }
 }
 
+#[test]
+fn the_pace_is_fast_only_while_outcomes_speak_against_the_standing() {
+    let millis = Duration::from_millis;
+    let certain = RiseFall { standing: Standing::Up, against: 0 };
+    let uncertain = RiseFall { standing: Standing::Up, against: 1 };
+    let coming_back = RiseFall { standing: Standing::Down, against: 1 };
+    let table = [
+        // interval, fast_interval, machine, pace
+        (2_000, None, RiseFall::default(), 2_000),
+        (2_000, None, certain, 2_000),
+        (2_000, None, uncertain, 500),
+        (2_000, None, coming_back, 500),
+        (800, None, uncertain, 250),
+        (100, None, uncertain, 100),
+        (60_000, None, uncertain, 15_000),
+        (2_000, Some(10), uncertain, 10),
+        (2_000, Some(10), certain, 2_000),
+        (2_000, Some(5_000), uncertain, 2_000),
+    ];
+    for (interval, fast, machine, pace) in table {
+        let (interval, fast_interval) = (millis(interval), fast.map(millis));
+        let check = HealthCheck { interval, fast_interval, ..HealthCheck::default() };
+        assert_eq!(check.pace(&machine), millis(pace), "{interval:?} {fast:?} {machine:?}");
+    }
+}
+
+#[test]
+fn an_endpoint_is_down_as_long_as_any_of_its_checks_says_so() {
+    use Standing::{Down, Unchecked, Up};
+    let table: [(&[Standing], Standing); 9] = [
+        (&[], Unchecked),
+        (&[Unchecked], Unchecked),
+        (&[Up], Up),
+        (&[Down], Down),
+        (&[Unchecked, Up], Up),
+        (&[Up, Unchecked], Up),
+        (&[Unchecked, Down], Down),
+        (&[Up, Down, Up], Down),
+        (&[Down, Up, Unchecked], Down),
+    ];
+    for (standings, expected) in table {
+        assert_eq!(overall(standings.iter().copied()), expected, "{standings:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_standing_changes_only_after_enough_outcomes_in_a_row(

@@ -29,6 +29,7 @@ pub(super) struct Round {
     replica: u32,
     position: u32,
     life: u32,
+    began: Time,
 }
 
 impl Checks {
@@ -41,11 +42,11 @@ impl Checks {
         &mut self.machines[replica as usize * self.endpoints + position as usize]
     }
 
-    /// When the next check after one that starts `now` does: moved either way by at most the share of jitter.
-    fn next(&mut self, now: Time) -> Time {
+    /// When the next check after `round` is: its pace, moved either way by at most the share of jitter.
+    fn next(&mut self, round: Round) -> Time {
         let share = self.check.jitter.clamp(0.0, 1.0) * (2.0 * self.random.f64() - 1.0);
-        let interval = self.check.interval.mul_f64(1.0 + share.clamp(-0.999, 1.0));
-        now.after(interval)
+        let machine = self.machine(round.replica, round.position).rise_fall;
+        round.began.after(self.check.pace(&machine).mul_f64(1.0 + share.clamp(-0.999, 1.0)))
     }
 }
 
@@ -66,7 +67,7 @@ impl Simulation<'_> {
             let position = position as u32;
             let machine = checks.machine(replica, position);
             *machine = Machine { rise_fall: RiseFall::default(), life: machine.life + 1 };
-            let round = Round { replica, position, life: machine.life };
+            let round = Round { replica, position, life: machine.life, began: now };
             self.queue.push(now, Occasion::Check(round));
         }
     }
@@ -77,31 +78,36 @@ impl Simulation<'_> {
         if !condition.present || checks.machine(round.replica, round.position).life != round.life {
             return;
         }
-        self.queue.push(checks.next(now), Occasion::Check(round));
+        let round = Round { began: now, ..round };
         // A kernel accepts connections for a process that does nothing.
         let hangs = condition.frozen && checks.check.kind != CheckKind::Tcp;
         if hangs && !condition.dead {
             self.queue.push(now.after(checks.check.timeout), Occasion::CheckTimeout(round));
         } else {
-            self.observe(round, if condition.dead { Outcome::Fail } else { Outcome::Pass });
+            let outcome = if condition.dead { Outcome::Fail } else { Outcome::Pass };
+            self.observe(round, outcome, now);
         }
     }
 
     /// A check that hung has waited as long as it may; one that the endpoint has woken up for has its answer.
-    pub(super) fn end_check(&mut self, round: Round) {
+    pub(super) fn end_check(&mut self, round: Round, now: Time) {
         let condition = self.origins[round.position as usize].condition();
         let fails = condition.frozen || condition.dead;
-        self.observe(round, if fails { Outcome::Fail } else { Outcome::Pass });
+        self.observe(round, if fails { Outcome::Fail } else { Outcome::Pass }, now);
     }
 
-    fn observe(&mut self, round: Round, outcome: Outcome) {
+    /// Takes the outcome of a check that ends `now`, and plans the next one.
+    fn observe(&mut self, round: Round, outcome: Outcome, now: Time) {
         let Some(checks) = &mut self.checks else { return };
         let check = checks.check.clone();
         let machine = checks.machine(round.replica, round.position);
         if machine.life != round.life {
             return;
         }
-        if let Some(standing) = machine.rise_fall.observe(outcome, &check) {
+        let changed = machine.rise_fall.observe(outcome, &check);
+        let next = checks.next(round).max(now);
+        self.queue.push(next, Occasion::Check(round));
+        if let Some(standing) = changed {
             self.replicas[round.replica as usize].set_standing(round.position as usize, standing);
         }
     }

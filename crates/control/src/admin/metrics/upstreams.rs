@@ -198,7 +198,8 @@ fn checks(families: &mut Families<'_, '_>, plan: &Plan, journal: &Journal) -> fm
             let [in_cluster, at] = labels(cluster, endpoint);
             let entry = journal.entry(&EndpointKey::new(&cluster.name, &endpoint.name));
             family.counter(&[in_cluster, at, ("result", "pass")], entry.passes)?;
-            family.counter(&[in_cluster, at, ("result", "fail")], entry.failures)
+            family.counter(&[in_cluster, at, ("result", "fail")], entry.failures)?;
+            family.occurrence(&[in_cluster, at, ("result", "untried")], entry.untried)
         })
     })
 }

@@ -68,7 +68,7 @@ fn every_change_of_a_cluster_makes_a_new_one_that_keeps_the_lives() {
     let changes: [Change; 14] = [
         |cluster| cluster.balance = Algorithm::Random.into(),
         |cluster| cluster.balance.bounded_load = Some(1.5),
-        |cluster| cluster.health = Some(HealthCheck::default()),
+        |cluster| cluster.health = vec![HealthCheck::default()],
         |cluster| cluster.timeouts.connect *= 2,
         |cluster| cluster.timeouts.exchange = Some(Duration::from_secs(1)),
         |cluster| cluster.pool.max_idle += 1,

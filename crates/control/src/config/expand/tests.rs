@@ -26,8 +26,7 @@ fn read(text: &str) -> Result<Loaded, String> {
 fn path(value: &str) -> String {
     let text = format!("[listener.web]\nbind = ':1'\nto = '9001'\nhealth.path = {value}\n");
     let config = read(&text).unwrap_or_else(|report| panic!("{report}")).config;
-    let evenkeel_plan::health::CheckKind::Http { path, .. } =
-        &config.clusters[0].health.as_ref().unwrap().kind
+    let evenkeel_plan::health::CheckKind::Http { path, .. } = &config.clusters[0].health[0].kind
     else {
         panic!("a path is asked for")
     };

@@ -15,13 +15,14 @@ use super::super::decode::{
 };
 
 use super::values::{
-    Balance, CheckKind, CookieDomain, CookieName, CookiePath, Duration, Either, EndpointAddress,
-    False, HedgeAfter, Host, KeySource, Label, Method, Off, OneOrMany, Rate, RequestPath,
-    RetryTrigger, SameSite, SessionKey, Share, Size, Status, Zone,
+    Balance, BodyText, CheckKind, CookieDomain, CookieName, CookiePath, Duration, Either,
+    EndpointAddress, False, HedgeAfter, Host, KeySource, Label, Method, Off, OneOrMany, Program,
+    Rate, RequestPath, RetryTrigger, SameSite, ServerName, Service, SessionKey, Share, Size,
+    Status, Zone,
 };
 
 pub(super) type BalanceKey = Either<Balance, BalanceTable>;
-pub(super) type HealthKey = Either<RequestPath, Either<False, Health>>;
+pub(super) type HealthKey = Either<OneOrMany<Either<RequestPath, Health>>, False>;
 pub(super) type Endpoint = Either<EndpointAddress, EndpointTable>;
 
 /// A set of endpoints, and how to use it.
@@ -63,7 +64,7 @@ pub(super) struct Cluster {
     #[schemars(extend("default" = "off"))]
     sticky: Option<Either<Off, Either<KeySource, Sticky>>>,
 
-    /// How to check them: by connecting, by asking for a path, or as a table says; `false` for not at all.
+    /// How to check them: by connecting, by asking for a path, or as a table says; by all of a list, at most 8; `false` for not at all.
     #[schemars(extend("default" = serde_json::json!({ "kind": "tcp" })))]
     health: Option<HealthKey>,
 
@@ -247,7 +248,8 @@ pub(super) struct BalanceTable {
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct LoadFactor(#[schemars(range(min = BOUNDED_LOAD_MIN, max = BOUNDED_LOAD_MAX))] f64);
 
-/// How to check endpoints.
+/// How to check endpoints. Several of these are `[[cluster.NAME.health]]`: an endpoint is down as long as any of its checks says so.
+/// What each kind does, and what its reasons mean, is on [a page of its own](health.md).
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[schemars(extend("x-section" = "[cluster.NAME.health]", "x-example" = r#"
@@ -259,26 +261,47 @@ interval = "5s"
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 pub(super) struct Health {
-    /// `"tcp"` connects, `"http"` asks. Without it `path`, `host`, `method` or `status` mean that it asks.
+    /// `"tcp"` connects, `"tls"` completes a handshake and looks at no certificate, `"http"` sends a request, `"grpc"` calls
+    /// `grpc.health.v1.Health/Check` without TLS, `"exec"` runs a program. Without it `path`, `host`, `method`, `status` or `body` mean
+    /// `"http"`.
     kind: Option<CheckKind>,
 
-    /// What to ask for; needed if it asks.
+    /// `http`, and needed there: what to ask for.
     path: Option<RequestPath>,
 
-    /// The `Host` field; without it the endpoint's address.
+    /// `http`, `grpc`: the `Host` field, or `:authority`; without it the endpoint's address.
     host: Option<Host>,
 
-    /// How to ask.
+    /// `http`: how to ask.
     #[schemars(extend("default" = "GET"))]
     method: Option<Method>,
 
-    /// Statuses that pass.
+    /// `http`: statuses that pass.
     #[schemars(extend("default" = ["200-399"]))]
     status: Option<OneOrMany<Status>>,
+
+    /// `http`: what the first 64 KiB of the body have to contain, besides.
+    body: Option<BodyText>,
+
+    /// `tls`: the name to ask for (SNI); without it the endpoint's own, if it has one.
+    server_name: Option<ServerName>,
+
+    /// `grpc`: the service that has to be `SERVING`.
+    #[schemars(extend("default" = ""))]
+    service: Option<Service>,
+
+    /// `exec`, and needed there: the program that has to end with status 0, with its arguments. No shell is involved, and the program
+    /// has no variables of ours but `PATH`, and `EVENKEEL_CLUSTER`, `EVENKEEL_ENDPOINT`, `EVENKEEL_ADDRESS`, `EVENKEEL_HOST` and
+    /// `EVENKEEL_PORT`.
+    command: Option<Either<Program, Vec<String>>>,
 
     /// From the start of a check to the start of the next; at least 1 ms.
     #[schemars(extend("default" = "2s"))]
     interval: Option<Duration>,
+
+    /// The same from the first outcome that speaks against how the endpoint stands until that has changed or the next one is as
+    /// before; at most `interval`. Without it a quarter of `interval`, but at least 250 ms.
+    fast_interval: Option<Duration>,
 
     /// How long a check may take; at least 1 ms.
     #[schemars(extend("default" = "1s"))]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use evenkeel_plan::balance::Algorithm;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::super::decode::PROTOCOLS;
+use super::super::decode::{CHECK_KINDS, PROTOCOLS};
 use super::super::model::LogLevel;
 use super::super::words::{ACCESS_FORMATS, AMBIGUITY, EMPTY_SEGMENTS, KEPT, UNUSUAL_NAMES};
 
@@ -69,6 +69,14 @@ strings! {
         "a path such as `\"/v1\"`, or `\"/v1/*\"` for it and all below it";
     Host, "host", "[A-Za-z0-9._~:\\[\\]-]+",
         "a name or address with or without a port, such as `\"app.example.com\"`";
+    ServerName, "name of a server", "[A-Za-z0-9._-]+",
+        "a name without a port, such as `\"app.example.com\"`";
+    Service, "name of a service", "[!-~]*",
+        "such as `\"shop.v1.Cart\"`; an empty one stands for the server as a whole";
+    BodyText, "text in a body", "[\\s\\S]{1,256}",
+        "1 to 256 bytes, as they are in the body";
+    Program, "program", "/.*[^/]",
+        "its whole path, such as `\"/usr/local/bin/check\"`";
     Token, "token", "|[!-~]{16,}",
         "at least 16 ASCII letters, digits and signs, best from a variable, as in `\"${ADMIN_TOKEN}\"`";
     CookieName, "name in a message", "[!#$%&'*+.^_`|~0-9A-Za-z-]+",
@@ -117,7 +125,7 @@ words! {
     Auto, ["auto"];
     Protocol, PROTOCOLS;
     Balance, Algorithm::ALL.map(Algorithm::name);
-    CheckKind, ["tcp", "http"];
+    CheckKind, CHECK_KINDS;
     RetryTrigger, evenkeel_plan::retry::Trigger::ALL.map(evenkeel_plan::retry::Trigger::name);
     SameSite, evenkeel_plan::balance::SameSite::ALL.map(evenkeel_plan::balance::SameSite::name);
     UnusualNames, UNUSUAL_NAMES.map(|(word, _)| word);

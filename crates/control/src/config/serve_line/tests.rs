@@ -26,7 +26,7 @@ fn a_line_becomes_a_listener_with_endpoints_of_its_own() {
         ("127.0.0.1:9004", 2, true),
     ];
     assert_eq!(endpoints, expected);
-    assert_eq!(config.clusters[0].health, Some(HealthCheck::default()));
+    assert_eq!(config.clusters[0].health, [HealthCheck::default()]);
     assert_eq!(config.admin, AdminBind::Preferred(AdminBind::DEFAULT_ADDRESS));
 }
 
@@ -60,7 +60,7 @@ fn options_are_taken_over() {
     };
     let config = parse("8080", &words(&["9001"]), &options).unwrap().config;
     assert_eq!(config.clusters[0].balance, Algorithm::Random.into());
-    let kind = config.clusters[0].health.clone().unwrap().kind;
+    let kind = config.clusters[0].health[0].kind.clone();
     assert!(matches!(kind, CheckKind::Http { path, .. } if &*path == "/up"));
     assert_eq!((config.admin, config.workers), (AdminBind::Off, WorkerCount::Fixed(3)));
 

@@ -11,6 +11,7 @@ use evenkeel_plan::balance::hash::maglev::TableSize;
 use evenkeel_plan::balance::hash::{HashKey, KeySource};
 use evenkeel_plan::budget::Allowance;
 use evenkeel_plan::errors::ErrorPage;
+use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::hedge::{After, Hedging};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
 use evenkeel_plan::resilience::Resilience;
@@ -24,6 +25,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::super::decode::STATUS_DEFAULT;
 use super::super::files::Files;
 use super::super::model::{ErrorsConfig, ListenerConfig, PageConfig, RouteConfig};
 use super::super::words::{AMBIGUITY, EMPTY_SEGMENTS, UNUSUAL_NAMES};
@@ -353,7 +355,7 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
     let timeouts = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
     let pools = (durations(1), 0..=65_535_usize);
     let pools = (default_or(pools), resiliences());
-    let use_of_it = (balances(), (eligibilities(), stickies()), option::of(checks()));
+    let use_of_it = (balances(), (eligibilities(), stickies()), vec(checks(), 0..4));
     (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), pools).prop_map(
         |(
             mut endpoints,
@@ -587,18 +589,44 @@ fn checks() -> impl Strategy<Value = HealthCheck> {
         path: path.into(),
         host: host.map(Into::into),
         status,
+        body: None,
     });
-    let bounds = (durations(1), durations(1), 0..=100_u32, 1..=100_u32, 1..=100_u32);
-    (prop_oneof![Just(CheckKind::Tcp), http], default_or(bounds)).prop_map(|(kind, bounds)| {
+    let kind = prop_oneof![Just(CheckKind::Tcp), http, other_kinds()];
+    let intervals = (durations(1), option::of(durations(1)));
+    let bounds = (intervals, durations(1), 0..=100_u32, 1..=100_u32, 1..=100_u32);
+    (kind, default_or(bounds)).prop_map(|(kind, bounds)| {
         let check = HealthCheck { kind, ..HealthCheck::default() };
         match bounds {
             None => check,
-            Some((interval, timeout, percent, fall, rise)) => {
+            Some(((interval, fast_interval), timeout, percent, fall, rise)) => {
                 let jitter = f64::from(percent) / 100.0;
-                HealthCheck { interval, timeout, jitter, fall, rise, ..check }
+                HealthCheck { interval, fast_interval, timeout, jitter, fall, rise, ..check }
             }
         }
     })
+}
+
+/// With a body, TLS, gRPC, and programs.
+fn other_kinds() -> impl Strategy<Value = CheckKind> {
+    let text = "[ -~äß\n]{1,20}";
+    let with_body = text.prop_map(|text| CheckKind::Http {
+        method: "GET".into(),
+        path: "/".into(),
+        host: None,
+        status: vec![STATUS_DEFAULT],
+        body: Some(text.into()),
+    });
+    let tls = option::of("[a-z][a-z0-9]{0,5}[.]example")
+        .prop_map(|name| CheckKind::Tls { server_name: name.map(Into::into) });
+    let grpc =
+        ("[A-Za-z0-9._/-]{0,12}", option::of("[a-z0-9.:-]{1,12}")).prop_map(|(service, host)| {
+            CheckKind::Grpc { service: service.into(), host: host.map(Into::into) }
+        });
+    let exec = ("/[a-z/]{0,6}[a-z$]", vec(text, 0..3)).prop_map(|(program, arguments)| {
+        let arguments = arguments.into_iter().map(Into::into);
+        CheckKind::Exec { command: [program.into()].into_iter().chain(arguments).collect() }
+    });
+    prop_oneof![with_body, tls, grpc, exec]
 }
 
 fn durations(least_millis: u64) -> impl Strategy<Value = Duration> + Clone {

@@ -35,6 +35,7 @@ fn endpoint(name: &str, state: EndpointState) -> EndpointStatus {
         latency: None,
         latency_counts: Vec::new(),
         last_check: None,
+        checks: Vec::new(),
     }
 }
 

@@ -1,0 +1,164 @@
+//! The gRPC check, against a server of h2.
+
+use ::http::{HeaderMap, Request, Response};
+use bytes::Bytes;
+
+use super::*;
+
+/// What a server does with a call.
+#[derive(Clone)]
+struct Play {
+    status: u16,
+    head: Vec<(&'static str, &'static str)>,
+    data: Vec<Vec<u8>>,
+    trailers: Option<Vec<(&'static str, &'static str)>>,
+}
+
+const GRPC: (&str, &str) = ("content-type", "application/grpc+proto");
+const WELL: (&str, &str) = ("grpc-status", "0");
+
+/// An answer with this message.
+fn says(message: &[u8]) -> Play {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let data = vec![[&[0], &length[..], message].concat()];
+    Play { status: 200, head: vec![GRPC], data, trailers: Some(vec![WELL]) }
+}
+
+/// An answer without a message.
+fn refuses(fields: &[(&'static str, &'static str)]) -> Play {
+    let head = [&[GRPC], fields].concat();
+    Play { status: 200, head, data: Vec::new(), trailers: None }
+}
+
+#[tokio::test]
+async fn only_a_service_that_is_served_passes() {
+    let in_pieces = Play {
+        data: says(b"\x08\x01").data[0].chunks(1).map(<[u8]>::to_vec).collect(),
+        ..says(b"")
+    };
+    let unknown = [("grpc-status", "5"), ("grpc-message", "unknown service caf%C3%A9 100%")];
+    let nasty = [("grpc-status", "13"), ("grpc-message", "%1B[31m%0A%zz%")];
+    let late = Play { trailers: Some(vec![("grpc-status", "14")]), ..says(b"\x08\x01") };
+    let compressed = Play { data: vec![b"\x01\0\0\0\x02\x08\x01".to_vec()], ..says(b"") };
+    let two =
+        Play { data: vec![b"\0\0\0\0\x02\x08\x01\0\0\0\0\x02\x08\x01".to_vec()], ..says(b"") };
+    let cut = Play { data: vec![b"\0\0\0\xff\xff\x08\x01".to_vec()], ..says(b"") };
+    let short = Play { data: vec![b"\0\0".to_vec()], ..says(b"") };
+    let large = Play { data: vec![vec![0; 5000]], ..says(b"") };
+    let page = Play { status: 404, head: vec![("content-type", "text/html")], ..says(b"") };
+    let web = Play { head: vec![("content-type", "text/html")], ..says(b"") };
+    let table = [
+        (says(b"\x08\x01"), Ok(())),
+        (in_pieces, Ok(())),
+        (says(b"\x08\x02"), Err("NOT_SERVING")),
+        (says(b""), Err("UNKNOWN")),
+        (says(b"\x08\x03"), Err("SERVICE_UNKNOWN")),
+        (says(b"\x08\x07"), Err("a serving status that does not exist")),
+        (refuses(&unknown), Err("gRPC status 5 (NOT_FOUND): unknown service café 100%")),
+        (refuses(&nasty), Err("gRPC status 13 (INTERNAL): ?[31m")),
+        (refuses(&[("grpc-status", "12")]), Err("gRPC status 12 (UNIMPLEMENTED)")),
+        (refuses(&[("grpc-status", "-1")]), Err("malformed answer: no status of the call")),
+        (refuses(&[WELL]), Err("malformed answer: no message")),
+        (late, Err("gRPC status 14 (UNAVAILABLE)")),
+        (compressed, Err("malformed answer: a compressed message, which nobody has asked for")),
+        (two, Err("malformed answer: not exactly one message")),
+        (cut, Err("malformed answer: not exactly one message")),
+        (short, Err("malformed answer: no message")),
+        (says(b"\x08"), Err("malformed answer: the message is cut off")),
+        (large, Err("the answer is longer than 4096 bytes")),
+        (page, Err("status 404, expected 200")),
+        (web, Err("malformed answer: not of the content type of gRPC")),
+        (Play { trailers: None, ..says(b"\x08\x01") }, Err("malformed answer: no trailers")),
+    ];
+    for (play, outcome) in table {
+        let listener = listen().await;
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(serve(listener, play));
+        let said = check(&target(address, grpc_check("shop.Cart"))).await;
+        assert_eq!(said.map_err(|failure| failure.to_string()), outcome.map_err(str::to_owned));
+        let (request, message) = server.await.unwrap();
+        assert_eq!(request.uri(), "http://endpoint:1/grpc.health.v1.Health/Check");
+        assert_eq!(request.method(), "POST");
+        for (name, value) in [
+            ("te", "trailers"),
+            ("content-type", "application/grpc"),
+            ("user-agent", "evenkeel-health"),
+        ] {
+            assert_eq!(request.headers()[name], value);
+        }
+        assert_eq!(&message[..], b"\0\0\0\0\x0b\x0a\x09shop.Cart");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_http2_fails_with_the_reason() {
+    // SETTINGS, and then a GOAWAY with ENHANCE_YOUR_CALM.
+    let calm = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b";
+    let table: [(&[u8], &str); 4] = [
+        (b"", "connection closed before the answer"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP/2 failed: "),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "HTTP/2 failed: "),
+        (calm, "HTTP/2 failed: "),
+    ];
+    for (bytes, reason) in table {
+        let listener = listen().await;
+        let address = listener.local_addr().unwrap();
+        let bytes = bytes.to_vec();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut preface = [0; 4096];
+            assert_ne!(stream.read(&mut preface).await.unwrap(), 0);
+            // The probe may have seen enough and gone.
+            drop(stream.write_all(&bytes).await);
+            drop(stream.shutdown().await);
+            while stream.read(&mut preface).await.is_ok_and(|read| read > 0) {}
+        });
+        let said = check(&target(address, grpc_check(""))).await.unwrap_err().to_string();
+        assert!(said.starts_with(reason), "{said}");
+        server.await.unwrap();
+    }
+}
+
+/// Accepts once and plays. Returns what was asked.
+async fn serve(listener: TcpListener, play: Play) -> (Request<()>, Bytes) {
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    let (request, mut respond) = connection.accept().await.unwrap().unwrap();
+    let (head, mut body) = request.into_parts();
+    let request = Request::from_parts(head, ());
+    let talk = async {
+        let message = body.data().await.unwrap().unwrap();
+        let mut head = Response::builder().status(play.status);
+        for (name, value) in &play.head {
+            head = head.header(*name, *value);
+        }
+        let is_all = play.data.is_empty() && play.trailers.is_none();
+        let mut answer = respond.send_response(head.body(()).unwrap(), is_all).unwrap();
+        let last = play.data.len();
+        for (number, data) in play.data.into_iter().enumerate() {
+            let is_last = number + 1 == last && play.trailers.is_none();
+            // The probe may have seen enough and gone.
+            drop(answer.send_data(data.into(), is_last));
+        }
+        if let Some(trailers) = play.trailers {
+            let fields = trailers.into_iter();
+            let fields: HeaderMap = fields
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect();
+            drop(answer.send_trailers(fields));
+        }
+        message
+    };
+    let message = tokio::select! {
+        message = talk => message,
+        _ = async { while connection.accept().await.is_some() {} } => panic!("nobody waited for the answer"),
+    };
+    // To the end, so that all of the answer is sent.
+    while connection.accept().await.is_some_and(|next| next.is_ok()) {}
+    (request, message)
+}
+
+fn grpc_check(service: &str) -> HealthCheck {
+    let kind = CheckKind::Grpc { service: service.into(), host: None };
+    HealthCheck { kind, timeout: Duration::from_secs(20), ..HealthCheck::default() }
+}
