@@ -79,28 +79,50 @@ async fn supervise(
         Ok(Err(error)) => return drop(answer.send(Err(not_started(&name, &error)))),
         Err(_) => return,
     };
-    let group = Pid::from_child(&child);
+    let mut family = Family { group: Pid::from_child(&child), is_buried: false };
     let mut fault = None;
     let mut words = String::new();
     tokio::select! {
         biased;
         () = answer.closed() => {}
-        said = listen(group, &mut child) => match said {
+        said = listen(family.group, &mut child) => match said {
             Ok(said) => words = said,
             Err(error) => fault = Some(Failure::Untried(error.to_string())),
         },
     }
-    // Whoever leads the group has not been waited for: its number cannot be another's yet. That nobody is left is no fault.
-    let _ = kill_process_group(group, Signal::KILL);
+    family.kill();
     let mut answer = Some(answer);
-    bury(group, |status| {
+    bury(family.group, |status| {
         if let Some(answer) = answer.take() {
             // Nobody may be interested any more.
             drop(answer.send(fault.take().map_or_else(|| verdict(status, &words), Err)));
         }
     })
     .await;
+    family.is_buried = true;
     drop(permit);
+}
+
+/// A program with all that it has started. Where we end before it, it is killed, too.
+struct Family {
+    group: Pid,
+    /// Its number may be another's by now.
+    is_buried: bool,
+}
+
+impl Family {
+    fn kill(&self) {
+        // That nobody is left is no fault.
+        let _ = kill_process_group(self.group, Signal::KILL);
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        if !self.is_buried {
+            self.kill();
+        }
+    }
 }
 
 fn not_started(name: &str, error: &io::Error) -> Failure {

@@ -16,6 +16,7 @@ mod config_tools;
 mod counting;
 mod descriptors;
 mod forwarding;
+mod health_checks;
 mod hostile_arena;
 mod hostile_bodies;
 mod hostile_endpoints;
