@@ -71,7 +71,7 @@ export class Row {
     errors.classList.toggle("bad", figure.errorShare >= ALARMING);
     setText(p50, format.quantile(figure.quantiles[0], figure.lowest));
     setText(p99, format.quantile(figure.quantiles[2], figure.lowest));
-    this.#showCheck(endpoint.last_check);
+    this.#showCheck(endpoint);
     this.#showButton(endpoint);
   }
 
@@ -86,19 +86,22 @@ export class Row {
     setAttribute(this.#why, "title", since === null ? null : `since ${format.time(since)}`);
   }
 
-  #showCheck(check) {
+  #showCheck({ last_check: check, reason, checks = [] }) {
     if (!check) {
       setText(this.#check, format.NONE);
       setText(this.#checked, "");
       return;
     }
-    setText(this.#check, check.passed ? "passed" : "failed");
+    const passing = checks.filter(({ standing }) => standing !== "down").length;
+    const word = check.passed ? "passed" : "failed";
+    setText(this.#check, checks.length ? `${passing} of ${checks.length} well` : word);
     this.#check.classList.toggle("bad", !check.passed);
-    setText(
-      this.#checked,
-      `${format.latency(check.took_seconds)}, ${format.ago(check.at_unix_seconds)} ago`,
-    );
-    setAttribute(this.#cells[8], "title", check.detail);
+    // What the reason says already is not said twice.
+    const isTold = check.passed || reason?.includes(check.detail);
+    const found = isTold ? format.latency(check.took_seconds) : check.detail;
+    setText(this.#checked, `${found}, ${format.ago(check.at_unix_seconds)} ago`);
+    const each = checks.map(({ name, reason: why, standing }) => `${name}: ${why ?? standing}`);
+    setAttribute(this.#cells[8], "title", each.length ? each.join("\n") : check.detail);
   }
 
   #showButton({ name, forced }) {
