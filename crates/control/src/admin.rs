@@ -37,9 +37,10 @@ pub(crate) use snapshot::status;
 pub use socket::Address;
 pub(crate) use socket::Socket;
 pub use status::{
-    CheckStatus, ClusterStatus, ConfigStatus, EndpointState, EndpointStatus, ForcedState,
-    LastCheck, LastReload, Latency, LeavingStatus, ListenerStatus, OverrideStatus, ReloadResult,
-    RequestsByClass, RestartPending, RouteStatus, StandingStatus, Status, TargetStatus, Trigger,
+    AdmissionStatus, CheckStatus, ClusterStatus, ConfigStatus, EndpointState, EndpointStatus,
+    ForcedState, LastCheck, LastReload, Latency, LeavingStatus, ListenerStatus, OverrideStatus,
+    RefusedStatus, ReloadResult, RequestsByClass, RestartPending, RouteStatus, StandingStatus,
+    Status, TargetStatus, Trigger,
 };
 
 use changes::etag;

@@ -52,9 +52,10 @@ pub(crate) use diff::diff;
 pub use expand::Variables;
 pub use files::{Files, Folder};
 pub use model::{
-    AccessConfig, AccessPath, AdminBind, BalanceConfig, ClusterConfig, Config, CookieConfig,
-    EligibilityConfig, EndpointConfig, ErrorsConfig, ListenerConfig, LogLevel, PageConfig,
-    RouteConfig, Secret, StickyConfig, WorkerCount,
+    AccessConfig, AccessPath, AdminBind, AdmissionConfig, BalanceConfig, ClusterConfig, Config,
+    ConnectionRateConfig, ConnectionsConfig, CookieConfig, EligibilityConfig, EndpointConfig,
+    ErrorsConfig, ListenerConfig, LogLevel, PageConfig, RateLimitConfig, RouteConfig, Secret,
+    StickyConfig, WorkerCount,
 };
 pub use report::{Report, Verdict};
 pub use seen::Seen;

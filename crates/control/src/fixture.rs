@@ -19,8 +19,8 @@ use tokio::sync::watch;
 use crate::access_log::AccessLog;
 use crate::conductor::{self, Desk, Knowledge};
 use crate::config::{
-    AdminBind, BalanceConfig, ClusterConfig, Config, EligibilityConfig, EndpointConfig,
-    ErrorsConfig, ListenerConfig, Seen, WorkerCount,
+    AdminBind, AdmissionConfig, BalanceConfig, ClusterConfig, Config, ConnectionsConfig,
+    EligibilityConfig, EndpointConfig, ErrorsConfig, ListenerConfig, Seen, WorkerCount,
 };
 use crate::fittings::Fittings;
 use crate::overview::{Machinery, Overview};
@@ -36,6 +36,8 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         name: (*name).to_owned(),
         binds: vec![Bind::Any(port)],
         to: Some((*to).to_owned()),
+        admission: AdmissionConfig::default(),
+        connections: ConnectionsConfig::default(),
         trusted_proxies: Vec::new(),
         timeouts: DownstreamTimeouts::default(),
         limits: DownstreamLimits::default(),

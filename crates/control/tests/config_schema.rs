@@ -11,9 +11,14 @@ use evenkeel_control::config::{Config, Folder, schema};
 use serde_json::{Map, Value};
 
 /// Each table of the schema, and a config in which `{}` stands for a key of it.
-const TABLES: [(&str, &str); 23] = [
+const TABLES: [(&str, &str); 25] = [
     ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
     ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
+    ("RateLimit", "[listener.a]\nbind = ':1'\nto = '9001'\nrate_limit = { rate = '1/s', {} }\n"),
+    (
+        "ConnectionRate",
+        "[listener.a]\nbind = ':1'\nto = '9001'\nconnection_rate = { rate = '1/s', {} }\n",
+    ),
     ("ListenerTimeouts", "[listener.a]\nbind = ':1'\nto = '9001'\ntimeouts = { {} }\n"),
     ("ListenerLimits", "[listener.a]\nbind = ':1'\nto = '9001'\nlimits = { {} }\n"),
     ("Paths", "[listener.a]\nbind = ':1'\nto = '9001'\npaths = { {} }\n"),
@@ -164,6 +169,8 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Listener.bind",
         "Listener.to",
         "Cluster.breaker",
+        "RateLimit.rate",
+        "ConnectionRate.rate",
         "Cluster.endpoints",
         "Cluster.outlier",
         "EndpointTable.address",
@@ -188,6 +195,8 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Route.name",
         "Route.listener",
         "RouteTimeouts.exchange",
+        "RateLimit.burst",
+        "ConnectionRate.burst",
     ];
     let set = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(without.into_iter().collect::<BTreeSet<_>>(), set(&expected));

@@ -112,6 +112,7 @@ fn route((host, path): (HostPattern, PathPattern)) -> Route {
         path,
         to: Targets::one(0),
         exchange_timeout: None,
+        admission: None,
         counters: Arc::new(Sharded::new(2)),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod access;
+pub mod admission;
 pub mod alarm;
 mod atomic;
 pub mod balance;
@@ -26,6 +27,7 @@ pub mod outlier;
 pub mod publish;
 pub mod pulse;
 pub mod quantile;
+pub mod rate;
 pub mod reason;
 pub mod resilience;
 pub mod retry;

@@ -93,3 +93,12 @@ pub const OUTLIER_STALL_ATTEMPTS_MIN: u32 = 3;
 
 /// How many times its own p99 an endpoint may be silent.
 pub const OUTLIER_STALL_P99_FACTOR: u32 = 10;
+
+/// How many limits one listener or route may have: each is looked up for every request.
+pub const RATE_LIMITS_MAX: usize = 8;
+
+/// How long a quota may take to be whole again after a burst. What is remembered for longer, nobody means.
+pub const RATE_WINDOW_MAX: Duration = Duration::from_hours(365 * 24);
+
+/// How many clients' connections a listener can count at a time, where it limits them: half a megabyte.
+pub const CLIENTS_COUNTED_MAX: u32 = 65_536;

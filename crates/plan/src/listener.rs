@@ -9,6 +9,7 @@ use evenkeel_proto::method::Method;
 use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
 
+use crate::admission::{Admission, Door, Refusal};
 use crate::counters::{Counter, Gauge, Histogram, Sharded};
 use crate::errors::ErrorAnswers;
 use crate::reason::Reason;
@@ -21,6 +22,12 @@ pub struct Listener {
     pub name: Box<str>,
     /// Where it listens.
     pub binds: Vec<Bind>,
+    /// What is asked of each connection; `None` for nothing.
+    pub door: Option<Box<Door>>,
+    /// What is asked of each request before its route is looked for; `None` for nothing.
+    pub admission: Option<Arc<Admission>>,
+    /// Whether anything is asked of requests, by the listener or one of its routes.
+    pub is_guarded: bool,
     /// Who answers what; shared with the next plan if that has the same.
     pub routes: Arc<Router>,
     /// Whose word about the client is believed.
@@ -141,6 +148,8 @@ pub struct ListenerCounters {
     pub connections: Counter,
     /// Connections open now.
     pub connections_active: Gauge,
+    /// Connections that were closed as soon as they were accepted, by reason.
+    pub refused: [Counter; Refusal::COUNT],
     /// Requests answered, by method and class of status (`[0]` is 1xx).
     pub requests: [[Counter; 5]; Method::COUNT],
     /// Answers that we made ourselves, or exchanges that broke, by reason.

@@ -31,6 +31,10 @@ pub enum Reason {
     WriteTimeout,
     /// The client went away.
     ClientGone,
+    /// The client is of a network that the listener or the route does not serve.
+    Denied,
+    /// The client, or whoever else the request is counted with, has sent more than the limit allows (RFC 6585 §4).
+    RateLimited,
     /// The listener has no route for the request's host and path.
     NoRoute,
     /// No endpoint of the cluster may be used.
@@ -64,7 +68,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -79,6 +83,8 @@ impl Reason {
         Self::BodyTimeout,
         Self::WriteTimeout,
         Self::ClientGone,
+        Self::Denied,
+        Self::RateLimited,
         Self::NoRoute,
         Self::NoEndpoint,
         Self::OutOfDescriptors,
@@ -111,6 +117,8 @@ impl Reason {
             Self::BodyTimeout => "body_timeout",
             Self::WriteTimeout => "write_timeout",
             Self::ClientGone => "client_gone",
+            Self::Denied => "denied",
+            Self::RateLimited => "rate_limited",
             Self::NoRoute => "no_route",
             Self::NoEndpoint => "no_endpoint_up",
             Self::OutOfDescriptors => "out_of_descriptors",
@@ -131,6 +139,7 @@ impl Reason {
     pub const fn status(self) -> u16 {
         match self {
             Self::RequestMalformed | Self::PathRefused | Self::ClientGone => 400,
+            Self::Denied => 403,
             Self::NoRoute => 404,
             Self::MethodNotAllowed => 405,
             Self::HeaderTimeout | Self::BodyTimeout | Self::WriteTimeout => 408,
@@ -138,6 +147,7 @@ impl Reason {
             Self::TargetTooLong => 414,
             Self::ExpectationFailed => 417,
             Self::UpgradeRequired => 426,
+            Self::RateLimited => 429,
             Self::HeadTooLarge => 431,
             Self::NotImplemented => 501,
             Self::ConnectFailed
@@ -187,6 +197,8 @@ impl Reason {
             Self::BodyTimeout => "Too little of the request's body arrived in time.",
             Self::WriteTimeout => "The client took too little of the answer in time.",
             Self::ClientGone => "The client went away.",
+            Self::Denied => "Clients from this network are not served here.",
+            Self::RateLimited => "Too many requests.",
             Self::NoRoute => "Nothing is here.",
             Self::NoEndpoint => "No endpoint is up.",
             Self::OutOfDescriptors => "The balancer is out of file descriptors.",

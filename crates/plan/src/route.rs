@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::admission::Admission;
 use crate::cluster::UpstreamTimeouts;
 use crate::counters::{Counter, Sharded};
 
@@ -33,6 +34,8 @@ pub struct Route {
     pub host: HostPattern,
     /// What it has to ask for.
     pub path: PathPattern,
+    /// What is asked of each of its requests; `None` for nothing.
+    pub admission: Option<Arc<Admission>>,
     /// Who answers.
     pub to: Targets,
     /// For the whole exchange: `None` is what the cluster says, `Some(None)` is any time.
@@ -54,6 +57,7 @@ impl Route {
             name: name.into(),
             host: HostPattern::Any,
             path: PathPattern::Any,
+            admission: None,
             to: Targets::one(cluster),
             exchange_timeout: None,
         }
@@ -71,6 +75,10 @@ impl Route {
     pub fn is_same(&self, other: &Self) -> bool {
         (&self.name, &self.host, &self.path) == (&other.name, &other.host, &other.path)
             && (&self.to, self.exchange_timeout) == (&other.to, other.exchange_timeout)
+            && match (&self.admission, &other.admission) {
+                (Some(one), Some(other)) => one.is_same(other),
+                (one, other) => one.is_none() && other.is_none(),
+            }
     }
 }
 

@@ -81,6 +81,8 @@ pub(crate) struct Course<'a> {
     pub(crate) waited: Duration,
     /// What we added ourselves: all but the waiting.
     pub(crate) own: Option<Duration>,
+    /// Whether a rate limit would have refused it that only counts.
+    pub(crate) would_limit: bool,
 }
 
 #[cfg(test)]

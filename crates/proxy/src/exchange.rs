@@ -22,6 +22,7 @@ use crate::patience::Patience;
 use crate::worker::Worker;
 use crate::world::World;
 
+mod admit;
 mod again;
 mod ask;
 mod attempt;
@@ -32,6 +33,7 @@ mod tunnel;
 mod verdict;
 mod way;
 
+pub(crate) use admit::Advice;
 pub(crate) use progress::Progress;
 pub(crate) use tunnel::{Downstream, Passage, Switched};
 
@@ -51,8 +53,8 @@ pub(crate) trait Answer: Sink {
     /// Answers that the protocol is switched to `protocol`: what is written from now on goes out as it is.
     fn switch(&mut self, head: &ResponseHead, protocol: &[u8]);
 
-    /// Answers in our own name, and says why. Returns how long the answer's body is.
-    fn refuse(&mut self, reason: Reason, request_done: bool) -> u64;
+    /// Answers in our own name, and says why, and what the client is told besides. Returns how long the answer's body is.
+    fn refuse(&mut self, reason: Reason, advice: Option<&Advice>, request_done: bool) -> u64;
 }
 
 /// What an exchange is about, apart from its messages.
@@ -84,6 +86,8 @@ pub(crate) struct Messages<'a, B, A> {
     pub(crate) body: Replay<B>,
     /// What moves `body` to the endpoint.
     pub(crate) upload: Pump,
+    /// What the client is to be told about a limit. Boxed: it is rare.
+    pub(crate) advice: Option<Box<Advice>>,
     pub(crate) answer: A,
 }
 
@@ -131,7 +135,7 @@ impl<'a> Exchange<'a> {
         // The client took its time, too.
         let waited = self.arrived.map_or(Duration::ZERO, |arrived| arrived - self.started);
         let mut course = Course { waited, ..Course::default() };
-        let way = match self.find_way(messages.head, &mut course) {
+        let way = match self.find_way(messages, &mut course) {
             Ok(way) => way,
             Err(reason) => return self.refused(course, reason, messages).await,
         };
@@ -215,7 +219,7 @@ impl<'a> Exchange<'a> {
             return ended;
         }
         let request_done = messages.upload.is_done() || messages.framing == Framing::Empty;
-        ended.bytes_out = messages.answer.refuse(reason, request_done);
+        ended.bytes_out = messages.answer.refuse(reason, messages.advice.as_deref(), request_done);
         ended.broken = flush(&mut messages.answer, self.deadline, self.listener).await.is_err();
         // A client that is gone has seen no status.
         ended.status = Some(reason.status()).filter(|_| !ended.broken);

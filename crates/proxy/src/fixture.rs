@@ -12,6 +12,9 @@ pub(crate) fn listener() -> Listener {
     Listener {
         name: "web".into(),
         binds: vec![Bind::Any(80)],
+        door: None,
+        admission: None,
+        is_guarded: false,
         routes: Arc::new(Router::new(vec![Route::everything(0, |_| Arc::new(Sharded::new(1)))])),
         trusted_proxies: TrustedProxies::default(),
         timeouts: Default::default(),

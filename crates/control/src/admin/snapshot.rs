@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use evenkeel_plan::counters::{Counter, DURATION_BOUNDS};
+use evenkeel_plan::admission::{Admission, Refusal};
+use evenkeel_plan::counters::{Counter, DURATION_BOUNDS, Sharded};
 use evenkeel_plan::endpoint::{EndpointCounters, Forced, Labels};
 use evenkeel_plan::health::Outcome;
 use evenkeel_plan::listener::{Bind, ListenerCounters};
@@ -14,8 +15,8 @@ use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
 use super::latency::{Buckets, latency};
 use super::{
-    CheckStatus, ClusterStatus, EndpointState, EndpointStatus, ForcedState, LastCheck,
-    ListenerStatus, RouteStatus, StandingStatus, Status, TargetStatus,
+    AdmissionStatus, CheckStatus, ClusterStatus, EndpointState, EndpointStatus, ForcedState,
+    LastCheck, ListenerStatus, RefusedStatus, RouteStatus, StandingStatus, Status, TargetStatus,
 };
 use crate::in_force::ForcedSince;
 use crate::journal::{Bar, CheckEntry, Checked, EndpointKey, Entry, Journal};
@@ -61,7 +62,9 @@ fn listener(listener: &Listener, plan: &Plan) -> ListenerStatus {
         routes: listener.routes.routes().iter().map(|each| route(each, plan)).collect(),
         connections: counters.sum(|shard| shard.connections.count()),
         active: counters.shards().map(|shard| shard.connections_active.level()).sum(),
+        refused: refused(counters),
         requests: counters.shards().fold([0; 5], add_requests).into(),
+        admission: admission(listener.admission.as_deref()),
     }
 }
 
@@ -89,6 +92,25 @@ fn route(route: &Route, plan: &Plan) -> RouteStatus {
         to: route.to.list().iter().filter_map(target).collect(),
         labels: wanted_labels(route, plan),
         requests: route.counters.shards().fold([0; 5], add).into(),
+        admission: admission(route.admission.as_deref()),
+    }
+}
+
+fn refused(counters: &Sharded<ListenerCounters>) -> RefusedStatus {
+    let count = |reason: Refusal| counters.sum(|shard| shard.refused[reason as usize].count());
+    RefusedStatus {
+        denied: count(Refusal::Denied),
+        rate: count(Refusal::Rate),
+        per_client: count(Refusal::PerClient),
+    }
+}
+
+fn admission(admission: Option<&Admission>) -> AdmissionStatus {
+    let Some(Admission { counters, .. }) = admission else { return AdmissionStatus::default() };
+    AdmissionStatus {
+        denied: counters.sum(|shard| shard.denied.count()),
+        limited: counters.sum(|shard| shard.limited.count()),
+        dry_run: counters.sum(|shard| shard.dry_run.count()),
     }
 }
 

@@ -139,8 +139,41 @@ pub struct ListenerStatus {
     pub connections: u64,
     /// Connections open now.
     pub active: i64,
+    /// Connections that were closed as soon as they were accepted.
+    pub refused: RefusedStatus,
     /// Requests answered so far.
     pub requests: RequestsByClass,
+    /// Requests that its rules refused.
+    pub admission: AdmissionStatus,
+}
+
+/// Connections that were closed as soon as they were accepted, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefusedStatus {
+    /// From networks that are not served.
+    pub denied: u64,
+    /// More in some time than a client may open.
+    pub rate: u64,
+    /// More than a client may have.
+    pub per_client: u64,
+}
+
+impl RefusedStatus {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.denied + self.rate + self.per_client
+    }
+}
+
+/// Requests that the rules of a listener or of a route refused so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AdmissionStatus {
+    /// From networks that are not served.
+    pub denied: u64,
+    /// More than a rate limit allows.
+    pub limited: u64,
+    /// Let through, although a limit with `dry_run` would have refused them.
+    pub dry_run: u64,
 }
 
 impl ListenerStatus {
@@ -171,6 +204,8 @@ pub struct RouteStatus {
     pub labels: BTreeMap<String, String>,
     /// Requests answered so far.
     pub requests: RequestsByClass,
+    /// Requests that its rules refused; those that the listener refused are not among them.
+    pub admission: AdmissionStatus,
 }
 
 /// One of the clusters of a route.

@@ -12,6 +12,7 @@ use evenkeel_plan::errors::ErrorAnswers;
 use evenkeel_plan::listener::TrustedProxies;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
+mod admission;
 mod routes;
 mod sessions;
 
@@ -147,10 +148,17 @@ fn build_listener(
     old: Option<&Arc<Listener>>,
     workers: usize,
 ) -> Result<Listener, UnknownCluster> {
+    let routes = names.router(listener, old.map(|old| &**old), workers)?;
+    let old_admission = old.and_then(|old| old.admission.as_ref());
+    let admission = admission::of_listener(&listener.admission, old_admission, workers);
+    let guarded_routes = routes.routes().iter().any(|route| route.admission.is_some());
     Ok(Listener {
         name: listener.name.as_str().into(),
         binds: listener.binds.clone(),
-        routes: names.router(listener, old.map(|old| &**old), workers)?,
+        door: admission::door(listener, old.and_then(|old| old.door.as_deref())),
+        is_guarded: admission.is_some() || guarded_routes,
+        admission,
+        routes,
         trusted_proxies: TrustedProxies::new(listener.trusted_proxies.clone()),
         timeouts: listener.timeouts,
         limits: listener.limits,
@@ -196,6 +204,14 @@ fn is_same_listener(old: &Listener, new: &Listener) -> bool {
         && (old.timeouts, old.limits) == (new.timeouts, new.limits)
         && (old.paths, old.header_names) == (new.paths, new.header_names)
         && old.errors == new.errors
+        && match (&old.door, &new.door) {
+            (Some(old), Some(new)) => old.is_same(new),
+            (old, new) => old.is_none() && new.is_none(),
+        }
+        && match (&old.admission, &new.admission) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (old, new) => old.is_none() && new.is_none(),
+        }
 }
 
 #[cfg(test)]

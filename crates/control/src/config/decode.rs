@@ -13,6 +13,7 @@ use super::units;
 
 mod access;
 mod admin;
+mod admission;
 mod balance;
 mod breaker;
 mod cluster;

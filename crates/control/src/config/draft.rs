@@ -18,9 +18,9 @@ use toml::Spanned;
 
 use super::diagnostic::Span;
 use super::model::{
-    AccessConfig, AdminBind, BalanceConfig, ClusterConfig, Config, EligibilityConfig,
-    EndpointConfig, ErrorsConfig, ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret,
-    StickyConfig, WorkerCount,
+    AccessConfig, AdminBind, AdmissionConfig, BalanceConfig, ClusterConfig, Config,
+    ConnectionsConfig, EligibilityConfig, EndpointConfig, ErrorsConfig, ListenerConfig, LogLevel,
+    PageConfig, RouteConfig, Secret, StickyConfig, WorkerCount,
 };
 
 /// See [`Config`].
@@ -54,6 +54,8 @@ pub(super) struct ListenerDraft {
     pub(super) name: Spanned<String>,
     pub(super) binds: Vec<Spanned<Bind>>,
     pub(super) target: Target,
+    pub(super) admission: AdmissionConfig,
+    pub(super) connections: ConnectionsConfig,
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) timeouts: DownstreamTimeouts,
     pub(super) limits: DownstreamLimits,
@@ -106,6 +108,7 @@ pub(super) struct RouteDraft {
     pub(super) to_span: Option<Span>,
     /// Where they are, if there are any.
     pub(super) labels: Option<Spanned<Labels>>,
+    pub(super) admission: AdmissionConfig,
     pub(super) exchange_timeout: Option<Option<Duration>>,
 }
 
@@ -190,6 +193,8 @@ impl ListenerDraft {
             name: self.name.into_inner(),
             binds: self.binds.into_iter().map(Spanned::into_inner).collect(),
             to,
+            admission: self.admission,
+            connections: self.connections,
             trusted_proxies: self.trusted_proxies,
             timeouts: self.timeouts,
             limits: self.limits,
@@ -224,6 +229,7 @@ impl RouteDraft {
             path,
             to: self.to.into_iter().map(|(name, weight)| (name.into_inner(), weight)).collect(),
             labels: self.labels.map(Spanned::into_inner).unwrap_or_default(),
+            admission: self.admission,
             exchange_timeout: self.exchange_timeout,
         }
     }

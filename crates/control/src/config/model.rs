@@ -18,6 +18,7 @@ use evenkeel_plan::endpoint::{Forced, Labels};
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::rate::{Prefixes, Quota, RateKey};
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
 use evenkeel_proto::field::UnusualNames;
@@ -177,6 +178,10 @@ pub struct ListenerConfig {
     pub binds: Vec<Bind>,
     /// The name of a cluster in [`Config::clusters`], which gets what no route takes; `None` if nobody does.
     pub to: Option<String>,
+    /// Whose connections are taken, and how many requests.
+    pub admission: AdmissionConfig,
+    /// How many connections there may be.
+    pub connections: ConnectionsConfig,
     /// Whose word about the client is believed: [`evenkeel_plan::listener::TrustedProxies::new`] takes them.
     pub trusted_proxies: Vec<IpNet>,
     /// How long a client may take.
@@ -206,8 +211,78 @@ pub struct RouteConfig {
     pub to: Vec<(String, u32)>,
     /// What endpoints of these clusters have to be labelled with, each of these, to get anything.
     pub labels: Labels,
+    /// Whose requests are answered, and how many.
+    pub admission: AdmissionConfig,
     /// For the whole exchange: `None` is what the cluster says, `Some(None)` is any time.
     pub exchange_timeout: Option<Option<Duration>>,
+}
+
+/// Who may come in: what [`evenkeel_plan::admission::Admission`] is made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdmissionConfig {
+    /// Nobody else, if there are any.
+    pub allow: Vec<IpNet>,
+    /// None of these.
+    pub deny: Vec<IpNet>,
+    /// All of them have to admit a request.
+    pub limits: Vec<RateLimitConfig>,
+}
+
+/// How many requests there may be of each key: what [`evenkeel_plan::rate::RateLimit`] is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimitConfig {
+    /// So many.
+    pub quota: Quota,
+    /// What tells them apart.
+    pub key: RateKey,
+    /// Whether it only counts whom it would refuse.
+    pub dry_run: bool,
+    /// Whether clients are told what remains.
+    pub headers: bool,
+    /// How many keys are remembered.
+    pub entries: u32,
+}
+
+impl RateLimitConfig {
+    /// With the defaults for all the rest.
+    pub fn new(quota: Quota) -> Self {
+        Self {
+            quota,
+            key: RateKey::default(),
+            dry_run: false,
+            headers: false,
+            entries: ENTRIES_DEFAULT,
+        }
+    }
+}
+
+/// How many connections a listener may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionsConfig {
+    /// Altogether; `None` for what the descriptor limit allows.
+    pub max: Option<u32>,
+    /// Of one client; `None` for any number.
+    pub per_client: Option<u32>,
+    /// New ones of one client; `None` for any number.
+    pub rate: Option<ConnectionRateConfig>,
+}
+
+/// How fast a client may open connections: what [`evenkeel_plan::admission::ConnectionRate`] is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionRateConfig {
+    /// So many.
+    pub quota: Quota,
+    /// What a client is.
+    pub prefixes: Prefixes,
+    /// How many clients are remembered.
+    pub entries: u32,
+}
+
+impl ConnectionRateConfig {
+    /// With the defaults for all the rest.
+    pub fn new(quota: Quota) -> Self {
+        Self { quota, prefixes: Prefixes::default(), entries: ENTRIES_DEFAULT }
+    }
 }
 
 impl RouteConfig {
@@ -380,6 +455,9 @@ pub struct EndpointConfig {
     /// What an operator has said about it. A file cannot say it: it comes from the overrides of the admin API.
     pub forced: Option<Forced>,
 }
+
+/// Half a megabyte.
+pub(super) const ENTRIES_DEFAULT: u32 = 65_536;
 
 /// Three of four endpoints of a zone can mostly do the work of all; two of four cannot.
 const PREFER_ZONE_DEFAULT: f64 = 0.7;

@@ -19,7 +19,8 @@ use super::draft::{
     AccessDraft, ClusterDraft, Draft, EndpointsDraft, ErrorsDraft, ListenerDraft, Target,
 };
 use super::model::{
-    AccessConfig, AccessPath, AdminBind, EligibilityConfig, EndpointConfig, LogLevel, WorkerCount,
+    AccessConfig, AccessPath, AdminBind, AdmissionConfig, ConnectionsConfig, EligibilityConfig,
+    EndpointConfig, LogLevel, WorkerCount,
 };
 use super::report::Report;
 use super::sources::{Source, Sources};
@@ -69,6 +70,8 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
             name,
             binds,
             target: Target::Own(Box::new(own)),
+            admission: AdmissionConfig::default(),
+            connections: ConnectionsConfig::default(),
             trusted_proxies: Vec::new(),
             timeouts: DownstreamTimeouts::default(),
             limits: DownstreamLimits::default(),

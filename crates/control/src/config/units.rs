@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use evenkeel_plan::rate::{Per, Rate};
+
 use super::diagnostic::{Code, Diagnostic, quoted};
 
 /// Reads `"500ms"`, `"10s"`, `"1h30m"`: whole numbers with units, the larger unit first.
@@ -82,6 +84,24 @@ pub(super) fn parse_rate(text: &str) -> Result<f64, Diagnostic> {
 /// Writes a rate as [`parse_rate`] reads it.
 pub(super) fn format_rate(per_second: f64) -> String {
     format!("{per_second}/s")
+}
+
+/// Reads `"100/s"`, `"5/m"`, `"1/h"`: how many in a second, a minute or an hour.
+pub(super) fn parse_count_rate(text: &str) -> Result<Rate, Diagnostic> {
+    let unit = |per: Per| Some((text.strip_suffix(per.letter())?.strip_suffix('/')?, per));
+    let whole = Per::ALL.into_iter().find_map(unit);
+    let whole = whole.filter(|(count, _)| count.bytes().all(|byte| byte.is_ascii_digit()));
+    let Some((count, per)) = whole.and_then(|(count, per)| Some((count.parse().ok()?, per))) else {
+        let problem = Diagnostic::new(Code::BadRate, format!("{} is not a rate", quoted(text)));
+        return Err(problem
+            .label("wants a whole number in a second, a minute or an hour")
+            .help("as in \"100/s\", \"5/m\" or \"1/h\""));
+    };
+    if (1..=per.count_max()).contains(&count) {
+        return Ok(Rate { count, per });
+    }
+    Err(Diagnostic::new(Code::OutOfBounds, format!("{} is out of bounds", quoted(text)))
+        .label(format!("wants 1 to {}", Rate { count: per.count_max(), per })))
 }
 
 fn duration_millis(text: &str) -> Option<u128> {

@@ -16,6 +16,7 @@ use super::model::{
 use super::units::{format_duration, format_share};
 use super::words::{ACCESS_FORMATS, KEPT, word_for};
 
+mod admission;
 mod health;
 mod listener;
 mod resilience;

@@ -76,7 +76,9 @@ pub(crate) fn listener(name: &str, bind: &str, cluster: &str) -> ListenerStatus 
         routes: vec![route("*", "/*", &[(cluster, 1)])],
         connections: 1204,
         active: 12,
+        refused: Default::default(),
         requests: [0, 99_000, 0, 100, 20].into(),
+        admission: Default::default(),
     }
 }
 
@@ -93,6 +95,7 @@ pub(crate) fn route(host: &str, path: &str, to: &[(&str, u32)]) -> RouteStatus {
         to: to.iter().map(target).collect(),
         labels: BTreeMap::new(),
         requests: [0, 990, 0, 10, 0].into(),
+        admission: Default::default(),
     }
 }
 

@@ -32,6 +32,7 @@ mod in_flight;
 mod inherited;
 mod interop;
 mod kept_config;
+mod limits;
 mod messages;
 mod notify;
 mod operating_cli;

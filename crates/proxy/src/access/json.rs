@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use evenkeel_plan::reason::Reason;
 use evenkeel_proto::head::{RequestHead, Version};
 use evenkeel_proto::method::Method;
 
@@ -38,6 +39,10 @@ pub(crate) fn json(out: &mut Vec<u8>, record: &Record<'_>) {
     }
     if let Some(reason) = record.failure {
         text(out, ",\"evenkeel.reason\":\"", reason.name().as_bytes(), SHORT);
+    }
+    if record.course.would_limit {
+        let reason = Reason::RateLimited.name();
+        text(out, ",\"evenkeel.dry_run\":\"", reason.as_bytes(), SHORT);
     }
     times(out, record);
     out.extend_from_slice(b"}\n");

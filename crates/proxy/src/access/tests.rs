@@ -70,6 +70,7 @@ fn json_has_every_attribute_under_its_conventional_name() {
         first_byte: Some(Duration::from_micros(300)),
         waited: Duration::ZERO,
         own: Some(Duration::from_micros(4)),
+        would_limit: true,
     };
     let line = as_json(&Record { course, bytes_in: 7, ..record(Some(&head)) });
     let expected = json!({
@@ -97,6 +98,7 @@ fn json_has_every_attribute_under_its_conventional_name() {
         "evenkeel.endpoint": "10.0.0.1:80",
         "evenkeel.attempts": 2,
         "evenkeel.request_id": "0199-id",
+        "evenkeel.dry_run": "rate_limited",
         "evenkeel.time.queue": 0.000001,
         "evenkeel.time.connect": 0.00002,
         "evenkeel.time.first_byte": 0.0003,
@@ -210,6 +212,7 @@ fn the_longest_line_fits_into_the_ring() {
         first_byte: Some(Duration::MAX),
         waited: Duration::ZERO,
         own: Some(Duration::MAX),
+        would_limit: false,
     };
     let record = Record {
         listener: &name,

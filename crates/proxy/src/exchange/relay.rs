@@ -8,6 +8,7 @@ use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::http1::Framing;
 
+use super::admit::tell_limit;
 use super::attempt::Turn;
 use super::{Answer, Ended, Exchange, Messages, count_status, flush};
 use crate::access::Course;
@@ -35,6 +36,7 @@ impl<'a> Exchange<'a> {
         self.progress.enter(Phase::Relaying);
         count_status(&target.counters.responses, head.status);
         self.tell_session(target, &mut head);
+        tell_limit(messages.advice.as_deref(), &mut head);
         messages.answer.begin(&head, framing, request_done);
         let status = Some(head.status);
         self.worker.buffers.give_head(head.fields);

@@ -123,7 +123,7 @@ impl Exchange<'_> {
     }
 
     fn ties(&self, target: Target<'_>, course: &Course<'_>) -> Ties {
-        let Course { attempts, queue, connect, first_byte, waited, own, .. } = *course;
+        let Course { attempts, queue, connect, first_byte, waited, own, would_limit, .. } = *course;
         let (route, cluster, endpoint) = (None, None, None);
         Ties {
             counters: Arc::clone(&self.listener.counters),
@@ -146,6 +146,7 @@ impl Exchange<'_> {
                 first_byte,
                 waited,
                 own,
+                would_limit,
             },
         }
     }

@@ -11,9 +11,9 @@ use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::forward::origin;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 
-use super::Exchange;
 use super::attempt::Target;
 use super::verdict::heard_in;
+use super::{Exchange, Messages};
 use crate::access::Course;
 use crate::world::{Asked, ClusterView};
 
@@ -30,17 +30,31 @@ impl<'a> Exchange<'a> {
     ///
     /// # Errors
     /// The reason to refuse the request, if there is none.
-    pub(super) fn find_way(
+    pub(super) fn find_way<B, A>(
         &self,
-        head: &RequestHead,
+        messages: &mut Messages<'_, B, A>,
         course: &mut Course<'a>,
     ) -> Result<Way<'a>, Reason> {
-        let route = self.listener.routes.route(head).ok_or(Reason::NoRoute)?;
-        course.route = Some(route.into());
+        let head = messages.head;
+        let route = match self.listener.is_guarded {
+            false => self.route(head, course)?,
+            true => self.guarded_route(messages, course)?,
+        };
         let (cluster, asked) = self.divide(route, head).ok_or(Reason::NoEndpoint)?;
         course.cluster = Some(&cluster.plan.name);
         cluster.earn(self.worker.time(self.started));
         Ok(Way { route, cluster, asked })
+    }
+
+    /// The route of the request.
+    pub(super) fn route(
+        &self,
+        head: &RequestHead,
+        course: &mut Course<'a>,
+    ) -> Result<&'a Route, Reason> {
+        let route = self.listener.routes.route(head).ok_or(Reason::NoRoute)?;
+        course.route = Some(route.into());
+        Ok(route)
     }
 
     /// The cluster of a route that its request goes to, with what that goes by: where its session goes on, if it has one, and else by
@@ -75,7 +89,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// The client's address, as far as it can be believed.
-    fn origin(&self, head: &RequestHead) -> IpAddr {
+    pub(super) fn origin(&self, head: &RequestHead) -> IpAddr {
         let trusted = &self.listener.trusted_proxies;
         origin(&head.fields, self.client.address, |address| trusted.contains(address))
     }

@@ -18,7 +18,7 @@ use evenkeel_proto::trailer::wants_trailers;
 
 use crate::body::Sink;
 use crate::entrance::Entrance;
-use crate::exchange::Answer;
+use crate::exchange::{Advice, Answer};
 use crate::http1::send::Send;
 use crate::io::Io;
 use crate::worker::Worker;
@@ -140,7 +140,7 @@ impl Answer for Respond<'_> {
         switch_head(out, head, protocol, self.request_id);
     }
 
-    fn refuse(&mut self, reason: Reason, request_done: bool) -> u64 {
+    fn refuse(&mut self, reason: Reason, advice: Option<&Advice>, request_done: bool) -> u64 {
         self.keep_alive.0 &= request_done && !self.worker.is_parting(self.entrance);
         let facts = ErrorFacts { reason, request_id: self.request_id };
         let mut body = Vec::new();
@@ -159,7 +159,8 @@ impl Answer for Respond<'_> {
         };
         let named = [("X-Evenkeel-Reason", reason.name())];
         let named = if self.listener.errors.reason_header { &named[..] } else { &[] };
-        let fields = [named, required_fields(reason)].concat();
+        let mut fields = [named, required_fields(reason)].concat();
+        fields.extend(advice.into_iter().flat_map(Advice::fields));
         self.own(reason.status(), &fields, Page { media_type, body: &body })
     }
 }

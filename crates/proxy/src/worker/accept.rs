@@ -13,15 +13,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use evenkeel_plan::Listener;
+use evenkeel_plan::admission::{Refusal, Seat};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_tcp_nodelay;
-use rustix::net::{SocketFlags, acceptfrom_with};
+use rustix::net::{RecvFlags, Shutdown, SocketFlags, acceptfrom_with, recv, shutdown};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::spawn_local;
 
 use super::Worker;
-use super::crew::{Accepted, Crew, Errand};
+use super::crew::{Accepted, Crew, Errand, Places};
 use crate::entrance::Entrance;
 use crate::http1::connection::Connection;
 
@@ -76,6 +78,10 @@ async fn accept_all(
             complaint.pause(&door.listener(), why, FULL).await;
             continue;
         }
+        let Ok(seat) = seat(worker, door) else {
+            complaint.pause(&door.listener(), "`max_connections` are open", ALL_TAKEN).await;
+            continue;
+        };
         match ready.try_io(|socket| accept_one(socket.get_ref())) {
             Ok(Ok((connection, client))) => {
                 if door.is_inherited {
@@ -84,7 +90,7 @@ async fn accept_all(
                     let _ = set_tcp_nodelay(&connection, true);
                 }
                 let listener = door.listener();
-                dispatch(worker, crew, Accepted { socket: connection, client, listener });
+                dispatch(worker, crew, Accepted { socket: connection, client, listener, seat });
             }
             // The connection died in the queue.
             Ok(Err(error)) if is_passing(&error) => {}
@@ -108,9 +114,22 @@ pub(super) fn accept_rest(worker: &Rc<Worker>, crew: &Arc<Crew>, door: &Door) {
             Err(_) => return,
         };
         let listener = door.listener();
-        serve(worker, crew, Accepted { socket: connection, client, listener });
+        // Even if there are too many: the listener is no more.
+        serve(worker, crew, Accepted { socket: connection, client, listener, seat: None });
     }
 }
+
+/// A place for one more connection of the door's listener.
+fn seat(worker: &Worker, door: &Door) -> Result<Option<Seat>, AllTaken> {
+    let listener = worker.listener_named(&door.listener.borrow());
+    let Some(rules) = listener.as_ref().and_then(|listener| listener.door.as_deref()) else {
+        return Ok(None);
+    };
+    rules.seat().ok_or(AllTaken)
+}
+
+/// A listener has as many connections as it may have.
+struct AllTaken;
 
 fn accept_one(socket: &TcpListener) -> io::Result<(OwnedFd, SocketAddr)> {
     let (connection, client) =
@@ -136,12 +155,39 @@ fn dispatch(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
 
 /// Serves one connection in a task of its own, so that a panic costs that connection only.
 pub(super) fn serve(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
-    let Accepted { socket, client, listener: name } = accepted;
+    let Accepted { socket, client, listener: name, seat } = accepted;
     let Some(listener) = worker.listener_named(&name) else { return };
+    let entered = match &listener.door {
+        None => Ok(None),
+        Some(rules) => rules.enter(client.ip(), worker.time(worker.now())),
+    };
+    let presence = match entered {
+        Ok(presence) => presence,
+        Err(refusal) => return refuse(worker, crew, (&listener, client, refusal), &socket),
+    };
     let entrance = Entrance::new(name, &listener);
-    let membership = crew.join(worker.index);
+    let membership = crew.join(worker.index, Places::new(seat, presence));
     let connection = Connection::new(Rc::clone(worker), socket, client, entrance, membership);
     spawn_local(connection.serve());
+}
+
+/// Closes a connection at once. What the client has sent already is read, else the system would send a reset, which says
+/// less clearly that nobody is going to answer.
+fn refuse(
+    worker: &Worker,
+    crew: &Crew,
+    (listener, client, refusal): (&Listener, SocketAddr, Refusal),
+    socket: &OwnedFd,
+) {
+    listener.counters.shard(worker.index).refused[refusal as usize].add(1);
+    if crew.may_mention(worker.time(worker.now())) {
+        let (listener, client, reason) = (&*listener.name, client.ip(), refusal.name());
+        tracing::warn!(listener, %client, reason, "refuses connections");
+    }
+    // Whether the client hears it is its own affair.
+    let _ = shutdown(socket, Shutdown::Write);
+    let mut scratch = worker.buffers.scratch.borrow_mut();
+    let _ = recv(socket, &mut scratch[..], RecvFlags::DONTWAIT);
 }
 
 fn is_passing(error: &io::Error) -> bool {
@@ -168,6 +214,8 @@ impl Complaint {
 
 const FULL: &str =
     "accepts no more connections until some end; raise the descriptor limit (ulimit -n)";
+
+const ALL_TAKEN: &str = "accepts no more connections until some end";
 
 /// How many connections that died in the queue are passed over, before it is taken for empty.
 const PASSING_FAILURES_MAX: usize = 1024;

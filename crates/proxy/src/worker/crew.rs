@@ -3,11 +3,13 @@
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use evenkeel_plan::admission::{Presence, Seat};
 use evenkeel_plan::counters::Padded;
 use evenkeel_plan::listener::Bind;
+use evenkeel_plan::time::Time;
 use rustix::process::{Resource, getrlimit};
 use tokio::sync::mpsc::Sender;
 
@@ -52,6 +54,8 @@ pub(crate) struct Accepted {
     pub(crate) client: SocketAddr,
     /// The name of the listener that it came in by.
     pub(crate) listener: Arc<str>,
+    /// Its place among those of the listener, if they are counted.
+    pub(crate) seat: Option<Seat>,
 }
 
 /// The workers as they see each other: how many connections each has, and how to pass it one more.
@@ -61,13 +65,16 @@ pub(crate) struct Crew {
     /// How many of them a worker may have.
     connections_max: usize,
     mailboxes: Box<[Sender<Errand>]>,
+    /// When it was last mentioned that connections are refused, in nanoseconds since the start; 0 for never.
+    mentioned: AtomicU64,
 }
 
 impl Crew {
     pub(crate) fn new(mailboxes: Vec<Sender<Errand>>) -> Arc<Self> {
         let connections = mailboxes.iter().map(|_| Padded::default()).collect();
         let connections_max = connections_max(mailboxes.len());
-        Arc::new(Self { connections, connections_max, mailboxes: mailboxes.into() })
+        let mentioned = AtomicU64::new(0);
+        Arc::new(Self { connections, connections_max, mailboxes: mailboxes.into(), mentioned })
     }
 
     /// Whether worker number `worker` may take no more connections.
@@ -75,10 +82,20 @@ impl Crew {
         self.connections(worker) >= self.connections_max
     }
 
-    /// One more connection for worker number `worker`, until the guard is dropped.
-    pub(crate) fn join(self: &Arc<Self>, worker: usize) -> Membership {
+    /// One more connection for worker number `worker`, until the guard is dropped, and with it its other places.
+    pub(crate) fn join(self: &Arc<Self>, worker: usize, places: Option<Box<Places>>) -> Membership {
         self.connections[worker].fetch_add(1, Ordering::Relaxed);
-        Membership { crew: Arc::clone(self), worker }
+        Membership { crew: Arc::clone(self), worker, _places: places }
+    }
+
+    /// Whether it is time to mention again that connections are refused.
+    pub(super) fn may_mention(&self, now: Time) -> bool {
+        let last = self.mentioned.load(Ordering::Relaxed);
+        let next = Time::from_nanos(last).after(MENTION_INTERVAL);
+        let is_due = last == 0 || now >= next;
+        // Of several workers one gets to say it.
+        let (now, order) = (now.as_nanos().max(1), Ordering::Relaxed);
+        is_due && self.mentioned.compare_exchange(last, now, order, order).is_ok()
     }
 
     /// How many connections worker number `worker` has.
@@ -115,11 +132,31 @@ const DESCRIPTORS_PER_WORKER: usize = 8;
 /// Below this difference a hand-over costs more than it gains.
 const HAND_OVER_MARGIN: usize = 2;
 
+/// A flood of refused connections must not become one of lines.
+const MENTION_INTERVAL: Duration = Duration::from_secs(1);
+
 /// One connection's place in the count of its worker.
 #[derive(Debug)]
 pub(crate) struct Membership {
     crew: Arc<Crew>,
     worker: usize,
+    /// Boxed: most listeners count neither.
+    _places: Option<Box<Places>>,
+}
+
+/// One connection's places in the counts of its listener and of its client.
+#[derive(Debug)]
+pub(crate) struct Places {
+    _seat: Option<Seat>,
+    _presence: Option<Presence>,
+}
+
+impl Places {
+    /// `None` if it is counted nowhere.
+    pub(super) fn new(seat: Option<Seat>, presence: Option<Presence>) -> Option<Box<Self>> {
+        let is_counted = seat.is_some() || presence.is_some();
+        is_counted.then(|| Box::new(Self { _seat: seat, _presence: presence }))
+    }
 }
 
 impl Drop for Membership {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use evenkeel_plan::admission::Refusal;
 use evenkeel_plan::listener::ListenerCounters;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::{Listener, Plan};
@@ -19,6 +20,10 @@ pub(super) fn encode(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Resul
     let help = "Requests answered, by route and by class of status.";
     families.family(Counter, "route_requests", help, |family| {
         plan.listeners.iter().try_for_each(|listener| route_requests(family, listener))
+    })?;
+    let help = "Requests that rate limits refused, or would have refused, if they were not a dry run; the route is empty for those of the listener.";
+    families.family(Counter, "rate_limited", help, |family| {
+        plan.listeners.iter().try_for_each(|listener| limited(family, listener))
     })?;
     let help = "From the first byte of a request to the last byte of its answer.";
     families.family(Histogram, "request_duration_seconds", help, |family| {
@@ -42,6 +47,15 @@ fn connections(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
         plan.listeners.iter().try_for_each(|listener| {
             let count = listener.counters.sum(|shard| shard.connections.count());
             family.counter(&[("listener", &listener.name)], count)
+        })
+    })?;
+    let help = "Connections closed as soon as they were accepted, by reason.";
+    families.family(Counter, "listener_connections_refused", help, |family| {
+        plan.listeners.iter().filter(|listener| listener.door.is_some()).try_for_each(|listener| {
+            Refusal::ALL.into_iter().try_for_each(|reason| {
+                let count = listener.counters.sum(|it| it.refused[reason as usize].count());
+                family.counter(&[("listener", &listener.name), ("reason", reason.name())], count)
+            })
         })
     })?;
     families.family(Gauge, "listener_connections_active", "Connections open now.", |family| {
@@ -89,6 +103,24 @@ fn route_requests(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
                 ("code_class", code_class),
             ];
             family.occurrence(&labels, count)?;
+        }
+    }
+    Ok(())
+}
+
+fn limited(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
+    let routes = listener.routes.routes().iter();
+    let routes = routes.map(|route| (&*route.name, &route.admission));
+    for (route, admission) in std::iter::once(("", &listener.admission)).chain(routes) {
+        let Some(admission) = admission.as_ref().filter(|it| !it.limits.is_empty()) else {
+            continue;
+        };
+        let counters = &admission.counters;
+        let limited = counters.sum(|shard| shard.limited.count());
+        let dry_run = counters.sum(|shard| shard.dry_run.count());
+        for (is_dry_run, count) in [("false", limited), ("true", dry_run)] {
+            let labels = [("listener", &*listener.name), ("route", route), ("dry_run", is_dry_run)];
+            family.counter(&labels, count)?;
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::route::{Route, RouteCounters, Router, Target, Targets};
 
-use super::UnknownCluster;
+use super::{UnknownCluster, admission};
 use crate::config::{Config, ListenerConfig, RouteConfig};
 
 /// What names stand for in a config, looked up once for all listeners: there may be ten thousand of each.
@@ -55,8 +55,8 @@ impl<'c> Names<'c> {
     ) -> Result<Arc<Router>, UnknownCluster> {
         let old = old.map(|old| &old.routes);
         let before = old.map_or(&[][..], |old| old.routes());
-        let counted = before.iter().map(|route| (&*route.name, &route.counters)).collect();
-        let build = Build { names: self, listener, counted, workers };
+        let before_by_name = before.iter().map(|route| (&*route.name, route)).collect();
+        let build = Build { names: self, listener, before: before_by_name, workers };
         let own = self.routes.get(listener.name.as_str()).map_or(&[][..], Vec::as_slice);
         let mut routes =
             own.iter().map(|route| build.route(route)).collect::<Result<Vec<_>, _>>()?;
@@ -76,8 +76,8 @@ impl<'c> Names<'c> {
 struct Build<'a, 'c> {
     names: &'a Names<'c>,
     listener: &'a ListenerConfig,
-    /// The counters of the routes before, by their names.
-    counted: HashMap<&'a str, &'a Arc<Sharded<RouteCounters>>>,
+    /// The routes before, by their names.
+    before: HashMap<&'a str, &'a Route>,
     workers: usize,
 }
 
@@ -89,7 +89,9 @@ impl Build<'_, '_> {
             Ok(Target { cluster: self.position(cluster)?, subset, weight: *weight })
         };
         let name = route.label().into_boxed_str();
+        let old = self.before.get(&*name).and_then(|route| route.admission.as_ref());
         Ok(Route {
+            admission: admission::of_route(&route.admission, old, self.workers),
             counters: self.counters(&name),
             name,
             host: route.host.clone(),
@@ -107,7 +109,7 @@ impl Build<'_, '_> {
     }
 
     fn counters(&self, name: &str) -> Arc<Sharded<RouteCounters>> {
-        let counted = self.counted.get(name).map(|counters| Arc::clone(counters));
+        let counted = self.before.get(name).map(|route| Arc::clone(&route.counters));
         counted.unwrap_or_else(|| Arc::new(Sharded::new(self.workers)))
     }
 }

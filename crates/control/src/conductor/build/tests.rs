@@ -9,8 +9,12 @@ use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::Ambiguity;
 
 use super::*;
-use crate::config::{AccessConfig, PageConfig, RouteConfig};
+use crate::config::{
+    AccessConfig, AdmissionConfig, Config, ConnectionRateConfig, ConnectionsConfig, PageConfig,
+    RateLimitConfig, RouteConfig,
+};
 use crate::fixture::{config, endpoint};
+use evenkeel_plan::rate::{Per, Quota, Rate, RateTable};
 
 #[test]
 fn names_become_positions_and_addresses() {
@@ -194,6 +198,7 @@ fn route(host: &str, to: &[(&str, u32)]) -> RouteConfig {
         path: PathPattern::Any,
         to: to.iter().map(|(cluster, weight)| ((*cluster).to_owned(), *weight)).collect(),
         labels: Labels::default(),
+        admission: AdmissionConfig::default(),
         exchange_timeout: None,
     }
 }
@@ -307,4 +312,84 @@ fn of_ten_thousand_endpoints_and_routes_all_that_stay_are_kept() {
 
 fn literal(host: &str) -> Option<IpAddr> {
     host.parse().ok()
+}
+
+fn limit(burst: u32) -> RateLimitConfig {
+    RateLimitConfig::new(Quota::new(Rate { count: 1, per: Per::Hour }, burst))
+}
+
+/// Where each limit of the listener and of its first route remembers.
+fn tables(plan: &Plan) -> Vec<*const RateTable> {
+    let listener = &plan.listeners[0];
+    let admissions = [&listener.admission, &listener.routes.routes()[0].admission];
+    let limits = admissions.into_iter().flatten().flat_map(|admission| &admission.limits);
+    limits.map(|limit| Arc::as_ptr(&limit.table)).collect()
+}
+
+#[test]
+fn a_limit_goes_on_with_its_table_while_it_has_the_same_place_and_key() {
+    let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    config.routes = vec![route("a", &[("api", 1)])];
+    config.routes[0].admission.limits = vec![limit(1), limit(2)];
+    config.listeners[0].admission.limits = vec![limit(3)];
+    let plan = build(&config, &Plan::default(), 1, literal).unwrap();
+    let first = tables(&plan);
+    assert_eq!(first.len(), 3);
+    let same = build(&config, &plan, 1, literal).unwrap();
+    assert!(Arc::ptr_eq(&plan.listeners[0], &same.listeners[0]));
+
+    config.routes[0].admission.limits[1] = limit(9);
+    config.listeners[0].admission.deny = vec!["10.0.0.0/8".parse().unwrap()];
+    let faster = build(&config, &plan, 1, literal).unwrap();
+    assert!(!Arc::ptr_eq(&plan.listeners[0], &faster.listeners[0]));
+    assert_eq!(tables(&faster), first);
+    assert_eq!(
+        faster.listeners[0].routes.routes()[0].admission.as_ref().unwrap().limits[1].quota.burst(),
+        9
+    );
+
+    config.routes[0].admission.limits[0].key.sources = ["path".parse().unwrap()].into();
+    config.routes[0].admission.limits[1].entries = 100;
+    let other = tables(&build(&config, &faster, 1, literal).unwrap());
+    assert_eq!(other[0], first[0]);
+    assert!(!first.contains(&other[1]) && !first.contains(&other[2]));
+}
+
+#[test]
+fn what_asks_nothing_of_anybody_costs_nothing() {
+    let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    config.routes = vec![route("a", &[("api", 1)])];
+    let listener = |config: &Config| {
+        let plan = build(config, &Plan::default(), 1, literal).unwrap();
+        let listener = &plan.listeners[0];
+        (listener.door.is_some(), listener.admission.is_some(), listener.is_guarded)
+    };
+    assert_eq!(listener(&config), (false, false, false));
+    config.routes[0].admission.limits = vec![limit(1)];
+    assert_eq!(listener(&config), (false, false, true));
+    config.listeners[0].admission.allow = vec!["10.0.0.0/8".parse().unwrap()];
+    assert_eq!(listener(&config), (true, false, true));
+    config.listeners[0].admission.limits = vec![limit(1)];
+    assert_eq!(listener(&config), (true, true, true));
+}
+
+#[test]
+fn connections_stay_counted_over_a_reload() {
+    let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    config.listeners[0].connections = ConnectionsConfig {
+        max: Some(10),
+        per_client: Some(5),
+        rate: Some(ConnectionRateConfig::new(limit(1).quota)),
+    };
+    let counts = |plan: &Plan| {
+        let door = plan.listeners[0].door.as_ref().unwrap();
+        let seats = Arc::as_ptr(&door.seats.as_ref().unwrap().seats);
+        let crowd = Arc::as_ptr(&door.per_client.as_ref().unwrap().crowd);
+        (seats, crowd, Arc::as_ptr(&door.rate.as_ref().unwrap().table))
+    };
+    let plan = build(&config, &Plan::default(), 1, literal).unwrap();
+    config.listeners[0].connections.per_client = Some(6);
+    let after = build(&config, &plan, 1, literal).unwrap();
+    assert!(!Arc::ptr_eq(&plan.listeners[0], &after.listeners[0]));
+    assert_eq!(counts(&plan), counts(&after));
 }

@@ -16,7 +16,7 @@ use super::super::model::EligibilityConfig;
 use super::super::section::{Field, Section};
 use super::super::words::UNUSUAL_NAMES;
 use super::super::{address, units};
-use super::{balance, endpoint, errors, health, paths};
+use super::{admission, balance, endpoint, errors, health, paths};
 
 /// Reads one listener.
 pub(super) fn read(
@@ -30,6 +30,8 @@ pub(super) fn read(
     ListenerDraft {
         binds: binds(section),
         target: target(&name, section, has_routes),
+        admission: admission::read(section),
+        connections: admission::connections(section),
         trusted_proxies: trusted_proxies(section),
         timeouts: section.table("timeouts", timeouts).unwrap_or_default(),
         limits: section.table("limits", limits).unwrap_or_default(),
@@ -105,7 +107,7 @@ fn trusted_proxies(section: &mut Section<'_>) -> Vec<IpNet> {
         if network.prefix_len() == 0 {
             item.report(trusts_everybody());
         } else if network.addr() != network.network() {
-            item.report(has_host(network));
+            item.report(admission::has_host(network));
         }
         Some(network)
     };
@@ -116,14 +118,6 @@ fn trusts_everybody() -> Diagnostic {
     Diagnostic::new(Code::TrustsEverybody, "every client is a trusted proxy")
         .label("contains every address")
         .help("any client can now claim any address in X-Forwarded-For; list the networks of your proxies")
-}
-
-fn has_host(network: IpNet) -> Diagnostic {
-    let (meant, one) = (network.trunc(), network.addr());
-    let message = format!("`{network}` is all of `{meant}`");
-    Diagnostic::new(Code::NetworkHasHost, message)
-        .label("is an address in that network")
-        .help(format!("write \"{meant}\" for the network, or \"{one}\" for the one address"))
 }
 
 fn timeouts(section: &mut Section<'_>) -> DownstreamTimeouts {

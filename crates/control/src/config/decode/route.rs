@@ -10,8 +10,8 @@ use toml::de::DeValue;
 use super::super::diagnostic::{Code, Diagnostic, Span, quoted};
 use super::super::draft::{Patterns, RouteDraft};
 use super::super::section::{Field, Section, check_name, parse_wait};
-use super::label;
 use super::listener::is_cluster_name;
+use super::{admission, label};
 
 mod patterns;
 
@@ -34,9 +34,10 @@ fn read(section: &mut Section<'_>) -> RouteDraft {
     };
     let labels = section.optional("labels");
     let labels = labels.map(|field| Spanned::new(field.span(), label::labels(&field)));
+    let admission = admission::read(section);
     let exchange_timeout = section.table("timeouts", exchange_timeout).flatten();
     let span = section.span();
-    RouteDraft { span, name, listeners, patterns, to, to_span, labels, exchange_timeout }
+    RouteDraft { span, name, listeners, patterns, to, to_span, labels, admission, exchange_timeout }
 }
 
 fn text(

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use evenkeel_plan::rate::RateTable;
 use evenkeel_proto::http1::FIELDS_MAX;
 use schemars::JsonSchema;
 
 use super::cluster::{BalanceKey, Endpoint, HealthKey};
 use super::values::{
-    Ambiguity, Bind, ClusterName, Duration, Either, EmptySegments, FilePath, Network, Off,
-    OneOrMany, Protocol, Size, UnusualNames,
+    Ambiguity, Auto, Bind, ClusterName, CountRate, Duration, Either, EmptySegments, FilePath,
+    KeySource, Network, Off, OneOrMany, Protocol, Size, UnusualNames,
 };
 
 /// Where to accept, and what may come in there. The name is what metrics and status call it.
@@ -46,6 +47,34 @@ pub(super) struct Listener {
     #[schemars(extend("default" = serde_json::json!({ "kind": "tcp" })))]
     health: Option<HealthKey>,
 
+    /// How many connections may be open; those that come when there are so many wait in the system's queue. `"auto"` is what the
+    /// limit of open files allows, shared by all listeners.
+    #[schemars(extend("default" = "auto"))]
+    max_connections: Option<Either<Count, Auto>>,
+
+    /// How many connections one client may have; more are closed at once. A client is an IPv4 address, or the first 64 bits of one
+    /// of IPv6; behind a proxy, that is the proxy.
+    #[schemars(extend("default" = "off"))]
+    max_connections_per_client: Option<Either<Count, Off>>,
+
+    /// How many connections a client may open in which time; more are closed at once.
+    #[schemars(extend("default" = "off"))]
+    connection_rate: Option<Either<Either<CountRate, ConnectionRate>, Off>>,
+
+    /// Networks whose connections are taken, and no others if there are any here; others are closed at once. Goes by the
+    /// address that is connected to us, which behind a proxy is the proxy's.
+    #[schemars(extend("default" = Vec::<String>::new()))]
+    allow: Option<OneOrMany<Network>>,
+
+    /// Networks whose connections are closed at once, even if `allow` has them.
+    #[schemars(extend("default" = Vec::<String>::new()))]
+    deny: Option<OneOrMany<Network>>,
+
+    /// How many requests there may be of each client, or of what else tells them apart; docs/limits.md says more. Counted before
+    /// the route is looked for; more are answered with 429.
+    #[schemars(extend("default" = Vec::<String>::new()))]
+    rate_limit: Option<OneOrMany<Either<CountRate, RateLimit>>>,
+
     /// Whose word about the client is believed (`X-Forwarded-*`, `X-Request-ID`).
     #[schemars(extend("default" = Vec::<String>::new()))]
     trusted_proxies: Option<OneOrMany<Network>>,
@@ -66,6 +95,93 @@ pub(super) struct Listener {
 
     /// How errors are answered that no endpoint made.
     errors: Option<Errors>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Count(#[schemars(range(min = 1, max = u32::MAX))] u64);
+
+/// A limit of the rate of requests. Where there are several in a list, a request has to be let through by all, and one that is
+/// refused counts in none.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[listener.NAME.rate_limit]", "x-example" = r#"
+[listener.web]
+bind = ":8080"
+to = "api"
+rate_limit = { rate = "100/s", burst = 200 }
+
+[[route]]
+path = "/login"
+to = "api"
+rate_limit = ["5/m", { rate = "1000/h", key = "header:x-api-key", dry_run = true }]
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+pub(super) struct RateLimit {
+    /// How fast the quota comes back.
+    rate: CountRate,
+
+    /// How many may come at once, after a pause that was long enough. Without it, as many as `rate` has in its unit of time.
+    #[schemars(range(min = 1, max = u32::MAX))]
+    burst: Option<u32>,
+
+    /// What is counted together: where several sources are named, requests that have all of them in common. What a request has
+    /// nothing of is replaced by the network of its client.
+    #[schemars(extend("default" = "client"))]
+    key: Option<OneOrMany<KeySource>>,
+
+    /// How many bits of an IPv4 address are the client; with 0, all of IPv4 is counted together.
+    #[schemars(range(min = 0, max = 32), extend("default" = 32))]
+    ipv4_prefix: Option<u8>,
+
+    /// How many bits of an IPv6 address are the client.
+    #[schemars(range(min = 0, max = 128), extend("default" = 64))]
+    ipv6_prefix: Option<u8>,
+
+    /// Whether it only counts, and says in the access log, whom it would refuse.
+    #[schemars(extend("default" = false))]
+    dry_run: Option<bool>,
+
+    /// Whether answers have `RateLimit` and `RateLimit-Policy` before anybody is refused, too.
+    #[schemars(extend("default" = false))]
+    headers: Option<bool>,
+
+    /// How many keys are remembered, 8 bytes each, rounded up to a power of two.
+    #[schemars(range(min = RateTable::ENTRIES_MIN, max = RateTable::ENTRIES_MAX), extend("default" = 65536))]
+    entries: Option<u32>,
+}
+
+/// A limit of the rate at which a client may open connections.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[listener.NAME.connection_rate]", "x-example" = r#"
+[listener.web]
+bind = ":8080"
+to = "api"
+max_connections_per_client = 100
+connection_rate = { rate = "10/s", burst = 50 }
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct ConnectionRate {
+    /// How fast the quota comes back.
+    rate: CountRate,
+
+    /// How many may come at once. Without it, as many as `rate` has in its unit of time.
+    #[schemars(range(min = 1, max = u32::MAX))]
+    burst: Option<u32>,
+
+    /// How many bits of an IPv4 address are the client.
+    #[schemars(range(min = 0, max = 32), extend("default" = 32))]
+    ipv4_prefix: Option<u8>,
+
+    /// How many bits of an IPv6 address are the client.
+    #[schemars(range(min = 0, max = 128), extend("default" = 64))]
+    ipv6_prefix: Option<u8>,
+
+    /// How many clients are remembered, 8 bytes each, rounded up to a power of two.
+    #[schemars(range(min = RateTable::ENTRIES_MIN, max = RateTable::ENTRIES_MAX), extend("default" = 65536))]
+    entries: Option<u32>,
 }
 
 /// How long a client may take. Each is at least 1 ms.

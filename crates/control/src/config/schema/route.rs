@@ -6,8 +6,10 @@ use evenkeel_plan::limits::WEIGHT_MAX;
 use schemars::JsonSchema;
 
 use super::cluster::label_names;
+use super::listener::RateLimit;
 use super::values::{
-    ClusterName, Duration, Either, Label, Name, Off, OneOrMany, RouteHost, RoutePath,
+    ClusterName, CountRate, Duration, Either, Label, Name, Network, Off, OneOrMany, RouteHost,
+    RoutePath,
 };
 
 /// Which requests go where: the most specific route by host, and then by path, whatever the order.
@@ -43,6 +45,19 @@ pub(super) struct Route {
     /// Only endpoints get its requests that have each of these labels; every cluster in `to` has to have one.
     #[schemars(extend("default" = serde_json::json!({}), "propertyNames" = label_names()))]
     labels: Option<BTreeMap<String, Label>>,
+
+    /// Networks whose requests are answered, and no others if there are any here; others get 403. Goes by the address of the client
+    /// as far as `trusted_proxies` of the listener lets it be believed.
+    #[schemars(extend("default" = Vec::<String>::new()))]
+    allow: Option<OneOrMany<Network>>,
+
+    /// Networks whose requests are answered with 403, even if `allow` has them.
+    #[schemars(extend("default" = Vec::<String>::new()))]
+    deny: Option<OneOrMany<Network>>,
+
+    /// How many requests there may be, on top of what the listener says; more are answered with 429.
+    #[schemars(extend("default" = Vec::<String>::new()))]
+    rate_limit: Option<OneOrMany<Either<CountRate, RateLimit>>>,
 
     /// How long it may take.
     timeouts: Option<RouteTimeouts>,

@@ -45,6 +45,8 @@ strings! {
         "a number and `/s`, such as `\"10/s\"`: so many in a second";
     HedgeAfter, "time of a second attempt", "off|p[0-9.]+|(?:[0-9]+d)?(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?(?:[0-9]+ms)?",
         "a quantile of the time to the first byte, such as `\"p95\"`, or a duration, such as `\"30ms\"`";
+    CountRate, "rate of a limit", "[0-9]+/[smh]",
+        "a whole number and `/s`, `/m` or `/h`, such as `\"100/s\"` or `\"5/m\"`: so many in a second, a minute or an hour; at most `\"100000/s\"`";
     Bind, "address to listen on", "(?:.*:)?[0-9]+|fd:.+",
         "a port on all addresses, such as `\":8080\"`, or one address: `\"127.0.0.1:8080\"`, `\"[::1]:8080\"`; or `\"fd:web\"`, the socket that systemd passes under that name";
     AdminAddress, "address of the admin API", "(?:.*:)?[0-9]+|unix:.+",

@@ -10,6 +10,7 @@ use super::super::model::{ClusterConfig, ErrorsConfig, ListenerConfig};
 use super::super::units::format_size;
 use super::super::words::{AMBIGUITY, EMPTY_SEGMENTS, UNUSUAL_NAMES, word_for};
 use super::add_use;
+use super::admission::{add_admission, add_connections};
 use super::table::{Table, list, string};
 
 /// The keys of a listener; with those of `own`, a cluster that is written into it.
@@ -21,6 +22,8 @@ pub(super) fn listener_table(listener: &ListenerConfig, own: Option<&ClusterConf
         (None, Some(to)) => table.add("to", string(to)),
         (None, None) => {}
     }
+    add_connections(&mut table, &listener.connections);
+    add_admission(&mut table, &listener.admission);
     let trusted = listener.trusted_proxies.iter().map(|network| string(&network.to_string()));
     table.add_unless(
         "trusted_proxies",

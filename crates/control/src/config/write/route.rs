@@ -4,6 +4,7 @@ use evenkeel_plan::route::{HostPattern, PathPattern};
 
 use super::super::model::RouteConfig;
 use super::super::units::format_duration;
+use super::admission::add_admission;
 use super::labels;
 use super::table::{Table, list, name, string};
 
@@ -30,6 +31,7 @@ pub(super) fn route_table(route: &RouteConfig, listeners: usize) -> Table {
         }
     }
     table.add_unless("labels", labels(&route.labels), route.labels.is_empty());
+    add_admission(&mut table, &route.admission);
     let mut timeouts = Table::default();
     if let Some(exchange) = route.exchange_timeout {
         let exchange = exchange.map_or_else(|| "off".to_owned(), format_duration);

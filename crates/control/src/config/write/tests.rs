@@ -14,6 +14,7 @@ use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::hedge::{After, Hedging};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::rate::{Per, Prefixes, Quota, Rate, RateKey};
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::retry::{RetryPolicy, Trigger, Triggers};
 use evenkeel_plan::route::{HostPattern, PathPattern};
@@ -27,7 +28,10 @@ use proptest::sample::select;
 
 use super::super::decode::STATUS_DEFAULT;
 use super::super::files::Files;
-use super::super::model::{ErrorsConfig, ListenerConfig, PageConfig, RouteConfig};
+use super::super::model::{
+    AdmissionConfig, ConnectionRateConfig, ConnectionsConfig, ErrorsConfig, ListenerConfig,
+    PageConfig, RateLimitConfig, RouteConfig,
+};
 use super::super::words::{AMBIGUITY, EMPTY_SEGMENTS, UNUSUAL_NAMES};
 use super::*;
 
@@ -168,13 +172,23 @@ fn routes() -> impl Strategy<Value = Vec<(Vec<usize>, RouteConfig)>> {
     let to = vec((0..5_usize, 0..=65_535_u32), 1..4);
     let exchange = option::of(option::of(durations(1)));
     let labels = prop_oneof![Just(Labels::default()), Just(one_label())];
-    let parts = (vec(0..5_usize, 1..3), any::<bool>(), host, path, (to, labels), exchange);
-    let route = parts.prop_map(|(listeners, named, host, path, (to, labels), exchange_timeout)| {
+    let parts = (vec(0..5_usize, 1..3), any::<bool>(), (host, path), (to, labels), exchange);
+    let parts = (parts, admissions());
+    let route = parts.prop_map(|(parts, admission)| {
+        let (listeners, named, (host, path), (to, labels), exchange_timeout) = parts;
         let name = named.then(String::new);
         let to = to.into_iter().map(|(cluster, weight)| (cluster.to_string(), weight)).collect();
         let found = Vec::new();
-        let route =
-            RouteConfig { name, listeners: found, host, path, to, labels, exchange_timeout };
+        let route = RouteConfig {
+            name,
+            listeners: found,
+            host,
+            path,
+            to,
+            labels,
+            admission,
+            exchange_timeout,
+        };
         (listeners, route)
     });
     vec(route, 0..6)
@@ -243,30 +257,21 @@ fn listeners() -> impl Strategy<Value = ListenerConfig> {
         any::<std::net::IpAddr>().prop_map(|ip| Bind::Only(SocketAddr::new(ip, 1))),
         "[ -9;-~]{1,9}".prop_map(|name| Bind::Inherited(name.into())),
     ];
-    let network = prop_oneof![
-        (any::<std::net::Ipv4Addr>(), 0..=32_u8).prop_map(|(ip, prefix)| IpNet::new(
-            ip.into(),
-            prefix
-        )
-        .unwrap()),
-        (any::<std::net::Ipv6Addr>(), 0..=128_u8).prop_map(|(ip, prefix)| IpNet::new(
-            ip.into(),
-            prefix
-        )
-        .unwrap()),
-    ];
     let sizes = (256..=1_048_576_usize, 8..=256_usize, 256..=1_048_576_usize);
     let limits = (sizes, option::of(1..=u64::MAX));
     let timeouts = [durations(1), durations(1), durations(1), durations(1), durations(1)];
     let bounds = (default_or(timeouts), default_or(limits));
     let names = select(UNUSUAL_NAMES.map(|(_, names)| names).to_vec());
     let rules = (path_rules(), names, errors());
-    (vec(bind, 1..3), vec(network, 0..3), bounds, rules).prop_map(
-        |(binds, trusted_proxies, (timeouts, limits), (paths, header_names, errors))| {
+    (vec(bind, 1..3), (networks(), admissions(), connections()), bounds, rules).prop_map(
+        |(binds, who, (timeouts, limits), (paths, header_names, errors))| {
+            let (trusted_proxies, admission, connections) = who;
             ListenerConfig {
                 name: String::new(),
                 binds,
                 to: None,
+                admission,
+                connections,
                 trusted_proxies,
                 timeouts: timeouts.map_or_else(
                     Default::default,
@@ -293,6 +298,49 @@ fn listeners() -> impl Strategy<Value = ListenerConfig> {
             }
         },
     )
+}
+
+fn networks() -> impl Strategy<Value = Vec<IpNet>> {
+    let network = |(ip, prefix): (std::net::IpAddr, u8)| IpNet::new(ip, prefix).unwrap();
+    let v4 = (any::<std::net::Ipv4Addr>(), 0..=32_u8).prop_map(|(ip, prefix)| (ip.into(), prefix));
+    let v6 = (any::<std::net::Ipv6Addr>(), 0..=128_u8).prop_map(|(ip, prefix)| (ip.into(), prefix));
+    vec(prop_oneof![v4, v6].prop_map(network), 0..3)
+}
+
+fn quotas() -> impl Strategy<Value = Quota> {
+    (1..=1000_u32, select(Per::ALL.to_vec()), option::of(1..=5000_u32))
+        .prop_map(|(count, per, burst)| Quota::new(Rate { count, per }, burst.unwrap_or(count)))
+}
+
+fn prefixes() -> impl Strategy<Value = Prefixes> {
+    default_or((0..=32_u8, 0..=128_u8))
+        .prop_map(|some| some.map_or_else(Prefixes::default, |(v4, v6)| Prefixes { v4, v6 }))
+}
+
+fn admissions() -> impl Strategy<Value = AdmissionConfig> {
+    let sources = ["client", "host", "path", "header:x-key", "cookie:id", "query:id"];
+    let source = select(sources.to_vec()).prop_map(|text| text.parse::<KeySource>().unwrap());
+    let flags = (any::<bool>(), any::<bool>());
+    let limit = (quotas(), vec(source, 1..3), prefixes(), flags, 8..=(1_u32 << 24));
+    let limit = limit.prop_map(|(quota, sources, prefixes, (dry_run, headers), entries)| {
+        let key = RateKey { sources: sources.into(), prefixes };
+        RateLimitConfig { quota, key, dry_run, headers, entries }
+    });
+    let limit = prop_oneof![quotas().prop_map(RateLimitConfig::new), limit];
+    let parts = (networks(), networks(), vec(limit, 0..3));
+    parts.prop_map(|(allow, deny, limits)| AdmissionConfig { allow, deny, limits })
+}
+
+fn connections() -> impl Strategy<Value = ConnectionsConfig> {
+    let rate = (quotas(), prefixes(), 8..=(1_u32 << 24))
+        .prop_map(|(quota, prefixes, entries)| ConnectionRateConfig { quota, prefixes, entries });
+    let rate = prop_oneof![quotas().prop_map(ConnectionRateConfig::new), rate];
+    let counts = || option::of(1..=u32::MAX);
+    (counts(), counts(), option::of(rate)).prop_map(|(max, per_client, rate)| ConnectionsConfig {
+        max,
+        per_client,
+        rate,
+    })
 }
 
 fn path_rules() -> impl Strategy<Value = PathRules> {

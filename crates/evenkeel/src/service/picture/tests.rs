@@ -56,10 +56,13 @@ fn listener(name: &str, bind: &str, cluster: &str) -> ListenerStatus {
             to: vec![TargetStatus { cluster: cluster.to_owned(), weight: 1 }],
             labels: Default::default(),
             requests: [0; 5].into(),
+            admission: Default::default(),
         }],
         connections: 0,
         active: 0,
+        refused: Default::default(),
         requests: [0; 5].into(),
+        admission: Default::default(),
     }
 }
 

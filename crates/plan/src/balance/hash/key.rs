@@ -64,38 +64,57 @@ impl Default for HashKey {
 
 impl KeySource {
     fn hash(&self, head: &RequestHead, client: IpAddr) -> Option<u64> {
+        self.look(head, client, hash)
+    }
+
+    /// What `read` makes of what the request has of this source; `None` if that is nothing.
+    pub(crate) fn look<T>(
+        &self,
+        head: &RequestHead,
+        client: IpAddr,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Option<T> {
         match self {
-            Self::Client => Some(hash_address(client)),
-            Self::Host => hash_host(head.authority()?),
-            Self::Path => Some(hash(path_and_query(head).0)),
+            Self::Client => Some(look_at_address(client, read)),
+            Self::Host => look_at_host(head.authority()?, read),
+            Self::Path => Some(read(path_and_query(head).0)),
             Self::Header(name) => first_filled(
                 head.fields
                     .iter()
                     .filter(|field| field.name.eq_ignore_ascii_case(name.as_bytes()))
                     .map(|field| field.value),
-            ),
-            Self::Cookie(name) => first_filled(cookie::values(&head.fields, name.as_bytes())),
-            Self::Query(name) => first_filled(parameters(path_and_query(head).1, name.as_bytes())),
+            )
+            .map(read),
+            Self::Cookie(name) => {
+                first_filled(cookie::values(&head.fields, name.as_bytes())).map(read)
+            }
+            Self::Query(name) => {
+                first_filled(parameters(path_and_query(head).1, name.as_bytes())).map(read)
+            }
         }
     }
 }
 
 /// The hash of a client's address; of IPv6 the first 64 bits, which are what a client has.
 pub fn hash_address(client: IpAddr) -> u64 {
+    look_at_address(client, hash)
+}
+
+fn look_at_address<T>(client: IpAddr, read: impl FnOnce(&[u8]) -> T) -> T {
     match client.to_canonical() {
-        IpAddr::V4(address) => hash(&address.octets()),
-        IpAddr::V6(address) => hash(&address.octets()[..8]),
+        IpAddr::V4(address) => read(&address.octets()),
+        IpAddr::V6(address) => read(&address.octets()[..8]),
     }
 }
 
-fn hash_host(authority: &[u8]) -> Option<u64> {
+fn look_at_host<T>(authority: &[u8], read: impl FnOnce(&[u8]) -> T) -> Option<T> {
     let mut room = [0; HOST_BYTES_MAX];
     let host = lower_case(bare_host(authority), &mut room)?;
-    (!host.is_empty()).then(|| hash(host))
+    (!host.is_empty()).then(|| read(host))
 }
 
-fn first_filled<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<u64> {
-    values.find(|value| !value.is_empty()).map(hash)
+fn first_filled<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
+    values.find(|value| !value.is_empty())
 }
 
 /// The query is empty if there is none.

@@ -22,6 +22,7 @@ fn route(host: &str, path: &str) -> Route {
         name: default_name(&host, &path).into(),
         host,
         path,
+        admission: None,
         to: Targets::one(0),
         exchange_timeout: None,
         counters: Arc::new(Sharded::new(1)),

@@ -130,6 +130,7 @@ impl Connection {
                 limit: listener.limits.body.unwrap_or(u64::MAX),
             }),
             upload: Pump::default(),
+            advice: None,
             answer: Respond {
                 send: Send { io, outbox },
                 worker: &self.worker,
@@ -203,7 +204,7 @@ impl Connection {
             keep_alive: &mut keep_alive,
         };
         let bytes_out = match failure {
-            Some(reason) => respond.refuse(reason, kept),
+            Some(reason) => respond.refuse(reason, None, kept),
             None => respond.own(200, &[("Allow", METHODS_ALLOWED)], Page::default()),
         };
         let broken = flush(&mut respond, deadline, listener).await.is_err();
