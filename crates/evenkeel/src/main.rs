@@ -15,6 +15,7 @@ mod man;
 mod operate;
 mod origin;
 mod payload;
+mod refusal_words;
 mod reload_words;
 mod route_words;
 mod run;

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_plan::Endpoint;
+use evenkeel_plan::admission::{Crowd, Entered};
 use evenkeel_plan::balance::{Algorithm, Balancer, Balancing, Pick, Tried, WorkerState};
 use evenkeel_plan::endpoint::Life;
+use evenkeel_plan::rate::{Per, Quota, Rate, RateTable};
 use evenkeel_plan::time::Time;
 use evenkeel_plan::vitals::{Heard, Standing, Vitals};
 use loom::model;
+use loom::model::Builder;
 use loom::thread::{self, JoinHandle};
 
 fn vitals() -> Arc<Vitals> {
@@ -196,3 +199,65 @@ fn a_worker_that_picks_meanwhile_misses_no_change() {
 
 /// Longer than the roster of so few endpoints may lag behind.
 const LAG: Duration = Duration::from_millis(1);
+
+/// Where two new keys, of which two workers ask for one, look for a place at the same time: each gets one, and only one.
+#[test]
+fn a_new_key_has_one_burst_whoever_sees_it_first() {
+    let quota = Quota::new(Rate { count: 1, per: Per::Hour }, 1);
+    let mut model = Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(move || {
+        let table = Arc::new(RateTable::new(8));
+        // Two places are left, and what is in the others is remembered.
+        (10..16).for_each(|key| assert!(table.take(quota, key, at(0), 1).allowed));
+        let ask = move |table: &RateTable, key| u32::from(table.take(quota, key, at(0), 1).allowed);
+        let other = Arc::clone(&table);
+        let other = thread::spawn(move || (ask(&other, 1), ask(&other, 2)));
+        let through = ask(&table, 1);
+        let (of_one, of_two) = other.join().unwrap();
+        assert_eq!((through + of_one, of_two), (1, 1));
+        assert_eq!(ask(&table, 1) + ask(&table, 2), 0);
+    });
+}
+
+/// The same with a third worker, whose key comes in between.
+#[test]
+fn a_key_that_comes_in_between_makes_no_second_burst() {
+    let quota = Quota::new(Rate { count: 1, per: Per::Hour }, 1);
+    let mut model = Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(move || {
+        let table = Arc::new(RateTable::new(8));
+        (10..15).for_each(|key| assert!(table.take(quota, key, at(0), 1).allowed));
+        let asking = |key| {
+            let table = Arc::clone(&table);
+            thread::spawn(move || u32::from(table.take(quota, key, at(0), 1).allowed))
+        };
+        let others = [asking(1), asking(2)];
+        let through = u32::from(table.take(quota, 1, at(5_000), 1).allowed);
+        let [one, two] = others.map(|other| other.join().unwrap());
+        assert_eq!((through + one, two), (1, 1));
+    });
+}
+
+#[test]
+fn a_client_never_has_more_connections_than_it_may() {
+    let mut model = Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let crowd = Arc::new(Crowd::new(8));
+        let enter = |crowd: &Arc<Crowd>| match crowd.enter(1 << 32, 1) {
+            Entered::Counted(presence) => Some(presence),
+            Entered::Refused | Entered::Uncounted => None,
+        };
+        let before = crowd.enter(2 << 32, 1);
+        let other = Arc::clone(&crowd);
+        let other = thread::spawn(move || enter(&other));
+        drop(before);
+        let own = enter(&crowd);
+        let other = other.join().unwrap();
+        assert!(own.is_none() || other.is_none());
+        drop((own, other));
+        assert!(enter(&crowd).is_some(), "all are gone again");
+    });
+}

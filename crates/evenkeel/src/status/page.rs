@@ -4,6 +4,7 @@ use std::fmt;
 
 use evenkeel_control::admin::{ClusterStatus, EndpointStatus, ListenerStatus, RouteStatus, Status};
 
+use crate::refusal_words::refusals;
 use crate::reload_words::{refused_config, restart_pending};
 use crate::route_words::{has_routes, pattern, shares};
 use crate::state_words::{age, endpoint_words, errors, gets_work, note, readiness};
@@ -72,7 +73,17 @@ impl Page<'_> {
             table.push(listener_row(listener));
         }
         write!(f, "\n{}", table.render(self.palette))?;
-        self.write_routes(f)
+        self.write_routes(f)?;
+        self.write_refusals(f)
+    }
+
+    fn write_refusals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refusals = refusals(self.status);
+        if refusals.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\n{}", self.palette.paint(Tone::Strong, "refused at the door"))?;
+        refusals.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 
     fn write_routes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,11 +2,11 @@
 //!
 //! An entry is one word: how many there are, below 32 bits of the client's key. Eight entries are a set, as in [`crate::rate`].
 //! Two workers may each give a new client an entry; so whoever has counted a connection adds up all entries of its client
-//! before it counts as admitted. The last of those who come at the same moment sees all others (the order is one that all agree
-//! on), so that there are never more than may be; at the very edge, two may both be refused of which one could have been admitted.
+//! before it counts as admitted. Of those who come at the same moment, the last sees all others, so that there are never more than
+//! may be; at the very edge, two may both be refused of which one could have been admitted.
 
+use crate::atomic::{AtomicU64, Ordering, fence};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts the connections of so many clients at a time, 8 bytes for each.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ impl Crowd {
         let Some(way) = set.add(print) else { return Entered::Uncounted };
         // Counted down again when it is dropped.
         let presence = Presence { crowd: Arc::clone(self), set: number, way };
+        // Of two who have both counted themselves, the one whose fence comes later sees the other.
+        fence(Ordering::SeqCst);
         if set.count(print) > u64::from(max) {
             return Entered::Refused;
         }
@@ -67,7 +69,7 @@ impl Crowd {
 impl Set {
     /// How many there are of a client.
     fn count(&self, print: u64) -> u64 {
-        let words = self.0.iter().map(|word| word.load(Ordering::SeqCst));
+        let words = self.0.iter().map(|word| word.load(Ordering::Relaxed));
         words.filter(|word| word & PRINT_MASK == print).map(|word| word & COUNT_MASK).sum()
     }
 
@@ -77,7 +79,7 @@ impl Set {
             let mut free = None;
             let mut own = None;
             for (way, place) in self.0.iter().enumerate() {
-                let word = place.load(Ordering::SeqCst);
+                let word = place.load(Ordering::Relaxed);
                 if word & PRINT_MASK == print {
                     own = own.or(Some((way, word)));
                 } else if word == 0 {
@@ -86,7 +88,7 @@ impl Set {
             }
             let (way, word) = own.or(free)?;
             let next = print | ((word & COUNT_MASK) + 1);
-            let order = Ordering::SeqCst;
+            let order = Ordering::Relaxed;
             if self.0[way].compare_exchange(word, next, order, order).is_ok() {
                 return Some(way);
             }
@@ -99,7 +101,7 @@ impl Set {
             _ => Some(word - 1),
         };
         // Always changes something.
-        let _ = self.0[way].fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+        let _ = self.0[way].fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 }
 

@@ -5,10 +5,10 @@
 //!
 //! **A key has one entry.** Two workers that see the same new key at the same moment must not each give it an entry, for then it
 //! would have two bursts. Both take the place of the least word of the set, the first of several; a word only ever grows when it
-//! changes (a new entry starts above the one that it replaces); and it is replaced by compare-and-swap. Say that one worker took
-//! place *i* because it saw *v(i)* ≤ *a(j)*, and another place *j* because it saw *v(j)* ≤ *b(i)*, and neither saw the other's entry.
-//! What either saw in the other's place is older than what was replaced there, so *a(j)* ≤ *v(j)* and *b(i)* ≤ *v(i)*: all four
-//! are equal, and then both would have taken the first of *i* and *j*.
+//! changes (a new entry starts above the one that it replaces), but for the moment after a quota has changed; and it is replaced
+//! by compare-and-swap. Say that one worker took place *i* because it saw *v(i)* ≤ *a(j)*, and another place *j* because it saw
+//! *v(j)* ≤ *b(i)*, and neither saw the other's entry. What either saw in the other's place is older than what was replaced there,
+//! so *a(j)* ≤ *v(j)* and *b(i)* ≤ *v(i)*: all four are equal, and then both would have taken the first of *i* and *j*.
 //!
 //! **When there are more keys than entries**, the key that owes least loses its entry: what has expired first, and of the others
 //! the one that was limited least. The new entry starts where the old one stood. So who is forgotten is let through once when he
@@ -16,9 +16,8 @@
 //! much as he does. Nobody's first request is refused because of others; who came in the place of another may be refused from
 //! his second one on, until that other's debt is paid.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::{Quota, Verdict};
+use crate::atomic::{AtomicU64, Ordering};
 use crate::time::Time;
 
 /// Remembers the theoretical arrival times of so many keys, 8 bytes for each.

@@ -106,3 +106,16 @@ fn a_network_is_as_long_as_its_prefix() {
         assert_eq!(one == other, is_same, "{prefixes:?} {one:?} {other:?}");
     }
 }
+
+#[test]
+fn asking_limits_allocates_nothing() {
+    let limits = [limit("client", 5), limit("header:k cookie:l path", 5)];
+    let head = request("k: 1\r\nCookie: l=2\r\n");
+    let client = "2001:db8::1".parse().unwrap();
+    let counted = allocation_counter::measure(|| {
+        for _ in 0..10 {
+            ask(&limits, &head, client, Time::START);
+        }
+    });
+    assert_eq!(counted.count_total, 0);
+}
