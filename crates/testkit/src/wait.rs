@@ -17,6 +17,15 @@ pub fn wait_until(within: Duration, mut condition: impl FnMut() -> bool) -> io::
     Ok(())
 }
 
+/// Lets `length` pass: for what works, or is kept up, for so long. Nobody waits for something else to happen by this.
+pub fn pause(length: Duration) {
+    let end = Instant::now() + length;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+    {
+        thread::park_timeout(left);
+    }
+}
+
 /// A moment after which waiting is an error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
