@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 mod case;
 mod config;
-mod contender;
+pub(crate) mod contender;
 mod equal_work;
 mod memory;
 mod report;

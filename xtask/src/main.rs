@@ -7,12 +7,13 @@
 
 use std::env;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod faults;
 mod package;
 mod test;
 mod tools;
@@ -25,6 +26,11 @@ enum Command {
     /// Measures Evenkeel beside other proxies doing equal work
     #[command(subcommand)]
     Bench(Bench),
+    /// Breaks things on purpose, and accounts for every request
+    Faults(faults::Options),
+    /// An origin of `faults`, as a process of its own
+    #[command(hide = true)]
+    StampingOrigin { port: u16, journal: PathBuf },
     /// Builds the Debian package, or the static binary
     Package(package::Options),
 }
@@ -57,6 +63,10 @@ fn run(command: &Command) -> Outcome {
     env::set_current_dir(root)?;
     match command {
         Command::Test(options) => test::run(options),
+        Command::Faults(options) => faults::run(options),
+        Command::StampingOrigin { port, journal } => {
+            Ok(evenkeel_testkit::stamping::main(*port, journal).map(|()| true)?)
+        }
         Command::Package(options) => package::run(options),
         Command::Bench(Bench::Http1(options)) => bench::run(options),
         Command::Bench(Bench::Scale(options)) => bench::scale::run(options),

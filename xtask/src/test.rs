@@ -14,6 +14,7 @@ mod results;
 mod static_binary;
 
 use crate::Outcome;
+use crate::faults;
 use crate::tools::{self, cargo, succeed};
 use report::{Report, Tally, Verdict};
 
@@ -47,6 +48,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     report.step("licences and bans", || deny(options));
     report.step("tests", || tests(&["--workspace"], &[]));
     report.step("interleavings by loom", interleavings);
+    report.step("faults", faults);
     if options.full {
         run_slow(&mut report, options);
     }
@@ -108,6 +110,23 @@ fn tests(packages: &[&str], environment: &[(&str, &str)]) -> Outcome<Verdict> {
 fn interleavings() -> Outcome<Verdict> {
     succeed(cargo().arg("clippy").args(LOOM).args(["--", "-D", "warnings"]))?;
     tests(&LOOM, &[])
+}
+
+/// Things are broken on purpose. A scenario that is known to miss its goal is no test that passed.
+fn faults() -> Outcome<Verdict> {
+    let (mut tally, mut skipped) = (Tally::default(), Vec::new());
+    for (name, verdict) in faults::step()? {
+        match verdict {
+            faults::Verdict::Failed(_) => tally.failed += 1,
+            _ => tally.passed += 1,
+        }
+        match verdict {
+            faults::Verdict::KnownGap(why, _) => skipped.push(format!("{name}: known gap: {why}")),
+            faults::Verdict::Unsure(lag) => skipped.push(format!("{name}: {lag}")),
+            _ => {}
+        }
+    }
+    Ok(Verdict::Counted(tally, skipped))
 }
 
 fn deny(options: &Options) -> Outcome<Verdict> {

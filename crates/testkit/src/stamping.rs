@@ -139,7 +139,8 @@ impl StampingOrigin {
     /// When it does not die.
     pub fn kill(&mut self) -> io::Result<()> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
-        running.process.signal(Signal::KILL)?;
+        // It may be dead already.
+        drop(running.process.signal(Signal::KILL));
         running.process.exit_status(LONG).map(drop)
     }
 

@@ -101,6 +101,17 @@ pub fn open_descriptors(pid: u32) -> io::Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
+/// How many of them are an end of a pipe.
+///
+/// # Errors
+/// As [`open_descriptors`].
+pub fn open_pipes(pid: u32) -> io::Result<usize> {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd"))?.flatten();
+    // One that is closed meanwhile is none.
+    let targets = descriptors.filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
+    Ok(targets.filter(|target| target.to_string_lossy().starts_with("pipe:")).count())
+}
+
 /// `pid` and all its descendants that live now.
 ///
 /// # Errors
@@ -178,6 +189,16 @@ mod tests {
         let block = std::hint::black_box(vec![1_u8; 32 << 20]);
         let after = pss_bytes(process::id()).unwrap();
         assert!(after > before + (24 << 20), "{before} then {after} with {}", block.len());
+    }
+
+    #[test]
+    fn pipes_are_told_from_other_descriptors() {
+        let before = open_pipes(process::id()).unwrap();
+        let held: Vec<_> = (0..20).map(|_| rustix::pipe::pipe().unwrap()).collect();
+        let [pipes, all] =
+            [open_pipes, open_descriptors].map(|count| count(process::id()).unwrap());
+        assert!(pipes >= before + 20 && pipes < all, "{before}, {pipes} of {all}");
+        assert_eq!(held.len(), 20);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::Outcome;
 use crate::tools;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Contender {
+pub(crate) enum Contender {
     Evenkeel,
     Nginx,
     Haproxy,
@@ -19,7 +19,7 @@ pub(super) enum Contender {
 
 impl Contender {
     /// Its executable: what the variable of its name (`NGINX`, `HAPROXY`, …) says, or the usual.
-    pub(super) fn program(self) -> Outcome<PathBuf> {
+    pub(crate) fn program(self) -> Outcome<PathBuf> {
         match self {
             Self::Evenkeel => {
                 let built = || PathBuf::from("target/release/evenkeel");
@@ -31,8 +31,18 @@ impl Contender {
         }
     }
 
+    /// What its executable is called.
+    pub(crate) fn program_name(self) -> &'static str {
+        match self {
+            Self::Evenkeel => "evenkeel",
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::Envoy => "envoy",
+        }
+    }
+
     /// What it calls its version, as short as it can be cut.
-    pub(super) fn version(self) -> Outcome<String> {
+    pub(crate) fn version(self) -> Outcome<String> {
         let flag = if matches!(self, Self::Nginx | Self::Haproxy) { "-v" } else { "--version" };
         let program = self.program()?;
         let output = Command::new(&program).arg(flag).output();
@@ -60,7 +70,7 @@ impl Contender {
         Ok(command)
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Evenkeel => "Evenkeel",
             Self::Nginx => "nginx",

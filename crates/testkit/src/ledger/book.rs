@@ -22,6 +22,13 @@ impl Book {
         Self { load, entries, due, unsent }
     }
 
+    /// Both as one, of which the other came later.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.entries.extend(other.entries);
+        Self { due: self.due + other.due, unsent: self.unsent + other.unsent, ..self }
+    }
+
     /// The entries of requests that were due from `from` on and before `until`.
     #[must_use]
     pub fn between(&self, from: Moment, until: Moment) -> Self {

@@ -107,7 +107,7 @@ impl Serving {
             wire.set_deadline(Deadline::after(if idle.is_zero() { LONG } else { idle }));
             let Some(head) = wire.take_head()? else { return Ok(()) };
             wire.set_deadline(Deadline::after(LONG));
-            let (_, fields) = parse_head(&head)?;
+            let (line, fields) = parse_head(&head)?;
             let id = fields.get(stamp::ID).map(|id| id.parse::<u64>());
             let id = id.transpose().map_err(|_| malformed("not an id", ""))?;
             if let Some(id) = id {
@@ -120,7 +120,8 @@ impl Serving {
                 _ => Vec::new(),
             };
             self.work();
-            let conduct = self.conduct();
+            let mut conduct = self.conduct();
+            conduct.body = wanted_bytes(line).unwrap_or(conduct.body);
             self.answer(wire.stream(), &conduct, id.unwrap_or_default(), stamp::digest(&body))?;
             match conduct.ends {
                 Ends::Kept => {}
@@ -203,6 +204,11 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         lock(&self.0.state).busy -= 1;
     }
+}
+
+/// What `GET /bytes/1000 HTTP/1.1` asks for, whatever the conduct is.
+fn wanted_bytes(line: &str) -> Option<usize> {
+    line.split(' ').nth(1)?.strip_prefix("/bytes/")?.parse().ok()
 }
 
 /// Whether this is one of every `every`.

@@ -1,0 +1,84 @@
+//! Somebody stops where he is and stays reachable: an origin, or the balancer itself.
+
+use std::time::Duration;
+
+use evenkeel_testkit::Moment;
+use evenkeel_testkit::ledger::{Load, Method};
+
+use crate::Outcome;
+use crate::faults::scenario::{ALL, Gate, Scenario, Scenery};
+use crate::faults::stage::Stage;
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    vec![
+        Scenario {
+            name: "freeze",
+            what: "One of three is stopped by SIGSTOP, so that it accepts and says nothing, and goes on later.",
+            goal: "No GET is lost, and none takes more than 3 s.",
+            expected_to_fail: Some("nothing notices yet that an endpoint has fallen silent"),
+            long_only: false,
+            balancers: ALL,
+            scenery: Scenery::default,
+            play: freeze_one,
+        },
+        Scenario {
+            name: "freeze-balancer",
+            what: "The balancer itself is stopped by SIGSTOP, and goes on later.",
+            goal: "Nothing is lost, and every endpoint has its work again at once: none is taken for dead.",
+            expected_to_fail: None,
+            long_only: false,
+            balancers: ALL,
+            scenery: Scenery::default,
+            play: freeze_balancer,
+        },
+    ]
+}
+
+fn freeze_one(stage: &mut Stage) -> Outcome<Vec<Gate>> {
+    stage.begin(Load::default());
+    stage.breaks();
+    stage.victim()?.freeze()?;
+    stage.hold(stage.pace.during.max(Duration::from_secs(4)));
+    stage.victim()?.thaw()?;
+    stage.heals();
+    stage.hold(stage.pace.after);
+    let book = stage.close()?;
+    let mut gets = book.clone();
+    gets.entries.retain(|entry| entry.method == Method::Get);
+    let slow = gets.slower_than(Duration::from_secs(3));
+    stage.note(format!("{slow} GETs took more than 3 s"));
+    Ok(vec![
+        Gate::new("GETs lost", book.lost(Method::Get), 0),
+        Gate::new("GETs that took more than 3 s", slow, 0),
+    ])
+}
+
+/// The clients wait for longer than it is stopped, and what has come meanwhile is little enough to be caught up with.
+fn freeze_balancer(stage: &mut Stage) -> Outcome<Vec<Gate>> {
+    let stop = stage.pace.during.max(Duration::from_secs(3));
+    let load = Load { rate: 60, deadline: stop + Duration::from_secs(5), ..Load::default() };
+    stage.victim = None;
+    stage.begin(load);
+    stage.breaks();
+    stage.balancer.freeze()?;
+    stage.hold(stop);
+    stage.balancer.thaw()?;
+    stage.heals();
+    stage.hold(stage.pace.after);
+    let until = Moment::now();
+    let book = stage.close()?;
+    let window = Duration::from_secs(1);
+    let mut least = usize::MAX;
+    for origin in &stage.origins {
+        let began = origin.journal()?;
+        let recent =
+            began.iter().filter(|began| until.since(began.at) <= window && began.at <= until);
+        least = least.min(recent.count());
+    }
+    stage.note(format!("{least} requests to the least used in the last second"));
+    Ok(vec![
+        Gate::new("GETs lost", book.lost(Method::Get), 0),
+        Gate::new("POSTs lost", book.lost(Method::Post), 0),
+        Gate::new("endpoints without work in the last second", usize::from(least == 0), 0),
+    ])
+}
