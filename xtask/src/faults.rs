@@ -144,21 +144,22 @@ fn play_all(
         let takes_part = |contender: &&Contender| scenario.balancers.contains(contender);
         contenders.iter().filter(takes_part).map(move |&contender| (position, scenario, contender))
     });
-    let queue: Mutex<VecDeque<_>> = Mutex::new(pairs.collect());
+    let (alone, together): (VecDeque<_>, VecDeque<_>) =
+        pairs.partition(|(_, scenario, _)| scenario.alone);
     let rows = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                // Not within the loop's head, where the lock would be held for as long as a scenario takes.
-                let next = || locked(&queue).pop_front();
-                while let Some((position, scenario, contender)) = next() {
-                    let row = play_one(scenario, contender, play);
-                    println!("{}", report::line(&row, contenders.len() > 1));
-                    locked(&rows).push((position, contender, row));
-                }
-            });
-        }
-    });
+    for (queue, jobs) in [(together, jobs), (alone, 1)] {
+        let queue = Mutex::new(queue);
+        let work = || {
+            // Not within the loop's head, where the lock would be held for as long as a scenario takes.
+            let next = || locked(&queue).pop_front();
+            while let Some((position, scenario, contender)) = next() {
+                let row = play_one(scenario, contender, play);
+                println!("{}", report::line(&row, contenders.len() > 1));
+                locked(&rows).push((position, contender, row));
+            }
+        };
+        thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(work))));
+    }
     let mut rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
     let place = |contender: &Contender| contenders.iter().position(|other| other == contender);
     rows.sort_by_key(|(position, contender, _)| (*position, place(contender)));

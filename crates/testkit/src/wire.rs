@@ -150,10 +150,17 @@ impl<S: Supply> Wire<S> {
 
     /// Reads once; 0 is the end.
     fn fill(&mut self) -> io::Result<usize> {
-        let left = self.deadline.map(|deadline| deadline.remaining()).transpose()?;
-        self.stream.limit_read(left)?;
         let mut block = [0; 16 * 1024];
-        match self.stream.read(&mut block) {
+        let read = loop {
+            let left = self.deadline.map(|deadline| deadline.remaining()).transpose()?;
+            self.stream.limit_read(left)?;
+            match self.stream.read(&mut block) {
+                // signal(7): a read with a timeout ends so when the process was stopped and goes on, without any handler.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        match read {
             Ok(length) => {
                 self.buffer.extend_from_slice(&block[..length]);
                 if let Some(record) = &self.record {

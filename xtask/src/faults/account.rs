@@ -1,9 +1,10 @@
 //! What a scenario came to: the invariants, and the figures for the table. Drawn up when it has been played.
 
 use std::collections::HashMap;
+use std::fs;
 use std::time::Duration;
 
-use evenkeel_testkit::ledger::{Book, Class, Method};
+use evenkeel_testkit::ledger::{Book, Class, Entry, Method};
 use evenkeel_testkit::stamping::{Began, Conduct};
 use evenkeel_testkit::{Moment, StampingOrigin, wait_until};
 
@@ -20,7 +21,7 @@ pub(super) struct Figures {
     pub(super) lost_posts: usize,
     /// What was lost, by class.
     pub(super) failures: Vec<(Class, usize)>,
-    /// From the fault until no request felt it any more, and the one that is broken got hardly any; `None` if that never was.
+    /// From the fault until requests did not feel it any more, and the one that is broken got hardly any; `None` if that never was.
     pub(super) noticed: Option<Duration>,
     /// From the healing until the one that was broken got half of its share again; `None` if that never was.
     pub(super) recovered: Option<Duration>,
@@ -36,6 +37,7 @@ pub(super) fn draw_up(stage: &mut Stage) -> Outcome<(Vec<Gate>, Figures)> {
     let book = stage.book().ok_or("no ledger was kept")?;
     let journals = stage.origins.iter().map(StampingOrigin::journal);
     let journals: Vec<Vec<Began>> = journals.collect::<Result<_, _>>()?;
+    fs::write(stage.balancer.setup.folder.join("lost.txt"), list_lost(&book, stage.fault))?;
     let invariants = vec![
         Gate::new(
             "answers cut short that looked complete",
@@ -49,6 +51,18 @@ pub(super) fn draw_up(stage: &mut Stage) -> Outcome<(Vec<Gate>, Figures)> {
         Gate::new("descriptors more than before", descriptors_left(stage)?, 0),
     ];
     Ok((invariants, figures(stage, &book, &journals)))
+}
+
+/// A line for each request that was lost, for whoever wants to know which: when it was due, counted from the fault.
+fn list_lost(book: &Book, fault: Option<Moment>) -> String {
+    let lost = book.entries.iter().filter(|entry| entry.class != Class::Ok);
+    let line = |entry: &Entry| {
+        let offset = |at: u64, from: u64| (at as f64 - from as f64) / 1e6;
+        let due = offset(entry.due.0, fault.unwrap_or_default().0);
+        let Entry { id, method, class, took, .. } = entry;
+        format!("{due:+.3} s  {id} {method:?}  {class} after {:.3} s\n", took.as_secs_f64())
+    };
+    lost.map(line).collect()
 }
 
 /// How many POSTs more than one origin began, or one more than once.
@@ -115,13 +129,14 @@ pub(super) fn healthy(book: &Book, fault: Moment) -> Book {
     healthy
 }
 
-/// How long after `fault` the last request was due that had no success, or took far longer than they did before.
+/// How long after `fault` requests last felt it: had no success, or took far longer than they did before. One alone does not
+/// count, for whoever wants to know whether it is over has to try.
 fn last_felt(during: &Book, fault: Moment, healthy_p99: Duration) -> Duration {
     let slow = (healthy_p99 * 3).max(FELT);
-    let felt =
-        |entry: &&evenkeel_testkit::ledger::Entry| entry.class != Class::Ok || entry.took > slow;
-    let last = during.entries.iter().filter(felt).map(|entry| entry.due.since(fault)).max();
-    last.unwrap_or_default()
+    let felt = |entry: &&Entry| entry.class != Class::Ok || entry.took > slow;
+    let felt: Vec<Moment> = during.entries.iter().filter(felt).map(|entry| entry.due).collect();
+    let pairs = felt.windows(2).filter(|pair| pair[1].since(pair[0]) < BIN);
+    pairs.map(|pair| pair[1].since(fault)).max().unwrap_or_default()
 }
 
 /// How much of the work the one that is broken gets.
@@ -189,6 +204,23 @@ mod tests {
         let shares = Shares { journals: &journals, victim: 1 };
         assert!((shares.of_fair(Moment(0), Moment(250_000)) - 1.0).abs() < 1e-9);
         assert!(shares.of_fair(Moment(700_000), Moment(800_000)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_felt_by_one_alone_is_a_trial() {
+        let entry = |at: u64, took: u64| Entry {
+            id: at,
+            method: Method::Get,
+            due: Moment(at * 1000),
+            late: Duration::ZERO,
+            took: Duration::from_millis(took),
+            class: Class::Ok,
+        };
+        let entries = [entry(1000, 20), entry(1100, 400), entry(1200, 400), entry(2500, 400)];
+        let book = Book::of(&entries);
+        let p99 = Duration::from_millis(20);
+        assert_eq!(last_felt(&book, Moment(1_000_000), p99), Duration::from_millis(200));
+        assert_eq!(last_felt(&book, Moment(1_000_000), p99 * 10), Duration::ZERO);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use evenkeel_testkit::process::Signal;
 use evenkeel_testkit::{Process, get, usage, wait_until};
 use rustix::process::{Pid, kill_process};
+use serde_json::Value;
 
 use super::config::Setup;
 use crate::Outcome;
@@ -70,6 +71,17 @@ impl Balancer {
     /// Whether the process that was started still runs.
     pub(super) fn is_alive(&mut self) -> bool {
         self.process.is_running().unwrap_or(false)
+    }
+
+    /// How many endpoints Evenkeel itself takes for something else than up; of the others nobody asks.
+    pub(super) fn not_up(&self) -> Outcome<usize> {
+        if self.contender != Contender::Evenkeel {
+            return Ok(0);
+        }
+        let status: Value = serde_json::from_slice(&get(self.setup.admin, "/api/v1/status")?.body)?;
+        let endpoints = status["clusters"][0]["endpoints"].as_array();
+        let endpoints = endpoints.ok_or("the status has no endpoints")?;
+        Ok(endpoints.iter().filter(|endpoint| endpoint["state"] != "up").count())
     }
 
     /// How many threads or processes have said on standard error that they panicked, or were killed by a signal.

@@ -18,6 +18,8 @@ pub(super) struct Scenario {
     pub(super) expected_to_fail: Option<&'static str>,
     /// Whether it is left out of the short form.
     pub(super) long_only: bool,
+    /// Whether the machine has no room for others beside it.
+    pub(super) alone: bool,
     /// Who can be asked to do what it is about.
     pub(super) balancers: &'static [Contender],
     /// What is to be there when it begins.

@@ -78,7 +78,8 @@ impl Stage {
         pace: Pace,
     ) -> Outcome<Self> {
         let scenery = (scenario.scenery)();
-        let folder = new_folder(&format!("{}-{contender}", scenario.name))?;
+        let form = if pace.is_long { "long" } else { "short" };
+        let folder = new_folder(&format!("{form}/{}-{contender}", scenario.name))?;
         let origins = start_origins(&scenery, &folder)?;
         let [listen, admin] = ports::free_ports()?.map(|port| (Ipv4Addr::LOCALHOST, port).into());
         let (log, pipe) = match scenery.log {

@@ -22,6 +22,13 @@ impl Book {
         Self { load, entries, due, unsent }
     }
 
+    /// What these entries come to, of whatever load they are.
+    #[must_use]
+    pub fn of(entries: &[Entry]) -> Self {
+        let due = entries.len().try_into().unwrap_or(u64::MAX);
+        Self::new(Load::default(), entries.to_vec(), due, 0)
+    }
+
     /// Both as one, of which the other came later.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {

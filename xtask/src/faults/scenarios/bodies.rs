@@ -16,6 +16,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         goal: "Nothing is lost, and the twenty get all of it in the end.",
         expected_to_fail: None,
         long_only: false,
+        alone: false,
         balancers: ALL,
         scenery: Scenery::default,
         play,

@@ -15,6 +15,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         goal: "Nothing is lost.",
         expected_to_fail: None,
         long_only: false,
+        alone: false,
         balancers: ALL,
         scenery: Scenery::default,
         play,

@@ -62,6 +62,7 @@ const CLOSING: Scenario = Scenario {
     goal: "",
     expected_to_fail: None,
     long_only: false,
+    alone: false,
     balancers: ALL,
     scenery: Scenery::default,
     play: stale,

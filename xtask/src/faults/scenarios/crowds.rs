@@ -15,6 +15,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         goal: "Nothing is lost: who is served already goes on, who comes waits until there is room. It does not spin.",
         expected_to_fail: None,
         long_only: false,
+        alone: false,
         // The others refuse to start, or need a limit of their own to get there.
         balancers: &[Contender::Evenkeel],
         scenery: || Scenery { descriptors: Some(96), ..Scenery::default() },

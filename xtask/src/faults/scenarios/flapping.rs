@@ -47,6 +47,7 @@ const FLAPPING: Scenario = Scenario {
     goal: "No GET is lost; of POSTs those that it had when it died.",
     expected_to_fail: None,
     long_only: true,
+    alone: false,
     balancers: ALL,
     scenery: Scenery::default,
     play: all_down,

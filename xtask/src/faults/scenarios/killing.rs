@@ -53,6 +53,7 @@ const KILL: Scenario = Scenario {
     goal: "Of GETs only those are lost whose answer had begun, and the client can see it; of POSTs those that it had.",
     expected_to_fail: None,
     long_only: false,
+    alone: false,
     balancers: ALL,
     scenery: Scenery::default,
     play: |stage| play(stage, None),

@@ -30,6 +30,7 @@ const LOGS: Scenario = Scenario {
     goal: "Nothing is lost but lines.",
     expected_to_fail: None,
     long_only: false,
+    alone: false,
     // HAProxy does not write files.
     balancers: &[Contender::Evenkeel, Contender::Nginx],
     scenery: Scenery::default,

@@ -32,6 +32,7 @@ const UNREACHABLE: Scenario = Scenario {
     goal: "",
     expected_to_fail: None,
     long_only: false,
+    alone: false,
     balancers: ALL,
     scenery: || {
         let mut scenery = Scenery::default();
