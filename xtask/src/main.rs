@@ -7,6 +7,7 @@
 
 use std::env;
 use std::error::Error;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -30,7 +31,7 @@ enum Command {
     Faults(faults::Options),
     /// An origin of `faults`, as a process of its own
     #[command(hide = true)]
-    StampingOrigin { port: u16, journal: PathBuf },
+    StampingOrigin { address: SocketAddr, journal: PathBuf },
     /// Builds the Debian package, or the static binary
     Package(package::Options),
 }
@@ -64,8 +65,8 @@ fn run(command: &Command) -> Outcome {
     match command {
         Command::Test(options) => test::run(options),
         Command::Faults(options) => faults::run(options),
-        Command::StampingOrigin { port, journal } => {
-            Ok(evenkeel_testkit::stamping::main(*port, journal).map(|()| true)?)
+        Command::StampingOrigin { address, journal } => {
+            Ok(evenkeel_testkit::stamping::main(*address, journal).map(|()| true)?)
         }
         Command::Package(options) => package::run(options),
         Command::Bench(Bench::Http1(options)) => bench::run(options),

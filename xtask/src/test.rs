@@ -122,7 +122,9 @@ fn faults() -> Outcome<Verdict> {
         }
         match verdict {
             faults::Verdict::KnownGap(why, _) => skipped.push(format!("{name}: known gap: {why}")),
-            faults::Verdict::Unsure(lag) => skipped.push(format!("{name}: {lag}")),
+            faults::Verdict::Unsure(why) | faults::Verdict::Skipped(why) => {
+                skipped.push(format!("{name}: {why}"));
+            }
             _ => {}
         }
     }

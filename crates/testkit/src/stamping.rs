@@ -2,7 +2,7 @@
 //! many ways while it runs. Run and told by `cargo xtask faults`.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -23,14 +23,14 @@ use crate::process::{Process, Signal};
 use crate::wait::wait_until;
 use serving::Serving;
 
-/// The program: serves `port` of 127.0.0.1, with its journal at `journal`, as the lines on its standard input say, which has to be
-/// a socket. Returns when that ends.
+/// The program: serves `address`, with its journal at `journal`, as the lines on its standard input say, which has to be a socket.
+/// Returns when that ends.
 ///
 /// # Errors
 /// What `bind` says; also a line that cannot be understood.
-pub fn main(port: u16, journal: &Path) -> io::Result<()> {
+pub fn main(address: SocketAddr, journal: &Path) -> io::Result<()> {
     let control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let listener = listen(port)?;
+    let listener = listen(address)?;
     let serving = Serving::start(listener, journal, Conduct::default())?;
     (&control).write_all(b"ready\n")?;
     for line in BufReader::new(&control).lines() {
@@ -47,10 +47,12 @@ pub fn main(port: u16, journal: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn listen(port: u16) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+    // In a network of its own, it may be there before its address.
+    socket.set_freebind_v4(true)?;
+    socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -58,7 +60,7 @@ fn listen(port: u16) -> io::Result<TcpListener> {
 /// A stamping origin, alive or not. Dropping it kills it.
 pub struct StampingOrigin {
     program: Vec<String>,
-    port: u16,
+    address: SocketAddr,
     journal: PathBuf,
     conduct: Conduct,
     running: Option<Running>,
@@ -74,10 +76,10 @@ impl StampingOrigin {
     ///
     /// # Errors
     /// When it does not start.
-    pub fn start(program: &[&str], port: u16, journal: PathBuf) -> io::Result<Self> {
+    pub fn start(program: &[&str], address: SocketAddr, journal: PathBuf) -> io::Result<Self> {
         let program = program.iter().map(|&word| word.to_owned()).collect();
         let conduct = Conduct::default();
-        let mut origin = Self { program, port, journal, conduct, running: None };
+        let mut origin = Self { program, address, journal, conduct, running: None };
         origin.revive()?;
         Ok(origin)
     }
@@ -85,7 +87,13 @@ impl StampingOrigin {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        self.address
+    }
+
+    /// Its process, if it has one.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.process.pid())
     }
 
     /// How it was told to behave.
@@ -171,7 +179,7 @@ impl StampingOrigin {
         let words = self.program.split_first();
         let (program, arguments) = words.ok_or_else(|| io::Error::other("no program"))?;
         let mut command = Command::new(program);
-        command.args(arguments).arg(self.port.to_string()).arg(&self.journal);
+        command.args(arguments).arg(self.address.to_string()).arg(&self.journal);
         let input = Stdio::from(OwnedFd::from(theirs));
         let process = Process::spawn_with_input(&mut command, input)?;
         // Ours must be the only other end: its own ends with it.

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+mod json;
 mod markdown;
+
+pub(super) use json::read_row;
 
 use super::row::{Row, Verdict};
 use super::scenario::Scenario;
@@ -82,7 +85,7 @@ impl<'a> Report<'a> {
             "date": self.date,
             "versions": self.versions,
             "long": self.is_long,
-            "rows": self.rows.iter().map(row_json).collect::<Vec<_>>(),
+            "rows": self.rows.iter().map(json::row).collect::<Vec<_>>(),
         })
     }
 }
@@ -93,9 +96,11 @@ pub(super) fn line(row: &Row, named: bool) -> String {
     let name = if named { format!("{scenario} ({contender})") } else { (*scenario).to_owned() };
     let verdict = match &row.verdict {
         Verdict::Passed => "ok".to_owned(),
+        Verdict::PassedAfterAll(why) => format!("ok, and was not expected to be: {why}"),
         Verdict::Failed(why) => format!("FAILED: {}", why.join("; ")),
         Verdict::KnownGap(why, missed) => format!("known gap ({}): {why}", missed.join("; ")),
         Verdict::Unsure(lag) => format!("not sure: {lag}"),
+        Verdict::Skipped(why) => format!("SKIPPED: {why}"),
         Verdict::Measured => "measured".to_owned(),
     };
     let lost = format!(
@@ -159,36 +164,6 @@ fn align(lines: &[Vec<String>]) -> String {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     lines.iter().map(show).collect::<Vec<_>>().join("\n")
-}
-
-fn row_json(row: &Row) -> Value {
-    let figures = &row.figures;
-    let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
-    let failures = figures.failures.iter().map(|(class, count)| (class.to_string(), json!(count)));
-    let (verdict, why) = match &row.verdict {
-        Verdict::Passed => ("passed", Vec::new()),
-        Verdict::Failed(why) => ("failed", why.clone()),
-        Verdict::KnownGap(_, missed) => ("known gap", missed.clone()),
-        Verdict::Unsure(lag) => ("not sure", vec![lag.clone()]),
-        Verdict::Measured => ("measured", row.violations.clone()),
-    };
-    json!({
-        "scenario": row.scenario,
-        "balancer": row.contender.to_string(),
-        "verdict": verdict,
-        "why": why,
-        "gets": figures.gets,
-        "posts": figures.posts,
-        "lost_gets": figures.lost_gets,
-        "lost_posts": figures.lost_posts,
-        "failures": failures.collect::<serde_json::Map<String, Value>>(),
-        "noticed_seconds": seconds(figures.noticed),
-        "recovered_seconds": seconds(figures.recovered),
-        "healthy_p99_seconds": figures.healthy_p99.as_secs_f64(),
-        "fault_p99_seconds": figures.fault_p99.as_secs_f64(),
-        "notes": figures.notes,
-        "lag": figures.lag,
-    })
 }
 
 fn said(command: &mut Command) -> Outcome<String> {

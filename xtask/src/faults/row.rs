@@ -22,12 +22,16 @@ pub(crate) struct Row {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Passed,
+    /// It was not expected to, and why not.
+    PassedAfterAll(&'static str),
     /// What did not hold.
     Failed(Vec<String>),
     /// It was not expected to reach its goal, why, and what did not hold.
     KnownGap(&'static str, Vec<String>),
     /// The client did not keep up, so that what did not hold may be its own fault.
     Unsure(String),
+    /// It could not be played here, and why.
+    Skipped(String),
     /// Measured for comparison only.
     Measured,
 }
@@ -54,7 +58,8 @@ impl Row {
         let verdict = match (&figures.lag, scenario.expected_to_fail) {
             _ if contender != Contender::Evenkeel => Verdict::Measured,
             _ if !violations.is_empty() => Verdict::Failed([violations.clone(), missed].concat()),
-            _ if missed.is_empty() => Verdict::Passed,
+            (_, None) if missed.is_empty() => Verdict::Passed,
+            (_, Some(why)) if missed.is_empty() => Verdict::PassedAfterAll(why),
             (Some(lag), _) => Verdict::Unsure(lag.clone()),
             (None, Some(why)) => Verdict::KnownGap(why, missed),
             (None, None) => Verdict::Failed(missed),
@@ -67,6 +72,11 @@ impl Row {
             violations,
             took: Duration::ZERO,
         }
+    }
+
+    /// It cannot be played here.
+    pub(super) fn skipped(scenario: &Scenario, contender: Contender, why: &str) -> Self {
+        Self { verdict: Verdict::Skipped(why.to_owned()), ..Self::broken(scenario, contender, why) }
     }
 
     /// It could not be played to its end.
@@ -99,7 +109,7 @@ mod tests {
         };
         let figures = Figures::default;
         assert_eq!(judge(None, &good, &good, figures()), Verdict::Passed);
-        assert_eq!(judge(Some("new"), &good, &good, lagging()), Verdict::Passed);
+        assert_eq!(judge(Some("new"), &good, &good, lagging()), Verdict::PassedAfterAll("new"));
         assert_eq!(judge(None, &good, &bad, figures()), Verdict::Failed(missed()));
         assert_eq!(judge(Some("new"), &good, &bad, figures()), Verdict::KnownGap("new", missed()));
         assert_eq!(judge(None, &good, &bad, lagging()), Verdict::Unsure("late".to_owned()));

@@ -36,6 +36,8 @@ pub(super) struct Scenery {
     pub(super) log: Log,
     /// The balancer may have no more descriptors.
     pub(super) descriptors: Option<u32>,
+    /// The last origin is in a network of its own, at the end of a cable that can be pulled.
+    pub(super) far: bool,
 }
 
 /// Where the balancer writes a line for each request.
@@ -53,7 +55,7 @@ impl Default for Scenery {
     fn default() -> Self {
         let service = std::time::Duration::from_millis(20);
         let conduct = Conduct { service, concurrency: 2, ..Conduct::default() };
-        Self { origins: 3, conduct, log: Log::Off, descriptors: None }
+        Self { origins: 3, conduct, log: Log::Off, descriptors: None, far: false }
     }
 }
 

@@ -11,6 +11,7 @@ use evenkeel_testkit::stamping::Conduct;
 use evenkeel_testkit::{Ledger, Moment, StampingOrigin, ports, wait};
 
 use super::balancer::Balancer;
+use super::cable;
 use super::config::Setup;
 use super::scenario::{Log, Scenario, Scenery};
 use crate::Outcome;
@@ -167,6 +168,11 @@ impl Stage {
         Ok(())
     }
 
+    /// Pulls the cable of the one that is far away, or plugs it in again.
+    pub(super) fn plug(&mut self, plugged: bool) -> Outcome<()> {
+        cable::plug(self.victim()?.pid().ok_or("the origin is dead")?, plugged)
+    }
+
     pub(super) fn note(&mut self, note: String) {
         self.notes.push(note);
     }
@@ -183,11 +189,18 @@ fn new_folder(name: &str) -> Outcome<PathBuf> {
 fn start_origins(scenery: &Scenery, folder: &Path) -> Outcome<Vec<StampingOrigin>> {
     let program = std::env::current_exe()?;
     let program = program.to_str().ok_or("our own path is not UTF-8")?;
+    let near = [program, "stamping-origin"];
+    let far = ["unshare", "--net", program, "stamping-origin"];
     let start = |number: usize| -> Outcome<StampingOrigin> {
         let journal = folder.join(format!("origin-{number}.journal"));
-        let words = [program, "stamping-origin"];
-        let mut origin = StampingOrigin::start(&words, ports::free_port()?, journal)?;
+        let is_far = scenery.far && number + 1 == scenery.origins;
+        let (words, ip): (&[&str], _) =
+            if is_far { (&far, cable::FAR) } else { (&near, Ipv4Addr::LOCALHOST) };
+        let mut origin = StampingOrigin::start(words, (ip, ports::free_port()?).into(), journal)?;
         origin.behave(scenery.conduct)?;
+        if is_far {
+            cable::lay(origin.pid().ok_or("the origin is dead")?)?;
+        }
         Ok(origin)
     };
     (0..scenery.origins).map(start).collect()

@@ -17,7 +17,7 @@ impl Within {
     fn start(name: &str, conduct: Conduct) -> Self {
         let journal = env::temp_dir().join(format!("evenkeel-journal-{name}-{}", process::id()));
         drop(fs::remove_file(&journal));
-        let listener = listen(free_port().unwrap()).unwrap();
+        let listener = listen(([127, 0, 0, 1], free_port().unwrap()).into()).unwrap();
         let address = listener.local_addr().unwrap();
         let serving = Serving::start(listener, &journal, conduct).unwrap();
         Self { address, serving, journal }

@@ -49,6 +49,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 conduct: Conduct { idle: STALE, ..Conduct::default() },
                 log: Log::Off,
                 descriptors: None,
+                far: false,
             },
             play: stale,
             ..CLOSING

@@ -1,4 +1,4 @@
-//! Somebody stops where he is and stays reachable: an origin, or the balancer itself.
+//! Somebody falls silent: an origin, the network before it, or the balancer itself.
 
 use std::time::Duration;
 
@@ -20,7 +20,23 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             alone: false,
             balancers: ALL,
             scenery: Scenery::default,
-            play: freeze_one,
+            play: |stage| {
+                silence(stage, |stage, silent| match silent {
+                    true => Ok(stage.victim()?.freeze()?),
+                    false => Ok(stage.victim()?.thaw()?),
+                })
+            },
+        },
+        Scenario {
+            name: "black-hole",
+            what: "The cable to one of three is pulled: what is sent there vanishes. It is plugged in again.",
+            goal: "No GET is lost, and none takes more than 3 s.",
+            expected_to_fail: Some("nothing notices yet that an endpoint has fallen silent"),
+            long_only: false,
+            alone: false,
+            balancers: ALL,
+            scenery: || Scenery { far: true, ..Scenery::default() },
+            play: |stage| silence(stage, |stage, silent| stage.plug(!silent)),
         },
         Scenario {
             name: "freeze-balancer",
@@ -36,12 +52,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-fn freeze_one(stage: &mut Stage) -> Outcome<Vec<Gate>> {
+fn silence(
+    stage: &mut Stage,
+    silence: impl Fn(&mut Stage, bool) -> Outcome<()>,
+) -> Outcome<Vec<Gate>> {
     stage.begin(Load::default());
     stage.breaks();
-    stage.victim()?.freeze()?;
+    silence(stage, true)?;
     stage.hold(stage.pace.during.max(Duration::from_secs(4)));
-    stage.victim()?.thaw()?;
+    silence(stage, false)?;
     stage.heals();
     stage.hold(stage.pace.after);
     let book = stage.close()?;

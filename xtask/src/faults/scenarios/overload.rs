@@ -27,6 +27,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             },
             log: Log::Off,
             descriptors: None,
+            far: false,
         },
         play,
     }]
