@@ -199,6 +199,24 @@ mod tests {
     }
 
     #[test]
+    fn a_post_that_was_begun_twice_is_found_wherever_it_was() {
+        let entry = |id, method| Entry {
+            id,
+            method,
+            due: Moment(0),
+            late: Duration::ZERO,
+            took: Duration::ZERO,
+            class: Class::Ok,
+        };
+        let book = Book::of(&[1, 2, 3].map(|id| entry(id, Method::Post)))
+            .and(Book::of(&[entry(4, Method::Get)]));
+        let count = |journals: [&[u64]; 2]| repeated(&book, &journals.map(journal));
+        assert_eq!(count([&[1, 2, 4], &[3, 4]]), 0, "a GET may be done twice");
+        assert_eq!(count([&[1, 2], &[2, 3]]), 1, "by two");
+        assert_eq!(count([&[1, 1, 1], &[3, 3]]), 2, "by one");
+    }
+
+    #[test]
     fn a_share_is_that_of_what_all_began() {
         let journals = [journal(&[10, 20, 300, 600]), journal(&[15, 25, 350, 610])];
         let shares = Shares { journals: &journals, victim: 1 };

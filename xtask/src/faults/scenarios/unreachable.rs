@@ -12,7 +12,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario {
             name: "backlog-full",
             what: "One of three accepts no more and its backlog is full, while every request needs a new connection.",
-            goal: "Nothing is lost: of what needs a connection that is not to be had, nothing was sent.",
+            goal: "No GET is lost; of POSTs those that the kernel had accepted before the backlog was full.",
+            expected_to_fail: Some("nothing notices yet that an endpoint has fallen silent"),
             play: fill_backlog,
             ..UNREACHABLE
         },
