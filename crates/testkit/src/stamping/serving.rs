@@ -24,8 +24,10 @@ use crate::wire::Wire;
 pub(super) struct Serving {
     journal: Journal,
     state: Mutex<State>,
-    /// Told when the conduct changes, and when a request is done.
+    /// Told when the conduct changes.
     changed: Condvar,
+    /// Told the same, and when a request is done; then one of those who wait is enough.
+    room: Condvar,
     open: AtomicU32,
     failing: AtomicU32,
     cutting: AtomicU32,
@@ -50,6 +52,7 @@ impl Serving {
             journal: Journal::open(journal)?,
             state: Mutex::new(State { conduct, busy: 0, working: 0 }),
             changed: Condvar::new(),
+            room: Condvar::new(),
             open: AtomicU32::new(0),
             failing: AtomicU32::new(0),
             cutting: AtomicU32::new(0),
@@ -63,6 +66,7 @@ impl Serving {
     pub(super) fn behave(&self, conduct: Conduct) {
         lock(&self.state).conduct = conduct;
         self.changed.notify_all();
+        self.room.notify_all();
     }
 
     /// How many connections are open, and how many requests are not answered.
@@ -80,7 +84,7 @@ impl Serving {
                 pause(Duration::from_millis(10));
                 continue;
             };
-            self.wait_while(|state| state.conduct.greeting == Greeting::Ignore);
+            self.wait_to_accept();
             if self.conduct().greeting == Greeting::Reset {
                 reset(&stream);
                 continue;
@@ -136,13 +140,17 @@ impl Serving {
 
     /// Takes the time that a request takes, once there is room for it.
     fn work(&self) {
-        self.wait_while(|state| {
+        let is_full = |state: &mut State| {
             state.conduct.concurrency > 0 && state.working >= state.conduct.concurrency
-        });
-        lock(&self.state).working += 1;
-        pause(self.conduct().service);
+        };
+        let waited = self.room.wait_while(lock(&self.state), is_full);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        state.working += 1;
+        let service = state.conduct.service;
+        drop(state);
+        pause(service);
         lock(&self.state).working -= 1;
-        self.changed.notify_all();
+        self.room.notify_one();
     }
 
     fn answer(&self, to: &TcpStream, conduct: &Conduct, id: u64, digest: u64) -> io::Result<()> {
@@ -183,9 +191,9 @@ impl Serving {
         Ok(())
     }
 
-    fn wait_while(&self, condition: impl Fn(&State) -> bool) {
-        let state = lock(&self.state);
-        let waited = self.changed.wait_while(state, |state| condition(state));
+    fn wait_to_accept(&self) {
+        let ignores = |state: &mut State| state.conduct.greeting == Greeting::Ignore;
+        let waited = self.changed.wait_while(lock(&self.state), ignores);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
