@@ -113,8 +113,24 @@ impl Stage {
 
     /// Begins a ledger, and keeps it for as long as all is well.
     pub(super) fn begin(&mut self, load: Load) {
-        self.ledger = Some(Ledger::start(self.address(), load, self.next_id));
+        self.begin_at_once(load);
         self.hold(self.pace.before);
+    }
+
+    /// Begins a ledger.
+    pub(super) fn begin_at_once(&mut self, load: Load) {
+        self.ledger = Some(Ledger::start(self.address(), load, self.next_id));
+    }
+
+    /// Lets all origins answer at once, until none has anything to do any more; then they are as they were.
+    pub(super) fn rest(&mut self) -> Outcome<()> {
+        for origin in &mut self.origins {
+            let conduct = origin.conduct();
+            origin.behave(Conduct { service: Duration::ZERO, concurrency: 0, ..conduct })?;
+            origin.wait_for_rest(REST_WITHIN)?;
+            origin.behave(conduct)?;
+        }
+        Ok(())
     }
 
     /// From here on something is broken.
@@ -214,6 +230,9 @@ fn new_pipe(folder: &Path) -> Outcome<(PathBuf, File)> {
     let pipe = OpenOptions::new().read(true).write(true).open(&path)?;
     Ok((path, pipe))
 }
+
+/// Thousands of requests may be waiting.
+const REST_WITHIN: Duration = Duration::from_secs(20);
 
 /// Where configs, journals and whatever else balancers write go.
 const DIRECTORY: &str = "target/faults";

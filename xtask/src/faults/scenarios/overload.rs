@@ -37,18 +37,17 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 fn play(stage: &mut Stage) -> Outcome<Vec<Gate>> {
     stage.victim = None;
     let factors: &[u32] = if stage.pace.is_long { &[1, 2, 5, 10] } else { &[1, 10] };
-    let length = stage.pace.during.max(Duration::from_secs(3));
     let (mut done, mut peak_p99, mut last) = (Vec::new(), Duration::ZERO, Duration::ZERO);
     for &factor in factors {
         let deadline = Duration::from_secs(1);
         if factor > 1 {
             stage.breaks();
         }
-        stage.begin(Load { rate: CAPACITY * factor, posts: 0, post_bytes: 0, deadline });
-        stage.hold(length);
+        stage.begin_at_once(Load { rate: CAPACITY * factor, posts: 0, post_bytes: 0, deadline });
+        stage.hold(LENGTH);
         let book = stage.close()?;
-        let time = (stage.pace.before + length).as_secs_f64();
-        let goodput = book.count(Class::Ok) as f64 / time;
+        stage.rest()?;
+        let goodput = book.count(Class::Ok) as f64 / LENGTH.as_secs_f64();
         if done.iter().all(|&(_, other)| goodput > other) {
             peak_p99 = admitted_p99(&book);
         }
@@ -78,3 +77,6 @@ fn admitted_p99(book: &Book) -> Duration {
 
 /// Requests per second, of all origins.
 const CAPACITY: u32 = 60;
+
+/// Of the load at each rate: several times what a client waits for, and not so long that thousands are waiting.
+const LENGTH: Duration = Duration::from_secs(4);
