@@ -44,7 +44,9 @@ fn pass_on(mut head: RequestHead, listener: &Listener) {
     let Ok(offer) = upgrade::offered(&head, framing) else { return };
     let offers_upgrade = offer.is_some();
     let client = heads::client(listener.trusts);
-    let onward = Onward { client, framing, expects_continue, offers_upgrade, endpoint: ENDPOINT };
+    let (endpoint, deadline) = (ENDPOINT, None);
+    let onward =
+        Onward { client, framing, expects_continue, offers_upgrade, endpoint, deadline };
     let mut wire = Vec::new();
     request_head(&mut wire, &head, &onward);
     let again = assert_ours_agrees(&head, framing, &wire, listener);

@@ -35,6 +35,7 @@ fn assert_offer_goes_on(request: &RequestHead, framing: Framing, offer: &Offer) 
         expects_continue: false,
         offers_upgrade: true,
         endpoint: ENDPOINT,
+        deadline: None,
     };
     let mut wire = Vec::new();
     request_head(&mut wire, request, &onward);

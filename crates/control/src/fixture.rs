@@ -53,6 +53,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         sticky: None,
         health: Vec::new(),
         timeouts: UpstreamTimeouts::default(),
+        deadline_header: None,
         pool: PoolLimits::default(),
         resilience: Resilience::default(),
     });

@@ -22,6 +22,9 @@ pub struct Cluster {
     pub health: Vec<HealthCheck>,
     /// How long to wait for an endpoint.
     pub timeouts: UpstreamTimeouts,
+    /// The field by which endpoints are told how much time is left, in milliseconds; `None` for none. Believed of a client that is a trusted
+    /// proxy.
+    pub deadline_header: Option<Box<str>>,
     /// How many idle connections are kept.
     pub pool: PoolLimits,
     /// What is done about failures.
@@ -38,6 +41,7 @@ impl Cluster {
             endpoints,
             health: Vec::new(),
             timeouts: UpstreamTimeouts::default(),
+            deadline_header: None,
             pool: PoolLimits::default(),
             resilience: Resilience::default(),
         }

@@ -49,7 +49,7 @@ impl Per {
         }
     }
 
-    /// The most that a rate may have in this unit: one every [`INTERVAL_MIN_MICROS`] microseconds.
+    /// The most that a rate may have in this unit: one every ten microseconds.
     pub const fn count_max(self) -> u32 {
         // An hour has 3.6 × 10⁹ µs, so that this fits.
         (self.micros() / INTERVAL_MIN_MICROS) as u32

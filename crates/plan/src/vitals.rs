@@ -115,6 +115,7 @@ impl Vitals {
         if self.standing() == Standing::Down && standing != Standing::Down {
             self.fit_since.store(0, Ordering::Relaxed);
             self.comes_back.store(false, Ordering::Relaxed);
+            self.latency.forget();
         }
         self.standing.store(standing as u8, Ordering::Relaxed);
         self.cluster.change();
@@ -159,8 +160,9 @@ impl Vitals {
         self.avoid(now, now.after(pause));
     }
 
-    /// The endpoint is not suspected any more.
+    /// The endpoint is not suspected any more. How long it was silent says nothing about now.
     pub fn clear(&self) {
+        self.latency.forget();
         self.pause.store(0, Ordering::Relaxed);
         self.avoided_until.store(0, Ordering::Relaxed);
         self.cluster.change();

@@ -44,6 +44,11 @@ pub(crate) trait Source {
     /// What follows the last piece.
     fn trailers(&mut self) -> Option<Fields>;
 
+    /// Waits, after the last piece, until whom it came from has gone, as far as that can be known.
+    fn poll_gone(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+
     /// The body is over, and another protocol begins: everything up to the end of the connection.
     fn switch(&mut self) {}
 }

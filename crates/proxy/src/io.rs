@@ -129,6 +129,19 @@ impl Io {
         }
     }
 
+    /// Waits until the other side has closed the connection, or its half of it. Never ready while there is something to read before that.
+    pub(crate) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Ok(stream) = self.registered() else { return Poll::Ready(()) };
+        loop {
+            let Ok(()) = ready!(stream.poll_read_ready(cx)) else { return Poll::Ready(()) };
+            match stream.try_io(Interest::READABLE, || peek(stream.as_fd())) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(1..) => return Poll::Pending,
+                Ok(0) | Err(_) => return Poll::Ready(()),
+            }
+        }
+    }
+
     /// Whether the socket is open with nothing to read, as an idle connection ought to be. Costs a syscall only in doubt.
     pub(crate) fn is_quiet(&self) -> bool {
         let Some(stream) = self.stream.get() else { return false };

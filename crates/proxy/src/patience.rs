@@ -36,6 +36,8 @@ pub(crate) struct Patience<'a> {
     upstream: UpstreamTimeouts,
     /// What was waited for, and how much had moved, when the deadline was set.
     set_for: Option<(Wait, u64)>,
+    /// Whether the endpoint takes so long already that somebody should look whether the client is still there.
+    is_long: bool,
     /// When the exchange as a whole must be over.
     due: Option<Instant>,
     /// Whether anybody wants to know how long it was waited.
@@ -58,6 +60,7 @@ impl<'a> Patience<'a> {
             downstream,
             upstream,
             set_for: None,
+            is_long: false,
             due,
             timed: false,
             since: None,
@@ -89,13 +92,28 @@ impl<'a> Patience<'a> {
     pub(crate) fn wait(&mut self, wait: Wait, moved: u64) -> Result<(), Reason> {
         if self.is_progress(wait, moved) {
             self.set_for = Some((wait, moved));
-            self.deadline.set(self.timeout(wait).min(self.left(wait)));
+            self.is_long = false;
+            let timeout = self.timeout(wait);
+            let first = if is_for_endpoint(wait) { timeout.min(LONG) } else { timeout };
+            self.deadline.set(first.min(self.left(wait)));
         } else if self.deadline.is_expired() {
-            let over = self.left(wait).is_zero();
-            return Err(if over { Reason::ExchangeTimeout } else { reason(wait) });
+            let left = self.left(wait);
+            let more = self.timeout(wait).saturating_sub(LONG);
+            if self.is_long || more.is_zero() || left.is_zero() || !is_for_endpoint(wait) {
+                let over = left.is_zero();
+                return Err(if over { Reason::ExchangeTimeout } else { reason(wait) });
+            }
+            self.is_long = true;
+            self.deadline.set(more.min(left));
         }
         self.pause();
         Ok(())
+    }
+
+    /// Whether the endpoint lets the client wait for long: then it may be worth a look whether that is still there. Where endpoints are
+    /// fast, nobody ever looks, and no client costs a registration for it.
+    pub(crate) fn is_long(&self) -> bool {
+        self.is_long
     }
 
     /// Waiting, whatever for.
@@ -129,6 +147,14 @@ impl<'a> Patience<'a> {
         }
     }
 }
+
+/// Whether it is the endpoint that has to say something next.
+fn is_for_endpoint(wait: Wait) -> bool {
+    matches!(wait, Wait::FirstByte | Wait::AnswerBody)
+}
+
+/// Longer than nearly all answers take, and short for whoever has stopped waiting for one.
+const LONG: Duration = Duration::from_millis(300);
 
 fn reason(wait: Wait) -> Reason {
     match wait {
@@ -169,6 +195,21 @@ mod tests {
             assert_eq!(patience.wait(Wait::AnswerBody, 4), Ok(()));
             deadlines.advance(2);
             assert_eq!(patience.wait(Wait::AnswerBody, 4), Err(Reason::UpstreamIdle));
+        });
+    }
+
+    #[test]
+    fn a_long_wait_for_the_endpoint_shows_before_its_time_is_over() {
+        patient(None, |deadlines, patience| {
+            assert_eq!(patience.wait(Wait::FirstByte, 0), Ok(()));
+            deadlines.advance(4);
+            assert!(!patience.is_long(), "nobody has looked");
+            assert_eq!(patience.wait(Wait::FirstByte, 0), Ok(()));
+            assert!(patience.is_long());
+            (0..60).for_each(|_| deadlines.advance(10));
+            assert_eq!(patience.wait(Wait::FirstByte, 0), Err(Reason::FirstByteTimeout));
+            assert_eq!(patience.wait(Wait::FirstByte, 1), Ok(()));
+            assert!(!patience.is_long(), "something has moved");
         });
     }
 

@@ -75,6 +75,8 @@ struct Clock {
     date: RefCell<String>,
     /// When the last tick was.
     ticked: Cell<Time>,
+    /// When there was a tick again after we had not run for a while.
+    woke: Cell<Time>,
 }
 
 impl Worker {
@@ -166,6 +168,11 @@ impl Worker {
         self.clock.ticked.get()
     }
 
+    /// Whether we have not run for a while since `then`, as a process that was stopped: what has lain in sockets for so long was not late.
+    pub(crate) fn has_slept(&self, then: Time, now: Time) -> bool {
+        then < self.clock.woke.get() || now.since(self.clock.ticked.get()) >= SLEPT
+    }
+
     /// `now` as the plan counts time.
     pub(crate) fn time(&self, now: Instant) -> Time {
         Time::START.after(now.saturating_duration_since(self.clock.started))
@@ -208,7 +215,7 @@ impl Worker {
         loop {
             let now = ticks.tick().await.into_std();
             self.beat.strike();
-            self.clock.ticked.set(self.time(now));
+            self.clock.tick(self.time(now));
             let total =
                 now.saturating_duration_since(self.clock.started).as_millis() / TICK.as_millis();
             let total = u32::try_from(total).unwrap_or(u32::MAX);
@@ -241,12 +248,19 @@ impl RequestId {
 }
 
 impl Clock {
+    fn tick(&self, now: Time) {
+        if now.since(self.ticked.replace(now)) >= SLEPT {
+            self.woke.set(now);
+        }
+    }
+
     fn new(started: Instant) -> Self {
         let clock = Self {
             started,
             epoch: Cell::default(),
             date: RefCell::default(),
             ticked: Cell::default(),
+            woke: Cell::default(),
         };
         clock.set_right();
         clock
@@ -265,3 +279,6 @@ fn epoch_of(started: Instant) -> Duration {
 
 /// Pools are swept, and the wall's clock is read, once a second.
 const TICKS_PER_SWEEP: u32 = 10;
+
+/// Ten ticks that did not come in time: no load makes a worker as late as that, but a stopped process or a paused machine is.
+const SLEPT: Duration = Duration::from_secs(1);

@@ -27,7 +27,7 @@ pub(super) fn play(scenario: &Scenario, contender: Contender, play: &Play<'_>) -
     drop(fs::remove_file(&written));
     fs::create_dir_all(Path::new(&written).parent().ok_or("no folder")?)?;
     let mut command = Command::new(require("unshare")?);
-    command.args(["--user", "--map-root-user", "--net", "--"]).arg(std::env::current_exe()?);
+    command.args(["--user", "--map-root-user", "--net", "--"]).arg(super::own_program()?);
     command.args(["faults", "--only", scenario.name, "--json", &written]);
     command.args(["--inside", who]).env("EVENKEEL", play.evenkeel);
     if play.pace.is_long {

@@ -203,8 +203,7 @@ fn new_folder(name: &str) -> Outcome<PathBuf> {
 }
 
 fn start_origins(scenery: &Scenery, folder: &Path) -> Outcome<Vec<StampingOrigin>> {
-    let program = std::env::current_exe()?;
-    let program = program.to_str().ok_or("our own path is not UTF-8")?;
+    let program = super::own_program()?.to_str().ok_or("our own path is not UTF-8")?;
     let near = [program, "stamping-origin"];
     let far = ["unshare", "--net", program, "stamping-origin"];
     let start = |number: usize| -> Outcome<StampingOrigin> {

@@ -67,6 +67,7 @@ pub(crate) fn build(
         let new = Cluster {
             health: cluster.health.clone(),
             timeouts: cluster.timeouts,
+            deadline_header: cluster.deadline_header.as_deref().map(Box::from),
             pool: cluster.pool,
             resilience: cluster.resilience,
             ..Cluster::new(&cluster.name, balancing, endpoints)
@@ -196,6 +197,7 @@ fn is_same(
         && old.health == config.health
         && (old.timeouts, old.pool) == (config.timeouts, config.pool)
         && old.resilience == config.resilience
+        && old.deadline_header.as_deref() == config.deadline_header.as_deref()
 }
 
 fn is_same_listener(old: &Listener, new: &Listener) -> bool {

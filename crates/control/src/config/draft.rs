@@ -131,6 +131,7 @@ pub(super) struct ClusterDraft {
     pub(super) sticky: Option<StickyConfig>,
     pub(super) health: HealthDraft,
     pub(super) timeouts: UpstreamTimeouts,
+    pub(super) deadline_header: Option<String>,
     pub(super) pool: PoolLimits,
     pub(super) resilience: Resilience,
 }
@@ -266,6 +267,7 @@ impl ClusterDraft {
             sticky: self.sticky,
             health: self.health.checks,
             timeouts: self.timeouts,
+            deadline_header: self.deadline_header,
             pool: self.pool,
             resilience: self.resilience,
         }

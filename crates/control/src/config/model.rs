@@ -327,6 +327,8 @@ pub struct ClusterConfig {
     pub health: Vec<HealthCheck>,
     /// How long to wait for them.
     pub timeouts: UpstreamTimeouts,
+    /// The field by which they are told how much time is left; `None` for none.
+    pub deadline_header: Option<String>,
     /// How many idle connections to keep.
     pub pool: PoolLimits,
     /// What to do about failures.

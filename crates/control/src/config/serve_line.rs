@@ -59,6 +59,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         sticky: None,
         health: line.health(options, &sink).into(),
         timeouts: UpstreamTimeouts::default(),
+        deadline_header: None,
         pool: PoolLimits::default(),
         resilience: Resilience::default(),
     };

@@ -132,6 +132,7 @@ fn is_own(config: &Config, cluster: &ClusterConfig) -> bool {
     let plain = cluster.eligibility == EligibilityConfig::default()
         && cluster.sticky.is_none()
         && cluster.timeouts == UpstreamTimeouts::default()
+        && cluster.deadline_header.is_none()
         && cluster.pool == PoolLimits::default()
         && cluster.resilience == Resilience::default();
     plain
@@ -152,6 +153,9 @@ fn cluster_table(cluster: &ClusterConfig) -> Table {
         table.add("sticky", written_sticky(sticky));
     }
     table.add_table("timeouts", &upstream_timeouts(&cluster.timeouts));
+    if let Some(name) = &cluster.deadline_header {
+        table.add("deadline_header", string(name));
+    }
     table.add_table("pool", &pool(&cluster.pool));
     resilience::add(&mut table, &cluster.resilience);
     table

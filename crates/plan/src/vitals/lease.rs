@@ -71,6 +71,19 @@ impl<V: Leased> Lease<V> {
         }
     }
 
+    /// When the endpoint was asked, if it was.
+    pub fn asked(&self) -> Option<Time> {
+        self.begun.asked
+    }
+
+    /// However long the attempt takes now, it says nothing about the endpoint: we were not there to hear it.
+    pub fn excuse(&mut self) {
+        self.begun.asked = None;
+        if std::mem::take(&mut self.begun.watched) {
+            self.vitals.vitals().watched.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Writes down what came of the attempt at `now`. It stays in flight, and is watched no longer. Returns how long the endpoint took;
     /// `None` if it was not asked.
     pub fn hear(&mut self, heard: Heard, now: Time) -> Option<Duration> {
@@ -196,6 +209,17 @@ mod tests {
         assert_eq!((vitals.in_flight(), vitals.waiting()), (1, 1));
         drop(second);
         assert_eq!(vitals.waiting(), 0);
+    }
+
+    #[test]
+    fn an_attempt_that_is_excused_says_nothing() {
+        let vitals = Vitals::new(Arc::default());
+        let mut lease = vitals.lease();
+        lease.ask(at(1));
+        lease.excuse();
+        assert_eq!((lease.asked(), vitals.waited(at(9)), vitals.in_flight()), (None, 0, 1));
+        assert_eq!(lease.hear(Heard::Answer, at(9)), None);
+        assert_eq!(vitals.expected(at(9)), None);
     }
 
     #[test]

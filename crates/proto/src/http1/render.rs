@@ -25,6 +25,8 @@ pub struct Onward<'a> {
     pub offers_upgrade: bool,
     /// The endpoint's own name, for a request that names no host.
     pub endpoint: &'a str,
+    /// How much time is left for the answer, in milliseconds, and the field that says so; `None` where nobody is told.
+    pub deadline: Option<(&'a str, u64)>,
 }
 
 /// How an answer goes on to a client.
@@ -51,7 +53,10 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead, onward: &Onward<'_>) 
     for field in end_to_end(&head.fields) {
         // RFC 9110 §7.6.2: rewritten for OPTIONS, where a value that is no number is as none; free to ignore elsewhere.
         let counted = field.id == FieldName::MaxForwards && head.method == Method::Options;
-        if !counted && (client.trusted || !claims_client(&field)) {
+        let replaced = onward
+            .deadline
+            .is_some_and(|(name, _)| field.name.eq_ignore_ascii_case(name.as_bytes()));
+        if !counted && !replaced && (client.trusted || !claims_client(&field)) {
             put(out, &[field.name, b": ", field.value, b"\r\n"]);
         }
     }
@@ -59,6 +64,10 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead, onward: &Onward<'_>) 
         let mut digits = itoa::Buffer::new();
         let left = digits.format(left.saturating_sub(1)).as_bytes();
         put(out, &[b"Max-Forwards: ", left, b"\r\n"]);
+    }
+    if let Some((name, millis)) = onward.deadline {
+        let mut digits = itoa::Buffer::new();
+        put(out, &[name.as_bytes(), b": ", digits.format(millis).as_bytes(), b"\r\n"]);
     }
     put_client(out, head, client);
     put_via(out, head.version);

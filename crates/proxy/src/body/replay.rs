@@ -136,6 +136,10 @@ impl<B: Source> Source for Replay<B> {
         self.body.trailers()
     }
 
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.body.poll_gone(cx)
+    }
+
     fn switch(&mut self) {
         self.body.switch();
     }

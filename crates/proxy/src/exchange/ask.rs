@@ -35,6 +35,7 @@ impl<'a> Exchange<'a> {
             expects_continue: messages.expects_continue,
             offers_upgrade: messages.offer.is_some(),
             endpoint: &target.endpoint.name,
+            deadline: target.way.deadline(|| self.started.elapsed()),
         };
         request_head(out, messages.head, &onward);
         let mut patience = self.patience(target);
@@ -79,6 +80,9 @@ impl<'a> Exchange<'a> {
             }
             let moved = messages.upload.moved() + attempt.flushed();
             patience.wait(waiting_for_head(messages), moved).map_err(AttemptError::Gave)?;
+            if patience.is_long() && messages.body.poll_gone(cx).is_ready() {
+                return Poll::Ready(Err(AttemptError::Gave(Reason::ClientGone)));
+            }
             Poll::Pending
         })
         .await;

@@ -183,6 +183,7 @@ impl<'a> Exchange<'a> {
             expects_continue: false,
             offers_upgrade: false,
             endpoint: &target.endpoint.name,
+            deadline: target.way.deadline(|| self.started.elapsed()),
         };
         request_head(attempt.begin(Framing::Empty, &self.worker.buffers), head, &onward);
         attempt.request().end(None);

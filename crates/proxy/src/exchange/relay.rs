@@ -67,6 +67,9 @@ impl<'a> Exchange<'a> {
             let moved = download.moved() + messages.upload.moved();
             let flushed = messages.answer.flushed() + attempt.flushed();
             patience.wait(wait, moved + flushed)?;
+            if patience.is_long() && !uploading && messages.body.poll_gone(cx).is_ready() {
+                return Poll::Ready(Err(Reason::ClientGone));
+            }
             Poll::Pending
         })
         .await;

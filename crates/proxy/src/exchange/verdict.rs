@@ -38,6 +38,10 @@ impl Exchange<'_> {
 
     fn judge(&self, turn: &mut Turn<'_>, heard: Heard, at: Instant) {
         let now = self.worker.time(at);
+        if turn.lease.asked().is_some_and(|asked| self.worker.has_slept(asked, now)) {
+            // What lay in the socket while we slept may have been there for long.
+            turn.lease.excuse();
+        }
         match turn.lease.hear(heard, now).filter(|_| heard != Heard::Nothing) {
             Some(took) => {
                 self.report(turn, Outcome { failed: heard == Heard::Failure, took }, now);

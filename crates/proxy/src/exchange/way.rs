@@ -1,6 +1,7 @@
 //! From a request to where it goes, whichever endpoint answers: its route, and one of that one's clusters. Asked by the exchange.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use evenkeel_plan::balance::Session;
 use evenkeel_plan::balance::hash::stable::mix;
@@ -8,6 +9,7 @@ use evenkeel_plan::cluster::UpstreamTimeouts;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::route::Route;
 use evenkeel_plan::vitals::Heard;
+use evenkeel_proto::field::Field;
 use evenkeel_proto::forward::origin;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 
@@ -23,6 +25,8 @@ pub(super) struct Way<'a> {
     pub(super) route: &'a Route,
     pub(super) cluster: ClusterView<'a>,
     pub(super) asked: Asked,
+    /// How much time the client says is left, if it may say so.
+    pub(super) left: Option<Duration>,
 }
 
 impl<'a> Exchange<'a> {
@@ -43,7 +47,8 @@ impl<'a> Exchange<'a> {
         let (cluster, asked) = self.divide(route, head).ok_or(Reason::NoEndpoint)?;
         course.cluster = Some(&cluster.plan.name);
         cluster.earn(self.worker.time(self.started));
-        Ok(Way { route, cluster, asked })
+        let left = self.time_left(cluster, head);
+        Ok(Way { route, cluster, asked, left })
     }
 
     /// The route of the request.
@@ -88,6 +93,14 @@ impl<'a> Exchange<'a> {
         cluster.asked(head, self.origin(head), self.worker.wall_time(self.started))
     }
 
+    /// How much time is left by the word of a trusted proxy.
+    fn time_left(&self, cluster: ClusterView<'_>, head: &RequestHead) -> Option<Duration> {
+        let name = cluster.plan.deadline_header.as_ref().filter(|_| self.client.trusted)?;
+        let said = |field: &Field<'_>| field.name.eq_ignore_ascii_case(name.as_bytes());
+        let millis = std::str::from_utf8(head.fields.iter().find(said)?.value).ok()?.trim().parse();
+        millis.ok().map(Duration::from_millis)
+    }
+
     /// The client's address, as far as it can be believed.
     pub(super) fn origin(&self, head: &RequestHead) -> IpAddr {
         let trusted = &self.listener.trusted_proxies;
@@ -116,7 +129,16 @@ impl Way<'_> {
 
     /// How long an endpoint may take.
     pub(super) fn timeouts(&self) -> UpstreamTimeouts {
-        self.route.timeouts(self.cluster.plan.timeouts)
+        let timeouts = self.route.timeouts(self.cluster.plan.timeouts);
+        let exchange = timeouts.exchange.into_iter().chain(self.left).min();
+        UpstreamTimeouts { exchange, ..timeouts }
+    }
+
+    /// What an endpoint is told about the time that is left, of an exchange that runs for so long already.
+    pub(super) fn deadline(&self, running: impl FnOnce() -> Duration) -> Option<(&str, u64)> {
+        let name = self.cluster.plan.deadline_header.as_deref()?;
+        let left = self.timeouts().exchange?.saturating_sub(running());
+        Some((name, u64::try_from(left.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 

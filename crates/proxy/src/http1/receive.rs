@@ -62,6 +62,12 @@ impl Source for Receive<'_> {
         parse_trailers(self.decoder.trailers())
     }
 
+    /// Who closes its half of the connection is taken for gone, as nginx and Envoy do: nearly always it is. Not while there are bytes of
+    /// a next request, behind which nobody can look.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.inbox.is_empty() { self.io.poll_gone(cx) } else { Poll::Pending }
+    }
+
     fn switch(&mut self) {
         *self.decoder = BodyDecoder::new(Framing::UntilClose);
         self.limit = u64::MAX;

@@ -4,9 +4,10 @@ use std::ops::RangeInclusive;
 
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::resilience::Resilience;
+use evenkeel_proto::field::{FieldName, is_token};
 use toml::Spanned;
 
-use super::super::diagnostic::{Code, Diagnostic};
+use super::super::diagnostic::{Code, Diagnostic, quoted};
 use super::super::draft::{ClusterDraft, EndpointsDraft};
 use super::super::section::{Section, parse_wait};
 use super::super::units::format_duration;
@@ -22,6 +23,11 @@ pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterD
         sticky: sticky::read(section.optional("sticky")),
         health: health::read(section.optional("health")),
         timeouts: section.table("timeouts", timeouts).unwrap_or_default(),
+        deadline_header: section.unless_off(
+            "deadline_header",
+            "the name of a field in quotes",
+            field_name,
+        ),
         pool: section.table("pool", pool).unwrap_or_default(),
         resilience: Resilience {
             retry: retry::read(section.optional("retry")),
@@ -39,6 +45,16 @@ fn endpoints(section: &mut Section<'_>) -> EndpointsDraft {
         // One that could not be read stands for those that are missing, so that their absence is reported once.
         None => EndpointsDraft { list: Vec::new(), written: 1, span: section.span() },
     }
+}
+
+fn field_name(text: &str) -> Result<String, Diagnostic> {
+    if is_token(text.as_bytes()) && FieldName::from_bytes(text.as_bytes()) == FieldName::Other {
+        return Ok(text.to_owned());
+    }
+    let message = format!("{} cannot be a field for the time that is left", quoted(text));
+    Err(Diagnostic::new(Code::BadName, message)
+        .label("wants the name of a field that has no other meaning")
+        .help("such as \"x-request-timeout-ms\""))
 }
 
 fn timeouts(section: &mut Section<'_>) -> UpstreamTimeouts {

@@ -89,6 +89,7 @@ fn target(name: &Spanned<String>, section: &mut Section<'_>, has_routes: bool) -
         sticky: None,
         health: health::read(health),
         timeouts: UpstreamTimeouts::default(),
+        deadline_header: None,
         pool: PoolLimits::default(),
         resilience: Resilience::default(),
     }))

@@ -71,6 +71,11 @@ pub(super) struct Cluster {
     /// How long an endpoint may take.
     timeouts: Option<ClusterTimeouts>,
 
+    /// A field by which endpoints are told how many milliseconds are left of `timeouts.exchange` (of the route, or else of the cluster),
+    /// such as `"x-request-timeout-ms"`; what the client says there is replaced, but that of a trusted proxy shortens the time. Or `"off"`.
+    #[schemars(extend("default" = "off"))]
+    deadline_header: Option<Either<CookieName, Off>>,
+
     /// Idle connections to keep.
     pool: Option<Pool>,
 

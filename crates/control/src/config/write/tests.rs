@@ -402,14 +402,15 @@ fn accesses() -> impl Strategy<Value = AccessConfig> {
 fn clusters() -> impl Strategy<Value = ClusterConfig> {
     let timeouts = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
     let pools = (durations(1), 0..=65_535_usize);
-    let pools = (default_or(pools), resiliences());
+    let deadline_header = option::of(Just("x-time-left".to_owned()));
+    let pools = (default_or(pools), deadline_header, resiliences());
     let use_of_it = (balances(), (eligibilities(), stickies()), vec(checks(), 0..4));
     (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), pools).prop_map(
         |(
             mut endpoints,
             (balance, (eligibility, sticky), health),
             timeouts,
-            (pool, resilience),
+            (pool, deadline_header, resilience),
         )| {
             endpoints[0].weight = endpoints[0].weight.max(1);
             endpoints.sort_by(|a, b| a.name.cmp(&b.name));
@@ -431,6 +432,7 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                         exchange,
                     },
                 ),
+                deadline_header,
                 pool: pool.map_or_else(Default::default, |(idle, max_idle)| PoolLimits {
                     idle,
                     max_idle,

@@ -22,6 +22,7 @@ fn forwarded(text: &str, trusted: bool, framing: Framing) -> String {
         expects_continue: expects_continue(&head, framing).unwrap(),
         offers_upgrade: offered(&head, framing).unwrap().is_some(),
         endpoint: "127.0.0.1:9001",
+        deadline: None,
     };
     request_head(&mut out, &head, &onward);
     String::from_utf8(out).unwrap()
