@@ -88,7 +88,8 @@ pub const OUTLIER_MARGIN_MIN: f64 = 0.05;
 /// How many failures it takes at least for an endpoint to be an outlier in its cluster: fewer come together by chance.
 pub const OUTLIER_FAILURES_MIN: u32 = 5;
 
-/// How many attempts must wait for an endpoint that falls silent to stall: one or two may be long requests.
+/// How many attempts must wait for an endpoint that falls silent to stall, as long as nobody knows how long its answers take: one or two
+/// may be long requests.
 pub const OUTLIER_STALL_ATTEMPTS_MIN: u32 = 3;
 
 /// How many times its own p99 an endpoint may be silent.

@@ -80,6 +80,13 @@ impl Quantiles {
         self.buckets.iter().rposition(is_known).map(upper_bound)
     }
 
+    /// What nearly no answer exceeds: the 99th percentile, or the longest of all while there are only enough to tell the 95th. `None` while
+    /// there are too few even for that.
+    pub fn usual(&self, now: Time) -> Option<Duration> {
+        let of_few = || self.quantile(0.95, now).and(self.longest(now));
+        self.quantile(0.99, now).or_else(of_few)
+    }
+
     fn halve(&mut self, now: Time) {
         let halvings = self.halvings(now);
         if halvings == 0 {
@@ -195,6 +202,18 @@ mod tests {
         assert!(longest(8 * 30) > Duration::from_millis(999), "one in 256 is left of it");
         assert!(longest(9 * 30) < Duration::from_micros(1_200));
         assert_eq!(quantiles.longest(second(30 * 60)), None);
+    }
+
+    #[test]
+    fn what_is_usual_is_the_longest_of_few_and_the_99th_percentile_of_many() {
+        let mut quantiles = Quantiles::default();
+        quantiles.observe(Duration::from_secs(1), second(0));
+        quantiles.observe_many(Duration::from_millis(1), 18, second(0));
+        assert_eq!(quantiles.usual(second(0)), None);
+        quantiles.observe(Duration::from_millis(1), second(0));
+        assert!(quantiles.usual(second(0)) > Some(Duration::from_millis(999)));
+        quantiles.observe_many(Duration::from_millis(1), 80, second(0));
+        assert!(quantiles.usual(second(0)) < Some(Duration::from_millis(2)));
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl<'a> Exchange<'a> {
             Err(reason) => return self.refused(course, reason, messages).await,
         };
         self.keep_body(way, messages);
-        let mut attempts = Attempts::new(way, course);
+        let mut attempts = Attempts::new(way, course, messages.head.method.is_idempotent());
         let mut reason = Reason::NoEndpoint;
         let mut next = self.choose(&mut attempts);
         while let Some(target) = next {
@@ -165,12 +165,17 @@ impl<'a> Exchange<'a> {
                             continue;
                         }
                     }
+                    if let Some(mut left) = attempts.left.take() {
+                        self.judge_loser(&mut left.turn);
+                    }
                     let course = &mut attempts.course;
                     let ended = self.relay(&mut turn, (attempt, head), messages, course).await;
                     return Outcome::Ended(Ended { course: *course, ..ended });
                 }
                 Err(setback) => {
-                    self.judge_failure(&mut turn, setback.reason);
+                    if !turn.is_left {
+                        self.judge_failure(&mut turn, setback.reason);
+                    }
                     reason = setback.reason;
                     drop(turn);
                     next = match (attempts.next.take(), setback.failed) {

@@ -179,6 +179,12 @@ impl<'a> ClusterView<'a> {
         }
     }
 
+    /// Whether an endpoint that was chosen is suspected to stall, so that the request would be a trial.
+    pub(crate) fn is_suspect(&self, choice: Choice) -> bool {
+        let endpoint = self.plan.endpoints.get(choice.position);
+        endpoint.is_some_and(|endpoint| endpoint.life.vitals.suspicion().is_some())
+    }
+
     fn ask_breaker(&self, choice: Choice, now: Time) -> Option<Permit> {
         let endpoint = self.plan.endpoints.get(choice.position)?;
         endpoint.life.vitals.breaker.ask(now, self.plan.resilience.breaker.as_ref()?)

@@ -120,8 +120,12 @@ impl Guard {
         let longest = self.watches.iter().filter_map(|watch| watch.latency.longest(now)).max();
         let watched = self.records.iter_mut().zip(&self.watches).zip(in_flight);
         for ((record, watch), &attempts) in watched {
-            let p99 = watch.latency.quantile(0.99, now).or(longest);
-            record.observe_waiting(Waiting { attempts, heard: watch.heard, p99 }, now);
+            let own = watch.latency.usual(now);
+            let (p99, is_usual_known) = (own.or(longest), own.is_some());
+            record.observe_waiting(
+                Waiting { attempts, heard: watch.heard, p99, is_usual_known },
+                now,
+            );
         }
         outlier::sweep(&mut self.records, now, settings, &mut verdicts);
         verdicts

@@ -144,9 +144,14 @@ impl Ward {
         // Where an endpoint's own figure is not known yet, those of all are a guess: jobs that take minutes are no silence.
         let longest = self.watches.iter().filter_map(|watch| watch.latency.longest(now)).max();
         for (watch, record) in self.watches.iter().zip(&mut self.records) {
-            let p99 = watch.latency.quantile(0.99, now).or(longest);
-            let attempts = watch.life.vitals.waiting();
-            record.observe_waiting(Waiting { attempts, heard: watch.heard, p99 }, now);
+            let own = watch.latency.usual(now);
+            let waiting = Waiting {
+                attempts: watch.life.vitals.waiting(),
+                heard: watch.heard,
+                p99: own.or(longest),
+                is_usual_known: own.is_some(),
+            };
+            record.observe_waiting(waiting, now);
         }
     }
 }

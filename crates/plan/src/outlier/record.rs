@@ -69,6 +69,8 @@ pub struct Waiting {
     pub heard: Time,
     /// How long its answers take at the 99th percentile, if that is known.
     pub p99: Option<Duration>,
+    /// Whether that is its own: then one attempt that waits for ten times as long is enough.
+    pub is_usual_known: bool,
 }
 
 /// How the endpoints of a cluster do that are well.
@@ -130,7 +132,8 @@ impl Record {
         (self.heard, self.waiting) = (self.heard.max(waiting.heard), waiting.attempts);
         let since = self.silence.map_or(now, |silence| silence.since).max(self.heard);
         let Waiting { attempts, p99, .. } = waiting;
-        let is_silent = attempts >= OUTLIER_STALL_ATTEMPTS_MIN;
+        let least = if waiting.is_usual_known { 1 } else { OUTLIER_STALL_ATTEMPTS_MIN };
+        let is_silent = attempts >= least;
         self.silence = is_silent.then_some(Silence { since, attempts, p99 });
     }
 

@@ -54,7 +54,8 @@ fn trio(failed: u32) -> [Record; 3] {
 }
 
 fn silent(record: &mut Record, from: u64, until: u64, p99: Option<Duration>) {
-    let waiting = Waiting { attempts: OUTLIER_STALL_ATTEMPTS_MIN, heard: second(1), p99 };
+    let attempts = OUTLIER_STALL_ATTEMPTS_MIN;
+    let waiting = Waiting { attempts, heard: second(1), p99, ..Waiting::default() };
     record.observe_waiting(waiting, millis(from));
     record.observe_waiting(waiting, millis(until));
 }
@@ -379,9 +380,12 @@ fn a_byte_or_too_few_that_wait_end_a_silence() {
     let settings = Settings::default();
     let silence = Waiting { attempts: 3, ..Waiting::default() };
     let heard = Waiting { heard: millis(99_900), ..silence };
-    for (between, expected) in
-        [(silence, "stall"), (Waiting { attempts: 2, ..silence }, ""), (heard, "")]
-    {
+    for (between, expected) in [
+        (silence, "stall"),
+        (Waiting { attempts: 2, ..silence }, ""),
+        (Waiting { attempts: 2, is_usual_known: true, ..silence }, "stall"),
+        (heard, ""),
+    ] {
         let mut records = trio(0);
         for (waiting, now) in [(silence, second(98)), (between, millis(99_900))] {
             records[0].observe_waiting(waiting, now);
@@ -506,7 +510,7 @@ proptest! {
             for (record, part) in records.iter_mut().zip(parts) {
                 record.observe(many(part.answered, part.failed), now, &settings);
                 let heard = if part.is_silent { Time::START } else { now };
-                let waiting = Waiting { attempts: part.waiting, heard, p99: None };
+                let waiting = Waiting { attempts: part.waiting, heard, ..Waiting::default() };
                 record.observe_waiting(waiting, now);
             }
             let mut expected: Vec<State> = records.iter().map(Record::state).collect();

@@ -1,6 +1,7 @@
 //! Who gets the request, and who gets it after an attempt that failed, or that waits in vain: whether anybody, and when. Asked by the
 //! exchange.
 
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::balance::Tried;
@@ -8,10 +9,12 @@ use evenkeel_plan::reason::Reason;
 use evenkeel_plan::retry::{self, Decision, Failure};
 use evenkeel_proto::head::ResponseHead;
 
-use super::attempt::Target;
+use super::attempt::{Target, Turn};
 use super::way::Way;
 use super::{Exchange, Messages};
 use crate::access::Course;
+use crate::buffers::Buffers;
+use crate::upstream::attempt::Attempt;
 
 /// The attempts of one exchange so far.
 pub(super) struct Attempts<'a> {
@@ -20,10 +23,23 @@ pub(super) struct Attempts<'a> {
     /// Who gets the request if the attempt under way is given up.
     pub(super) next: Option<Target<'a>>,
     pub(super) tried: Tried,
+    /// An attempt that was given up because its endpoint said nothing to anybody, and that is still listened to.
+    pub(super) left: Option<Box<Left<'a>>>,
+    /// Whether the request may be done twice: no other is a trial of an endpoint that may not answer.
+    is_idempotent: bool,
     /// How many there were in all.
     all: usize,
     /// How many of them count.
     counted: u32,
+}
+
+/// An attempt that nobody counts on any more.
+pub(super) struct Left<'a> {
+    pub(super) turn: Turn<'a>,
+    pub(super) attempt: Attempt,
+    pub(super) asked: Instant,
+    /// Whether the head of its answer has come all the same.
+    pub(super) has_answered: bool,
 }
 
 /// An attempt that failed.
@@ -36,14 +52,47 @@ pub(super) struct Failed {
 
 impl<'a> Attempts<'a> {
     /// None yet, on this way.
-    pub(super) fn new(way: Way<'a>, course: Course<'a>) -> Self {
-        Self { way, course, next: None, tried: Tried::default(), all: 0, counted: 0 }
+    pub(super) fn new(way: Way<'a>, course: Course<'a>, is_idempotent: bool) -> Self {
+        let (next, tried, left) = (None, Tried::default(), None);
+        Self { way, course, next, tried, left, is_idempotent, all: 0, counted: 0 }
     }
 
     /// A second one, after those at whom an answer is waited for.
     pub(super) fn after(way: Way<'a>, tried: Tried) -> Self {
         let course = Course { attempts: 1, ..Course::default() };
-        Self { tried, ..Self::new(way, course) }
+        Self { tried, ..Self::new(way, course, true) }
+    }
+}
+
+impl<'a> Attempts<'a> {
+    /// Gives up an attempt, but listens to it. Only to the first: it has been under way for longest.
+    pub(super) fn leave(&mut self, turn: &mut Turn<'a>, attempt: Attempt, asked: Instant) {
+        if self.left.is_none() {
+            let shell = Turn { is_left: true, ..Turn::new(turn.target) };
+            let turn = std::mem::replace(turn, shell);
+            self.left = Some(Box::new(Left { turn, attempt, asked, has_answered: false }));
+        }
+    }
+
+    /// The head of the answer to the attempt that was given up, if it comes.
+    pub(super) fn poll_left(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffers: &Buffers,
+    ) -> Option<ResponseHead> {
+        let left = self.left.as_mut()?;
+        while let Poll::Ready(head) = left.attempt.poll_head(cx, buffers) {
+            let Ok(head) = head else {
+                self.left = None;
+                return None;
+            };
+            if !head.is_interim() {
+                left.has_answered = true;
+                return Some(head);
+            }
+            buffers.give_head(head.fields);
+        }
+        None
     }
 }
 
@@ -64,7 +113,13 @@ impl<'a> Exchange<'a> {
         // The first is chosen as of when the request came, which spares a look at the clock.
         let now = if course.attempts == 0 { self.started } else { self.worker.now() };
         let now = self.worker.time(now);
-        let (choice, permit) = way.cluster.choose(way.asked, tried, now, self.worker.random())?;
+        let draw = self.worker.random();
+        let mut chosen = way.cluster.choose(way.asked, tried, now, draw)?;
+        if !attempts.is_idempotent && way.cluster.is_suspect(chosen.0) {
+            tried.insert(chosen.0.position);
+            chosen = way.cluster.choose(way.asked, tried, now, draw).unwrap_or(chosen);
+        }
+        let (choice, permit) = chosen;
         while let Some(inquiry) = way.cluster.next_inquiry() {
             self.worker.inquiries.order(inquiry);
         }

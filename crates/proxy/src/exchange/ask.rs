@@ -38,9 +38,30 @@ impl<'a> Exchange<'a> {
             deadline: target.way.deadline(|| self.started.elapsed()),
         };
         request_head(out, messages.head, &onward);
-        let mut patience = self.patience(target);
-        let mut interim = 0;
         let asked = Instant::now();
+        match self.wait_for_head(turn, (&mut attempt, asked), messages, attempts).await {
+            Ok(head) => Ok(self.take_answer(turn, (attempt, asked), head, attempts)),
+            Err(error) => {
+                let stalls = error == AttemptError::Gave(Reason::UpstreamStalled);
+                if stalls && messages.framing == Framing::Empty {
+                    // It is still listened to: whoever answers first is right.
+                    attempts.leave(turn, attempt, asked);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for the head of the final answer, while the request's body goes out: of this attempt, or of one that was given up.
+    async fn wait_for_head<B: Source, A: Answer>(
+        &self,
+        turn: &mut Turn<'a>,
+        (attempt, asked): (&mut Attempt, Instant),
+        messages: &mut Messages<'_, B, A>,
+        attempts: &mut Attempts<'a>,
+    ) -> Result<ResponseHead, AttemptError> {
+        let mut patience = self.patience(turn.target);
+        let mut interim = 0;
         // A new connection is asked already: it had to be accepted first.
         let mut all_sent = messages.framing == Framing::Empty;
         if all_sent && attempt.is_reused() {
@@ -49,7 +70,10 @@ impl<'a> Exchange<'a> {
         let on_trial = turn.suspicion();
         let head = poll_fn(|cx| {
             patience.resume();
-            match self.poll_upload(cx, &mut attempt, messages) {
+            if let Some(head) = attempts.poll_left(cx, &self.worker.buffers) {
+                return Poll::Ready(Ok(head));
+            }
+            match self.poll_upload(cx, attempt, messages) {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(())) if !all_sent => {
                     all_sent = true;
@@ -87,13 +111,29 @@ impl<'a> Exchange<'a> {
         })
         .await;
         attempts.course.waited += patience.waited();
-        let head = head?;
+        head
+    }
+
+    /// The head has come: writes down what that says about the endpoint. Returns it with the attempt whose it is.
+    fn take_answer(
+        &self,
+        turn: &mut Turn<'a>,
+        (mut attempt, mut asked): (Attempt, Instant),
+        head: ResponseHead,
+        attempts: &mut Attempts<'a>,
+    ) -> (Attempt, ResponseHead) {
+        if let Some(left) = attempts.left.take_if(|left| left.has_answered) {
+            let left = *left;
+            self.judge_loser(turn);
+            attempts.course.endpoint = Some(&left.turn.target.endpoint.name);
+            (*turn, attempt, asked) = (left.turn, left.attempt, left.asked);
+        }
         let first_byte = asked.elapsed();
         self.judge_status(turn, head.status, asked + first_byte);
         attempts.course.first_byte = Some(first_byte);
-        target.way.cluster.answered(first_byte, self.worker.time(asked + first_byte));
-        target.counters.first_byte.observe(first_byte);
-        Ok((attempt, head))
+        turn.target.way.cluster.answered(first_byte, self.worker.time(asked + first_byte));
+        turn.target.counters.first_byte.observe(first_byte);
+        (attempt, head)
     }
 
     /// Moves the request's body on. That the endpoint takes no more of it is no failure yet: it may have answered.

@@ -37,6 +37,8 @@ pub(super) struct Target<'a> {
 pub(super) struct Turn<'a> {
     pub(super) target: Target<'a>,
     pub(super) lease: Lease<&'a Vitals>,
+    /// Whether the attempt itself goes on elsewhere, as one that nobody counts on: see [`Attempts::leave`].
+    pub(super) is_left: bool,
 }
 
 /// Why an attempt did not lead to an answer.
@@ -137,7 +139,7 @@ impl<'a> Exchange<'a> {
 impl<'a> Turn<'a> {
     /// One more attempt in flight at the endpoint that was chosen.
     pub(super) fn new(target: Target<'a>) -> Self {
-        Self { target, lease: target.endpoint.life.vitals.lease() }
+        Self { target, lease: target.endpoint.life.vitals.lease(), is_left: false }
     }
 
     /// For how long a trial may take at the endpoint, while that is suspected to stall.

@@ -210,7 +210,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// The attempt is given up because another has been answered: how long it has waited is all that is known of it.
-    fn judge_loser(&self, turn: &mut Turn<'_>) {
+    pub(super) fn judge_loser(&self, turn: &mut Turn<'_>) {
         let now = self.worker.time(self.worker.now());
         if let Some(waited) = turn.lease.hear(Heard::Nothing, now) {
             turn.target.way.cluster.answered(waited, now);
