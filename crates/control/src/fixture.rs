@@ -9,8 +9,10 @@ use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::lines::{LineCounters, lines};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
 use evenkeel_plan::publish::{Publisher, Reader};
+use evenkeel_plan::reason::Reason;
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::sight::{Answer, Question, Sight, Tell};
+use evenkeel_plan::story::{self, Kind, Story};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::PathRules;
 
@@ -111,6 +113,37 @@ pub(crate) struct NothingInFlight;
 impl Sight for NothingInFlight {
     fn look(&self, _question: &Question, tell: Tell) {
         (0..2).for_each(|worker| tell(Answer { worker, ..Answer::default() }));
+    }
+
+    /// There was one request, and it found no route.
+    fn recall(&self, question: &story::Question, tell: story::Tell) {
+        let is_known = question.request_id.as_deref().is_none_or(|id| id == "id");
+        let stories = is_known.then(|| Arc::new(story())).into_iter().collect();
+        tell(story::Answer { worker: 0, stories, ..story::Answer::default() });
+        tell(story::Answer { worker: 1, ..story::Answer::default() });
+    }
+}
+
+/// A request that found no route.
+pub(crate) fn story() -> Story {
+    Story {
+        kind: Kind::Client,
+        request_id: "id".into(),
+        began: Duration::from_secs(1),
+        listener: "web".into(),
+        client: ([127, 0, 0, 1], 5000).into(),
+        method: "GET".into(),
+        path: "/".into(),
+        host: None,
+        route: None,
+        cluster: None,
+        attempts: Vec::new(),
+        attempts_left_out: 0,
+        candidates: Vec::new(),
+        candidates_left_out: 0,
+        status: Some(404),
+        failure: Some(Reason::NoRoute),
+        total: Duration::from_millis(1),
     }
 }
 

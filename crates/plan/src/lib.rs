@@ -33,6 +33,7 @@ pub mod resilience;
 pub mod retry;
 pub mod route;
 pub mod sight;
+pub mod story;
 pub mod time;
 pub mod vitals;
 

@@ -103,3 +103,21 @@ pub const RATE_WINDOW_MAX: Duration = Duration::from_hours(365 * 24);
 
 /// How many clients' connections a listener can count at a time, where it limits them: half a megabyte.
 pub const CLIENTS_COUNTED_MAX: u32 = 65_536;
+
+/// How long an exchange may take before its story is kept although it went well: what a person notices, and most are far below.
+pub const SLOW_EXCHANGE: Duration = Duration::from_secs(1);
+
+/// How many stories of each kind one worker keeps.
+pub const STORIES_MAX: usize = 256;
+
+/// How much memory they may take of each kind, in bytes: a story of three attempts takes about one KiB.
+pub const STORIES_BYTES_MAX: usize = 512 * 1024;
+
+/// How many attempts a story tells of; those that come between the first ones and the last are counted.
+pub const STORY_ATTEMPTS_MAX: usize = 16;
+
+/// How many endpoints that might have been chosen a story names.
+pub const STORY_CANDIDATES_MAX: usize = 8;
+
+/// How many endpoints are looked at to find them: a cluster may have ten thousand, and a failure must not cost a millisecond.
+pub const STORY_CANDIDATES_SEEN_MAX: usize = 64;

@@ -7,12 +7,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::story;
+
 /// A look at the connections of all workers, and the exchanges on them.
 pub trait Sight: fmt::Debug + Send + Sync {
     /// Puts `question` to every worker, and returns at once. A worker that can answer calls `tell` once, from its own thread;
     /// one that has ended has nothing in flight, which is told for it. When nobody will answer any more, all clones of `tell`
     /// have been dropped.
     fn look(&self, question: &Question, tell: Tell);
+
+    /// Asks every worker for stories of exchanges that are over, as [`Sight::look`] does; a worker that has ended has forgotten its own.
+    fn recall(&self, question: &story::Question, tell: story::Tell);
 }
 
 /// What is called with each worker's answer. It must not block: the worker has clients.

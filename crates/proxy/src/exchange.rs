@@ -27,6 +27,7 @@ mod again;
 mod ask;
 mod attempt;
 mod hedged;
+mod notes;
 mod progress;
 mod relay;
 mod tunnel;
@@ -34,6 +35,7 @@ mod verdict;
 mod way;
 
 pub(crate) use admit::Advice;
+pub(crate) use notes::Notes;
 pub(crate) use progress::Progress;
 pub(crate) use tunnel::{Downstream, Passage, Switched};
 
@@ -118,6 +120,13 @@ pub(crate) struct Ended<'a> {
     pub(crate) course: Course<'a>,
 }
 
+impl Ended<'_> {
+    /// Whether it failed, or was answered by a failure.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.is_some() || self.status.is_some_and(|status| status >= 500)
+    }
+}
+
 /// What has become of an exchange.
 #[derive(Debug)]
 pub(crate) enum Outcome<'a> {
@@ -170,7 +179,11 @@ impl<'a> Exchange<'a> {
                     }
                     let course = &mut attempts.course;
                     let ended = self.relay(&mut turn, (attempt, head), messages, course).await;
-                    return Outcome::Ended(Ended { course: *course, ..ended });
+                    let ended = Ended { course: *course, ..ended };
+                    if ended.has_failed() {
+                        self.note_candidates(&attempts);
+                    }
+                    return Outcome::Ended(ended);
                 }
                 Err(setback) => {
                     if !turn.is_left {
@@ -188,6 +201,7 @@ impl<'a> Exchange<'a> {
             }
         }
         self.progress.follow(&attempts.course);
+        self.note_candidates(&attempts);
         self.refused(attempts.course, reason, messages).await
     }
 

@@ -1,12 +1,13 @@
-//! Asks all workers what is in flight. Made by `proxy`; the admin API holds it as the plan's [`Sight`].
+//! Asks all workers what is in flight, and what has become of exchanges that are over. Made by `proxy`; the admin API holds it as the plan's [`Sight`].
 
 use std::sync::Arc;
 
 use evenkeel_plan::sight::{Answer, Question, Sight, Tell};
+use evenkeel_plan::story;
 use tokio::sync::mpsc::Sender;
 
 use crate::looks::Look;
-use crate::worker::Errand;
+use crate::worker::{Errand, Recall};
 
 /// Where all workers can be asked.
 #[derive(Debug)]
@@ -29,6 +30,18 @@ impl Sight for Lookout {
             } else {
                 // A worker whose mailbox is full has no time for it, and one that ends at this moment nothing more to show.
                 let _ = mailbox.try_send(Errand::Look(look));
+            }
+        }
+    }
+
+    fn recall(&self, question: &story::Question, tell: story::Tell) {
+        for (worker, mailbox) in self.mailboxes.iter().enumerate() {
+            let recall = Recall { question: question.clone(), tell: Arc::clone(&tell) };
+            if mailbox.is_closed() {
+                tell(story::Answer { worker, ..story::Answer::default() });
+            } else {
+                // As above.
+                let _ = mailbox.try_send(Errand::Recall(recall));
             }
         }
     }

@@ -9,6 +9,7 @@ use evenkeel_plan::Listener;
 use evenkeel_plan::lines::LineSender;
 use evenkeel_plan::publish::Reader;
 use evenkeel_plan::pulse::Beat;
+use evenkeel_plan::story::{self, Ring};
 use evenkeel_plan::time::Time;
 use fastrand::Rng;
 use uuid::Builder;
@@ -26,7 +27,7 @@ mod crew;
 mod departed;
 mod run;
 
-pub(crate) use crew::{Change, Command, Crew, Errand, Membership};
+pub(crate) use crew::{Change, Command, Crew, Errand, Membership, Recall};
 pub(crate) use run::{Ears, run};
 
 use departed::Departures;
@@ -41,6 +42,8 @@ pub(crate) struct Worker {
     pub(crate) inquiries: Inquiries,
     /// What shows somebody what is in flight.
     pub(crate) looks: Rc<Looks>,
+    /// The latest exchanges that did not go well.
+    pub(crate) stories: RefCell<Ring>,
     /// Whether connections shall end as soon as they can.
     pub(crate) draining: Cell<bool>,
     /// How long that may take when we stop.
@@ -88,6 +91,7 @@ impl Worker {
             index,
             buffers: Buffers::default(),
             looks: Rc::new(Looks::new(index, Rc::clone(&deadlines))),
+            stories: RefCell::default(),
             deadlines,
             inquiries: Inquiries::default(),
             draining: Cell::new(false),
@@ -205,6 +209,13 @@ impl Worker {
     pub(crate) fn log<'r>(&self, record: impl FnOnce() -> Record<'r>) {
         let Some(access) = self.world.borrow().plan.access else { return };
         self.log.borrow_mut().write(access, &record());
+    }
+
+    /// Tells the stories that somebody asks for.
+    fn recall(&self, question: &story::Question) -> story::Answer {
+        let stories = self.stories.borrow();
+        let (worker, reaches) = (self.index, stories.reaches());
+        story::Answer { worker, stories: stories.recall(question), reaches }
     }
 
     /// Moves the deadlines on, tidies up and shows that it lives, for as long as it does.

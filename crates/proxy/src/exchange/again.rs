@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use evenkeel_plan::balance::Tried;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::retry::{self, Decision, Failure};
+use evenkeel_plan::story::{Attempt, Then};
 use evenkeel_proto::head::ResponseHead;
 
 use super::attempt::{Target, Turn};
@@ -140,17 +141,29 @@ impl<'a> Exchange<'a> {
         attempts: &mut Attempts<'a>,
         messages: &mut Messages<'_, B, A>,
     ) -> Option<Target<'a>> {
-        let after = self.decide(failed, attempts, messages)?;
+        let after = match self.decide(failed, attempts, messages) {
+            Ok(after) => after,
+            Err(then) => {
+                self.note_last(then);
+                return None;
+            }
+        };
+        let attempt = self.failed_attempt(failed, attempts);
         if !after.is_zero() {
             let began = Instant::now();
             tokio::time::sleep(after).await;
             attempts.course.waited += began.elapsed();
         }
+        self.note_candidates(attempts);
         let mut next = self.choose(attempts);
         if next.is_none() && failed.is_quick() {
             // Where there is no other one, the same may do better the next time.
             attempts.tried = Tried::default();
             next = self.choose(attempts);
+        }
+        match next {
+            Some(_) => self.note_next(Attempt { then: Then::Again { after }, ..attempt }),
+            None => self.note_last(Then::NobodyLeft),
         }
         messages.begin_again(next)
     }
@@ -164,20 +177,28 @@ impl<'a> Exchange<'a> {
     ) -> Option<Target<'a>> {
         let before = (attempts.all, attempts.counted);
         let stalled = Failed { failure: Failure::Stalled, sent: true };
-        let next = self.decide(stalled, attempts, messages).and_then(|_| self.choose(attempts));
-        if next.is_none() {
-            (attempts.all, attempts.counted) = before;
+        let decided = self.decide(stalled, attempts, messages);
+        let attempt = decided.is_ok().then(|| self.failed_attempt(stalled, attempts));
+        let next = decided.ok().and_then(|_| self.choose(attempts));
+        match attempt.filter(|_| next.is_some()) {
+            Some(attempt) => {
+                self.note_next(Attempt { then: Then::Again { after: Duration::ZERO }, ..attempt });
+            }
+            None => (attempts.all, attempts.counted) = before,
         }
         messages.begin_again(next)
     }
 
-    /// After how long there is another attempt, if there is one.
+    /// After how long there is another attempt.
+    ///
+    /// # Errors
+    /// Why there is none.
     fn decide<B, A>(
         &self,
         Failed { failure, sent }: Failed,
         attempts: &mut Attempts<'a>,
         messages: &Messages<'_, B, A>,
-    ) -> Option<Duration> {
+    ) -> Result<Duration, Then> {
         attempts.all += 1;
         let mut so_far = retry::Course {
             failure,
@@ -194,10 +215,9 @@ impl<'a> Exchange<'a> {
         }
         let now = self.worker.time(self.worker.now());
         match attempts.way.cluster.decide(&so_far, now, self.worker.random()) {
-            Decision::Again { after } => {
-                Some(after).filter(|after| self.has_time_for(attempts.way, *after))
-            }
-            Decision::No(_) => None,
+            Decision::Again { after } if self.has_time_for(attempts.way, after) => Ok(after),
+            Decision::Again { .. } => Err(Then::NoTime),
+            Decision::No(why) => Err(Then::Not(why)),
         }
     }
 

@@ -39,6 +39,7 @@ impl<'a> Exchange<'a> {
         };
         request_head(out, messages.head, &onward);
         let asked = Instant::now();
+        self.progress.asked.set(Some(asked));
         match self.wait_for_head(turn, (&mut attempt, asked), messages, attempts).await {
             Ok(head) => Ok(self.take_answer(turn, (attempt, asked), head, attempts)),
             Err(error) => {

@@ -73,6 +73,7 @@ impl<'a> Exchange<'a> {
             }
         }
         let asked = Instant::now();
+        self.progress.connecting.set(Some(asked));
         turn.lease.ask(self.worker.time(asked));
         let io = self.connect(target).await;
         let course = &mut attempts.course;

@@ -76,13 +76,21 @@ impl<'a> Exchange<'a> {
         let winner = match race {
             Race::First(Err(error), true) => match second.await {
                 Some(second) => {
+                    self.note_hedge_won(&turn.target.endpoint.name, Some(error.reason()));
                     self.judge_failure(turn, error.reason());
                     second
                 }
-                None => return Err(error),
+                None => {
+                    self.note_hedge_lost(false);
+                    return Err(error);
+                }
             },
-            Race::First(asked, _) => return asked,
+            Race::First(asked, under_way) => {
+                self.note_hedge_lost(under_way);
+                return asked;
+            }
             Race::Second(second) => {
+                self.note_hedge_won(&turn.target.endpoint.name, None);
                 self.judge_loser(turn);
                 second
             }
@@ -146,6 +154,7 @@ impl<'a> Exchange<'a> {
         let target = turn.target;
         target.counters.hedges.add(1);
         let began = Instant::now();
+        self.note_hedge(&target.endpoint.name, began);
         turn.lease.ask(self.worker.time(began));
         let most = way.timeouts().connect + way.timeouts().first_byte;
         let asked = timeout(most, self.ask_bare(&turn, head)).await;

@@ -22,6 +22,7 @@ mod account;
 mod read;
 mod serve;
 mod show;
+mod tell;
 mod tunnel;
 
 /// A client's connection. Small, because there may be many that do nothing.

@@ -1,5 +1,6 @@
 //! The workers as they see each other, and what one can be told.
 
+use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use evenkeel_plan::admission::{Presence, Seat};
 use evenkeel_plan::counters::Padded;
 use evenkeel_plan::listener::Bind;
+use evenkeel_plan::story::{Question, Tell};
 use evenkeel_plan::time::Time;
 use rustix::process::{Resource, getrlimit};
 use tokio::sync::mpsc::Sender;
@@ -45,6 +47,20 @@ pub(crate) enum Errand {
     Adopt(Accepted),
     /// Say what is in flight.
     Look(Look),
+    /// Say what has become of exchanges that are over.
+    Recall(Recall),
+}
+
+/// Somebody who wants to hear stories.
+pub(crate) struct Recall {
+    pub(crate) question: Question,
+    pub(crate) tell: Tell,
+}
+
+impl fmt::Debug for Recall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recall").field("question", &self.question).finish_non_exhaustive()
+    }
 }
 
 /// A connection that no runtime knows yet.

@@ -11,7 +11,7 @@ use tokio::task::{JoinHandle, spawn_local};
 
 use super::Worker;
 use super::accept::{Door, accept, accept_rest, serve};
-use super::crew::{Change, Command, Crew, Errand};
+use super::crew::{Change, Command, Crew, Errand, Recall};
 use crate::upstream::inquiry::make_inquiries;
 
 /// Where a worker hears from others.
@@ -70,6 +70,7 @@ fn run_errand(worker: &Rc<Worker>, crew: &Arc<Crew>, errand: Errand) {
     match errand {
         Errand::Adopt(accepted) => serve(worker, crew, accepted),
         Errand::Look(look) => worker.looks.begin(look),
+        Errand::Recall(Recall { question, tell }) => tell(worker.recall(&question)),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::sight::{Exchange, Phase, Sight};
+use evenkeel_plan::story;
 use tokio::sync::watch;
 
 use super::*;
@@ -36,6 +37,8 @@ impl Sight for Scripted {
             self.kept.lock().unwrap().push(Kept(tell));
         }
     }
+
+    fn recall(&self, _question: &story::Question, _tell: story::Tell) {}
 }
 
 /// What is seen of two workers.

@@ -1,4 +1,4 @@
-//! What remains of a request when it is over: counts, and a line of the access log.
+//! What remains of a request when it is over: counts, a line of the access log, and if it did not go well, its story.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use evenkeel_proto::method::Method;
 
 use super::Connection;
 use crate::access::{Course, Record};
-use crate::exchange::{Ended, count_status};
+use crate::exchange::{Ended, Progress, count_status};
 
 /// A request that is over.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Past<'a> {
     /// When its first byte was there.
     pub(super) started: Instant,
     pub(super) ended: Ended<'a>,
+    /// How it went; `None` if it never became an exchange.
+    pub(super) progress: Option<&'a Progress<'a>>,
 }
 
 impl Connection {
@@ -56,5 +58,9 @@ impl Connection {
             total,
             course: Course { own, ..ended.course },
         });
+        let notes = past.progress.and_then(|progress| progress.notes.take());
+        if let Some(kind) = past.kind(total, notes.is_some()) {
+            self.tell(past, kind, total, notes.unwrap_or_default());
+        }
     }
 }

@@ -66,7 +66,10 @@ impl Connection {
             let ended = Ended { failure, broken: true, ..Ended::default() };
             let request_id = self.worker.request_id(started);
             let request_id = request_id.as_str().as_bytes();
-            self.account(&self.entrance.counters, &Past { head: None, request_id, started, ended });
+            self.account(
+                &self.entrance.counters,
+                &Past { head: None, request_id, started, ended, progress: None },
+            );
         }
         Next::Close
     }
@@ -147,7 +150,10 @@ impl Connection {
             Outcome::Ended(ended) => ended,
             Outcome::Switched(switched) => return Err(switched),
         };
-        self.account(&listener.counters, &Past { head: Some(head), request_id, started, ended });
+        self.account(
+            &listener.counters,
+            &Past { head: Some(head), request_id, started, ended, progress: Some(&progress) },
+        );
         Ok(if ended.broken {
             Next::Reset
         } else if !decoder.is_done() || offered {
@@ -210,7 +216,10 @@ impl Connection {
         let broken = flush(&mut respond, deadline, listener).await.is_err();
         let status = Some(failure.map_or(200, Reason::status)).filter(|_| !broken);
         let ended = Ended { status, failure, broken, bytes_out, ..Ended::default() };
-        self.account(&listener.counters, &Past { head, request_id, started, ended });
+        self.account(
+            &listener.counters,
+            &Past { head, request_id, started, ended, progress: None },
+        );
         match (broken, keep_alive.is_kept()) {
             (true, _) => Next::Reset,
             (false, true) => Next::Request,

@@ -54,12 +54,12 @@ impl Shown<'_> {
 }
 
 /// The path without the query.
-fn path(head: &RequestHead) -> &[u8] {
+pub(super) fn path(head: &RequestHead) -> &[u8] {
     head.path().split(|&byte| byte == b'?').next().unwrap_or_default()
 }
 
 /// As much of `bytes` as may be shown, without half a character at the end.
-fn text(bytes: &[u8]) -> Box<str> {
+pub(super) fn text(bytes: &[u8]) -> Box<str> {
     // The rest of the character that begins just before the end.
     let kept = &bytes[..bytes.len().min(TEXT_BYTES_MAX + 3)];
     let text = String::from_utf8_lossy(kept);

@@ -39,7 +39,8 @@ impl Connection {
         let run = pin!(passage.run(&mut tunnel, &mut downstream));
         let show = || self.show(deadline, Some(&shown));
         let ended = self.worker.looks.watch(deadline, run, show).await;
-        let past = Past { head: Some(head), request_id, started: *started, ended };
+        let (head, progress) = (Some(*head), Some(&progress));
+        let past = Past { head, request_id, started: *started, ended, progress };
         self.account(&ties.counters, &past);
         if ended.broken { Next::Reset } else { Next::CloseUnread }
     }

@@ -1,0 +1,117 @@
+//! A story in one sentence, for a person who has no time for the rest.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::{Attempt, Bar, Kind, Story, Then};
+use crate::reason::Reason;
+use crate::retry::Why;
+
+impl Story {
+    /// What happened and why, such as `Failed with 502 after 1.2ms: a:1 refused the connection, then b:1 closed …`.
+    pub fn sentence(&self) -> String {
+        let took = shown(self.total);
+        let status =
+            self.status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
+        let mut text = match (self.kind, self.failure) {
+            (_, Some(reason)) if self.attempts.is_empty() => {
+                return format!("Refused with {status}: {}", reason.sentence());
+            }
+            (Kind::Failed, Some(_)) => format!("Failed with {status} after {took}"),
+            (Kind::Failed | Kind::Slow, None) => format!("Answered {status} after {took}"),
+            (Kind::Rescued, _) => format!("Went well with {status} after {took}"),
+            (_, Some(reason)) => return format!("{} That was after {took}.", reason.sentence()),
+            (Kind::Client, None) => format!("Ended with {status} after {took}"),
+        };
+        for (position, attempt) in self.attempts.iter().enumerate() {
+            let glue = if position == 0 { ": " } else { ", then " };
+            text.push_str(glue);
+            text.push_str(&attempt.clause());
+        }
+        if let Some(why) = self.attempts.last().and_then(|last| last.then.refusal()) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "; {why}");
+        }
+        text.push('.');
+        text
+    }
+}
+
+impl Attempt {
+    /// What came of it, such as `a:1 refused the connection`.
+    pub fn clause(&self) -> String {
+        let Self { endpoint, status, failure, .. } = self;
+        match (failure, status) {
+            (Some(reason), None) => format!("{endpoint} {}", deed(*reason)),
+            (Some(reason), Some(status)) => {
+                format!("{endpoint} began to answer {status} and {}", deed(*reason))
+            }
+            (None, Some(status)) => format!("{endpoint} answered {status}"),
+            (None, None) if self.then == Then::Overtaken => {
+                format!("{endpoint} was slower than the other attempt")
+            }
+            (None, None) => format!("{endpoint} came to nothing"),
+        }
+    }
+}
+
+impl Then {
+    /// Why there was no other attempt, if there was a choice.
+    pub fn refusal(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Passed | Self::Again { .. } | Self::Overtaken | Self::Hopeless => return None,
+            Self::NoTime => "there was no time left for another attempt",
+            Self::NobodyLeft => "no other endpoint was left to try",
+            Self::Not(Why::NotListed) => "`retry.on` does not list this failure",
+            Self::Not(Why::AnswerBegun) => "the client had a part of the answer already",
+            Self::Not(Why::NotIdempotent) => {
+                "it was not tried again, as doing it twice may do harm (the method is not idempotent)"
+            }
+            Self::Not(Why::BodyGone) => {
+                "it was not tried again, as its body was too long to be kept (`retry.body`)"
+            }
+            Self::Not(Why::AttemptsSpent) => "`retry.attempts` allows no more",
+            Self::Not(Why::BudgetSpent) => {
+                "the budget for retries is spent (`retry.budget`): too many requests were tried again"
+            }
+        })
+    }
+}
+
+impl Bar {
+    /// In a few words.
+    pub fn words(self) -> String {
+        match self {
+            Self::NoAddress => "its name is not resolved".to_owned(),
+            Self::Draining => "draining".to_owned(),
+            Self::ForcedDown => "down, says an operator".to_owned(),
+            Self::Down => "down, say the checks".to_owned(),
+            Self::Suspected => "suspected to stall".to_owned(),
+            Self::Avoided { left } => format!("avoided for {} more", shown(left)),
+        }
+    }
+}
+
+/// What an endpoint did, or what befell it.
+fn deed(reason: Reason) -> &'static str {
+    match reason {
+        Reason::ConnectFailed => "refused the connection or could not be reached",
+        Reason::ConnectTimeout => "did not accept the connection in time",
+        Reason::FirstByteTimeout => "did not begin to answer in time",
+        Reason::UpstreamStalled => "said nothing to anybody while others answered",
+        Reason::UpstreamIdle => "stopped in the middle of its answer",
+        Reason::UpstreamClosed => "closed the connection before its answer was complete",
+        Reason::UpstreamMalformed => "gave an answer that breaks the rules of HTTP",
+        Reason::UpgradeRefused => "switched to a protocol that nobody offered",
+        Reason::ExchangeTimeout => "was asked until the whole exchange had taken too long",
+        Reason::NoEndpoint => "has no address",
+        Reason::OutOfDescriptors => "could not be asked, as we may open no more connections",
+        Reason::ClientGone => "was asked until the client went away",
+        _ => "was asked until the client had broken the rules or a limit",
+    }
+}
+
+/// A duration as people read it.
+fn shown(duration: Duration) -> String {
+    format!("{duration:.1?}")
+}

@@ -1,0 +1,211 @@
+//! What is written down about attempts that do not go well at once, for the story that is told when the exchange is over. Written by
+//! the exchange, read by the connection; of an exchange whose first attempt is answered well, nothing is.
+
+use std::time::{Duration, Instant};
+
+use evenkeel_plan::limits::{STORY_ATTEMPTS_MAX, STORY_CANDIDATES_MAX, STORY_CANDIDATES_SEEN_MAX};
+use evenkeel_plan::reason::Reason;
+use evenkeel_plan::retry::Failure;
+use evenkeel_plan::sight::Phase;
+use evenkeel_plan::story::{Attempt, Candidate, Then};
+
+use super::again::{Attempts, Failed};
+use super::{Ended, Exchange, Progress};
+
+/// What was noted so far.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// Those that are over, but for the last one.
+    pub(crate) attempts: Vec<Attempt>,
+    /// How many of them there were besides.
+    pub(crate) left_out: usize,
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) candidates_left_out: usize,
+    /// Why the last attempt is the last one, if there was a choice.
+    then: Option<Then>,
+    /// The attempt that was sent while another waited, and when.
+    hedge: Option<(Box<str>, Instant)>,
+    /// Whether that one is the last attempt.
+    is_hedges: bool,
+}
+
+/// How the attempt under way ended.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    at: Instant,
+    first_byte: Option<Duration>,
+    status: Option<u16>,
+    failure: Option<Reason>,
+    then: Then,
+}
+
+impl Exchange<'_> {
+    /// The attempt under way as it failed just now; what comes after it is not known yet.
+    #[cold]
+    pub(super) fn failed_attempt(&self, failed: Failed, attempts: &Attempts<'_>) -> Attempt {
+        let (status, failure) = match failed.failure {
+            Failure::Status { status, .. } => (Some(status), None),
+            other => (None, Some(reason_of(other))),
+        };
+        let first_byte = attempts.course.first_byte.filter(|_| status.is_some());
+        let over =
+            Over { at: self.worker.now(), first_byte, status, failure, then: Then::Hopeless };
+        self.progress.attempt(attempts.course.endpoint.unwrap_or_default(), self.started, over)
+    }
+
+    /// Another attempt begins now, after `attempt`.
+    #[cold]
+    pub(super) fn note_next(&self, attempt: Attempt) {
+        self.progress.note(|notes| notes.push(attempt));
+        self.progress.begin(self.worker.now());
+    }
+
+    /// The attempt under way is the last one, for this reason.
+    #[cold]
+    pub(super) fn note_last(&self, then: Then) {
+        self.progress.note(|notes| notes.then = Some(then));
+    }
+
+    /// A second attempt goes to `endpoint` while the first one waits.
+    #[cold]
+    pub(super) fn note_hedge(&self, endpoint: &str, began: Instant) {
+        self.progress.note(|notes| notes.hedge = Some((endpoint.into(), began)));
+    }
+
+    /// The first attempt was answered, or has failed alone; the second one is given up if it is still `under_way`.
+    #[cold]
+    pub(super) fn note_hedge_lost(&self, under_way: bool) {
+        let ended = self.worker.now().saturating_duration_since(self.started);
+        let mut notes = self.progress.notes.borrow_mut();
+        // There was nobody to send a second one to, if there is no note of it.
+        let Some(notes) = notes.as_deref_mut() else { return };
+        let Some((endpoint, began)) = notes.hedge.take() else { return };
+        notes.push(Attempt {
+            endpoint,
+            hedge: true,
+            began: began.saturating_duration_since(self.started),
+            pooled: None,
+            connected: None,
+            first_byte: None,
+            ended,
+            status: None,
+            failure: None,
+            then: if under_way { Then::Overtaken } else { Then::Hopeless },
+        });
+    }
+
+    /// The second attempt was answered first, or alone, because the one at `endpoint` has failed.
+    #[cold]
+    pub(super) fn note_hedge_won(&self, endpoint: &str, failure: Option<Reason>) {
+        let (at, then) = (self.worker.now(), Then::Overtaken);
+        let over = Over { at, first_byte: None, status: None, failure, then };
+        let first = self.progress.attempt(endpoint, self.started, over);
+        self.progress.note(|notes| {
+            notes.push(first);
+            let began = notes.hedge.take().map(|(_, began)| began);
+            notes.is_hedges = true;
+            self.progress.begin(began.unwrap_or(at));
+            self.progress.asked.set(began);
+        });
+    }
+
+    /// Whom there is to choose from, and what speaks against whom.
+    #[cold]
+    pub(super) fn note_candidates(&self, attempts: &Attempts<'_>) {
+        let endpoints = &attempts.way.cluster.plan.endpoints;
+        let now = self.worker.time(self.worker.now());
+        let was_tried = |position: usize| attempts.tried.contains(position);
+        let (mut tried, mut others) = (Vec::new(), Vec::new());
+        for (position, endpoint) in endpoints.iter().enumerate().take(STORY_CANDIDATES_SEEN_MAX) {
+            let of_these = if was_tried(position) { &mut tried } else { &mut others };
+            of_these.push(Candidate::new(endpoint, was_tried(position), now));
+        }
+        // Those that would have been better come first.
+        others.sort_by_key(|other| (other.bar.is_some(), other.in_flight));
+        tried.append(&mut others);
+        tried.truncate(STORY_CANDIDATES_MAX);
+        tried.shrink_to_fit();
+        self.progress.note(|notes| {
+            notes.candidates_left_out = endpoints.len() - tried.len();
+            notes.candidates = tried;
+        });
+    }
+}
+
+impl Progress<'_> {
+    /// An attempt begins that is not the first.
+    fn begin(&self, now: Instant) {
+        self.began.set(Some(now));
+        self.connecting.set(None);
+        self.asked.set(None);
+    }
+
+    fn note(&self, write: impl FnOnce(&mut Notes)) {
+        write(self.notes.borrow_mut().get_or_insert_default());
+    }
+
+    /// The last attempt of an exchange that has `ended`, after `total`; `None` if there was none at all.
+    pub(crate) fn last_attempt(
+        &self,
+        started: Instant,
+        ended: &Ended<'_>,
+        total: Duration,
+        notes: &Notes,
+    ) -> Option<Attempt> {
+        let endpoint = ended.course.endpoint?;
+        let is_answered = matches!(self.phase.get(), Phase::Relaying | Phase::Tunnel);
+        let fate = if ended.failure.is_some() { Then::Hopeless } else { Then::Passed };
+        let over = Over {
+            at: started + total,
+            first_byte: ended.course.first_byte.filter(|_| is_answered),
+            status: ended.status.filter(|_| is_answered),
+            failure: ended.failure,
+            then: notes.then.unwrap_or(fate),
+        };
+        let last = self.attempt(endpoint, started, over);
+        Some(if notes.is_hedges { Attempt { hedge: true, pooled: None, ..last } } else { last })
+    }
+
+    /// The attempt under way, which began when the exchange `started` unless it is noted that it was later.
+    fn attempt(&self, endpoint: &str, started: Instant, over: Over) -> Attempt {
+        let since = |at: Instant| at.saturating_duration_since(started);
+        let (connecting, asked) = (self.connecting.get(), self.asked.get());
+        // An idle connection may have failed before: what was asked on it is past.
+        let asked = asked.filter(|asked| connecting.is_none_or(|connecting| connecting <= *asked));
+        let first_byte = asked.zip(over.first_byte).map(|(asked, after)| since(asked) + after);
+        Attempt {
+            endpoint: endpoint.into(),
+            hedge: false,
+            began: self.began.get().map_or(Duration::ZERO, since),
+            pooled: Some(connecting.is_none()),
+            connected: asked.filter(|_| connecting.is_some()).map(since),
+            first_byte,
+            ended: since(over.at),
+            status: over.status,
+            failure: over.failure,
+            then: over.then,
+        }
+    }
+}
+
+impl Notes {
+    fn push(&mut self, attempt: Attempt) {
+        // With room for the last one.
+        if self.attempts.len() + 1 < STORY_ATTEMPTS_MAX {
+            self.attempts.push(attempt);
+        } else {
+            self.left_out += 1;
+        }
+    }
+}
+
+/// The reason that a failure of an attempt has where it is the last one.
+fn reason_of(failure: Failure) -> Reason {
+    match failure {
+        Failure::Refused => Reason::ConnectFailed,
+        Failure::ConnectTimeout => Reason::ConnectTimeout,
+        Failure::FirstByteTimeout | Failure::Status { .. } => Reason::FirstByteTimeout,
+        Failure::Stalled => Reason::UpstreamStalled,
+        Failure::Stale | Failure::Reset | Failure::RefusedStream => Reason::UpstreamClosed,
+    }
+}
