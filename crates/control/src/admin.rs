@@ -26,7 +26,9 @@ mod slots;
 mod snapshot;
 mod socket;
 mod status;
+mod stories;
 mod stream;
+mod why;
 
 pub use changes::{NewEndpoint, NewState, NewWeight, ReloadRequest, WantedState};
 pub use in_flight::{ConnectionInFlight, ExchangeInFlight, ExchangePhase, InFlight};
@@ -41,6 +43,10 @@ pub use status::{
     ForcedState, LastCheck, LastReload, Latency, LeavingStatus, ListenerStatus, OverrideStatus,
     RefusedStatus, ReloadResult, RequestsByClass, RestartPending, RouteStatus, StandingStatus,
     Status, TargetStatus, Trigger,
+};
+pub use stories::{
+    RequestStory, StoryAttempt, StoryCandidate, StoryKind, StoryList, StoryReach, StorySummary,
+    StoryThen,
 };
 
 use changes::etag;
@@ -99,6 +105,8 @@ fn router(bound: Address, overview: Arc<Overview>) -> Router {
         .route("/api/v1/events", get(show_events))
         .route("/api/v1/connections", get(look::show_connections))
         .route("/api/v1/exchanges", get(look::show_exchanges))
+        .route("/api/v1/why", get(why::list_stories))
+        .route("/api/v1/why/{id}", get(why::show_story))
         .route("/api/v1/config", get(show_config))
         .route("/api/v1/overrides", get(show_overrides))
         .route("/api/v1/reload", post(changes::reload))
@@ -239,6 +247,7 @@ fn expose(metrics: &Metrics) -> Response {
 const INDEX: &str = "evenkeel admin: a browser gets a dashboard here\n\n\
     /api/v1/status  listeners, clusters and endpoints, and why they stand where they stand (JSON)\n\
     /api/v1/connections, /api/v1/exchanges  what is in flight; ?listener=NAME&limit=100\n\
+    /api/v1/why     requests that failed or were slow; /api/v1/why/ID tells all about one\n\
     /api/v1/        events, config, overrides; POST, PUT and DELETE change things: see /api/v1/openapi.json\n\
     /api/v1/stream  the same once a second, and what happens (server-sent events)\n\
     /metrics        the same in numbers, for Prometheus (OpenMetrics)\n\

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use evenkeel_control::admin::{EventList, ReloadRequest, Status};
+use evenkeel_control::admin::{EventList, ReloadRequest, RequestStory, Status, StoryList};
 use evenkeel_control::conductor::Applied;
 use hyper::Method;
 use serde::de::DeserializeOwned;
@@ -62,6 +62,24 @@ impl AdminClient {
     pub(crate) fn events(&self, since: u64) -> Result<EventList, ClientError> {
         let path = format!("/api/v1/events?since={since}");
         Ok(self.ask(&Question::get(&path))?.meaning)
+    }
+
+    /// What has become of the request with this identity.
+    pub(crate) fn story(&self, id: &str) -> Result<Said<RequestStory>, ClientError> {
+        self.ask(&Question::get(&format!("/api/v1/why/{}", change::encoded(id))))
+    }
+
+    /// At most `limit` requests that failed or were slow, the latest first; of one cluster and of one status, if that is wanted.
+    pub(crate) fn stories(
+        &self,
+        cluster: Option<&str>,
+        status: Option<u16>,
+        limit: u16,
+    ) -> Result<Said<StoryList>, ClientError> {
+        let cluster = cluster.map(|name| format!("&cluster={}", change::encoded(name)));
+        let status = status.map(|status| format!("&status={status}"));
+        let (cluster, status) = (cluster.unwrap_or_default(), status.unwrap_or_default());
+        self.ask(&Question::get(&format!("/api/v1/why?limit={limit}{cluster}{status}")))
     }
 
     /// Whether it is ready; if not, in its own words why.

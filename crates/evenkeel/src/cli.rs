@@ -6,7 +6,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::operate::Operation;
 use crate::{
-    check, completions, demo, load, man, origin, run, schema, serve, simulate, status, top,
+    check, completions, demo, load, man, origin, run, schema, serve, simulate, status, top, why,
 };
 
 /// Makes a set of servers look like one that never fails.
@@ -33,6 +33,7 @@ impl Cli {
             Command::Check(args) => check::check(&args),
             Command::Status(args) => status::run(&args),
             Command::Top(args) => top::run(&args),
+            Command::Why(args) => why::run(&args),
             Command::Operate(operation) => operation.run(),
             Command::Schema(args) => schema::print(&args),
             Command::Demo(args) => demo::run(&args),
@@ -63,6 +64,7 @@ enum Command {
     Check(check::Args),
     Status(status::Args),
     Top(top::Args),
+    Why(why::Args),
     #[command(flatten)]
     Operate(Operation),
     Schema(schema::Args),
@@ -84,6 +86,7 @@ EXAMPLES:
   evenkeel run                                 balance as it says
   evenkeel status                              how does it stand?
   evenkeel top                                 and live
+  evenkeel why                                 which requests failed or were slow, and why?
   evenkeel drain 9001 --wait                   send the work of an endpoint elsewhere
   evenkeel reload                              read its config again
   evenkeel load http://127.0.0.1:8080          how fast is it?

@@ -32,6 +32,7 @@ mod terminal;
 mod tone;
 mod top;
 mod units;
+mod why;
 mod workers;
 
 /// The system's own allocator takes a lock where workers meet, and gives memory back late.

@@ -1,7 +1,7 @@
 //! The story of an exchange that failed, was slow, or needed more than one attempt: what was tried, what came of it, and why.
 //!
-//! Workers in `proxy` write stories when such an exchange is over and keep the latest in [`Ring`]s; the admin API in `control` asks for
-//! them through [`crate::sight::Sight::recall`]. Of an exchange that went well at once nothing is written.
+//! Workers in `proxy` write stories when such an exchange is over and keep the latest in a [`Ring`]; the admin API in `control`
+//! asks for them through [`crate::sight::Sight::recall`]. Of an exchange that went well at once nothing is written.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -71,7 +71,7 @@ async fn look(overview: &Overview, question: &Question) -> InFlight {
 }
 
 /// The answers of the `workers` workers, as far as they come in time.
-async fn gather(mut told: mpsc::Receiver<Answer>, workers: usize) -> Vec<Answer> {
+pub(super) async fn gather<A>(mut told: mpsc::Receiver<A>, workers: usize) -> Vec<A> {
     let until = Instant::now() + PATIENCE;
     let mut answers = Vec::with_capacity(workers);
     while answers.len() < workers

@@ -18,6 +18,8 @@ use super::Explanation;
 #[openapi(components(schemas(
     super::Status,
     super::InFlight,
+    super::StoryList,
+    super::RequestStory,
     super::EventList,
     super::ConfigText,
     super::OverrideStatus,
@@ -96,7 +98,11 @@ const REFUSALS: &[(StatusCode, &str, &str)] = &[
         "Forbidden",
         "A web page of another origin asks; or a change comes over a network, and no token is configured.",
     ),
-    (StatusCode::NOT_FOUND, "NotFound", "There is no such cluster or endpoint."),
+    (
+        StatusCode::NOT_FOUND,
+        "NotFound",
+        "There is no such cluster or endpoint, or nothing is known about the request.",
+    ),
     (StatusCode::CONFLICT, "Conflict", "It does not go with what is there."),
     (
         StatusCode::PRECONDITION_FAILED,

@@ -72,7 +72,7 @@ fn path(cluster: &str, endpoint: &str) -> String {
 }
 
 /// One segment of a path. RFC 3986 §2.3: what is not unreserved is escaped, so that no name can be taken for a slash or a query.
-fn encoded(name: &str) -> String {
+pub(super) fn encoded(name: &str) -> String {
     let mut text = String::with_capacity(name.len() + 8);
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -51,3 +51,4 @@ mod simulate;
 mod slow_clients;
 mod stopping;
 mod upgrades;
+mod why;

@@ -8,7 +8,7 @@ use crate::reason::Reason;
 use crate::retry::Why;
 
 impl Story {
-    /// What happened and why, such as `Failed with 502 after 1.2ms: a:1 refused the connection, then b:1 closed …`.
+    /// What happened and why, such as `Failed with 502 after 1.2 ms: a:1 refused the connection, then b:1 closed …`.
     pub fn sentence(&self) -> String {
         let took = shown(self.total);
         let status =
@@ -113,5 +113,9 @@ fn deed(reason: Reason) -> &'static str {
 
 /// A duration as people read it.
 fn shown(duration: Duration) -> String {
-    format!("{duration:.1?}")
+    let text = format!("{duration:.1?}");
+    match text.find(char::is_alphabetic) {
+        Some(unit) => format!("{} {}", &text[..unit], &text[unit..]),
+        None => text,
+    }
 }

@@ -59,7 +59,7 @@ fn a_sentence_names_every_attempt_and_why_there_was_no_other() {
                 attempts: vec![refused(), attempt("b:1", Reason::UpstreamClosed, spent)],
                 ..story()
             },
-            "Failed with 502 after 12.0ms: a:1 refused the connection or could not be reached, then b:1 closed \
+            "Failed with 502 after 12.0 ms: a:1 refused the connection or could not be reached, then b:1 closed \
              the connection before its answer was complete; `retry.attempts` allows no more.",
         ),
         (
@@ -70,7 +70,7 @@ fn a_sentence_names_every_attempt_and_why_there_was_no_other() {
                 failure: None,
                 ..story()
             },
-            "Went well with 200 after 12.0ms: a:1 refused the connection or could not be reached, then b:1 answered 200.",
+            "Went well with 200 after 12.0 ms: a:1 refused the connection or could not be reached, then b:1 answered 200.",
         ),
         (
             Story {
@@ -81,7 +81,7 @@ fn a_sentence_names_every_attempt_and_why_there_was_no_other() {
                 total: MS * 1500,
                 ..story()
             },
-            "Answered 200 after 1.5s: b:1 answered 200.",
+            "Answered 200 after 1.5 s: b:1 answered 200.",
         ),
         (
             Story {

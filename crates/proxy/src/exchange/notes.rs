@@ -1,5 +1,5 @@
-//! What is written down about attempts that do not go well at once, for the story that is told when the exchange is over. Written by
-//! the exchange, read by the connection; of an exchange whose first attempt is answered well, nothing is.
+//! What is written down about attempts that do not go well at once, for the story that is told when the exchange is over.
+//! Written by the exchange, read by the connection; of an exchange whose first attempt is answered well, nothing is.
 
 use std::time::{Duration, Instant};
 
@@ -114,11 +114,13 @@ impl Exchange<'_> {
     pub(super) fn note_candidates(&self, attempts: &Attempts<'_>) {
         let endpoints = &attempts.way.cluster.plan.endpoints;
         let now = self.worker.time(self.worker.now());
-        let was_tried = |position: usize| attempts.tried.contains(position);
         let (mut tried, mut others) = (Vec::new(), Vec::new());
         for (position, endpoint) in endpoints.iter().enumerate().take(STORY_CANDIDATES_SEEN_MAX) {
-            let of_these = if was_tried(position) { &mut tried } else { &mut others };
-            of_these.push(Candidate::new(endpoint, was_tried(position), now));
+            // Where there is no other one, those that were tried may be tried once more.
+            let was_tried =
+                attempts.tried.contains(position) || self.progress.has_tried(&endpoint.name);
+            let of_these = if was_tried { &mut tried } else { &mut others };
+            of_these.push(Candidate::new(endpoint, was_tried, now));
         }
         // Those that would have been better come first.
         others.sort_by_key(|other| (other.bar.is_some(), other.in_flight));
@@ -142,6 +144,13 @@ impl Progress<'_> {
 
     fn note(&self, write: impl FnOnce(&mut Notes)) {
         write(self.notes.borrow_mut().get_or_insert_default());
+    }
+
+    /// Whether an attempt at `endpoint` is over.
+    fn has_tried(&self, endpoint: &str) -> bool {
+        let notes = self.notes.borrow();
+        let mut attempts = notes.iter().flat_map(|notes| &notes.attempts);
+        attempts.any(|attempt| &*attempt.endpoint == endpoint)
     }
 
     /// The last attempt of an exchange that has `ended`, after `total`; `None` if there was none at all.

@@ -27,7 +27,10 @@ pub(super) fn operation(
 ) -> Described {
     let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let names = names.map(|name| {
-        let about = format!("The {name}'s name, as the config writes it.");
+        let about = match name {
+            "id" => "The request's identity, as its answer had it in `X-Request-ID`.".to_owned(),
+            _ => format!("The {name}'s name, as the config writes it."),
+        };
         parameter(name, ParameterIn::Path, &about, Required::True).schema(Some(text())).build()
     });
     let operation = OperationBuilder::new()

@@ -7,7 +7,7 @@ use utoipa::openapi::{HttpMethod, Paths, Required};
 use super::operation::{Described, count, list, operation, schema, text};
 use crate::admin::{
     ClusterStatus, ConfigText, EndpointStatus, EventList, InFlight, NewEndpoint, NewState,
-    NewWeight, OverrideStatus, ReloadRequest, Status,
+    NewWeight, OverrideStatus, ReloadRequest, RequestStory, Status, StoryList,
 };
 
 pub(super) fn paths() -> Paths {
@@ -58,7 +58,7 @@ fn probes() -> [Described; 6] {
 }
 
 /// What can be seen of all of it.
-fn balancer() -> [Described; 7] {
+fn balancer() -> [Described; 9] {
     let stream =
         "A `status` event with the status once a second, an `event` event for whatever happens.";
     [
@@ -108,6 +108,13 @@ fn balancer() -> [Described; 7] {
             "/api/v1/exchanges",
             ("listExchanges", "Those with an exchange on them, the longest-running first"),
         ),
+        stories(),
+        get(
+            "/api/v1/why/{id}",
+            ("tellStory", "What has become of a request that failed or was slow"),
+        )
+        .answers(StatusCode::OK, "Its story.", schema::<RequestStory>())
+        .refuses(&[StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND]),
     ]
 }
 
@@ -121,6 +128,19 @@ fn in_flight(path: &'static str, about: (&'static str, &'static str)) -> Describ
             "At most so many; 100 unless it is stated, 10,000 at most.",
         )
         .refuses(&[StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND])
+}
+
+fn stories() -> Described {
+    get("/api/v1/why", ("listStories", "The latest requests that failed or were slow, in short"))
+        .answers(StatusCode::OK, "The latest first.", schema::<StoryList>())
+        .hears((ParameterIn::Query, "cluster"), text(), "Only those of this cluster.")
+        .hears((ParameterIn::Query, "status"), count(), "Only those that ended with this status.")
+        .hears(
+            (ParameterIn::Query, "limit"),
+            count(),
+            "At most so many; 20 unless it is stated, 2,000 at most.",
+        )
+        .refuses(&[StatusCode::BAD_REQUEST])
 }
 
 /// What can be seen of a part.

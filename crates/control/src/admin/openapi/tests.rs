@@ -125,7 +125,7 @@ fn document() -> Value {
 }
 
 fn concrete(template: &str) -> String {
-    template.replace("{cluster}", "api").replace("{endpoint}", "10.0.0.1:80")
+    template.replace("{cluster}", "api").replace("{endpoint}", "10.0.0.1:80").replace("{id}", "id")
 }
 
 fn body(answer: &str) -> &str {
