@@ -79,6 +79,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("/dashboard/rates.js", SCRIPT, include_str!("dashboard/rates.js")),
     ("/dashboard/row.js", SCRIPT, include_str!("dashboard/row.js")),
     ("/dashboard/states.js", SCRIPT, include_str!("dashboard/states.js")),
+    ("/dashboard/stories.js", SCRIPT, include_str!("dashboard/stories.js")),
     ("/dashboard/stream.js", SCRIPT, include_str!("dashboard/stream.js")),
     ("/dashboard/summary.js", SCRIPT, include_str!("dashboard/summary.js")),
     ("/dashboard/tables.js", SCRIPT, include_str!("dashboard/tables.js")),

@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { start } from "./chromium.mjs";
 
 const [, , admin, listener, config, command, ...flags] = process.argv;
@@ -77,6 +78,20 @@ const checks = {
       assert.ok(Math.abs(quantile - expected[at]) < 1e-9),
     );
     assert.ok(!Number.isFinite(figures.anew), "counters that began anew were taken for a rate");
+  },
+
+  async tells() {
+    const [host, port] = listener.split(":");
+    const refused = new Promise((resolve, reject) => {
+      const asked = request({ host, port, method: "TRACE", path: "/why" }, resolve);
+      asked.on("error", reject).end();
+    });
+    const id = (await refused).headers["x-request-id"];
+    const story = `#stories li[data-id="${id}"]`;
+    await page.until("the refused request is listed", shown(story));
+    assert.match(await text(`${story} summary`), /405 method_not_allowed.*TRACE .*\/why/);
+    await page.evaluate(`${find(`${story} summary`)}.click()`);
+    await page.until("its story is told", `${find(story)}.textContent.includes(${JSON.stringify(id)})`);
   },
 
   async draws() {

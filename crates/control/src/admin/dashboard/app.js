@@ -7,6 +7,7 @@ import { Clusters } from "./endpoints.js";
 import { showEvent } from "./events.js";
 import * as format from "./format.js";
 import { History } from "./history.js";
+import { followStories } from "./stories.js";
 import { Stream } from "./stream.js";
 import { showSummary } from "./summary.js";
 import { showTables } from "./tables.js";
@@ -57,4 +58,5 @@ const LINKS = {
 
 byId("reload").addEventListener("click", askForReload);
 followTheme(byId("theme"), () => charts.redraw());
+followStories();
 new Stream({ status: show, event: showEvent, link });
