@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use evenkeel_plan::balance::Tried;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::retry::{self, Decision, Failure};
-use evenkeel_plan::story::{Attempt, Then};
+use evenkeel_plan::story::{self, Then};
 use evenkeel_proto::head::ResponseHead;
 
 use super::attempt::{Target, Turn};
@@ -162,7 +162,7 @@ impl<'a> Exchange<'a> {
             next = self.choose(attempts);
         }
         match next {
-            Some(_) => self.note_next(Attempt { then: Then::Again { after }, ..attempt }),
+            Some(_) => self.note_next(story::Attempt { then: Then::Again { after }, ..attempt }),
             None => self.note_last(Then::NobodyLeft),
         }
         messages.begin_again(next)
@@ -182,7 +182,10 @@ impl<'a> Exchange<'a> {
         let next = decided.ok().and_then(|_| self.choose(attempts));
         match attempt.filter(|_| next.is_some()) {
             Some(attempt) => {
-                self.note_next(Attempt { then: Then::Again { after: Duration::ZERO }, ..attempt });
+                self.note_next(story::Attempt {
+                    then: Then::Again { after: Duration::ZERO },
+                    ..attempt
+                });
             }
             None => (attempts.all, attempts.counted) = before,
         }
