@@ -109,7 +109,19 @@ pub(crate) fn step() -> Outcome<Vec<(String, Verdict)>> {
     let built = Path::new("target/debug/evenkeel");
     let evenkeel = if built.exists() { built.to_owned() } else { build(false)? };
     let play = Play { evenkeel: &evenkeel, pace: Pace::SHORT, inside: false };
-    let rows = play_all(&scenarios, &[Contender::Evenkeel], &play, JOBS);
+    let mut rows = play_all(&scenarios, &[Contender::Evenkeel], &play, JOBS);
+    for _ in 0..ENCORES {
+        // Of a thousand requests, one in a thousand is one or none: a goal that is missed is played for once more, alone. What must never be
+        // is not.
+        let missed = |row: &&mut Row| row.verdict.is_failure() && row.violations.is_empty();
+        for row in rows.iter_mut().filter(missed) {
+            let Some(scenario) = scenarios.iter().find(|it| it.name == row.scenario) else {
+                continue;
+            };
+            *row = play_one(scenario, Contender::Evenkeel, &play);
+            println!("{}  (once more)", report::line(row, false));
+        }
+    }
     Ok(rows.into_iter().map(|row| (row.scenario.to_owned(), row.verdict)).collect())
 }
 
@@ -226,6 +238,9 @@ fn play_once(scenario: &Scenario, contender: Contender, play: &Play<'_>) -> Row 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// How often a missed goal is played for once more in the short form.
+const ENCORES: usize = 2;
 
 /// They wait far more than they work.
 const JOBS: usize = 3;

@@ -36,7 +36,7 @@ pub enum Standing {
 pub struct Vitals {
     cluster: Arc<ClusterVitals>,
     in_flight: AtomicU32,
-    /// Of those in flight, the ones whose answer has begun and goes on.
+    /// Of those in flight, the ones that nobody waits for: their answer has begun and goes on, or the client still sends.
     streaming: AtomicU32,
     /// How many of the newest attempts failed in a row.
     failed_in_a_row: AtomicU32,

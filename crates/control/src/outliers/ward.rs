@@ -92,7 +92,10 @@ impl Ward {
         if cluster.resilience.breaker.is_none() {
             for (position, watch) in self.watches.iter_mut().enumerate() {
                 if std::mem::replace(&mut watch.breaker, Phase::Closed) != Phase::Closed {
-                    watch.life.vitals.clear();
+                    // What outlier detection says of it still holds.
+                    if self.records[position].state() == State::Well {
+                        watch.life.vitals.clear();
+                    }
                     news.push((position, News::Breaker(Phase::Closed)));
                 }
             }

@@ -64,6 +64,9 @@ impl<V: Leased> Lease<V> {
     pub fn ask(&mut self, now: Time) {
         self.begun.asked = Some(now);
         let vitals = self.vitals.vitals();
+        if std::mem::take(&mut self.begun.streams) {
+            vitals.streaming.fetch_sub(1, Ordering::Relaxed);
+        }
         if self.begun.watched {
             vitals.watched.store(word(now), Ordering::Relaxed);
         } else {
@@ -105,6 +108,12 @@ impl<V: Leased> Lease<V> {
             vitals.watched.store(0, Ordering::Relaxed);
         }
         Some(latency)
+    }
+
+    /// It is the client that lets us wait, until [`Lease::ask`]: how long it takes to send its request says nothing about the endpoint.
+    pub fn receive(&mut self) {
+        self.excuse();
+        self.stream();
     }
 
     /// The answer has begun, and it takes a while until it is all there: the endpoint is not waited for any more.
@@ -220,6 +229,19 @@ mod tests {
         assert_eq!((lease.asked(), vitals.waited(at(9)), vitals.in_flight()), (None, 0, 1));
         assert_eq!(lease.hear(Heard::Answer, at(9)), None);
         assert_eq!(vitals.expected(at(9)), None);
+    }
+
+    #[test]
+    fn nobody_waits_for_the_endpoint_while_the_client_sends() {
+        let vitals = Vitals::new(Arc::default());
+        let mut lease = vitals.lease();
+        lease.ask(at(1));
+        lease.receive();
+        assert_eq!((vitals.in_flight(), vitals.waiting(), vitals.waited(at(9))), (1, 0, 0));
+        lease.ask(at(10));
+        assert_eq!((vitals.waiting(), vitals.waited(at(12))), (1, 2_000_000));
+        drop(lease);
+        assert_eq!((vitals.in_flight(), vitals.waiting()), (0, 0));
     }
 
     #[test]

@@ -5,12 +5,15 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::balance::Tried;
+use evenkeel_plan::limits::INTERIM_RESPONSES_MAX;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::retry::{self, Decision, Failure};
 use evenkeel_plan::story::{self, Then};
+use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::head::ResponseHead;
 
 use super::attempt::{Target, Turn};
+use super::verdict::heard_in;
 use super::way::Way;
 use super::{Exchange, Messages};
 use crate::access::Course;
@@ -26,6 +29,8 @@ pub(super) struct Attempts<'a> {
     pub(super) tried: Tried,
     /// An attempt that was given up because its endpoint said nothing to anybody, and that is still listened to.
     pub(super) left: Option<Box<Left<'a>>>,
+    /// Whether it is known that nobody else is left who could take over.
+    stays: bool,
     /// Whether the request may be done twice: no other is a trial of an endpoint that may not answer.
     is_idempotent: bool,
     /// How many there were in all.
@@ -41,6 +46,8 @@ pub(super) struct Left<'a> {
     pub(super) asked: Instant,
     /// Whether the head of its answer has come all the same.
     pub(super) has_answered: bool,
+    /// How many interim answers came.
+    interim: usize,
 }
 
 /// An attempt that failed.
@@ -55,7 +62,8 @@ impl<'a> Attempts<'a> {
     /// None yet, on this way.
     pub(super) fn new(way: Way<'a>, course: Course<'a>, is_idempotent: bool) -> Self {
         let (next, tried, left) = (None, Tried::default(), None);
-        Self { way, course, next, tried, left, is_idempotent, all: 0, counted: 0 }
+        let stays = false;
+        Self { way, course, next, tried, left, stays, is_idempotent, all: 0, counted: 0 }
     }
 
     /// A second one, after those at whom an answer is waited for.
@@ -71,7 +79,8 @@ impl<'a> Attempts<'a> {
         if self.left.is_none() {
             let shell = Turn { is_left: true, ..Turn::new(turn.target) };
             let turn = std::mem::replace(turn, shell);
-            self.left = Some(Box::new(Left { turn, attempt, asked, has_answered: false }));
+            self.left =
+                Some(Box::new(Left { turn, attempt, asked, has_answered: false, interim: 0 }));
         }
     }
 
@@ -87,10 +96,17 @@ impl<'a> Attempts<'a> {
                 self.left = None;
                 return None;
             };
+            if heard_in(head.status) == Heard::Failure || left.interim == INTERIM_RESPONSES_MAX {
+                // The one that is under way may do better.
+                buffers.give_head(head.fields);
+                self.left = None;
+                return None;
+            }
             if !head.is_interim() {
                 left.has_answered = true;
                 return Some(head);
             }
+            left.interim += 1;
             buffers.give_head(head.fields);
         }
         None
@@ -175,10 +191,14 @@ impl<'a> Exchange<'a> {
         attempts: &mut Attempts<'a>,
         messages: &mut Messages<'_, B, A>,
     ) -> Option<Target<'a>> {
+        if attempts.stays || attempts.way.is_bound() {
+            return None;
+        }
         let before = (attempts.all, attempts.counted);
         let stalled = Failed { failure: Failure::Stalled, sent: true };
         let decided = self.decide(stalled, attempts, messages);
-        let attempt = decided.is_ok().then(|| self.failed_attempt(stalled, attempts));
+        let decided_well = decided.is_ok();
+        let attempt = decided_well.then(|| self.failed_attempt(stalled, attempts));
         let next = decided.ok().and_then(|_| self.choose(attempts));
         match attempt.filter(|_| next.is_some()) {
             Some(attempt) => {
@@ -187,7 +207,10 @@ impl<'a> Exchange<'a> {
                     ..attempt
                 });
             }
-            None => (attempts.all, attempts.counted) = before,
+            None => {
+                (attempts.all, attempts.counted) = before;
+                attempts.stays |= decided_well;
+            }
         }
         messages.begin_again(next)
     }

@@ -67,6 +67,8 @@ impl<'a> Exchange<'a> {
         let mut all_sent = messages.framing == Framing::Empty;
         if all_sent && attempt.is_reused() {
             turn.lease.ask(self.worker.time(asked));
+        } else if !all_sent {
+            turn.lease.receive();
         }
         let on_trial = turn.suspicion();
         let head = poll_fn(|cx| {

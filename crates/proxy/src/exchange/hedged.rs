@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use evenkeel_plan::balance::Tried;
 use evenkeel_plan::hedge::{Course, Decision, Hedging};
 use evenkeel_plan::limits::INTERIM_RESPONSES_MAX;
+use evenkeel_plan::reason::Reason;
 use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::{Framing, Onward, request_head};
@@ -17,6 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use super::again::Attempts;
 use super::attempt::Turn;
+use super::verdict::heard_in;
 use super::way::Way;
 use super::{Answer, Exchange, Messages};
 use crate::body::{Sink as _, Source};
@@ -74,7 +76,8 @@ impl<'a> Exchange<'a> {
             race(first, second.as_mut()).await
         };
         let winner = match race {
-            Race::First(Err(error), true) => match second.await {
+            // What we gave up ourselves, another cannot do better; and one that stalls has a successor.
+            Race::First(Err(error), true) if is_failure(error) => match second.await {
                 Some(second) => {
                     self.note_hedge_won(&turn.target.endpoint.name, Some(error.reason()));
                     self.judge_failure(turn, error.reason());
@@ -163,8 +166,14 @@ impl<'a> Exchange<'a> {
             return None;
         };
         let first_byte = began.elapsed();
-        self.judge_status(&mut turn, answer.1.status, began + first_byte);
+        let status = answer.1.status;
+        self.judge_status(&mut turn, status, began + first_byte);
         target.counters.first_byte.observe(first_byte);
+        if heard_in(status) == Heard::Failure {
+            // The first may still do better.
+            self.worker.buffers.give_head(answer.1.fields);
+            return None;
+        }
         Some(Box::new(Second { turn, answer, first_byte }))
     }
 
@@ -226,6 +235,12 @@ impl<'a> Exchange<'a> {
         }
         turn.abandon(now);
     }
+}
+
+/// Whether an attempt failed such that another may still succeed.
+fn is_failure(error: AttemptError) -> bool {
+    matches!(error, AttemptError::Closed | AttemptError::Malformed)
+        || error == AttemptError::Gave(Reason::FirstByteTimeout)
 }
 
 /// Who is done first. A second attempt that comes to nothing is forgotten.

@@ -27,7 +27,7 @@ impl<'a> Exchange<'a> {
         course: &mut Course<'a>,
     ) -> Ended<'a> {
         let target = turn.target;
-        let request_done = messages.upload.is_done();
+        let request_done = messages.upload.is_done() || messages.framing == Framing::Empty;
         let method = messages.head.method;
         let Ok(framing) = attempt.expect_body(&head, method, request_done) else {
             self.judge_end(turn, Err(Reason::UpstreamMalformed));
