@@ -66,6 +66,29 @@ impl Histogram {
     }
 }
 
+/// What several histograms have counted together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HistogramSum {
+    /// How many durations fell into each bucket (not cumulative); the last one has no upper bound.
+    pub counts: [u64; DURATION_BOUNDS.len() + 1],
+    /// The sum of all durations, in nanoseconds.
+    pub nanos: u64,
+}
+
+impl HistogramSum {
+    /// Adds them up.
+    pub fn of<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> Self {
+        let mut sum = Self::default();
+        for histogram in histograms {
+            sum.nanos += histogram.sum_nanos();
+            for (total, count) in sum.counts.iter_mut().zip(histogram.buckets()) {
+                *total += count;
+            }
+        }
+        sum
+    }
+}
+
 /// The upper bound of a bucket, inclusive.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound {

@@ -1,37 +1,17 @@
 //! Quantiles from the buckets of a histogram, for people. Called by `admin::snapshot`.
 
-use evenkeel_plan::counters::{DURATION_BOUNDS, Histogram};
+use evenkeel_plan::counters::{DURATION_BOUNDS, HistogramSum};
 
 use super::Latency;
 
-/// What several histograms have counted together.
-#[derive(Debug, Default)]
-pub(super) struct Buckets {
-    counts: [u64; DURATION_BOUNDS.len() + 1],
-    nanos: u64,
-}
-
-impl Buckets {
-    pub(super) fn sum<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> Self {
-        let mut sum = Self::default();
-        for histogram in histograms {
-            sum.nanos += histogram.sum_nanos();
-            for (total, count) in sum.counts.iter_mut().zip(histogram.buckets()) {
-                *total += count;
-            }
-        }
-        sum
-    }
-
-    /// Without the empty buckets at the end: a status has thousands of these, and most endpoints are never that slow.
-    pub(super) fn up_to_the_last(&self) -> Vec<u64> {
-        let length = self.counts.iter().rposition(|&count| count > 0).map_or(0, |last| last + 1);
-        self.counts[..length].to_vec()
-    }
+/// Without the empty buckets at the end: a status has thousands of these, and most endpoints are never that slow.
+pub(super) fn up_to_the_last(counts: &[u64]) -> Vec<u64> {
+    let length = counts.iter().rposition(|&count| count > 0).map_or(0, |last| last + 1);
+    counts[..length].to_vec()
 }
 
 /// Quantiles; `None` when nothing was observed.
-pub(super) fn latency(Buckets { counts, nanos }: &Buckets) -> Option<Latency> {
+pub(super) fn latency(HistogramSum { counts, nanos }: &HistogramSum) -> Option<Latency> {
     let count: u64 = counts.iter().sum();
     if count == 0 {
         return None;
@@ -66,13 +46,15 @@ pub fn quantile(counts: &[u64], bounds_seconds: impl Iterator<Item = f64>, share
 mod tests {
     use std::time::Duration;
 
+    use evenkeel_plan::counters::Histogram;
+
     use super::*;
 
     #[test]
     fn nothing_observed_has_no_latency() {
-        let none = Buckets::sum([Histogram::default()].iter());
+        let none = HistogramSum::of([Histogram::default()].iter());
         assert!(latency(&none).is_none());
-        assert!(none.up_to_the_last().is_empty());
+        assert!(up_to_the_last(&none.counts).is_empty());
     }
 
     #[test]
@@ -84,7 +66,7 @@ mod tests {
         for _ in 0..10 {
             slow.observe(Duration::from_secs(20));
         }
-        let latency = latency(&Buckets::sum([fast, slow].iter())).unwrap();
+        let latency = latency(&HistogramSum::of([fast, slow].iter())).unwrap();
         // 2.5 ms to 5 ms holds 90 of 100: the 50th lies 50/90 into it, the 90th at its end.
         assert!((latency.p50_seconds - (0.0025 + 0.0025 * 50.0 / 90.0)).abs() < 1e-9);
         assert!((latency.p90_seconds - 0.005).abs() < 1e-9);
@@ -97,6 +79,6 @@ mod tests {
         for micros in [400, 1_500, 1_600] {
             histogram.observe(Duration::from_micros(micros));
         }
-        assert_eq!(Buckets::sum([histogram].iter()).up_to_the_last(), [1, 0, 2]);
+        assert_eq!(up_to_the_last(&HistogramSum::of([histogram].iter()).counts), [1, 0, 2]);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use evenkeel_plan::counters::{DURATION_BOUNDS, Histogram};
+use evenkeel_plan::counters::{DURATION_BOUNDS, Histogram, HistogramSum};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
@@ -111,15 +111,9 @@ impl Series<'_> {
         histograms: impl Iterator<Item = &'h Histogram>,
     ) -> fmt::Result {
         let bounds = DURATION_BOUNDS.iter().map(|bound| bound.seconds).chain([f64::INFINITY]);
-        let mut buckets: Vec<(f64, u64)> = bounds.map(|bound| (bound, 0)).collect();
-        let mut nanos = 0;
-        for histogram in histograms {
-            nanos += histogram.sum_nanos();
-            for (bucket, count) in buckets.iter_mut().zip(histogram.buckets()) {
-                bucket.1 += count;
-            }
-        }
-        let count = buckets.iter().map(|bucket| bucket.1).sum();
+        let HistogramSum { counts, nanos } = HistogramSum::of(histograms);
+        let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
+        let count = counts.iter().sum();
         let mut family = self.0.encode_family(labels)?;
         family.encode_histogram::<NoLabelSet>(nanos as f64 / 1e9, count, &buckets, None)
     }

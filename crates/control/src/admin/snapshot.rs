@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use evenkeel_plan::admission::{Admission, Refusal};
-use evenkeel_plan::counters::{Counter, DURATION_BOUNDS, Sharded};
+use evenkeel_plan::counters::{Counter, DURATION_BOUNDS, HistogramSum, Sharded};
 use evenkeel_plan::endpoint::{EndpointCounters, Forced, Labels};
 use evenkeel_plan::health::Outcome;
 use evenkeel_plan::listener::{Bind, ListenerCounters};
@@ -13,7 +13,7 @@ use evenkeel_plan::route::{Route, RouteCounters, Target};
 use evenkeel_plan::vitals::Standing;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
-use super::latency::{Buckets, latency};
+use super::latency::{latency, up_to_the_last};
 use super::{
     AdmissionStatus, CheckStatus, ClusterStatus, EndpointState, EndpointStatus, ForcedState,
     LastCheck, ListenerStatus, RefusedStatus, RouteStatus, StandingStatus, Status, TargetStatus,
@@ -166,7 +166,7 @@ fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
 fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> EndpointStatus {
     let (vitals, counters) = (&endpoint.life.vitals, &endpoint.life.counters);
     let (last, checks) = (entry.last_check().map(last_check), checks(&entry.checks));
-    let answered = Buckets::sum(counters.shards().map(|shard| &shard.first_byte));
+    let answered = HistogramSum::of(counters.shards().map(|shard| &shard.first_byte));
     let state = state(endpoint, &entry);
     let is_barred =
         matches!(state, EndpointState::Ejected | EndpointState::Suspect | EndpointState::Tripped);
@@ -198,7 +198,7 @@ fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> End
         failures: counters.sum(|shard| shard.failures.count()),
         responses: counters.shards().fold([0; 5], add_responses).into(),
         latency: latency(&answered),
-        latency_counts: answered.up_to_the_last(),
+        latency_counts: up_to_the_last(&answered.counts),
         last_check: last,
         checks,
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use evenkeel_plan::Cluster;
 use evenkeel_plan::breaker::Phase;
-use evenkeel_plan::counters::{Counter, DURATION_BOUNDS};
+use evenkeel_plan::counters::{Counter, DURATION_BOUNDS, HistogramSum};
 use evenkeel_plan::endpoint::{EndpointCounters, Life};
 use evenkeel_plan::outlier::{self, Observed, Record, State, Verdict, Waiting};
 use evenkeel_plan::quantile::Quantiles;
@@ -234,13 +234,7 @@ impl Counted {
 }
 
 fn buckets(life: &Life) -> [u64; DURATION_BOUNDS.len() + 1] {
-    let mut sums = [0; DURATION_BOUNDS.len() + 1];
-    for shard in life.counters.shards() {
-        for (sum, count) in sums.iter_mut().zip(shard.first_byte.buckets()) {
-            *sum += count;
-        }
-    }
-    sums
+    HistogramSum::of(life.counters.shards().map(|shard| &shard.first_byte)).counts
 }
 
 /// What an answer counts that took longer than the last bound: nobody knows how much.

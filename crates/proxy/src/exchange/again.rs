@@ -5,7 +5,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::balance::Tried;
-use evenkeel_plan::limits::INTERIM_RESPONSES_MAX;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::retry::{self, Decision, Failure};
 use evenkeel_plan::story::{self, Then};
@@ -71,9 +70,7 @@ impl<'a> Attempts<'a> {
         let course = Course { attempts: 1, ..Course::default() };
         Self { tried, ..Self::new(way, course, true) }
     }
-}
 
-impl<'a> Attempts<'a> {
     /// Gives up an attempt, but listens to it. Only to the first: it has been under way for longest.
     pub(super) fn leave(&mut self, turn: &mut Turn<'a>, attempt: Attempt, asked: Instant) {
         if self.left.is_none() {
@@ -91,25 +88,19 @@ impl<'a> Attempts<'a> {
         buffers: &Buffers,
     ) -> Option<ResponseHead> {
         let left = self.left.as_mut()?;
-        while let Poll::Ready(head) = left.attempt.poll_head(cx, buffers) {
-            let Ok(head) = head else {
-                self.left = None;
-                return None;
-            };
-            if heard_in(head.status) == Heard::Failure || left.interim == INTERIM_RESPONSES_MAX {
-                // The one that is under way may do better.
-                buffers.give_head(head.fields);
-                self.left = None;
-                return None;
-            }
-            if !head.is_interim() {
+        match left.attempt.poll_final_head(cx, buffers, &mut left.interim) {
+            Poll::Pending => None,
+            Poll::Ready(Ok(head)) if heard_in(head.status) == Heard::Answer => {
                 left.has_answered = true;
-                return Some(head);
+                Some(head)
             }
-            left.interim += 1;
-            buffers.give_head(head.fields);
+            // The one that is under way may do better.
+            Poll::Ready(failed) => {
+                failed.into_iter().for_each(|head| buffers.give_head(head.fields));
+                self.left = None;
+                None
+            }
         }
-        None
     }
 }
 
@@ -196,22 +187,18 @@ impl<'a> Exchange<'a> {
         }
         let before = (attempts.all, attempts.counted);
         let stalled = Failed { failure: Failure::Stalled, sent: true };
-        let decided = self.decide(stalled, attempts, messages);
-        let decided_well = decided.is_ok();
-        let attempt = decided_well.then(|| self.failed_attempt(stalled, attempts));
-        let next = decided.ok().and_then(|_| self.choose(attempts));
-        match attempt.filter(|_| next.is_some()) {
-            Some(attempt) => {
-                self.note_next(story::Attempt {
-                    then: Then::Again { after: Duration::ZERO },
-                    ..attempt
-                });
-            }
-            None => {
-                (attempts.all, attempts.counted) = before;
-                attempts.stays |= decided_well;
-            }
+        if self.decide(stalled, attempts, messages).is_err() {
+            (attempts.all, attempts.counted) = before;
+            return None;
         }
+        let attempt = self.failed_attempt(stalled, attempts);
+        let next = self.choose(attempts);
+        if next.is_none() {
+            (attempts.all, attempts.counted) = before;
+            attempts.stays = true;
+            return None;
+        }
+        self.note_next(story::Attempt { then: Then::Again { after: Duration::ZERO }, ..attempt });
         messages.begin_again(next)
     }
 

@@ -11,7 +11,7 @@ use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::http1::{Framing, Onward, request_head};
 
 use super::again::Attempts;
-use super::attempt::Turn;
+use super::attempt::{Target, Turn};
 use super::{Answer, Exchange, Messages};
 use crate::body::{PumpError, Source, SourceError};
 use crate::patience::Wait;
@@ -30,12 +30,9 @@ impl<'a> Exchange<'a> {
         self.progress.enter(Phase::Asking);
         let out = attempt.begin(messages.framing, &self.worker.buffers);
         let onward = Onward {
-            client: self.client,
-            framing: messages.framing,
             expects_continue: messages.expects_continue,
             offers_upgrade: messages.offer.is_some(),
-            endpoint: &target.endpoint.name,
-            deadline: target.way.deadline(|| self.started.elapsed()),
+            ..self.onward(&target, messages.framing)
         };
         request_head(out, messages.head, &onward);
         let asked = Instant::now();
@@ -50,6 +47,18 @@ impl<'a> Exchange<'a> {
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// How a request goes on to an endpoint that asks for nothing special.
+    pub(super) fn onward<'t>(&'t self, target: &'t Target<'a>, framing: Framing) -> Onward<'t> {
+        Onward {
+            client: self.client,
+            framing,
+            expects_continue: false,
+            offers_upgrade: false,
+            endpoint: &target.endpoint.name,
+            deadline: target.way.deadline(|| self.started.elapsed()),
         }
     }
 

@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use evenkeel_plan::balance::Tried;
 use evenkeel_plan::hedge::{Course, Decision, Hedging};
-use evenkeel_plan::limits::INTERIM_RESPONSES_MAX;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
-use evenkeel_proto::http1::{Framing, Onward, request_head};
+use evenkeel_proto::http1::{Framing, request_head};
 use tokio::time::{sleep, timeout};
 
 use super::again::Attempts;
@@ -195,14 +194,7 @@ impl<'a> Exchange<'a> {
                 Attempt::new(io, false)
             }
         };
-        let onward = Onward {
-            client: self.client,
-            framing: Framing::Empty,
-            expects_continue: false,
-            offers_upgrade: false,
-            endpoint: &target.endpoint.name,
-            deadline: target.way.deadline(|| self.started.elapsed()),
-        };
+        let onward = self.onward(&target, Framing::Empty);
         request_head(attempt.begin(Framing::Empty, &self.worker.buffers), head, &onward);
         attempt.request().end(None);
         let mut interim = 0;
@@ -210,18 +202,7 @@ impl<'a> Exchange<'a> {
             if let Poll::Ready(Err(_)) = attempt.request().poll_flush(cx) {
                 return Poll::Ready(None);
             }
-            while let Poll::Ready(head) = attempt.poll_head(cx, &self.worker.buffers) {
-                let Ok(head) = head else { return Poll::Ready(None) };
-                if !head.is_interim() {
-                    return Poll::Ready(Some(head));
-                }
-                self.worker.buffers.give_head(head.fields);
-                interim += 1;
-                if interim > INTERIM_RESPONSES_MAX {
-                    return Poll::Ready(None);
-                }
-            }
-            Poll::Pending
+            attempt.poll_final_head(cx, &self.worker.buffers, &mut interim).map(Result::ok)
         })
         .await
         .map(|head| (attempt, head))

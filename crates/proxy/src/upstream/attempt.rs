@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use evenkeel_plan::limits::{RESPONSE_FIELDS_MAX, RESPONSE_HEAD_BYTES_MAX};
+use evenkeel_plan::limits::{INTERIM_RESPONSES_MAX, RESPONSE_FIELDS_MAX, RESPONSE_HEAD_BYTES_MAX};
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::forward::wants_keep_alive;
@@ -143,6 +143,26 @@ impl Attempt {
             HeadError::Closed if silent => AttemptError::Stale,
             HeadError::Closed => AttemptError::Closed,
         }))
+    }
+
+    /// Reads the head of the final answer; the interim ones before it, which are counted in `interim`, go to nobody.
+    pub(crate) fn poll_final_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffers: &Buffers,
+        interim: &mut usize,
+    ) -> Poll<Result<ResponseHead, AttemptError>> {
+        loop {
+            let head = ready!(self.poll_head(cx, buffers))?;
+            if !head.is_interim() {
+                return Poll::Ready(Ok(head));
+            }
+            buffers.give_head(head.fields);
+            *interim += 1;
+            if *interim > INTERIM_RESPONSES_MAX {
+                return Poll::Ready(Err(AttemptError::Malformed));
+            }
+        }
     }
 
     /// Makes ready for the body of the final answer; returns how it is framed. An endpoint that answers before the request is
