@@ -27,6 +27,21 @@ pub(super) struct Scenario {
     pub(super) play: fn(&mut Stage) -> Outcome<Vec<Gate>>,
 }
 
+impl Scenario {
+    /// What most are in: the usual scenery, for everybody, beside others, in both forms. It has no name and no play of its own.
+    pub(super) const PLAIN: Self = Self {
+        name: "",
+        what: "",
+        goal: "",
+        expected_to_fail: None,
+        long_only: false,
+        alone: false,
+        balancers: ALL,
+        scenery: Scenery::default,
+        play: |_| Err("the scenario has no play".into()),
+    };
+}
+
 /// What is there when a scenario begins.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scenery {

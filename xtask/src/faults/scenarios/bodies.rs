@@ -6,7 +6,7 @@ use evenkeel_testkit::Client;
 use evenkeel_testkit::ledger::{Load, Method};
 
 use crate::Outcome;
-use crate::faults::scenario::{ALL, Gate, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Scenario};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -14,12 +14,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         name: "slow-readers",
         what: "Twenty clients ask for 8 MB each and read nothing of it for a while.",
         goal: "Nothing is lost, and the twenty get all of it in the end.",
-        expected_to_fail: None,
-        long_only: false,
-        alone: false,
-        balancers: ALL,
-        scenery: Scenery::default,
         play,
+        ..Scenario::PLAIN
     }]
 }
 

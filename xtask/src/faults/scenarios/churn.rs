@@ -5,7 +5,7 @@ use std::time::Duration;
 use evenkeel_testkit::ledger::{Load, Method};
 
 use crate::Outcome;
-use crate::faults::scenario::{ALL, Gate, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Scenario};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -13,12 +13,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         name: "reload",
         what: "The config is reloaded again and again: an endpoint goes, it comes back, the file is wrong, and so on.",
         goal: "Nothing is lost.",
-        expected_to_fail: None,
-        long_only: false,
-        alone: false,
-        balancers: ALL,
-        scenery: Scenery::default,
         play,
+        ..Scenario::PLAIN
     }]
 }
 

@@ -7,7 +7,7 @@ use evenkeel_testkit::ledger::{Load, Method};
 use evenkeel_testkit::stamping::{Conduct, Ends};
 
 use crate::Outcome;
-use crate::faults::scenario::{ALL, Gate, Log, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Log, Scenario, Scenery};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -57,17 +57,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-const CLOSING: Scenario = Scenario {
-    name: "",
-    what: "",
-    goal: "",
-    expected_to_fail: None,
-    long_only: false,
-    alone: false,
-    balancers: ALL,
-    scenery: Scenery::default,
-    play: stale,
-};
+const CLOSING: Scenario = Scenario { play: stale, ..Scenario::PLAIN };
 
 fn half_close_by_clients(stage: &mut Stage) -> Outcome<Vec<Gate>> {
     stage.victim = None;

@@ -15,13 +15,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         name: "no-descriptors",
         what: "The balancer may open 96 descriptors, and 150 idle clients come; later they leave.",
         goal: "Nothing is lost: who is served already goes on, who comes waits until there is room. It does not spin.",
-        expected_to_fail: None,
-        long_only: false,
-        alone: false,
         // The others refuse to start, or need a limit of their own to get there.
         balancers: &[Contender::Evenkeel],
         scenery: || Scenery { descriptors: Some(96), ..Scenery::default() },
         play,
+        ..Scenario::PLAIN
     }]
 }
 

@@ -6,7 +6,7 @@ use evenkeel_testkit::Moment;
 use evenkeel_testkit::ledger::{Load, Method};
 
 use crate::Outcome;
-use crate::faults::scenario::{ALL, Gate, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Scenario};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -15,23 +15,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             name: "failing-503",
             what: "One of three answers every second request with 503.",
             goal: "At most 1 % of GETs are lost in the first 2 s, and at most 0.1 % of all requests afterwards.",
-            expected_to_fail: None,
-            long_only: false,
-            alone: false,
-            balancers: ALL,
-            scenery: Scenery::default,
             play: unavailable,
+            ..Scenario::PLAIN
         },
         Scenario {
             name: "failing-500",
             what: "One of three answers every second request with 500.",
             goal: "From the third second on at most 0.5 % of requests are lost.",
-            expected_to_fail: None,
-            long_only: false,
-            alone: false,
-            balancers: ALL,
-            scenery: Scenery::default,
             play: broken,
+            ..Scenario::PLAIN
         },
     ]
 }

@@ -6,7 +6,7 @@ use evenkeel_testkit::Moment;
 use evenkeel_testkit::ledger::{Class, Load, Method};
 
 use crate::Outcome;
-use crate::faults::scenario::{ALL, Gate, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Scenario};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -45,12 +45,9 @@ const FLAPPING: Scenario = Scenario {
     name: "",
     what: "",
     goal: "No GET is lost; of POSTs those that it had when it died.",
-    expected_to_fail: None,
     long_only: true,
-    alone: false,
-    balancers: ALL,
-    scenery: Scenery::default,
     play: all_down,
+    ..Scenario::PLAIN
 };
 
 /// Half of each period it is down.

@@ -6,7 +6,7 @@ use evenkeel_testkit::Moment;
 use evenkeel_testkit::ledger::{Load, Method};
 
 use crate::Outcome;
-use crate::faults::scenario::{ALL, Gate, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Scenario, Scenery};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -15,39 +15,28 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             name: "freeze",
             what: "One of three is stopped by SIGSTOP, so that it accepts and says nothing, and goes on later.",
             goal: "No GET is lost, and none takes more than 3 s.",
-            expected_to_fail: None,
-            long_only: false,
-            alone: false,
-            balancers: ALL,
-            scenery: Scenery::default,
             play: |stage| {
                 silence(stage, |stage, silent| match silent {
                     true => Ok(stage.victim()?.freeze()?),
                     false => Ok(stage.victim()?.thaw()?),
                 })
             },
+            ..Scenario::PLAIN
         },
         Scenario {
             name: "black-hole",
             what: "The cable to one of three is pulled: what is sent there vanishes. It is plugged in again.",
             goal: "No GET is lost, and none takes more than 3 s.",
-            expected_to_fail: None,
-            long_only: false,
-            alone: false,
-            balancers: ALL,
             scenery: || Scenery { far: true, ..Scenery::default() },
             play: |stage| silence(stage, |stage, silent| stage.plug(!silent)),
+            ..Scenario::PLAIN
         },
         Scenario {
             name: "freeze-balancer",
             what: "The balancer itself is stopped by SIGSTOP, and goes on later.",
             goal: "Nothing is lost, and no endpoint is taken for dead.",
-            expected_to_fail: None,
-            long_only: false,
-            alone: false,
-            balancers: ALL,
-            scenery: Scenery::default,
             play: freeze_balancer,
+            ..Scenario::PLAIN
         },
     ]
 }

@@ -7,7 +7,7 @@ use evenkeel_testkit::stamping::{Cut, Phase};
 use evenkeel_testkit::wait_until;
 
 use crate::Outcome;
-use crate::faults::scenario::{ALL, Gate, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Scenario};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -48,15 +48,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 const KILL: Scenario = Scenario {
-    name: "",
-    what: "",
     goal: "Of GETs only those are lost whose answer had begun, and the client can see it; of POSTs those that it had.",
-    expected_to_fail: None,
-    long_only: false,
-    alone: false,
-    balancers: ALL,
-    scenery: Scenery::default,
     play: |stage| play(stage, None),
+    ..Scenario::PLAIN
 };
 
 const NOTHING_LOST: &str = "No GET is lost; of POSTs those that it had.";

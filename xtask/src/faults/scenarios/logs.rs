@@ -28,13 +28,10 @@ const LOGS: Scenario = Scenario {
     name: "",
     what: "",
     goal: "Nothing is lost but lines.",
-    expected_to_fail: None,
-    long_only: false,
-    alone: false,
     // HAProxy does not write files.
     balancers: &[Contender::Evenkeel, Contender::Nginx],
-    scenery: Scenery::default,
     play,
+    ..Scenario::PLAIN
 };
 
 /// A pipe takes 64 KiB, which some three hundred lines fill.

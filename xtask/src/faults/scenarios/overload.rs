@@ -6,7 +6,7 @@ use evenkeel_testkit::ledger::{Book, Class, Load};
 use evenkeel_testkit::stamping::Conduct;
 
 use crate::Outcome;
-use crate::faults::scenario::{ALL, Gate, Log, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Log, Scenario, Scenery};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -15,9 +15,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         what: "Three origins can do 60 requests per second together, and get up to ten times as many.",
         goal: "At ten times as many at least 80 % of the most that was ever done is done within 1 s.",
         expected_to_fail: Some("nothing limits yet what waits for an endpoint"),
-        long_only: false,
         alone: true,
-        balancers: ALL,
         scenery: || Scenery {
             origins: 3,
             conduct: Conduct {
@@ -30,6 +28,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             far: false,
         },
         play,
+        ..Scenario::PLAIN
     }]
 }
 

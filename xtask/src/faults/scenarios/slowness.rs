@@ -8,7 +8,7 @@ use evenkeel_testkit::{Moment, StampingOrigin};
 
 use crate::Outcome;
 use crate::faults::account::healthy;
-use crate::faults::scenario::{ALL, Gate, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Scenario, Scenery};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -43,17 +43,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-const SLOW: Scenario = Scenario {
-    name: "",
-    what: "",
-    goal: "",
-    expected_to_fail: None,
-    long_only: false,
-    alone: false,
-    balancers: ALL,
-    scenery: Scenery::default,
-    play: slow,
-};
+const SLOW: Scenario = Scenario { play: slow, ..Scenario::PLAIN };
 
 fn drip(stage: &mut Stage, drip: Drip) -> Outcome<Vec<Gate>> {
     stage.begin(Load::default());

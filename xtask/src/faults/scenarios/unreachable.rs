@@ -4,7 +4,7 @@ use evenkeel_testkit::ledger::{Load, Method};
 use evenkeel_testkit::stamping::{Ends, Greeting};
 
 use crate::Outcome;
-use crate::faults::scenario::{ALL, Gate, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Scenario, Scenery};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -31,16 +31,13 @@ const UNREACHABLE: Scenario = Scenario {
     name: "",
     what: "",
     goal: "",
-    expected_to_fail: None,
-    long_only: false,
-    alone: false,
-    balancers: ALL,
     scenery: || {
         let mut scenery = Scenery::default();
         scenery.conduct.ends = Ends::Announced;
         scenery
     },
     play: fill_backlog,
+    ..Scenario::PLAIN
 };
 
 fn fill_backlog(stage: &mut Stage) -> Outcome<Vec<Gate>> {
