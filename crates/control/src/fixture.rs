@@ -8,6 +8,7 @@ use evenkeel_plan::binder::{BindError, Binder};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::lines::{LineCounters, lines};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::overload::Limits;
 use evenkeel_plan::publish::{Publisher, Reader};
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::resilience::Resilience;
@@ -58,6 +59,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         deadline_header: None,
         pool: PoolLimits::default(),
         resilience: Resilience::default(),
+        limits: Limits::default(),
     });
     Config {
         workers: WorkerCount::Fixed(1),

@@ -11,7 +11,7 @@ use evenkeel_control::config::{Config, Folder, schema};
 use serde_json::{Map, Value};
 
 /// Each table of the schema, and a config in which `{}` stands for a key of it.
-const TABLES: [(&str, &str); 25] = [
+const TABLES: [(&str, &str); 26] = [
     ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
     ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
     ("RateLimit", "[listener.a]\nbind = ':1'\nto = '9001'\nrate_limit = { rate = '1/s', {} }\n"),
@@ -45,6 +45,10 @@ const TABLES: [(&str, &str); 25] = [
     (
         "Pool",
         "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\npool = { {} }\n",
+    ),
+    (
+        "ClusterLimits",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\nlimits = { {} }\n",
     ),
     (
         "Retry",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::balance::{Balancer, Balancing, Census};
 use crate::endpoint::{Endpoint, Labels};
 use crate::health::HealthCheck;
+use crate::overload::Limits;
 use crate::resilience::Resilience;
 
 /// A named set of endpoints.
@@ -29,6 +30,8 @@ pub struct Cluster {
     pub pool: PoolLimits,
     /// What is done about failures.
     pub resilience: Resilience,
+    /// How much work its endpoints get at a time, and what becomes of the rest.
+    pub limits: Limits,
 }
 
 impl Cluster {
@@ -44,6 +47,7 @@ impl Cluster {
             deadline_header: None,
             pool: PoolLimits::default(),
             resilience: Resilience::default(),
+            limits: Limits::default(),
         }
     }
 
@@ -51,6 +55,16 @@ impl Cluster {
     pub(crate) fn end_drains(&self) {
         let serving = self.endpoints.iter().filter(|endpoint| !endpoint.is_draining());
         serving.for_each(|endpoint| endpoint.life.vitals.end_drain());
+    }
+
+    /// From now on its endpoints get no more than this says. Said when the plan is in force; who waits looks again.
+    pub(crate) fn enforce_limits(&self) {
+        let Limits { requests, adaptive, .. } = self.limits;
+        let lives = || self.endpoints.iter().map(|endpoint| &endpoint.life.vitals);
+        lives().for_each(|vitals| vitals.limit_to(requests, adaptive));
+        if let Some(vitals) = lives().next() {
+            vitals.cluster().room.call_all();
+        }
     }
 
     /// With a subset for each of these sets of labels.

@@ -24,6 +24,7 @@ pub mod limits;
 pub mod lines;
 pub mod listener;
 pub mod outlier;
+pub mod overload;
 pub mod publish;
 pub mod pulse;
 pub mod quantile;

@@ -24,7 +24,10 @@ impl Publisher {
     pub fn publish(&mut self, mut plan: Plan) -> Arc<Plan> {
         self.generation += 1;
         plan.generation = self.generation;
-        plan.clusters.iter().for_each(|cluster| cluster.end_drains());
+        plan.clusters.iter().for_each(|cluster| {
+            cluster.end_drains();
+            cluster.enforce_limits();
+        });
         let plan = Arc::new(plan);
         self.cell.store(Arc::clone(&plan));
         plan

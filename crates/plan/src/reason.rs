@@ -39,6 +39,10 @@ pub enum Reason {
     NoRoute,
     /// No endpoint of the cluster may be used.
     NoEndpoint,
+    /// Every endpoint has as many requests as it may, and as many wait as may.
+    Overloaded,
+    /// Every endpoint had as many requests as it may for longer than the request may wait.
+    PendingTimeout,
     /// We may open no more connections.
     OutOfDescriptors,
     /// Every endpoint that was tried refused the connection or could not be reached.
@@ -68,7 +72,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -87,6 +91,8 @@ impl Reason {
         Self::RateLimited,
         Self::NoRoute,
         Self::NoEndpoint,
+        Self::Overloaded,
+        Self::PendingTimeout,
         Self::OutOfDescriptors,
         Self::ConnectFailed,
         Self::ConnectTimeout,
@@ -121,6 +127,8 @@ impl Reason {
             Self::RateLimited => "rate_limited",
             Self::NoRoute => "no_route",
             Self::NoEndpoint => "no_endpoint_up",
+            Self::Overloaded => "overloaded",
+            Self::PendingTimeout => "pending_timeout",
             Self::OutOfDescriptors => "out_of_descriptors",
             Self::ConnectFailed => "connect_failed",
             Self::ConnectTimeout => "connect_timeout",
@@ -154,7 +162,9 @@ impl Reason {
             | Self::UpstreamClosed
             | Self::UpstreamMalformed
             | Self::UpgradeRefused => 502,
-            Self::NoEndpoint | Self::OutOfDescriptors => 503,
+            Self::NoEndpoint | Self::Overloaded | Self::PendingTimeout | Self::OutOfDescriptors => {
+                503
+            }
             Self::ConnectTimeout
             | Self::FirstByteTimeout
             | Self::UpstreamStalled
@@ -201,6 +211,8 @@ impl Reason {
             Self::RateLimited => "Too many requests.",
             Self::NoRoute => "Nothing is here.",
             Self::NoEndpoint => "No endpoint is up.",
+            Self::Overloaded => "There is more to do than can be done.",
+            Self::PendingTimeout => "There was more to do than could be done in time.",
             Self::OutOfDescriptors => "The balancer is out of file descriptors.",
             Self::ConnectFailed => "No endpoint accepted a connection.",
             Self::ConnectTimeout => "No endpoint accepted a connection in time.",

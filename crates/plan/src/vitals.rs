@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::breaker::Breaker;
+use crate::overload::Adaptive;
 use crate::time::Time;
 
 mod cluster;
@@ -36,6 +37,9 @@ pub enum Standing {
 pub struct Vitals {
     cluster: Arc<ClusterVitals>,
     in_flight: AtomicU32,
+    /// How many attempts may be; [`ANY`] for any number.
+    limit: AtomicU32,
+    is_adaptive: AtomicBool,
     /// Of those in flight, the ones that nobody waits for: their answer has begun and goes on, or the client still sends.
     streaming: AtomicU32,
     /// How many of the newest attempts failed in a row.
@@ -54,6 +58,10 @@ pub struct Vitals {
     latency: PeakEwma,
     /// When the attempt began that is watched, in nanoseconds since the start; 0 while none is.
     watched: AtomicU64,
+    /// What the limit follows, where it is to follow how long answers take.
+    adaptive: Adaptive,
+    /// What the limit may not go beyond then.
+    most: AtomicU32,
     /// Asked before an attempt, where the cluster has breakers.
     pub breaker: Breaker,
 }
@@ -64,6 +72,8 @@ impl Vitals {
         Self {
             cluster,
             in_flight: AtomicU32::new(0),
+            limit: AtomicU32::new(ANY),
+            is_adaptive: AtomicBool::new(false),
             streaming: AtomicU32::new(0),
             failed_in_a_row: AtomicU32::new(0),
             standing: AtomicU8::new(Standing::Unchecked as u8),
@@ -74,6 +84,8 @@ impl Vitals {
             pause: AtomicU64::new(0),
             latency: PeakEwma::default(),
             watched: AtomicU64::new(0),
+            adaptive: Adaptive::default(),
+            most: AtomicU32::new(ANY),
             breaker: Breaker::default(),
         }
     }
@@ -229,11 +241,39 @@ impl Vitals {
         }
     }
 
-    /// Takes a lease: one more attempt in flight until the lease is dropped.
+    /// From now on no more than `most` attempts are to be in flight, and where it `adapts` no more than how long answers take allows.
+    /// Those that are in flight stay.
+    pub fn limit_to(&self, most: Option<u32>, adapts: bool) {
+        let most = most.unwrap_or(ANY);
+        self.most.store(most, Ordering::Relaxed);
+        self.is_adaptive.store(adapts, Ordering::Relaxed);
+        let limit = if adapts { most.min(self.adaptive.limit()) } else { most };
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// How many attempts may be in flight; `None` for any number.
+    pub fn limit(&self) -> Option<u32> {
+        Some(self.limit.load(Ordering::Relaxed)).filter(|&limit| limit != ANY)
+    }
+
+    /// Whether one more attempt may be in flight.
+    pub fn has_room(&self) -> bool {
+        self.in_flight.load(Ordering::SeqCst) < self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Takes a lease, if one more attempt may be in flight: of all workers that try at once, no more succeed than there is room for.
+    pub fn try_lease(&self) -> Option<Lease<&Self>> {
+        Lease::try_new(self)
+    }
+
+    /// Takes a lease: one more attempt in flight until the lease is dropped, whether there is room or not.
     pub fn lease(&self) -> Lease<&Self> {
         Lease::new(self)
     }
 }
+
+/// No limit.
+const ANY: u32 = u32::MAX;
 
 /// Since before anybody asked.
 const EVER: u64 = u64::MAX;

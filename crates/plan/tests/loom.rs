@@ -51,6 +51,26 @@ fn no_lease_is_lost_or_left_over() {
 }
 
 #[test]
+fn no_more_leases_than_there_is_room_for_are_ever_out() {
+    model(|| {
+        let vitals = vitals();
+        vitals.limit_to(Some(1), false);
+        let attempt = |vitals: &Vitals| match vitals.try_lease() {
+            Some(lease) => {
+                assert_eq!(vitals.in_flight(), 1);
+                drop(lease);
+            }
+            None => {}
+        };
+        let others = [beside(&vitals, attempt), beside(&vitals, attempt)];
+        attempt(&vitals);
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(vitals.in_flight(), 0);
+        assert!(vitals.try_lease().is_some());
+    });
+}
+
+#[test]
 fn a_cluster_counts_down_what_it_has_counted_up_and_nothing_else() {
     for is_counting in [false, true] {
         model(move || {

@@ -26,10 +26,12 @@ mod admit;
 mod again;
 mod ask;
 mod attempt;
+mod grant;
 mod hedged;
 mod notes;
 mod progress;
 mod relay;
+mod room;
 mod tunnel;
 mod verdict;
 mod way;
@@ -40,7 +42,7 @@ pub(crate) use progress::Progress;
 pub(crate) use tunnel::{Downstream, Passage, Switched};
 
 use again::{Attempts, Failed, failure_in};
-use attempt::{Target, Turn};
+use attempt::Target;
 use way::Way;
 
 /// Where an answer goes: a sink that can be given heads.
@@ -152,9 +154,16 @@ impl<'a> Exchange<'a> {
         let mut attempts = Attempts::new(way, course, messages.head.method.is_idempotent());
         let mut reason = Reason::NoEndpoint;
         let mut next = self.choose(&mut attempts);
-        while let Some(target) = next {
+        if attempts.is_full {
+            // Boxed, here and below: it is rare, and every exchange would have room for it.
+            match Box::pin(self.wait_for_room(&mut attempts, messages)).await {
+                Ok(turn) => next = Some(turn),
+                Err(shed) => reason = shed,
+            }
+        }
+        while let Some(mut turn) = next {
+            let target = turn.target;
             self.progress.follow(&attempts.course);
-            let mut turn = Turn::new(target);
             match self.attempt(&mut turn, messages, &mut attempts).await {
                 Ok((attempt, head)) if head.status == 101 => {
                     match self.switch(&mut turn, (attempt, head), messages, &attempts.course) {
@@ -166,7 +175,7 @@ impl<'a> Exchange<'a> {
                 Ok((attempt, head)) => {
                     if let Some(failure) = failure_in(&head).filter(|_| !attempts.way.is_bound()) {
                         let failed = Failed { failure, sent: true };
-                        // Boxed, here and below: it is rare, and every exchange would have room for it.
+                        turn.lease.stream();
                         next = Box::pin(self.again(failed, &mut attempts, messages)).await;
                         if next.is_some() {
                             count_status(&target.counters.responses, head.status);
@@ -186,14 +195,14 @@ impl<'a> Exchange<'a> {
                     return Outcome::Ended(ended);
                 }
                 Err(setback) => {
-                    if !turn.is_left {
-                        self.judge_failure(&mut turn, setback.reason);
+                    if let Some(mut failed) = attempts.leave(turn) {
+                        self.judge_failure(&mut failed, setback.reason);
                     }
                     reason = setback.reason;
-                    drop(turn);
                     next = match (attempts.next.take(), setback.failed) {
                         (None, Some(failed)) => {
-                            Box::pin(self.again(failed, &mut attempts, messages)).await
+                            let next = Box::pin(self.again(failed, &mut attempts, messages)).await;
+                            next.or_else(|| attempts.go_back())
                         }
                         (next, _) => next,
                     };

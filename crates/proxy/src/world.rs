@@ -14,11 +14,12 @@ use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::hedge::{self, Hedging};
 use evenkeel_plan::listener::ListenerCounters;
+use evenkeel_plan::overload::Room;
 use evenkeel_plan::quantile::Quantiles;
 use evenkeel_plan::retry::{self, Decision, Why};
 use evenkeel_plan::route::Target;
 use evenkeel_plan::time::Time;
-use evenkeel_plan::vitals::ClusterVitals;
+use evenkeel_plan::vitals::{ClusterVitals, Lease, Vitals};
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 use evenkeel_proto::head::RequestHead;
 
@@ -63,6 +64,38 @@ pub(crate) struct ClusterView<'a> {
 pub(crate) struct Asked {
     pub(crate) key: Option<u64>,
     pub(crate) session: Option<Session>,
+}
+
+/// An endpoint that was chosen, with the right to use it.
+#[derive(Debug)]
+pub(crate) struct Chosen<'a> {
+    pub(crate) choice: Choice,
+    /// Its breaker's leave; `None` where it has none, or nobody gives any and the request has to go somewhere.
+    pub(crate) permit: Option<Permit>,
+    pub(crate) lease: Lease<&'a Vitals>,
+}
+
+/// Why nobody was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoChoice {
+    /// No endpoint may be used, or all that may be were tried.
+    Nobody,
+    /// All have as much to do as they may.
+    Full,
+}
+
+/// Why an endpoint is not taken.
+#[derive(Clone, Copy, Debug)]
+enum Refusal {
+    Full,
+    Breaker,
+}
+
+impl Asked {
+    /// Whether the request's session goes on at the endpoint that was chosen.
+    fn goes_on_at(self, choice: Choice) -> bool {
+        matches!(self.session, Some(Session::At { position, .. }) if position == choice.position)
+    }
 }
 
 impl World {
@@ -156,38 +189,90 @@ impl<'a> ClusterView<'a> {
         asked.session.is_some_and(|session| self.balancer.keeps(session, &self.plan.endpoints, now))
     }
 
-    /// Chooses an endpoint that was not tried yet, and gets its breaker's leave. Those whose breakers say no are passed over, unless nobody
-    /// else is left: then a breaker would only turn a bad answer into none.
+    /// Chooses an endpoint that was not tried yet, takes a place at it, and gets its breaker's leave. Those whose breakers say no are passed
+    /// over, unless nobody else is left: then a breaker would only turn a bad answer into none. So are those that are full; where all
+    /// are, or the one at which the request's session goes on, there is nobody to be chosen now.
     pub(crate) fn choose(
         &self,
         asked: Asked,
         tried: &Tried,
         now: Time,
         random: u64,
-    ) -> Option<(Choice, Option<Permit>)> {
-        let first = self.pick(asked, tried, now, random)?;
-        if self.plan.resilience.breaker.is_none() {
-            return Some((first, None));
+    ) -> Result<Chosen<'a>, NoChoice> {
+        let first = self.pick(asked, tried, now, random).ok_or(NoChoice::Nobody)?;
+        let is_limited = self.plan.limits.are_on();
+        if !is_limited && self.plan.resilience.breaker.is_none() {
+            return self.lease(first);
         }
-        match self.ask_breaker(first, now) {
-            Some(permit) => Some((first, Some(permit))),
-            None => {
-                let pick = |tried: &Tried| self.pick(asked, tried, now, random);
-                let permitted = |choice| self.ask_breaker(choice, now);
-                Some(other_than(first, tried, pick, permitted).unwrap_or((first, None)))
+        match self.take(first, now) {
+            Ok(chosen) => return Ok(chosen),
+            Err(Refusal::Full) if asked.goes_on_at(first) => return Err(NoChoice::Full),
+            Err(_) => {}
+        }
+        let is_full = Cell::new(is_limited && !self.has_room(first));
+        let pick = |tried: &Tried| self.pick(asked, tried, now, random);
+        let take = |choice| {
+            // Who cannot go where it is well to be does not go where it is not.
+            if is_full.get() && !self.is_well(choice, now) && self.is_well(first, now) {
+                return None;
             }
+            let taken = self.take(choice, now);
+            is_full.set(is_full.get() || matches!(taken, Err(Refusal::Full)));
+            taken.ok()
+        };
+        match other_than(first, tried, pick, take) {
+            Some(chosen) => Ok(chosen),
+            None if is_full.get() => Err(NoChoice::Full),
+            None => self.lease(first),
         }
     }
 
-    /// Whether an endpoint that was chosen is suspected to stall, so that the request would be a trial.
-    pub(crate) fn is_suspect(&self, choice: Choice) -> bool {
-        let endpoint = self.plan.endpoints.get(choice.position);
-        endpoint.is_some_and(|endpoint| endpoint.life.vitals.suspicion().is_some())
+    /// A place at an endpoint, with its breaker's leave.
+    fn take(&self, choice: Choice, now: Time) -> Result<Chosen<'a>, Refusal> {
+        let vitals = self.vitals_at(choice).ok_or(Refusal::Breaker)?;
+        let is_limited = self.plan.limits.are_on();
+        // Looked at first: the leave of a breaker that is half open is dear.
+        if is_limited && !vitals.has_room() {
+            return Err(Refusal::Full);
+        }
+        let breaker = self.plan.resilience.breaker.as_ref();
+        let permit = match breaker {
+            Some(settings) => Some(vitals.breaker.ask(now, settings).ok_or(Refusal::Breaker)?),
+            None => None,
+        };
+        let lease = if is_limited { vitals.try_lease() } else { Some(vitals.lease()) };
+        if let (None, Some(settings), Some(permit)) = (&lease, breaker, permit) {
+            vitals.breaker.abandon(permit, now, settings);
+        }
+        Ok(Chosen { choice, permit, lease: lease.ok_or(Refusal::Full)? })
     }
 
-    fn ask_breaker(&self, choice: Choice, now: Time) -> Option<Permit> {
-        let endpoint = self.plan.endpoints.get(choice.position)?;
-        endpoint.life.vitals.breaker.ask(now, self.plan.resilience.breaker.as_ref()?)
+    /// A place at an endpoint, whatever its breaker says.
+    fn lease(&self, choice: Choice) -> Result<Chosen<'a>, NoChoice> {
+        let lease = self.vitals_at(choice).ok_or(NoChoice::Nobody)?.lease();
+        Ok(Chosen { choice, permit: None, lease })
+    }
+
+    fn has_room(&self, choice: Choice) -> bool {
+        self.vitals_at(choice).is_some_and(Vitals::has_room)
+    }
+
+    fn is_well(&self, choice: Choice, now: Time) -> bool {
+        self.plan.endpoints.get(choice.position).is_some_and(|endpoint| endpoint.is_well(now))
+    }
+
+    fn vitals_at(&self, choice: Choice) -> Option<&'a Vitals> {
+        Some(&self.plan.endpoints.get(choice.position)?.life.vitals)
+    }
+
+    /// Where requests wait while all endpoints are full.
+    pub(crate) fn room(&self) -> Option<&'a Room> {
+        Some(&self.vitals()?.room)
+    }
+
+    /// Whether it is a part of a cluster only.
+    pub(crate) fn is_subset(&self) -> bool {
+        !std::ptr::eq(self.balancer, &raw const self.plan.balancer)
     }
 
     /// Chooses an endpoint that was not tried yet.
@@ -267,20 +352,20 @@ impl<'a> ClusterView<'a> {
     }
 }
 
-/// Another endpoint than `first`, whose breaker gives its leave.
+/// Another endpoint than `first`, as far as one can be taken.
 #[cold]
-fn other_than(
+fn other_than<T>(
     first: Choice,
     tried: &Tried,
     pick: impl Fn(&Tried) -> Option<Choice>,
-    permitted: impl Fn(Choice) -> Option<Permit>,
-) -> Option<(Choice, Option<Permit>)> {
+    take: impl Fn(Choice) -> Option<T>,
+) -> Option<T> {
     let mut tried = tried.clone();
     tried.insert(first.position);
     while !tried.is_full() {
         let choice = pick(&tried)?;
-        if let Some(permit) = permitted(choice) {
-            return Some((choice, Some(permit)));
+        if let Some(taken) = take(choice) {
+            return Some(taken);
         }
         tried.insert(choice.position);
     }

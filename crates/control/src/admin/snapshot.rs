@@ -159,8 +159,13 @@ fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
         in_service: census.all,
         well: census.well,
         panic: panics::why(cluster),
+        pending: pending(cluster),
         endpoints: endpoints.collect(),
     }
+}
+
+fn pending(cluster: &Cluster) -> u32 {
+    cluster.endpoints.first().map_or(0, |first| first.life.vitals.cluster().room.waiting())
 }
 
 fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> EndpointStatus {

@@ -251,6 +251,8 @@ pub struct ClusterStatus {
     /// Why all that are in service get work, and not only those that are well, for a person; null while that is not so. Such as
     /// `2 of 6 are well, fewer than 34%: all are used`.
     pub panic: Option<String>,
+    /// Requests that wait until an endpoint has room.
+    pub pending: u32,
     /// In the order of the config.
     pub endpoints: Vec<EndpointStatus>,
 }

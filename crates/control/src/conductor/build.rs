@@ -70,6 +70,7 @@ pub(crate) fn build(
             deadline_header: cluster.deadline_header.as_deref().map(Box::from),
             pool: cluster.pool,
             resilience: cluster.resilience,
+            limits: cluster.limits.clone(),
             ..Cluster::new(&cluster.name, balancing, endpoints)
         };
         Arc::new(new.with_subsets(subsets))
@@ -196,7 +197,7 @@ fn is_same(
         && old.subsets.iter().map(labels).eq(subsets.iter().cloned())
         && old.health == config.health
         && (old.timeouts, old.pool) == (config.timeouts, config.pool)
-        && old.resilience == config.resilience
+        && (old.resilience, &old.limits) == (config.resilience, &config.limits)
         && old.deadline_header.as_deref() == config.deadline_header.as_deref()
 }
 

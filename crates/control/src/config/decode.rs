@@ -25,6 +25,7 @@ mod hedge;
 mod label;
 mod listener;
 mod outlier;
+mod overload;
 mod paths;
 mod retry;
 mod route;

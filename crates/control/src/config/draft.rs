@@ -9,6 +9,7 @@ use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::overload::Limits;
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
 use evenkeel_proto::field::UnusualNames;
@@ -134,6 +135,7 @@ pub(super) struct ClusterDraft {
     pub(super) deadline_header: Option<String>,
     pub(super) pool: PoolLimits,
     pub(super) resilience: Resilience,
+    pub(super) limits: Limits,
 }
 
 /// How endpoints are checked.
@@ -270,6 +272,7 @@ impl ClusterDraft {
             deadline_header: self.deadline_header,
             pool: self.pool,
             resilience: self.resilience,
+            limits: self.limits,
         }
     }
 }

@@ -18,6 +18,7 @@ use evenkeel_plan::endpoint::{Forced, Labels};
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::overload::Limits;
 use evenkeel_plan::rate::{Prefixes, Quota, RateKey};
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
@@ -333,6 +334,8 @@ pub struct ClusterConfig {
     pub pool: PoolLimits,
     /// What to do about failures.
     pub resilience: Resilience,
+    /// How much work they get at a time.
+    pub limits: Limits,
 }
 
 /// How to choose among the endpoints of a cluster: the part of [`Balancing`] that `balance` says.

@@ -8,6 +8,7 @@ use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::limits::WEIGHT_MAX;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::overload::Limits;
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::PathRules;
@@ -62,6 +63,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         deadline_header: None,
         pool: PoolLimits::default(),
         resilience: Resilience::default(),
+        limits: Limits::default(),
     };
     let draft = Draft {
         workers: line.workers(options.workers, &sink),

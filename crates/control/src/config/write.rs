@@ -6,6 +6,7 @@ use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
 use evenkeel_plan::balance::{Algorithm, SlowStart};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::Labels;
+use evenkeel_plan::overload::Limits;
 use evenkeel_plan::resilience::Resilience;
 
 use super::decode::{AGGRESSION_DEFAULT, DRAIN_DEFAULT};
@@ -134,7 +135,8 @@ fn is_own(config: &Config, cluster: &ClusterConfig) -> bool {
         && cluster.timeouts == UpstreamTimeouts::default()
         && cluster.deadline_header.is_none()
         && cluster.pool == PoolLimits::default()
-        && cluster.resilience == Resilience::default();
+        && cluster.resilience == Resilience::default()
+        && cluster.limits == Limits::default();
     plain
         && !is_routed
         && users.next().is_some_and(|user| user.name == cluster.name)
@@ -158,6 +160,22 @@ fn cluster_table(cluster: &ClusterConfig) -> Table {
     }
     table.add_table("pool", &pool(&cluster.pool));
     resilience::add(&mut table, &cluster.resilience);
+    table.add_table("limits", &limits(&cluster.limits));
+    table
+}
+
+fn limits(limits: &Limits) -> Table {
+    let default = Limits::default();
+    let mut table = Table::default();
+    if let Some(requests) = limits.requests {
+        table.add("requests", requests);
+    }
+    table.add_unless("pending", limits.pending, limits.pending == default.pending);
+    table.add_duration("pending_wait", limits.pending_wait, default.pending_wait);
+    table.add_unless("adaptive", limits.adaptive, limits.adaptive == default.adaptive);
+    if let Some(name) = &limits.priority {
+        table.add("priority", string(&format!("header:{name}")));
+    }
     table
 }
 

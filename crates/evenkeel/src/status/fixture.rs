@@ -63,6 +63,7 @@ pub(crate) fn cluster(name: &str, endpoints: &[&str]) -> ClusterStatus {
         in_service: endpoints.len(),
         well: endpoints.len(),
         panic: None,
+        pending: 0,
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
     }
 }

@@ -39,6 +39,7 @@ mod messages;
 mod notify;
 mod operating_cli;
 mod outliers;
+mod overload;
 mod pooled;
 mod reality;
 mod reloads;

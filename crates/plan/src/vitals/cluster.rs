@@ -2,6 +2,7 @@
 
 use crate::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::budget::Budget;
+use crate::overload::Room;
 
 /// What the endpoints of a cluster have in common, over all workers and plans.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub struct ClusterVitals {
     pub retries: Budget,
     /// What requests have earned, and second attempts while the first waited have spent.
     pub hedges: Budget,
+    /// Where requests wait while all endpoints are full.
+    pub room: Room,
 }
 
 impl ClusterVitals {

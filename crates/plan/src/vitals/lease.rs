@@ -54,6 +54,12 @@ impl<V: Leased> Lease<V> {
         Self { vitals, begun }
     }
 
+    /// The same, if there is room for one more: see [`Vitals::try_lease`].
+    pub fn try_new(vitals: V) -> Option<Self> {
+        let begun = vitals.vitals().try_begin()?;
+        Some(Self { vitals, begun })
+    }
+
     /// Whose it is.
     pub fn of(&self) -> &V {
         &self.vitals
@@ -95,7 +101,10 @@ impl<V: Leased> Lease<V> {
         let latency = now.since(asked);
         vitals.count_in_a_row(heard);
         match heard {
-            Heard::Answer => vitals.latency.observe(latency, now),
+            Heard::Answer => {
+                vitals.latency.observe(latency, now);
+                vitals.adapt(latency, now);
+            }
             Heard::Failure => vitals.latency.observe_failure(latency, now),
             Heard::Nothing => {
                 let nanos = latency.as_nanos() as f64;
@@ -133,6 +142,18 @@ impl<V: Leased> Drop for Lease<V> {
 impl Vitals {
     fn begin(&self) -> Begun {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.begun()
+    }
+
+    /// A look at what is there and the step up are one, so that no two can both take the last place.
+    fn try_begin(&self) -> Option<Begun> {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let more = |count: u32| (count < limit).then(|| count.saturating_add(1));
+        self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
+        Some(self.begun())
+    }
+
+    fn begun(&self) -> Begun {
         let counted = self.cluster.is_counting.load(Ordering::Relaxed);
         if counted {
             self.cluster.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -173,7 +194,24 @@ impl Vitals {
         if begun.counted {
             self.cluster.in_flight.fetch_sub(1, Ordering::Relaxed);
         }
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        // One who waits counts itself and then looks for room; this makes room, and then looks whether anybody waits. In one order for all,
+        // so that one of the two sees the other.
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.cluster.room.call();
+    }
+
+    /// Moves the limit, where it follows how long answers take.
+    fn adapt(&self, latency: Duration, now: Time) {
+        if !self.is_adaptive.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(limit) = self.adaptive.observe(latency, self.in_flight(), now) {
+            let before =
+                self.limit.swap(limit.min(self.most.load(Ordering::Relaxed)), Ordering::Relaxed);
+            if limit > before {
+                self.cluster.room.call();
+            }
+        }
     }
 }
 
@@ -205,6 +243,40 @@ mod tests {
         assert_eq!(vitals.in_flight(), 1);
         drop(second);
         assert_eq!(vitals.in_flight(), 0);
+    }
+
+    #[test]
+    fn no_more_leases_are_taken_than_there_is_room_for_until_one_ends() {
+        let vitals = Vitals::new(Arc::default());
+        vitals.limit_to(Some(2), false);
+        let held = [vitals.try_lease().unwrap(), vitals.try_lease().unwrap()];
+        assert!(!vitals.has_room() && vitals.try_lease().is_none());
+        vitals.limit_to(Some(3), false);
+        let third = vitals.try_lease().unwrap();
+        vitals.limit_to(Some(1), false);
+        drop((held, third));
+        assert_eq!((vitals.in_flight(), vitals.limit(), vitals.has_room()), (0, Some(1), true));
+        vitals.limit_to(None, false);
+        assert_eq!(vitals.limit(), None);
+    }
+
+    #[test]
+    fn a_limit_that_adapts_is_never_more_than_what_is_written() {
+        let vitals = Vitals::new(Arc::default());
+        for (most, limit) in [(None, 20), (Some(100), 20), (Some(7), 7)] {
+            vitals.limit_to(most, true);
+            assert_eq!(vitals.limit(), Some(limit));
+        }
+        for millis in (0..1000).step_by(10) {
+            let mut leases: Vec<_> = std::iter::from_fn(|| vitals.try_lease()).collect();
+            leases.iter_mut().for_each(|lease| lease.ask(at(millis)));
+            for lease in &mut leases {
+                lease.hear(Heard::Answer, at(millis + 10));
+            }
+            assert!(leases.len() <= 7);
+        }
+        vitals.limit_to(None, true);
+        assert!(vitals.limit().unwrap() > 7);
     }
 
     #[test]

@@ -8,41 +8,55 @@ use evenkeel_plan::balance::Tried;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::retry::{self, Decision, Failure};
 use evenkeel_plan::story::{self, Then};
+use evenkeel_plan::time::Time;
 use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::head::ResponseHead;
 
 use super::attempt::{Target, Turn};
+use super::grant::Grant;
 use super::verdict::heard_in;
 use super::way::Way;
 use super::{Exchange, Messages};
 use crate::access::Course;
 use crate::buffers::Buffers;
 use crate::upstream::attempt::Attempt;
+use crate::world::{Chosen, NoChoice};
 
 /// The attempts of one exchange so far.
 pub(super) struct Attempts<'a> {
     pub(super) way: Way<'a>,
     pub(super) course: Course<'a>,
     /// Who gets the request if the attempt under way is given up.
-    pub(super) next: Option<Target<'a>>,
+    pub(super) next: Option<Turn<'a>>,
     pub(super) tried: Tried,
+    /// A request that has gone out already: of an attempt that is about to be left, or that is gone back to.
+    pub(super) under_way: Option<Box<UnderWay>>,
     /// An attempt that was given up because its endpoint said nothing to anybody, and that is still listened to.
     pub(super) left: Option<Box<Left<'a>>>,
     /// Whether it is known that nobody else is left who could take over.
     stays: bool,
     /// Whether the request may be done twice: no other is a trial of an endpoint that may not answer.
     is_idempotent: bool,
+    /// Whether nobody was chosen because all have as much to do as they may.
+    pub(super) is_full: bool,
+    /// Whether it has been waited for that to change.
+    pub(super) has_waited: bool,
     /// How many there were in all.
     all: usize,
     /// How many of them count.
     counted: u32,
 }
 
+/// A request that has gone out, to which no answer has come.
+pub(super) struct UnderWay {
+    pub(super) attempt: Attempt,
+    pub(super) asked: Instant,
+}
+
 /// An attempt that nobody counts on any more.
 pub(super) struct Left<'a> {
     pub(super) turn: Turn<'a>,
-    pub(super) attempt: Attempt,
-    pub(super) asked: Instant,
+    pub(super) under_way: Box<UnderWay>,
     /// Whether the head of its answer has come all the same.
     pub(super) has_answered: bool,
     /// How many interim answers came.
@@ -60,9 +74,20 @@ pub(super) struct Failed {
 impl<'a> Attempts<'a> {
     /// None yet, on this way.
     pub(super) fn new(way: Way<'a>, course: Course<'a>, is_idempotent: bool) -> Self {
-        let (next, tried, left) = (None, Tried::default(), None);
-        let stays = false;
-        Self { way, course, next, tried, left, stays, is_idempotent, all: 0, counted: 0 }
+        Self {
+            way,
+            course,
+            next: None,
+            tried: Tried::default(),
+            under_way: None,
+            left: None,
+            stays: false,
+            is_idempotent,
+            is_full: false,
+            has_waited: false,
+            all: 0,
+            counted: 0,
+        }
     }
 
     /// A second one, after those at whom an answer is waited for.
@@ -71,14 +96,26 @@ impl<'a> Attempts<'a> {
         Self { tried, ..Self::new(way, course, true) }
     }
 
-    /// Gives up an attempt, but listens to it. Only to the first: it has been under way for longest.
-    pub(super) fn leave(&mut self, turn: &mut Turn<'a>, attempt: Attempt, asked: Instant) {
-        if self.left.is_none() {
-            let shell = Turn { is_left: true, ..Turn::new(turn.target) };
-            let turn = std::mem::replace(turn, shell);
-            self.left =
-                Some(Box::new(Left { turn, attempt, asked, has_answered: false, interim: 0 }));
+    /// Gives up an attempt that stalls, but listens to it. Only to the first: it has been under way for longest. Another one is given back.
+    pub(super) fn leave(&mut self, turn: Turn<'a>) -> Option<Turn<'a>> {
+        let under_way = self.under_way.take();
+        match under_way.filter(|_| self.left.is_none()) {
+            Some(under_way) => {
+                let left = Left { turn, under_way, has_answered: false, interim: 0 };
+                self.left = Some(Box::new(left));
+                None
+            }
+            None => Some(turn),
         }
+    }
+
+    /// Goes back to the attempt that was given up, if there is one: nobody else is left who could do better.
+    pub(super) fn go_back(&mut self) -> Option<Turn<'a>> {
+        let Left { turn, under_way, .. } = *self.left.take()?;
+        self.course.endpoint = Some(&turn.target.endpoint.name);
+        self.under_way = Some(under_way);
+        self.stays = true;
+        Some(turn)
     }
 
     /// The head of the answer to the attempt that was given up, if it comes.
@@ -88,7 +125,7 @@ impl<'a> Attempts<'a> {
         buffers: &Buffers,
     ) -> Option<ResponseHead> {
         let left = self.left.as_mut()?;
-        match left.attempt.poll_final_head(cx, buffers, &mut left.interim) {
+        match left.under_way.attempt.poll_final_head(cx, buffers, &mut left.interim) {
             Poll::Pending => None,
             Poll::Ready(Ok(head)) if heard_in(head.status) == Heard::Answer => {
                 left.has_answered = true;
@@ -104,6 +141,17 @@ impl<'a> Attempts<'a> {
     }
 }
 
+impl Attempts<'_> {
+    /// Whether others wait, before whom it may not push in. One that has got in already may: what was done for it would be lost.
+    fn must_wait(&self) -> bool {
+        let cluster = self.way.cluster;
+        cluster.plan.limits.are_on()
+            && self.course.attempts == 0
+            && !self.has_waited
+            && cluster.room().is_some_and(|room| room.waiting() > 0)
+    }
+}
+
 impl Failed {
     /// Whether it was told that it has failed: who has been waited for in vain, or does not listen, will not do better at once.
     fn is_quick(self) -> bool {
@@ -113,32 +161,57 @@ impl Failed {
 
 impl<'a> Exchange<'a> {
     /// Who gets the request, of those that were not tried.
-    pub(super) fn choose(&self, attempts: &mut Attempts<'a>) -> Option<Target<'a>> {
-        let Attempts { way, course, tried, .. } = attempts;
+    pub(super) fn choose(&self, attempts: &mut Attempts<'a>) -> Option<Turn<'a>> {
+        let turn = self.find(attempts)?;
+        self.take_up(&turn, attempts);
+        Some(turn)
+    }
+
+    /// Finds an endpoint that was not tried, and has room for the request.
+    fn find(&self, attempts: &mut Attempts<'a>) -> Option<Turn<'a>> {
+        attempts.is_full = attempts.must_wait();
+        if attempts.is_full {
+            return None;
+        }
+        let turn = self.find_next(attempts)?;
+        if attempts.is_idempotent || turn.suspicion().is_none() {
+            return Some(turn);
+        }
+        attempts.tried.insert(turn.target.choice.position);
+        Some(self.find_next(attempts).unwrap_or(turn))
+    }
+
+    fn find_next(&self, attempts: &mut Attempts<'a>) -> Option<Turn<'a>> {
+        let Attempts { way, tried, is_full, .. } = attempts;
         if tried.is_full() {
             return None;
         }
-        // The first is chosen as of when the request came, which spares a look at the clock.
-        let now = if course.attempts == 0 { self.started } else { self.worker.now() };
-        let now = self.worker.time(now);
-        let draw = self.worker.random();
-        let mut chosen = way.cluster.choose(way.asked, tried, now, draw)?;
-        if !attempts.is_idempotent && way.cluster.is_suspect(chosen.0) {
-            tried.insert(chosen.0.position);
-            chosen = way.cluster.choose(way.asked, tried, now, draw).unwrap_or(chosen);
-        }
-        let (choice, permit) = chosen;
+        let now = self.chosen_at(attempts.course);
+        let chosen = way.cluster.choose(way.asked, tried, now, self.worker.random());
+        *is_full = matches!(chosen, Err(NoChoice::Full));
+        let Chosen { choice, permit, lease } = chosen.ok()?;
         while let Some(inquiry) = way.cluster.next_inquiry() {
             self.worker.inquiries.order(inquiry);
         }
-        tried.insert(choice.position);
         let (endpoint, pool) = way.cluster.chosen(choice)?;
-        endpoint.life.vitals.given(now);
-        course.endpoint = Some(&endpoint.name);
-        course.attempts += 1;
         let counters = endpoint.life.counters.shard(self.worker.index);
+        let target = Target { way: *way, choice, endpoint, pool, counters };
+        Some(Turn { target, lease, grant: Grant::new(self, &target, permit) })
+    }
+
+    /// From now on it is the turn of this one.
+    fn take_up(&self, turn: &Turn<'a>, attempts: &mut Attempts<'a>) {
+        let Target { endpoint, choice, counters, .. } = turn.target;
+        endpoint.life.vitals.given(self.chosen_at(attempts.course));
+        attempts.tried.insert(choice.position);
+        attempts.course.endpoint = Some(&endpoint.name);
+        attempts.course.attempts += 1;
         counters.attempts.add(1);
-        Some(Target { way: *way, choice, endpoint, pool, counters, permit })
+    }
+
+    /// The first is chosen as of when the request came, which spares a look at the clock.
+    fn chosen_at(&self, course: Course<'_>) -> Time {
+        self.worker.time(if course.attempts == 0 { self.started } else { self.worker.now() })
     }
 
     /// Who gets the request next, after an attempt that failed. Waits until it is time. `None` if that was all.
@@ -147,7 +220,7 @@ impl<'a> Exchange<'a> {
         failed: Failed,
         attempts: &mut Attempts<'a>,
         messages: &mut Messages<'_, B, A>,
-    ) -> Option<Target<'a>> {
+    ) -> Option<Turn<'a>> {
         let after = match self.decide(failed, attempts, messages) {
             Ok(after) => after,
             Err(then) => {
@@ -169,10 +242,15 @@ impl<'a> Exchange<'a> {
             next = self.choose(attempts);
         }
         match next {
-            Some(_) => self.note_next(story::Attempt { then: Then::Again { after }, ..attempt }),
-            None => self.note_last(Then::NobodyLeft),
+            Some(next) => {
+                self.note_next(story::Attempt { then: Then::Again { after }, ..attempt });
+                Some(messages.begin_again(next))
+            }
+            None => {
+                self.note_last(Then::NobodyLeft);
+                None
+            }
         }
-        messages.begin_again(next)
     }
 
     /// Who gets the request in place of an endpoint that is suspected to stall. `None`, and it is still waited for that one, if nobody
@@ -181,7 +259,7 @@ impl<'a> Exchange<'a> {
         &self,
         attempts: &mut Attempts<'a>,
         messages: &mut Messages<'_, B, A>,
-    ) -> Option<Target<'a>> {
+    ) -> Option<Turn<'a>> {
         if attempts.stays || attempts.way.is_bound() {
             return None;
         }
@@ -191,15 +269,16 @@ impl<'a> Exchange<'a> {
             (attempts.all, attempts.counted) = before;
             return None;
         }
-        let attempt = self.failed_attempt(stalled, attempts);
-        let next = self.choose(attempts);
-        if next.is_none() {
+        let now = self.worker.time(self.worker.now());
+        let Some(next) = self.find(attempts).filter(|next| next.is_promising(now)) else {
             (attempts.all, attempts.counted) = before;
             attempts.stays = true;
             return None;
-        }
+        };
+        let attempt = self.failed_attempt(stalled, attempts);
         self.note_next(story::Attempt { then: Then::Again { after: Duration::ZERO }, ..attempt });
-        messages.begin_again(next)
+        self.take_up(&next, attempts);
+        Some(messages.begin_again(next))
     }
 
     /// After how long there is another attempt.
@@ -241,9 +320,9 @@ impl<'a> Exchange<'a> {
 }
 
 impl<B, A> Messages<'_, B, A> {
-    /// Makes ready to send the request once more, to `next`, if there is somebody.
-    fn begin_again<'a>(&mut self, next: Option<Target<'a>>) -> Option<Target<'a>> {
-        next?.counters.retries.add(1);
+    /// Makes ready to send the request once more, to `next`.
+    fn begin_again<'a>(&mut self, next: Turn<'a>) -> Turn<'a> {
+        next.target.counters.retries.add(1);
         self.rewind();
         next
     }

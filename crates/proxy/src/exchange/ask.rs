@@ -10,7 +10,7 @@ use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::http1::{Framing, Onward, request_head};
 
-use super::again::Attempts;
+use super::again::{Attempts, Left, UnderWay};
 use super::attempt::{Target, Turn};
 use super::{Answer, Exchange, Messages};
 use crate::body::{PumpError, Source, SourceError};
@@ -35,7 +35,17 @@ impl<'a> Exchange<'a> {
             ..self.onward(&target, messages.framing)
         };
         request_head(out, messages.head, &onward);
-        let asked = Instant::now();
+        self.ask_on(turn, UnderWay { attempt, asked: Instant::now() }, messages, attempts).await
+    }
+
+    /// Waits for the head of the final answer to a request that has gone out, or is about to.
+    pub(super) async fn ask_on<B: Source, A: Answer>(
+        &self,
+        turn: &mut Turn<'a>,
+        UnderWay { mut attempt, asked }: UnderWay,
+        messages: &mut Messages<'_, B, A>,
+        attempts: &mut Attempts<'a>,
+    ) -> Result<(Attempt, ResponseHead), AttemptError> {
         self.progress.asked.set(Some(asked));
         match self.wait_for_head(turn, (&mut attempt, asked), messages, attempts).await {
             Ok(head) => Ok(self.take_answer(turn, (attempt, asked), head, attempts)),
@@ -43,7 +53,7 @@ impl<'a> Exchange<'a> {
                 let stalls = error == AttemptError::Gave(Reason::UpstreamStalled);
                 if stalls && messages.framing == Framing::Empty {
                     // It is still listened to: whoever answers first is right.
-                    attempts.leave(turn, attempt, asked);
+                    attempts.under_way = Some(Box::new(UnderWay { attempt, asked }));
                 }
                 Err(error)
             }
@@ -135,10 +145,11 @@ impl<'a> Exchange<'a> {
         attempts: &mut Attempts<'a>,
     ) -> (Attempt, ResponseHead) {
         if let Some(left) = attempts.left.take_if(|left| left.has_answered) {
-            let left = *left;
             self.judge_loser(turn);
             attempts.course.endpoint = Some(&left.turn.target.endpoint.name);
-            (*turn, attempt, asked) = (left.turn, left.attempt, left.asked);
+            let Left { turn: winners, under_way, .. } = *left;
+            UnderWay { attempt, asked } = *under_way;
+            *turn = winners;
         }
         let first_byte = asked.elapsed();
         self.judge_status(turn, head.status, asked + first_byte);

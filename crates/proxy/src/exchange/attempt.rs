@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use evenkeel_plan::Endpoint;
 use evenkeel_plan::balance::Choice;
-use evenkeel_plan::breaker::Permit;
 use evenkeel_plan::endpoint::EndpointCounters;
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::reason::Reason;
@@ -14,6 +13,7 @@ use evenkeel_plan::vitals::{Lease, Vitals};
 use evenkeel_proto::head::ResponseHead;
 
 use super::again::{Attempts, Failed, failure_of};
+use super::grant::Grant;
 use super::way::Way;
 use super::{Answer, Exchange, Messages};
 use crate::body::Source;
@@ -29,16 +29,14 @@ pub(super) struct Target<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) pool: &'a Pool,
     pub(super) counters: &'a EndpointCounters,
-    /// Its breaker's leave; `None` where it has none, or nobody gives any and the request has to go somewhere.
-    pub(super) permit: Option<Permit>,
 }
 
-/// An attempt that is under way: at whom, and the right to it.
+/// An attempt that is under way, or about to be: at whom, and the right to it.
 pub(super) struct Turn<'a> {
     pub(super) target: Target<'a>,
     pub(super) lease: Lease<&'a Vitals>,
-    /// Whether the attempt itself goes on elsewhere, as one that nobody counts on: see [`Attempts::leave`].
-    pub(super) is_left: bool,
+    /// Its breaker's leave.
+    pub(super) grant: Option<Grant<'a>>,
 }
 
 /// Why an attempt did not lead to an answer.
@@ -49,9 +47,25 @@ pub(super) struct Setback {
 }
 
 impl<'a> Exchange<'a> {
-    /// One try at one endpoint, up to the head of its final answer. An idle connection may have been closed at the moment
-    /// at which we took it; then the request goes out once more on a new one, if that cannot do harm.
+    /// One try at one endpoint, up to the head of its final answer, or what is left of one that was given up before.
     pub(super) async fn attempt<B: Source, A: Answer>(
+        &self,
+        turn: &mut Turn<'a>,
+        messages: &mut Messages<'_, B, A>,
+        attempts: &mut Attempts<'a>,
+    ) -> Result<(Attempt, ResponseHead), Setback> {
+        match attempts.under_way.take() {
+            None => self.attempt_anew(turn, messages, attempts).await,
+            // Boxed: it is rare, and every exchange would have room for it.
+            Some(under_way) => Box::pin(self.ask_on(turn, *under_way, messages, attempts))
+                .await
+                .map_err(Setback::after_sending),
+        }
+    }
+
+    /// An idle connection may have been closed at the moment at which we took it; then the request goes out once more on a new one, if
+    /// that cannot do harm.
+    async fn attempt_anew<B: Source, A: Answer>(
         &self,
         turn: &mut Turn<'a>,
         messages: &mut Messages<'_, B, A>,
@@ -137,12 +151,7 @@ impl<'a> Exchange<'a> {
     }
 }
 
-impl<'a> Turn<'a> {
-    /// One more attempt in flight at the endpoint that was chosen.
-    pub(super) fn new(target: Target<'a>) -> Self {
-        Self { target, lease: target.endpoint.life.vitals.lease(), is_left: false }
-    }
-
+impl Turn<'_> {
     /// For how long a trial may take at the endpoint, while that is suspected to stall.
     pub(super) fn suspicion(&self) -> Option<Duration> {
         self.lease.of().suspicion()
@@ -153,12 +162,9 @@ impl<'a> Turn<'a> {
         self.suspicion().is_some() && on_trial.is_none_or(|pause| asked.elapsed() >= pause)
     }
 
-    /// The attempt says nothing about the endpoint.
-    pub(super) fn abandon(&self, now: Time) {
-        let Target { way, endpoint, permit, .. } = self.target;
-        if let (Some(settings), Some(permit)) = (&way.cluster.plan.resilience.breaker, permit) {
-            endpoint.life.vitals.breaker.abandon(permit, now, settings);
-        }
+    /// Whether the endpoint is likely to do better than one that stalls.
+    pub(super) fn is_promising(&self, now: Time) -> bool {
+        self.suspicion().is_none() && self.target.endpoint.is_well(now)
     }
 }
 

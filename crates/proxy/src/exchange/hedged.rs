@@ -152,7 +152,7 @@ impl<'a> Exchange<'a> {
         head: &RequestHead,
     ) -> Option<Box<Second<'a>>> {
         let mut attempts = Attempts::after(way, tried);
-        let mut turn = Turn::new(self.choose(&mut attempts)?);
+        let mut turn = self.choose(&mut attempts)?;
         let target = turn.target;
         target.counters.hedges.add(1);
         let began = Instant::now();
@@ -214,7 +214,7 @@ impl<'a> Exchange<'a> {
         if let Some(waited) = turn.lease.hear(Heard::Nothing, now) {
             turn.target.way.cluster.answered(waited, now);
         }
-        turn.abandon(now);
+        turn.grant = None;
     }
 }
 

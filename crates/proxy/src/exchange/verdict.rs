@@ -46,22 +46,15 @@ impl Exchange<'_> {
             Some(took) => {
                 self.report(turn, Outcome { failed: heard == Heard::Failure, took }, now);
             }
-            None => turn.abandon(now),
+            None => turn.grant = None,
         }
     }
 
-    fn report(&self, turn: &Turn<'_>, outcome: Outcome, now: Time) {
-        let target = turn.target;
-        let (Some(settings), Some(permit)) =
-            (&target.way.cluster.plan.resilience.breaker, target.permit)
-        else {
-            return;
-        };
-        let vitals = &target.endpoint.life.vitals;
-        let moved = vitals.breaker.report(permit, outcome, now, settings);
+    fn report(&self, turn: &mut Turn<'_>, outcome: Outcome, now: Time) {
+        let moved = turn.grant.as_mut().and_then(|grant| grant.report(outcome, now));
         if let Some(Phase::Open { until }) = moved.map(|state| state.phase()) {
-            target.counters.breaks.add(1);
-            vitals.avoid(now, until);
+            turn.target.counters.breaks.add(1);
+            turn.target.endpoint.life.vitals.avoid(now, until);
         }
     }
 }

@@ -172,6 +172,8 @@ fn required_fields(reason: Reason) -> &'static [(&'static str, &'static str)] {
         Reason::MethodNotAllowed => &[("Allow", METHODS_ALLOWED)],
         // RFC 6455 §4.4, RFC 9110 §15.5.22
         Reason::UpgradeRequired => &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")],
+        // RFC 9110 §10.2.3: who comes back at once makes it worse.
+        Reason::Overloaded | Reason::PendingTimeout => &[("Retry-After", "1")],
         _ => &[],
     }
 }

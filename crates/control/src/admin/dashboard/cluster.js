@@ -41,7 +41,8 @@ export class Card {
   update(cluster, chosen, figures, room) {
     setText(this.title, cluster.name);
     this.table.setAttribute("aria-label", `Endpoints of ${cluster.name}`);
-    const facts = [cluster.algorithm, cluster.panic].filter(Boolean);
+    const waiting = cluster.pending > 0 && `${format.count(cluster.pending)} waiting`;
+    const facts = [cluster.algorithm, cluster.panic, waiting].filter(Boolean);
     setText(this.facts, facts.join(" · "));
     this.#summarise(cluster, figures.cluster(cluster.name));
     // Who asks for more gets more, whatever the others take.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use evenkeel_plan::balance::{Algorithm, Census};
 use evenkeel_plan::endpoint::EndpointCounters;
+use evenkeel_plan::reason::Reason;
 use evenkeel_plan::{Cluster, Endpoint, Plan};
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
 
@@ -16,6 +17,7 @@ pub(super) fn encode(
     journal: &Journal,
 ) -> fmt::Result {
     clusters(families, plan)?;
+    waiting(families, plan)?;
     attempts(families, plan)?;
     connections(families, plan)?;
     load_reports(families, plan)?;
@@ -44,6 +46,46 @@ fn clusters(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
         plan.clusters.iter().try_for_each(|cluster| {
             let panics = cluster.panicking().is_some();
             family.gauge(&[("cluster", &*cluster.name)], i64::from(panics))
+        })
+    })
+}
+
+/// Of clusters whose endpoints may be full.
+fn waiting(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
+    let rooms = || {
+        plan.clusters.iter().filter(|cluster| cluster.limits.are_on()).filter_map(|cluster| {
+            let first = cluster.endpoints.first()?;
+            Some(([("cluster", &*cluster.name)], &first.life.vitals.cluster().room))
+        })
+    };
+    families.family(
+        Gauge,
+        "cluster_pending",
+        "Requests that wait until an endpoint has room.",
+        |family| {
+            rooms().try_for_each(|(labels, room)| family.gauge(&labels, i64::from(room.waiting())))
+        },
+    )?;
+    let help =
+        "Requests that were refused because there was no room to wait in, or that waited in vain.";
+    families.family(Counter, "cluster_shed", help, |family| {
+        rooms().try_for_each(|([cluster], room)| {
+            let reasons =
+                [(Reason::Overloaded, &room.overloaded), (Reason::PendingTimeout, &room.timed_out)];
+            reasons.into_iter().try_for_each(|(reason, count)| {
+                family.counter(&[cluster, ("reason", reason.name())], count.count())
+            })
+        })
+    })?;
+    let help = "How long requests waited that got in, of those that had to.";
+    families.family(Histogram, "cluster_pending_seconds", help, |family| {
+        rooms().try_for_each(|(labels, room)| family.histogram(&labels, [&room.waits].into_iter()))
+    })?;
+    let help = "How many attempts an endpoint may have in flight now, where that is limited.";
+    families.family(Gauge, "upstream_limit", help, |family| {
+        each(plan, |cluster, endpoint| match endpoint.life.vitals.limit() {
+            Some(limit) => family.gauge(&labels(cluster, endpoint), i64::from(limit)),
+            None => Ok(()),
         })
     })
 }

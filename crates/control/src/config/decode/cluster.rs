@@ -11,7 +11,9 @@ use super::super::diagnostic::{Code, Diagnostic, quoted};
 use super::super::draft::{ClusterDraft, EndpointsDraft};
 use super::super::section::{Section, parse_wait};
 use super::super::units::format_duration;
-use super::{balance, breaker, eligibility, endpoint, health, hedge, outlier, retry, sticky};
+use super::{
+    balance, breaker, eligibility, endpoint, health, hedge, outlier, overload, retry, sticky,
+};
 
 /// Reads one cluster.
 pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterDraft {
@@ -35,6 +37,7 @@ pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterD
             breaker: breaker::read(section.optional("breaker")),
             hedge: hedge::read(section.optional("hedge")),
         },
+        limits: section.table("limits", overload::read).unwrap_or_default(),
     }
 }
 

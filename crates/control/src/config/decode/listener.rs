@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::overload::Limits;
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_proto::http1::FIELDS_MAX;
 use ipnet::IpNet;
@@ -92,6 +93,7 @@ fn target(name: &Spanned<String>, section: &mut Section<'_>, has_routes: bool) -
         deadline_header: None,
         pool: PoolLimits::default(),
         resilience: Resilience::default(),
+        limits: Limits::default(),
     }))
 }
 

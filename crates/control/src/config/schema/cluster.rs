@@ -16,9 +16,9 @@ use super::super::decode::{
 
 use super::values::{
     Balance, BodyText, CheckKind, CookieDomain, CookieName, CookiePath, Duration, Either,
-    EndpointAddress, False, HedgeAfter, Host, KeySource, Label, Method, Off, OneOrMany, Program,
-    Rate, RequestPath, RetryTrigger, SameSite, ServerName, Service, SessionKey, Share, Size,
-    Status, Zone,
+    EndpointAddress, False, FieldSource, HedgeAfter, Host, KeySource, Label, Method, Off,
+    OneOrMany, Program, Rate, RequestPath, RetryTrigger, SameSite, ServerName, Service, SessionKey,
+    Share, Size, Status, Zone,
 };
 
 pub(super) type BalanceKey = Either<Balance, BalanceTable>;
@@ -89,6 +89,9 @@ pub(super) struct Cluster {
     /// When most attempts at an endpoint fail, or are slow, it gets nothing for a while, and then a few attempts on trial; `"off"` for
     /// never. Where no other endpoint is left it gets them all the same.
     breaker: Option<Either<Off, Breaker>>,
+
+    /// How much work the endpoints get at a time, and what becomes of the rest.
+    limits: Option<ClusterLimits>,
 
     /// When a second attempt goes to another endpoint while the first still waits, and the answer that comes first wins: `"off"`, after
     /// which time, or a table. Only requests with an idempotent method and no body; off by default, for it makes more work.
@@ -350,6 +353,44 @@ struct ClusterTimeouts {
     /// For all of it, from the request's head to the last byte of the answer.
     #[schemars(extend("default" = "off"))]
     exchange: Option<Either<Duration, Off>>,
+}
+
+/// How much work each endpoint gets at a time. There is no total for the cluster besides: it is what its endpoints may have together.
+/// What finds all of them full waits, and what cannot wait, or waits in vain, is answered with 503 and `Retry-After`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.limits]", "x-example" = r#"
+[cluster.api.limits]
+requests = 100
+pending = 500
+pending_wait = "2s"
+priority = "header:x-priority"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct ClusterLimits {
+    /// How many requests each endpoint may have in flight, over all workers, tunnels among them; or `"off"`.
+    #[schemars(range(min = 1, max = 1_000_000), extend("default" = "off"))]
+    requests: Option<Either<u32, Off>>,
+
+    /// How many requests of the cluster may wait until an endpoint has room, over all workers. The oldest gets in first, until somebody
+    /// has been waiting for a tenth of `pending_wait` without a break: then the newest does, and takes the place of the oldest where
+    /// no more may wait.
+    #[schemars(range(min = 0, max = 65_535), extend("default" = 1024))]
+    pending: Option<u32>,
+
+    /// How long each of them may.
+    #[schemars(extend("default" = "5s"))]
+    pending_wait: Option<Duration>,
+
+    /// Whether each endpoint has a limit besides that follows from how long it takes to answer: it grows while answers take at most 1.5
+    /// times what they take at best, and shrinks while they take longer. Only for endpoints whose answers all take about as long.
+    #[schemars(extend("default" = false))]
+    adaptive: Option<bool>,
+
+    /// The field that says how important a request is: `high`, `normal` or `low`; `"off"` for none. The more important get in first, and
+    /// are refused last. Only `trusted_proxies` of the listener may say `high`.
+    #[schemars(extend("default" = "off"))]
+    priority: Option<Either<Off, FieldSource>>,
 }
 
 /// Idle connections, per worker and endpoint.

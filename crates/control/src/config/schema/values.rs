@@ -91,6 +91,8 @@ strings! {
         "at least 16 bytes, best from a variable, as in `\"${SESSION_KEY}\"`";
     KeySource, "source of a key", "client|host|path|(?:header|cookie|query):.+",
         "`\"client\"` (its address), `\"host\"`, `\"path\"`, `\"header:NAME\"`, `\"cookie:NAME\"` or `\"query:NAME\"`";
+    FieldSource, "field of a request", "header:[!#$%&'*+.^_`|~0-9A-Za-z-]+",
+        "`\"header:NAME\"`, such as `\"header:x-priority\"`";
     Zone, "zone", "[A-Za-z0-9._/-]{0,64}",
         "letters, digits, `-`, `_`, `.` and `/`, at most 64; an empty one is none";
     Label, "label", "[A-Za-z0-9._/-]{1,64}",

@@ -14,6 +14,7 @@ use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::hedge::{After, Hedging};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::overload::Limits;
 use evenkeel_plan::rate::{Per, Prefixes, Quota, Rate, RateKey};
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::retry::{RetryPolicy, Trigger, Triggers};
@@ -403,14 +404,14 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
     let timeouts = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
     let pools = (durations(1), 0..=65_535_usize);
     let deadline_header = option::of(Just("x-time-left".to_owned()));
-    let pools = (default_or(pools), deadline_header, resiliences());
+    let pools = (default_or(pools), deadline_header, resiliences(), default_or(overload_limits()));
     let use_of_it = (balances(), (eligibilities(), stickies()), vec(checks(), 0..4));
     (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), pools).prop_map(
         |(
             mut endpoints,
             (balance, (eligibility, sticky), health),
             timeouts,
-            (pool, deadline_header, resilience),
+            (pool, deadline_header, resilience, limits),
         )| {
             endpoints[0].weight = endpoints[0].weight.max(1);
             endpoints.sort_by(|a, b| a.name.cmp(&b.name));
@@ -438,7 +439,21 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                     max_idle,
                 }),
                 resilience,
+                limits: limits.unwrap_or_default(),
             }
+        },
+    )
+}
+
+fn overload_limits() -> impl Strategy<Value = Limits> {
+    let counts = (option::of(1..=1_000_000_u32), 0..=65_535_u32);
+    (counts, durations(1), any::<bool>(), option::of("[a-z-]{1,12}")).prop_map(
+        |((requests, pending), pending_wait, adaptive, priority)| Limits {
+            requests,
+            pending,
+            pending_wait,
+            adaptive,
+            priority: priority.map(Box::from),
         },
     )
 }

@@ -73,6 +73,7 @@ fn status(listeners: Vec<ListenerStatus>, clusters: Vec<(&str, Vec<EndpointStatu
         in_service: endpoints.len(),
         well: endpoints.len(),
         panic: None,
+        pending: 0,
         endpoints,
     };
     Status {

@@ -1,0 +1,111 @@
+//! What is done when there is more work than the endpoints of a cluster may get: who waits, for how long, and who is refused.
+//!
+//! The exchange in `proxy` takes a place at an endpoint by [`Vitals::try_lease`](crate::vitals::Vitals::try_lease), and where all are full
+//! waits in the cluster's [`Queue`]; nothing of it is looked at where a cluster has no limits.
+
+use std::time::Duration;
+
+mod adaptive;
+mod queue;
+mod room;
+
+pub use adaptive::Adaptive;
+pub use queue::{Entered, Queue, Standing, Ticket};
+pub use room::Room;
+
+/// How much work the endpoints of a cluster get at a time, and what becomes of the rest. The keys of `limits` of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many requests each endpoint may have in flight, over all workers; `None` for any number.
+    pub requests: Option<u32>,
+    /// How many requests of the cluster may wait for an endpoint, over all workers; 0 for none.
+    pub pending: u32,
+    /// How long each of them may.
+    pub pending_wait: Duration,
+    /// Whether each endpoint has a limit besides that follows from how long it takes to answer: see [`Adaptive`].
+    pub adaptive: bool,
+    /// The field of a request that says how important it is; `None` if all are the same.
+    pub priority: Option<Box<str>>,
+}
+
+/// How important a request is, the most important first: these are admitted first, and refused last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Importance {
+    /// `high`.
+    High,
+    /// Whatever says nothing else.
+    #[default]
+    Normal,
+    /// `low`.
+    Low,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests: None,
+            pending: 1024,
+            pending_wait: Duration::from_secs(5),
+            adaptive: false,
+            priority: None,
+        }
+    }
+}
+
+impl Limits {
+    /// Whether an endpoint can be full at all.
+    #[inline]
+    pub fn are_on(&self) -> bool {
+        self.requests.is_some() || self.adaptive
+    }
+
+    /// For how long the queue may not have been empty before it counts as long: a tenth of what each may wait.
+    pub(crate) fn patience(&self) -> Duration {
+        self.pending_wait / 10
+    }
+}
+
+impl Importance {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+
+    /// What the field says, in any case. Anybody may step back behind the others; who is not `trusted` may not push in before them.
+    pub fn said(value: &[u8], trusted: bool) -> Self {
+        let value = value.trim_ascii();
+        if value.eq_ignore_ascii_case(b"low") {
+            Self::Low
+        } else if trusted && value.eq_ignore_ascii_case(b"high") {
+            Self::High
+        } else {
+            Self::Normal
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anybody_may_step_back_and_only_the_trusted_may_push_in() {
+        for (value, stranger, trusted) in [
+            (&b"high"[..], Importance::Normal, Importance::High),
+            (b" HIGH ", Importance::Normal, Importance::High),
+            (b"Low", Importance::Low, Importance::Low),
+            (b"normal", Importance::Normal, Importance::Normal),
+            (b"highest", Importance::Normal, Importance::Normal),
+            (b"", Importance::Normal, Importance::Normal),
+        ] {
+            assert_eq!(Importance::said(value, false), stranger, "{value:?}");
+            assert_eq!(Importance::said(value, true), trusted, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_limited_by_default() {
+        let limits = Limits::default();
+        assert!(!limits.are_on());
+        assert!(Limits { requests: Some(1), ..limits.clone() }.are_on());
+        assert!(Limits { adaptive: true, ..limits }.are_on());
+    }
+}
