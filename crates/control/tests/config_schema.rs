@@ -166,6 +166,7 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Listener.paths",
         "Listener.errors",
         "Cluster.timeouts",
+        "Cluster.limits",
         "Cluster.pool",
         "Cluster.retry",
         "Route.timeouts",

@@ -18,7 +18,10 @@ pub(super) fn read(section: &mut Section<'_>) -> Limits {
         pending: section.integer("pending", PENDING, default.pending),
         pending_wait: section.duration("pending_wait", default.pending_wait),
         adaptive: adaptive.unwrap_or(default.adaptive),
-        priority: section.unless_off("priority", "a field's name in quotes", field_name),
+        priority: section
+            .optional("priority")
+            .and_then(|field| field.parsed("a field in quotes, or \"off\"", field_name))
+            .flatten(),
     }
 }
 
@@ -31,12 +34,15 @@ fn count_or_off(field: &Field<'_>) -> Option<u32> {
     }
 }
 
-/// Reads `"header:NAME"`, as keys of algorithms by hash are written.
-fn field_name(text: &str) -> Result<Box<str>, Diagnostic> {
+/// Reads `"header:NAME"`, as keys of algorithms by hash are written; `None` for `"off"`.
+fn field_name(text: &str) -> Result<Option<Box<str>>, Diagnostic> {
+    if text == "off" {
+        return Ok(None);
+    }
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let name = text.strip_prefix("header:");
     name.filter(|name| !name.is_empty() && name.bytes().all(is_letter))
-        .map(|name| name.to_ascii_lowercase().into())
+        .map(|name| Some(name.to_ascii_lowercase().into()))
         .ok_or_else(|| {
             Diagnostic::new(Code::UnknownWord, format!("{} names no field", quoted(text)))
                 .label("wants `header:` and the name of a field")

@@ -369,8 +369,8 @@ priority = "header:x-priority"
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct ClusterLimits {
     /// How many requests each endpoint may have in flight, over all workers, tunnels among them; or `"off"`.
-    #[schemars(range(min = 1, max = 1_000_000), extend("default" = "off"))]
-    requests: Option<Either<u32, Off>>,
+    #[schemars(extend("default" = "off"))]
+    requests: Option<Either<RequestCount, Off>>,
 
     /// How many requests of the cluster may wait until an endpoint has room, over all workers. The oldest gets in first, until somebody
     /// has been waiting for a tenth of `pending_wait` without a break: then the newest does, and takes the place of the oldest where
@@ -392,6 +392,12 @@ struct ClusterLimits {
     #[schemars(extend("default" = "off"))]
     priority: Option<Either<Off, FieldSource>>,
 }
+
+// How many requests.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct RequestCount(#[schemars(range(min = 1, max = 1_000_000))] u32);
 
 /// Idle connections, per worker and endpoint.
 #[derive(JsonSchema)]
