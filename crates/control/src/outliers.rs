@@ -81,34 +81,26 @@ impl Outliers {
         let Some(endpoint) = cluster.endpoints.get(position) else { return };
         let (cluster, endpoint) = (&*cluster.name, &*endpoint.name);
         let text = news.text(now);
+        let (to, headline) = (news.word(), news.headline());
         let level = if news.is_bad() {
-            tracing::warn!(
-                cluster,
-                endpoint,
-                to = news.word(),
-                reason = text,
-                "endpoint is barred"
-            );
+            tracing::warn!(cluster, endpoint, to, reason = text, "{headline}");
             EventLevel::Warn
         } else {
-            tracing::info!(
-                cluster,
-                endpoint,
-                to = news.word(),
-                reason = text,
-                "endpoint is barred no longer"
-            );
+            tracing::info!(cluster, endpoint, to, reason = text, "{headline}");
             EventLevel::Info
         };
+        let about = Some((cluster, Some(endpoint)));
+        self.events.note_about(level, EventKind::Endpoint, about, text.clone());
+        if matches!(news, News::Limit(_)) {
+            return;
+        }
         let barring = Barring {
             by_breaker: matches!(news, News::Breaker(_)),
             bar: news.bar(),
-            change: Change { reason: text.clone(), at: SystemTime::now() },
+            change: Change { reason: text, at: SystemTime::now() },
             transition: Transition { to: news.word(), reason: news.kind() },
         };
         self.journal.barred(&EndpointKey::new(cluster, endpoint), barring);
-        let about = Some((cluster, Some(endpoint)));
-        self.events.note_about(level, EventKind::Endpoint, about, text);
     }
 
     fn now(&self) -> Time {

@@ -59,9 +59,9 @@ impl Cluster {
 
     /// From now on its endpoints get no more than this says. Said when the plan is in force; who waits looks again.
     pub(crate) fn enforce_limits(&self) {
-        let Limits { requests, adaptive, .. } = self.limits;
+        let requests = self.limits.requests;
         let lives = || self.endpoints.iter().map(|endpoint| &endpoint.life.vitals);
-        lives().for_each(|vitals| vitals.limit_to(requests, adaptive));
+        lives().for_each(|vitals| vitals.limit_to(requests));
         if let Some(vitals) = lives().next() {
             vitals.cluster().room.call_all();
         }

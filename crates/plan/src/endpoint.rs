@@ -72,6 +72,8 @@ pub struct EndpointCounters {
     pub failures: Counter,
     /// Answers whose status says that the endpoint, or what stands behind it, has failed: see `responses` for all.
     pub faults: Counter,
+    /// Attempts that were given up while nothing of an answer had come: by the client, or because the time was over.
+    pub given_up: Counter,
     /// How often more of an answer came, after its head.
     pub pieces: Counter,
     /// How often the breaker opened.

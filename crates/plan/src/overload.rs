@@ -9,7 +9,7 @@ mod adaptive;
 mod queue;
 mod room;
 
-pub use adaptive::Adaptive;
+pub use adaptive::{Adaptive, Seen};
 pub use queue::{Entered, Queue, Standing, Ticket};
 pub use room::Room;
 
@@ -22,10 +22,22 @@ pub struct Limits {
     pub pending: u32,
     /// How long each of them may.
     pub pending_wait: Duration,
-    /// Whether each endpoint has a limit besides that follows from how long it takes to answer: see [`Adaptive`].
-    pub adaptive: bool,
+    /// When each endpoint has a limit besides that follows from how long it takes to answer.
+    pub adaptive: Adapts,
     /// The field of a request that says how important it is; `None` if all are the same.
     pub priority: Option<Box<str>>,
+}
+
+/// When an endpoint has a limit that follows from how long it takes to answer: see [`Adaptive`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Adapts {
+    /// It has none.
+    Never,
+    /// While it shows that it has more to do than it can.
+    #[default]
+    InNeed,
+    /// From its first request on.
+    Always,
 }
 
 /// How important a request is, the most important first: these are admitted first, and refused last.
@@ -46,19 +58,13 @@ impl Default for Limits {
             requests: None,
             pending: 1024,
             pending_wait: Duration::from_secs(5),
-            adaptive: false,
+            adaptive: Adapts::default(),
             priority: None,
         }
     }
 }
 
 impl Limits {
-    /// Whether an endpoint can be full at all.
-    #[inline]
-    pub fn are_on(&self) -> bool {
-        self.requests.is_some() || self.adaptive
-    }
-
     /// For how long the queue may not have been empty before it counts as long: a tenth of what each may wait.
     pub(crate) fn patience(&self) -> Duration {
         self.pending_wait / 10
@@ -99,13 +105,5 @@ mod tests {
             assert_eq!(Importance::said(value, false), stranger, "{value:?}");
             assert_eq!(Importance::said(value, true), trusted, "{value:?}");
         }
-    }
-
-    #[test]
-    fn nothing_is_limited_by_default() {
-        let limits = Limits::default();
-        assert!(!limits.are_on());
-        assert!(Limits { requests: Some(1), ..limits.clone() }.are_on());
-        assert!(Limits { adaptive: true, ..limits }.are_on());
     }
 }

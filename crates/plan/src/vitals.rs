@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::breaker::Breaker;
-use crate::overload::Adaptive;
 use crate::time::Time;
 
 mod cluster;
@@ -39,7 +38,6 @@ pub struct Vitals {
     in_flight: AtomicU32,
     /// How many attempts may be; [`ANY`] for any number.
     limit: AtomicU32,
-    is_adaptive: AtomicBool,
     /// Of those in flight, the ones that nobody waits for: their answer has begun and goes on, or the client still sends.
     streaming: AtomicU32,
     /// How many of the newest attempts failed in a row.
@@ -58,10 +56,10 @@ pub struct Vitals {
     latency: PeakEwma,
     /// When the attempt began that is watched, in nanoseconds since the start; 0 while none is.
     watched: AtomicU64,
-    /// What the limit follows, where it is to follow how long answers take.
-    adaptive: Adaptive,
-    /// What the limit may not go beyond then.
-    most: AtomicU32,
+    /// The two of which the limit is the lesser: what is written, and what follows from how long answers take.
+    limits: [AtomicU32; 2],
+    /// Whether somebody found it full since that was last asked.
+    was_full: AtomicBool,
     /// Asked before an attempt, where the cluster has breakers.
     pub breaker: Breaker,
 }
@@ -73,7 +71,6 @@ impl Vitals {
             cluster,
             in_flight: AtomicU32::new(0),
             limit: AtomicU32::new(ANY),
-            is_adaptive: AtomicBool::new(false),
             streaming: AtomicU32::new(0),
             failed_in_a_row: AtomicU32::new(0),
             standing: AtomicU8::new(Standing::Unchecked as u8),
@@ -84,8 +81,8 @@ impl Vitals {
             pause: AtomicU64::new(0),
             latency: PeakEwma::default(),
             watched: AtomicU64::new(0),
-            adaptive: Adaptive::default(),
-            most: AtomicU32::new(ANY),
+            limits: [AtomicU32::new(ANY), AtomicU32::new(ANY)],
+            was_full: AtomicBool::new(false),
             breaker: Breaker::default(),
         }
     }
@@ -241,14 +238,27 @@ impl Vitals {
         }
     }
 
-    /// From now on no more than `most` attempts are to be in flight, and where it `adapts` no more than how long answers take allows.
-    /// Those that are in flight stay.
-    pub fn limit_to(&self, most: Option<u32>, adapts: bool) {
-        let most = most.unwrap_or(ANY);
-        self.most.store(most, Ordering::Relaxed);
-        self.is_adaptive.store(adapts, Ordering::Relaxed);
-        let limit = if adapts { most.min(self.adaptive.limit()) } else { most };
-        self.limit.store(limit, Ordering::Relaxed);
+    /// From now on no more than `most` attempts are to be in flight. Those that are stay. Called by whoever publishes a plan.
+    pub fn limit_to(&self, most: Option<u32>) {
+        self.set_limit(0, most);
+    }
+
+    /// From now on no more than `most` attempts are to wait in flight, because it does no more in that time. Called by `control` alone.
+    pub fn pace_to(&self, most: Option<u32>) {
+        self.set_limit(1, most);
+    }
+
+    fn set_limit(&self, which: usize, most: Option<u32>) {
+        self.limits[which].store(most.unwrap_or(ANY), Ordering::Relaxed);
+        let limits = self.limits.each_ref().map(|limit| limit.load(Ordering::Relaxed));
+        let after = limits[0].min(limits[1]);
+        let before = self.limit.swap(after, Ordering::Relaxed);
+        self.cluster.room.call_some(after.saturating_sub(before));
+    }
+
+    /// Whether somebody found it full since this was last asked. Asked by `control` alone.
+    pub fn was_full(&self) -> bool {
+        self.was_full.load(Ordering::Relaxed) && self.was_full.swap(false, Ordering::Relaxed)
     }
 
     /// How many attempts may be in flight; `None` for any number.
@@ -257,8 +267,17 @@ impl Vitals {
     }
 
     /// Whether one more attempt may be in flight.
+    #[inline]
     pub fn has_room(&self) -> bool {
-        self.in_flight.load(Ordering::SeqCst) < self.limit.load(Ordering::Relaxed)
+        let limit = self.limit.load(Ordering::Relaxed);
+        limit == ANY || self.in_flight.load(Ordering::SeqCst) < limit || self.note_full()
+    }
+
+    /// Somebody has found it full. Returns whether it is not.
+    #[cold]
+    pub(super) fn note_full(&self) -> bool {
+        self.was_full.store(true, Ordering::Relaxed);
+        false
     }
 
     /// Takes a lease, if one more attempt may be in flight: of all workers that try at once, no more succeed than there is room for.

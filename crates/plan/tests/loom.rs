@@ -54,7 +54,7 @@ fn no_lease_is_lost_or_left_over() {
 fn no_more_leases_than_there_is_room_for_are_ever_out() {
     model(|| {
         let vitals = vitals();
-        vitals.limit_to(Some(1), false);
+        vitals.limit_to(Some(1));
         let attempt = |vitals: &Vitals| match vitals.try_lease() {
             Some(lease) => {
                 assert_eq!(vitals.in_flight(), 1);

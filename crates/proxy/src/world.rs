@@ -200,16 +200,12 @@ impl<'a> ClusterView<'a> {
         random: u64,
     ) -> Result<Chosen<'a>, NoChoice> {
         let first = self.pick(asked, tried, now, random).ok_or(NoChoice::Nobody)?;
-        let is_limited = self.plan.limits.are_on();
-        if !is_limited && self.plan.resilience.breaker.is_none() {
-            return self.lease(first);
-        }
         match self.take(first, now) {
             Ok(chosen) => return Ok(chosen),
             Err(Refusal::Full) if asked.goes_on_at(first) => return Err(NoChoice::Full),
             Err(_) => {}
         }
-        let is_full = Cell::new(is_limited && !self.has_room(first));
+        let is_full = Cell::new(!self.has_room(first));
         let pick = |tried: &Tried| self.pick(asked, tried, now, random);
         let take = |choice| {
             // Who cannot go where it is well to be does not go where it is not.
@@ -230,9 +226,8 @@ impl<'a> ClusterView<'a> {
     /// A place at an endpoint, with its breaker's leave.
     fn take(&self, choice: Choice, now: Time) -> Result<Chosen<'a>, Refusal> {
         let vitals = self.vitals_at(choice).ok_or(Refusal::Breaker)?;
-        let is_limited = self.plan.limits.are_on();
         // Looked at first: the leave of a breaker that is half open is dear.
-        if is_limited && !vitals.has_room() {
+        if !vitals.has_room() {
             return Err(Refusal::Full);
         }
         let breaker = self.plan.resilience.breaker.as_ref();
@@ -240,7 +235,7 @@ impl<'a> ClusterView<'a> {
             Some(settings) => Some(vitals.breaker.ask(now, settings).ok_or(Refusal::Breaker)?),
             None => None,
         };
-        let lease = if is_limited { vitals.try_lease() } else { Some(vitals.lease()) };
+        let lease = vitals.try_lease();
         if let (None, Some(settings), Some(permit)) = (&lease, breaker, permit) {
             vitals.breaker.abandon(permit, now, settings);
         }

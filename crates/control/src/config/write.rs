@@ -6,7 +6,7 @@ use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
 use evenkeel_plan::balance::{Algorithm, SlowStart};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::Labels;
-use evenkeel_plan::overload::Limits;
+use evenkeel_plan::overload::{Adapts, Limits};
 use evenkeel_plan::resilience::Resilience;
 
 use super::decode::{AGGRESSION_DEFAULT, DRAIN_DEFAULT};
@@ -172,7 +172,11 @@ fn limits(limits: &Limits) -> Table {
     }
     table.add_unless("pending", limits.pending, limits.pending == default.pending);
     table.add_duration("pending_wait", limits.pending_wait, default.pending_wait);
-    table.add_unless("adaptive", limits.adaptive, limits.adaptive == default.adaptive);
+    match limits.adaptive {
+        Adapts::InNeed => {}
+        Adapts::Always => table.add("adaptive", true),
+        Adapts::Never => table.add("adaptive", false),
+    }
     if let Some(name) = &limits.priority {
         table.add("priority", string(&format!("header:{name}")));
     }

@@ -15,6 +15,8 @@ pub(super) enum News {
     Verdict(Verdict),
     /// Its breaker has moved.
     Breaker(Phase),
+    /// It has more to do than it can, and gets no more than so many at a time; `None` if that is over.
+    Limit(Option<u32>),
 }
 
 impl News {
@@ -26,12 +28,23 @@ impl News {
             Self::Breaker(Phase::Open { .. }) => Some(Bar::Open),
             Self::Breaker(Phase::HalfOpen { .. }) => Some(Bar::HalfOpen),
             Self::Verdict(Verdict::Readmit | Verdict::Clear) | Self::Breaker(Phase::Closed) => None,
+            Self::Limit(_) => None,
         }
     }
 
     /// Whether it is a change for the worse.
     pub(super) fn is_bad(self) -> bool {
-        !matches!(self.bar(), None | Some(Bar::HalfOpen))
+        matches!(self, Self::Limit(Some(_))) || !matches!(self.bar(), None | Some(Bar::HalfOpen))
+    }
+
+    /// The same in the log, without the reason.
+    pub(super) fn headline(self) -> &'static str {
+        match self {
+            Self::Limit(Some(_)) => "endpoint is limited",
+            Self::Limit(None) => "endpoint is limited no longer",
+            _ if self.is_bad() => "endpoint is barred",
+            _ => "endpoint is barred no longer",
+        }
     }
 
     /// What has become of it, as metrics label it.
@@ -44,6 +57,8 @@ impl News {
             Self::Breaker(Phase::Open { .. }) => "breaker_open",
             Self::Breaker(Phase::HalfOpen { .. }) => "breaker_half_open",
             Self::Breaker(Phase::Closed) => "breaker_closed",
+            Self::Limit(Some(_)) => "limited",
+            Self::Limit(None) => "unlimited",
         }
     }
 
@@ -58,6 +73,8 @@ impl News {
             Self::Breaker(Phase::Open { .. }) => "failures",
             Self::Breaker(Phase::HalfOpen { .. }) => "cooled_down",
             Self::Breaker(Phase::Closed) => "trials_passed",
+            Self::Limit(Some(_)) => "overload",
+            Self::Limit(None) => "not_reached",
         }
     }
 
@@ -82,6 +99,10 @@ impl News {
                 "breaker half-open: a few attempts on trial".to_owned()
             }
             Self::Breaker(Phase::Closed) => "breaker closed: the trials passed".to_owned(),
+            Self::Limit(Some(limit)) => {
+                format!("gets {limit} at a time: it has more to do than it can")
+            }
+            Self::Limit(None) => "gets as much as there is again: it was not full".to_owned(),
         }
     }
 }

@@ -10,6 +10,7 @@ use evenkeel_plan::breaker::Phase;
 use evenkeel_plan::counters::{Counter, DURATION_BOUNDS, HistogramSum};
 use evenkeel_plan::endpoint::{EndpointCounters, Life};
 use evenkeel_plan::outlier::{self, Observed, Record, State, Verdict, Waiting};
+use evenkeel_plan::overload::{Adaptive, Adapts, Seen};
 use evenkeel_plan::quantile::Quantiles;
 use evenkeel_plan::time::Time;
 
@@ -35,7 +36,20 @@ struct Watch {
     latency: Quantiles,
     /// How many answers fell into each bucket.
     buckets: [u64; DURATION_BOUNDS.len() + 1],
+    /// What its pace is made of, as it was when somebody last looked.
+    paced: Paced,
+    pace: Adaptive,
     breaker: Phase,
+}
+
+/// How quickly it answers: sums over all workers.
+#[derive(Clone, Copy, Debug)]
+struct Paced {
+    answers: u64,
+    /// How long these took, together.
+    nanos: u64,
+    /// Attempts that were given up before anything came.
+    given_up: u64,
 }
 
 /// Sums over all workers.
@@ -132,6 +146,12 @@ impl Ward {
             });
             news.extend(moved);
         }
+        let adapts = cluster.limits.adaptive;
+        let paced = self.watches.iter_mut().enumerate().filter_map(|(position, watch)| {
+            let news = watch.set_pace(adapts, now)?;
+            Some((position, news))
+        });
+        news.extend(paced);
         news
     }
 
@@ -177,7 +197,9 @@ impl Watch {
             counted: Counted::of(life),
             heard: Time::START,
             latency: Quantiles::default(),
-            buckets: buckets(life),
+            buckets: answers(life).counts,
+            paced: Paced::of(life),
+            pace: Adaptive::default(),
             breaker: life.vitals.breaker.state().phase(),
         }
     }
@@ -202,7 +224,7 @@ impl Watch {
     }
 
     fn learn_latencies(&mut self, now: Time) {
-        let counts = buckets(&self.life);
+        let counts = answers(&self.life).counts;
         let before = std::mem::replace(&mut self.buckets, counts);
         let bounds = DURATION_BOUNDS.iter().map(|bound| bound.nanos).chain([BEYOND_NANOS]);
         for ((count, before), nanos) in counts.iter().zip(before).zip(bounds) {
@@ -211,6 +233,26 @@ impl Watch {
                 self.latency.observe_many(Duration::from_nanos(nanos), news, now);
             }
         }
+    }
+
+    /// Limits it to what it can do, if it has more to do than that. Returns the news if it is limited since the last look, or is no longer.
+    fn set_pace(&mut self, adapts: Adapts, now: Time) -> Option<News> {
+        let (paced, vitals) = (Paced::of(&self.life), &self.life.vitals);
+        let before = std::mem::replace(&mut self.paced, paced);
+        let seen = Seen {
+            answers: paced.answers.wrapping_sub(before.answers),
+            took: Duration::from_nanos(paced.nanos.wrapping_sub(before.nanos)),
+            given_up: paced.given_up.wrapping_sub(before.given_up),
+            waiting: vitals.waiting(),
+            was_full: vitals.was_full(),
+        };
+        let was_limited = self.pace.limit().is_some();
+        let limit = self.pace.look(&seen, adapts, now);
+        // What has begun to answer is still in flight, and in nobody's way.
+        let streaming = vitals.in_flight().saturating_sub(seen.waiting);
+        vitals.pace_to(limit.map(|limit| limit.saturating_add(streaming)));
+        let is_news = adapts != Adapts::Always && was_limited != limit.is_some();
+        is_news.then_some(News::Limit(limit))
     }
 
     /// The phase of its breaker, if it is in another one than at the last look.
@@ -233,8 +275,16 @@ impl Counted {
     }
 }
 
-fn buckets(life: &Life) -> [u64; DURATION_BOUNDS.len() + 1] {
-    HistogramSum::of(life.counters.shards().map(|shard| &shard.first_byte)).counts
+impl Paced {
+    fn of(life: &Life) -> Self {
+        let HistogramSum { counts, nanos } = answers(life);
+        let given_up = life.counters.sum(|shard| shard.given_up.count());
+        Self { answers: counts.iter().sum(), nanos, given_up }
+    }
+}
+
+fn answers(life: &Life) -> HistogramSum {
+    HistogramSum::of(life.counters.shards().map(|shard| &shard.first_byte))
 }
 
 /// What an answer counts that took longer than the last bound: nobody knows how much.

@@ -1,144 +1,290 @@
-//! A limit that follows from how long an endpoint takes to answer: a concurrency limit by gradient. Part of an endpoint's vitals.
+//! A limit that follows from how long an endpoint takes to answer: a concurrency limit by gradient. Asked a few times a second by whoever
+//! looks at the endpoints, which is `control`, with what was counted in the meantime.
 //!
-//! After Netflix's concurrency-limits (`Gradient2Limit`, 2018) and Envoy's adaptive concurrency filter (2019): as long as answers take about
-//! as long as they take at best, the limit grows by its square root; where they take longer than [`TOLERANCE`] times that, it shrinks in
-//! proportion. What an answer takes at best is remembered for [`MEMORY`], and then measured anew, as an endpoint may have changed.
+//! After Netflix's concurrency-limits (`Gradient2Limit`, 2018) and Envoy's adaptive concurrency filter (2019): as long as answers take no more
+//! than [`TOLERANCE`] times what they take at best, the limit grows by its square root; where they take longer, it shrinks in proportion. Both limit always, and so have to be right always. This one limits by default only an endpoint that shows that it has more
+//! to do than it can ([`Adapts::InNeed`]): answers take several times as long as they did, several times as many wait as did, and no
+//! fewer come out than did. What takes longer without being full, as an endpoint with a slow database does, shows by coming to less when it
+//! gets less; then it is left alone.
 
 use std::time::Duration;
 
-use crate::atomic::{AtomicU32, AtomicU64, Ordering};
+use super::Adapts;
 use crate::time::Time;
 
-/// The limit of one endpoint, shared by all workers. Answers are gathered for [`WINDOW`]; whoever first comes after that moves the limit.
-/// No lock: an answer that comes while it is moved may be counted to either window.
-#[derive(Debug)]
+/// What is known of one endpoint, and the limit that follows.
+#[derive(Clone, Debug, Default)]
 pub struct Adaptive {
-    /// As an `f32`; 0 before the first window is over.
-    limit: AtomicU32,
-    /// When the window ends, in nanoseconds since the start; 0 before the first answer.
-    ends: AtomicU64,
-    /// Of the window: the sum of what answers took, in microseconds, how many there were, and how many were in flight at most.
-    sum: AtomicU64,
-    count: AtomicU32,
-    in_flight: AtomicU32,
-    /// What an answer takes at best, in nanoseconds: of this memory, and of the one before; `u64::MAX` for not known.
-    best: [AtomicU64; 2],
+    /// What an answer takes, in seconds, smoothed; 0 while nothing is known.
+    mean: f64,
+    /// The least of that: of this memory, and of the one before; 0 for not known.
+    best: [f64; 2],
     /// When this memory began.
-    began: AtomicU64,
+    began: Time,
+    /// While nothing limits it: how many wait for it, and how many it answers in a second.
+    usual: Pace,
+    /// How many it answers in a second, now.
+    rate: f64,
+    /// How many looks the usual pace is made of.
+    looks: u32,
+    /// At how many looks in a row it had more to do than it can.
+    strikes: u32,
+    limited: Option<Limited>,
+    looked: Time,
 }
 
-impl Default for Adaptive {
-    fn default() -> Self {
-        Self {
-            limit: AtomicU32::new(0),
-            ends: AtomicU64::new(0),
-            sum: AtomicU64::new(0),
-            count: AtomicU32::new(0),
-            in_flight: AtomicU32::new(0),
-            best: [AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX)],
-            began: AtomicU64::new(0),
-        }
-    }
+/// How much an endpoint has to do.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    waiting: f64,
+    rate: f64,
+}
+
+/// What is known of a limit.
+#[derive(Clone, Copy, Debug)]
+struct Limited {
+    limit: f64,
+    /// When it shows in what comes out: what the endpoint had to do before is done then, whoever still waits for it.
+    settled: Time,
+    /// How many answers came in a second when it began.
+    rate: f64,
+    /// When somebody last found the endpoint full.
+    reached: Time,
+}
+
+/// What was seen of an endpoint since the last look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// How many answers began.
+    pub answers: u64,
+    /// How long these took, together.
+    pub took: Duration,
+    /// How many requests were given up because it said nothing for too long: by their clients, or by us.
+    pub given_up: u64,
+    /// How many wait for it now.
+    pub waiting: u32,
+    /// Whether somebody found it full.
+    pub was_full: bool,
 }
 
 impl Adaptive {
-    /// How many may be in flight now.
-    pub fn limit(&self) -> u32 {
-        match f32::from_bits(self.limit.load(Ordering::Relaxed)) {
-            limit if limit >= LIMIT_MIN => limit as u32,
-            _ => LIMIT_FIRST as u32,
+    /// How many may be in flight now; `None` for any number.
+    pub fn limit(&self) -> Option<u32> {
+        self.limited.map(|limited| limited.limit.round() as u32)
+    }
+
+    /// Takes in what was seen since the last look. Returns [`Adaptive::limit`].
+    pub fn look(&mut self, seen: &Seen, adapts: Adapts, now: Time) -> Option<u32> {
+        let since = now.since(self.looked).as_secs_f64();
+        self.looked = now;
+        match adapts {
+            Adapts::Never => self.limited = None,
+            Adapts::Always if self.limited.is_none() => self.limit_from_now(LIMIT_FIRST, now),
+            Adapts::InNeed | Adapts::Always => {}
+        }
+        self.learn(seen, since, now);
+        match self.limited {
+            Some(limited) => self.limited = self.follow(limited, seen, adapts, now),
+            None if adapts == Adapts::InNeed => self.watch(seen, now),
+            None => {}
+        }
+        self.limit()
+    }
+
+    /// How long answers take, and how many come.
+    fn learn(&mut self, seen: &Seen, since: f64, now: Time) {
+        if since > 0.0 {
+            self.rate = towards(self.rate, seen.answers as f64 / since, QUICK);
+        }
+        if seen.answers == 0 {
+            return;
+        }
+        let mean = seen.mean();
+        self.mean = if self.mean > 0.0 { towards(self.mean, mean, QUICK) } else { mean };
+        // What it takes while it is full says nothing about what it takes at best.
+        let is_full = self.limited.is_some_and(|limited| now.since(limited.reached) < RELEASE);
+        if now.since(self.began) >= MEMORY && !is_full {
+            (self.began, self.best) = (now, [0.0, self.best[0]]);
+        }
+        self.best[0] = least(self.best[0], self.mean);
+    }
+
+    /// Whether it has more to do than it can, while nothing limits it.
+    fn watch(&mut self, seen: &Seen, now: Time) {
+        if !self.has_too_much(seen) {
+            self.strikes = 0;
+            self.looks = self.looks.saturating_add(1);
+            // A plain mean at first, then one that forgets.
+            let pull = SLOW.max(1.0 / f64::from(self.looks));
+            self.usual.waiting = towards(self.usual.waiting, f64::from(seen.waiting), pull);
+            self.usual.rate = towards(self.usual.rate, self.rate, pull);
+            return;
+        }
+        self.strikes += 1;
+        if self.strikes >= STRIKES {
+            // Little's law: so many are in flight where it does as much as it can and nobody waits.
+            let rate = self.rate.max(self.usual.rate);
+            let waiting = f64::from(seen.waiting);
+            self.limit_from_now((rate * self.best() * TOLERANCE).min(waiting), now);
+            let done = Duration::try_from_secs_f64(waiting / rate * 1.5).unwrap_or(MEMORY);
+            self.limited.iter_mut().for_each(|it| it.settled = now.after(done.max(SETTLED)));
         }
     }
 
-    /// Takes in an answer that came after `latency`, of an endpoint with so many in flight. Returns the limit if it has moved.
-    pub fn observe(&self, latency: Duration, in_flight: u32, now: Time) -> Option<u32> {
-        let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX).max(1);
-        self.best[0].fetch_min(nanos, Ordering::Relaxed);
-        self.sum.fetch_add(nanos / 1000, Ordering::Relaxed);
-        self.in_flight.fetch_max(in_flight, Ordering::Relaxed);
-        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        let ends = self.ends.load(Ordering::Relaxed);
-        if now.as_nanos() < ends || ends > 0 && count < COUNT_MIN {
-            return None;
-        }
-        let next = now.after(WINDOW).as_nanos().max(1);
-        let moved = self.ends.compare_exchange(ends, next, Ordering::Relaxed, Ordering::Relaxed);
-        if moved.is_err() || ends == 0 {
-            return None;
-        }
-        self.move_on(now)
-    }
-
-    /// The window is over. Called by one at a time.
-    fn move_on(&self, now: Time) -> Option<u32> {
-        let (sum, count) =
-            (self.sum.swap(0, Ordering::Relaxed), self.count.swap(0, Ordering::Relaxed));
-        let in_flight = self.in_flight.swap(0, Ordering::Relaxed);
-        if count == 0 {
-            return None;
-        }
-        let best = self.best(now);
-        let mean = sum as f64 * 1000.0 / f64::from(count);
-        let before = match f32::from_bits(self.limit.load(Ordering::Relaxed)) {
-            limit if limit >= LIMIT_MIN => limit,
-            _ => LIMIT_FIRST,
+    fn has_too_much(&self, seen: &Seen) -> bool {
+        let many = (self.usual.waiting * CROWD).max(WAITING_MIN);
+        let is_known = self.looks >= LOOKS_MIN && self.best() > 0.0;
+        let is_slow = if seen.answers > 0 {
+            seen.mean() >= self.best() * SLOWNESS
+        } else {
+            seen.are_given_up()
         };
-        let after = next_limit(before, in_flight, (best / mean) as f32);
-        self.limit.store(after.to_bits(), Ordering::Relaxed);
-        Some(after as u32)
+        let does_as_much = self.rate >= self.usual.rate * AS_MUCH;
+        is_known
+            && is_slow
+            && f64::from(seen.waiting) >= many
+            && (does_as_much || seen.are_given_up())
     }
 
-    /// What an answer takes at best, in nanoseconds.
-    fn best(&self, now: Time) -> f64 {
-        let best = self.best[0].load(Ordering::Relaxed).min(self.best[1].load(Ordering::Relaxed));
-        if now.nanos_since(Time::from_nanos(self.began.load(Ordering::Relaxed))) >= MEMORY {
-            self.began.store(now.as_nanos(), Ordering::Relaxed);
-            let of_this = self.best[0].swap(u64::MAX, Ordering::Relaxed);
-            self.best[1].store(of_this, Ordering::Relaxed);
+    /// What becomes of the limit.
+    fn follow(
+        &mut self,
+        mut limited: Limited,
+        seen: &Seen,
+        adapts: Adapts,
+        now: Time,
+    ) -> Option<Limited> {
+        if seen.was_full {
+            limited.reached = now;
         }
-        best as f64
+        if adapts == Adapts::InNeed && now.since(limited.reached) >= RELEASE {
+            return None;
+        }
+        if seen.answers == 0 || now < limited.settled {
+            return Some(limited);
+        }
+        if adapts == Adapts::InNeed && self.comes_to_less(&limited, seen) {
+            // It was not full: it takes that long.
+            self.best = [self.mean; 2];
+            return None;
+        }
+        let ratio = self.best() / seen.mean();
+        if limited.limit <= LIMIT_MIN && ratio * LIMIT_MIN < GRADIENT_MIN {
+            // The few that it has cannot hold up each other for so long: that is what it takes.
+            self.best = [seen.mean(); 2];
+        }
+        let before = limited.limit;
+        limited.limit = next_limit(before, seen.was_full, ratio);
+        if limited.limit < before {
+            limited.settled = now.after(Duration::try_from_secs_f64(seen.mean()).unwrap_or(MEMORY));
+        }
+        Some(limited)
+    }
+
+    /// Whether it answers so much less than when the limit began that the limit must be the cause.
+    fn comes_to_less(&self, limited: &Limited, seen: &Seen) -> bool {
+        seen.was_full && !seen.are_given_up() && self.rate < limited.rate * MUCH_LESS
+    }
+
+    fn limit_from_now(&mut self, limit: f64, now: Time) {
+        self.strikes = 0;
+        let limit = limit.clamp(LIMIT_MIN, LIMIT_MAX);
+        self.limited = Some(Limited { limit, settled: now, rate: self.rate, reached: now });
+    }
+
+    /// What an answer takes at best, in seconds; 0 for not known.
+    fn best(&self) -> f64 {
+        least(self.best[0], self.best[1])
     }
 }
 
-/// The limit after a window in which answers took `1 / ratio` times as long as they do at best. One that is not made use of does not
-/// grow: nothing would be known about it.
-fn next_limit(before: f32, in_flight: u32, ratio: f32) -> f32 {
-    let gradient = (ratio * TOLERANCE).clamp(GRADIENT_MIN, 1.0);
-    let wanted = before * gradient + before.sqrt();
-    let smoothed = before + (wanted - before) * SMOOTHING;
-    let grows = smoothed > before;
-    if grows && (in_flight as f32) < before / 2.0 {
-        return before;
+impl Seen {
+    /// What an answer took, in seconds.
+    fn mean(&self) -> f64 {
+        // Not 0, which would be no time to compare with.
+        (self.took.as_secs_f64() / self.answers as f64).max(1e-6)
     }
-    smoothed.clamp(LIMIT_MIN, LIMIT_MAX)
+
+    /// Whether a good part of the requests is given up, and not one now and then.
+    fn are_given_up(&self) -> bool {
+        self.given_up >= GIVEN_UP_MIN && self.given_up * 5 >= self.answers
+    }
 }
 
-/// The limit of an endpoint of which nothing is known.
-const LIMIT_FIRST: f32 = 20.0;
+/// The limit after a while in which answers took `1 / ratio` times as long as they do at best. One that was not reached does not grow:
+/// nothing would be known about it.
+fn next_limit(before: f64, was_full: bool, ratio: f64) -> f64 {
+    let gradient = ratio * TOLERANCE;
+    let after = match gradient >= 1.0 {
+        true if was_full => before + before.sqrt(),
+        true => before,
+        false => before * gradient.max(GRADIENT_MIN),
+    };
+    after.clamp(LIMIT_MIN, LIMIT_MAX)
+}
+
+/// Part of the way from `before` to `now`.
+fn towards(before: f64, now: f64, part: f64) -> f64 {
+    before + (now - before) * part
+}
+
+/// The lesser of two of which 0 is not known.
+fn least(one: f64, other: f64) -> f64 {
+    match (one > 0.0, other > 0.0) {
+        (true, true) => one.min(other),
+        _ => one.max(other),
+    }
+}
+
+/// The limit of an endpoint of which nothing is known, where there is always one.
+const LIMIT_FIRST: f64 = 20.0;
 
 /// No limit is below this: somebody has to find out that the endpoint is well again.
-const LIMIT_MIN: f32 = 2.0;
+const LIMIT_MIN: f64 = 2.0;
 
 /// And none is above it: more cannot be told apart.
-const LIMIT_MAX: f32 = 65_536.0;
+const LIMIT_MAX: f64 = 65_536.0;
 
 /// How many times what they take at best answers may take before the limit shrinks.
-const TOLERANCE: f32 = 1.5;
+const TOLERANCE: f64 = 2.0;
 
-/// A window shrinks the limit to half at most, before smoothing.
-const GRADIENT_MIN: f32 = 0.5;
+/// One look shrinks the limit to half at most.
+const GRADIENT_MIN: f64 = 0.5;
 
-/// How far one window moves the limit towards where it wants it.
-const SMOOTHING: f32 = 0.4;
+/// How many times what they take at best answers take from an endpoint that has too much to do.
+const SLOWNESS: f64 = 3.0;
 
-/// How long answers are gathered.
-const WINDOW: Duration = Duration::from_millis(100);
+/// How many times as many wait for it as usual, and how many at least.
+const CROWD: f64 = 4.0;
+const WAITING_MIN: f64 = 8.0;
 
-/// How many answers a window has at least.
-const COUNT_MIN: u32 = 4;
+/// What share of the usual it answers, as one that is full does.
+const AS_MUCH: f64 = 0.8;
 
-/// For how long, in nanoseconds, what an answer takes at best is remembered, and as long again.
-const MEMORY: u64 = 30_000_000_000;
+/// What share of what it answered when the limit began shows that it was not full.
+const MUCH_LESS: f64 = 0.6;
+
+/// How many looks in a row find that it has too much to do before it is limited.
+const STRIKES: u32 = 2;
+
+/// How many looks it takes to know what is usual.
+const LOOKS_MIN: u32 = 8;
+
+/// How many requests are given up where that is more than chance.
+const GIVEN_UP_MIN: u64 = 5;
+
+/// How far one look moves what is known of the present, and of the usual.
+const QUICK: f64 = 0.3;
+const SLOW: f64 = 0.05;
+
+/// For how long a limit stays that nobody reaches.
+const RELEASE: Duration = Duration::from_secs(10);
+
+/// How long it takes at least until a limit shows in what the endpoint answers.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// For how long what an answer takes at best is remembered, and as long again.
+const MEMORY: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests;

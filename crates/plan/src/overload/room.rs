@@ -86,6 +86,13 @@ impl Room {
         }
     }
 
+    /// There may be room for so many: they are called in their order.
+    pub fn call_some(&self, count: u32) {
+        for _ in 0..count.min(self.waiting()) {
+            self.wake(Queue::call);
+        }
+    }
+
     /// One who is particular found no room: another may.
     pub fn call_after(&self, ticket: Ticket) {
         self.wake(|queue| queue.call_after(ticket));

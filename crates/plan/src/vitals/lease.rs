@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Vitals;
+use super::{ANY, Vitals};
 use crate::atomic::Ordering;
 use crate::time::Time;
 
@@ -101,10 +101,7 @@ impl<V: Leased> Lease<V> {
         let latency = now.since(asked);
         vitals.count_in_a_row(heard);
         match heard {
-            Heard::Answer => {
-                vitals.latency.observe(latency, now);
-                vitals.adapt(latency, now);
-            }
+            Heard::Answer => vitals.latency.observe(latency, now),
             Heard::Failure => vitals.latency.observe_failure(latency, now),
             Heard::Nothing => {
                 let nanos = latency.as_nanos() as f64;
@@ -148,9 +145,17 @@ impl Vitals {
     /// A look at what is there and the step up are one, so that no two can both take the last place.
     fn try_begin(&self) -> Option<Begun> {
         let limit = self.limit.load(Ordering::Relaxed);
+        if limit == ANY {
+            return Some(self.begin());
+        }
         let more = |count: u32| (count < limit).then(|| count.saturating_add(1));
-        self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
-        Some(self.begun())
+        match self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more) {
+            Ok(_) => Some(self.begun()),
+            Err(_) => {
+                self.note_full();
+                None
+            }
+        }
     }
 
     fn begun(&self) -> Begun {
@@ -199,20 +204,6 @@ impl Vitals {
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         self.cluster.room.call();
     }
-
-    /// Moves the limit, where it follows how long answers take.
-    fn adapt(&self, latency: Duration, now: Time) {
-        if !self.is_adaptive.load(Ordering::Relaxed) {
-            return;
-        }
-        if let Some(limit) = self.adaptive.observe(latency, self.in_flight(), now) {
-            let before =
-                self.limit.swap(limit.min(self.most.load(Ordering::Relaxed)), Ordering::Relaxed);
-            if limit > before {
-                self.cluster.room.call();
-            }
-        }
-    }
 }
 
 /// A time as a word that is never 0, which stands for none.
@@ -248,35 +239,43 @@ mod tests {
     #[test]
     fn no_more_leases_are_taken_than_there_is_room_for_until_one_ends() {
         let vitals = Vitals::new(Arc::default());
-        vitals.limit_to(Some(2), false);
+        vitals.limit_to(Some(2));
         let held = [vitals.try_lease().unwrap(), vitals.try_lease().unwrap()];
         assert!(!vitals.has_room() && vitals.try_lease().is_none());
-        vitals.limit_to(Some(3), false);
+        vitals.limit_to(Some(3));
         let third = vitals.try_lease().unwrap();
-        vitals.limit_to(Some(1), false);
+        vitals.limit_to(Some(1));
         drop((held, third));
         assert_eq!((vitals.in_flight(), vitals.limit(), vitals.has_room()), (0, Some(1), true));
-        vitals.limit_to(None, false);
+        vitals.limit_to(None);
         assert_eq!(vitals.limit(), None);
     }
 
     #[test]
-    fn a_limit_that_adapts_is_never_more_than_what_is_written() {
+    fn the_lesser_of_two_limits_holds() {
         let vitals = Vitals::new(Arc::default());
-        for (most, limit) in [(None, 20), (Some(100), 20), (Some(7), 7)] {
-            vitals.limit_to(most, true);
-            assert_eq!(vitals.limit(), Some(limit));
+        for (written, pace, limit) in [
+            (None, Some(20), Some(20)),
+            (Some(100), Some(20), Some(20)),
+            (Some(7), Some(20), Some(7)),
+            (Some(7), None, Some(7)),
+            (None, None, None),
+        ] {
+            vitals.limit_to(written);
+            vitals.pace_to(pace);
+            assert_eq!(vitals.limit(), limit, "{written:?} {pace:?}");
         }
-        for millis in (0..1000).step_by(10) {
-            let mut leases: Vec<_> = std::iter::from_fn(|| vitals.try_lease()).collect();
-            leases.iter_mut().for_each(|lease| lease.ask(at(millis)));
-            for lease in &mut leases {
-                lease.hear(Heard::Answer, at(millis + 10));
-            }
-            assert!(leases.len() <= 7);
-        }
-        vitals.limit_to(None, true);
-        assert!(vitals.limit().unwrap() > 7);
+    }
+
+    #[test]
+    fn that_it_was_found_full_is_told_once() {
+        let vitals = Vitals::new(Arc::default());
+        vitals.limit_to(Some(1));
+        let lease = vitals.try_lease().unwrap();
+        assert!(!vitals.was_full());
+        assert!(vitals.try_lease().is_none() && vitals.was_full() && !vitals.was_full());
+        assert!(!vitals.has_room() && vitals.was_full());
+        drop(lease);
     }
 
     #[test]

@@ -145,8 +145,7 @@ impl Attempts<'_> {
     /// Whether others wait, before whom it may not push in. One that has got in already may: what was done for it would be lost.
     fn must_wait(&self) -> bool {
         let cluster = self.way.cluster;
-        cluster.plan.limits.are_on()
-            && self.course.attempts == 0
+        self.course.attempts == 0
             && !self.has_waited
             && cluster.room().is_some_and(|room| room.waiting() > 0)
     }

@@ -23,6 +23,7 @@ impl Exchange<'_> {
     pub(super) fn judge_failure(&self, turn: &mut Turn<'_>, reason: Reason) {
         let at_fault = reason.is_endpoints_fault();
         turn.target.counters.failures.add(u64::from(at_fault));
+        turn.target.counters.given_up.add(u64::from(gives_up(reason)));
         let heard = if at_fault { Heard::Failure } else { Heard::Nothing };
         self.judge(turn, heard, self.worker.now());
     }
@@ -57,6 +58,11 @@ impl Exchange<'_> {
             turn.target.endpoint.life.vitals.avoid(now, until);
         }
     }
+}
+
+/// Whether it was given up because it took too long.
+fn gives_up(reason: Reason) -> bool {
+    matches!(reason, Reason::ClientGone | Reason::ExchangeTimeout | Reason::FirstByteTimeout)
 }
 
 /// What a status says about the endpoint: that it, or what stands behind it, has failed. That it cannot do what nobody of its kind could

@@ -50,10 +50,10 @@ fn clusters(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
     })
 }
 
-/// Of clusters whose endpoints may be full.
+/// Of what waits until an endpoint has room.
 fn waiting(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
     let rooms = || {
-        plan.clusters.iter().filter(|cluster| cluster.limits.are_on()).filter_map(|cluster| {
+        plan.clusters.iter().filter_map(|cluster| {
             let first = cluster.endpoints.first()?;
             Some(([("cluster", &*cluster.name)], &first.life.vitals.cluster().room))
         })

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use evenkeel_plan::overload::Limits;
+use evenkeel_plan::overload::{Adapts, Limits};
 use toml::de::DeValue;
 
 use super::super::diagnostic::{Code, Diagnostic, quoted};
@@ -12,7 +12,7 @@ use super::super::section::{Field, Section};
 pub(super) fn read(section: &mut Section<'_>) -> Limits {
     let default = Limits::default();
     let requests = section.optional("requests");
-    let adaptive = section.optional("adaptive").and_then(|field| field.boolean());
+    let adaptive = section.optional("adaptive").and_then(|field| adapts(&field));
     Limits {
         requests: requests.and_then(|field| count_or_off(&field)),
         pending: section.integer("pending", PENDING, default.pending),
@@ -31,6 +31,16 @@ fn count_or_off(field: &Field<'_>) -> Option<u32> {
         DeValue::String(text) if &**text == "off" => None,
         DeValue::String(_) => field.wrong_type("a number, or \"off\""),
         _ => field.integer(REQUESTS),
+    }
+}
+
+/// When a limit follows how long answers take.
+fn adapts(field: &Field<'_>) -> Option<Adapts> {
+    match field.value() {
+        DeValue::String(text) if &**text == "auto" => Some(Adapts::InNeed),
+        DeValue::Boolean(true) => Some(Adapts::Always),
+        DeValue::Boolean(false) => Some(Adapts::Never),
+        _ => field.wrong_type("\"auto\", true or false"),
     }
 }
 

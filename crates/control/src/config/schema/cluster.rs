@@ -15,7 +15,7 @@ use super::super::decode::{
 };
 
 use super::values::{
-    Balance, BodyText, CheckKind, CookieDomain, CookieName, CookiePath, Duration, Either,
+    Auto, Balance, BodyText, CheckKind, CookieDomain, CookieName, CookiePath, Duration, Either,
     EndpointAddress, False, FieldSource, HedgeAfter, Host, KeySource, Label, Method, Off,
     OneOrMany, Program, Rate, RequestPath, RetryTrigger, SameSite, ServerName, Service, SessionKey,
     Share, Size, Status, Zone,
@@ -382,10 +382,11 @@ struct ClusterLimits {
     #[schemars(extend("default" = "5s"))]
     pending_wait: Option<Duration>,
 
-    /// Whether each endpoint has a limit besides that follows from how long it takes to answer: it grows while answers take at most 1.5
-    /// times what they take at best, and shrinks while they take longer. Only for endpoints whose answers all take about as long.
-    #[schemars(extend("default" = false))]
-    adaptive: Option<bool>,
+    /// When each endpoint has a limit besides that follows from how long it takes to answer: it grows while answers take at most twice
+    /// what they take at best, and shrinks while they take longer. `"auto"`: while an endpoint shows that it has more to do than it
+    /// can; `true`: from its first request on, which is for endpoints whose answers all take about as long; `false`: never.
+    #[schemars(extend("default" = "auto"))]
+    adaptive: Option<Either<Auto, bool>>,
 
     /// The field that says how important a request is: `high`, `normal` or `low`; `"off"` for none. The more important get in first, and
     /// are refused last. Only `trusted_proxies` of the listener may say `high`.

@@ -14,7 +14,7 @@ use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::hedge::{After, Hedging};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
-use evenkeel_plan::overload::Limits;
+use evenkeel_plan::overload::{Adapts, Limits};
 use evenkeel_plan::rate::{Per, Prefixes, Quota, Rate, RateKey};
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::retry::{RetryPolicy, Trigger, Triggers};
@@ -447,7 +447,8 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
 
 fn overload_limits() -> impl Strategy<Value = Limits> {
     let counts = (option::of(1..=1_000_000_u32), 0..=65_535_u32);
-    (counts, durations(1), any::<bool>(), option::of("[a-z-]{1,12}")).prop_map(
+    let adapts = select(vec![Adapts::Never, Adapts::InNeed, Adapts::Always]);
+    (counts, durations(1), adapts, option::of("[a-z-]{1,12}")).prop_map(
         |((requests, pending), pending_wait, adaptive, priority)| Limits {
             requests,
             pending,
