@@ -26,7 +26,7 @@ pub struct Cluster {
     /// The field by which endpoints are told how much time is left, in milliseconds; `None` for none. Believed of a client that is a trusted
     /// proxy.
     pub deadline_header: Option<Box<str>>,
-    /// How many idle connections are kept.
+    /// Which idle connections are kept.
     pub pool: PoolLimits,
     /// What is done about failures.
     pub resilience: Resilience,
@@ -127,13 +127,33 @@ pub struct PoolLimits {
     pub idle: Duration,
     /// How many may lie idle at once.
     pub max_idle: usize,
+    /// A connection that is older is not kept; `None` for any age.
+    pub max_age: Option<Duration>,
+    /// How many requests a connection may carry, at least one; `None` for any number.
+    pub max_requests: Option<u32>,
 }
 
 impl Default for PoolLimits {
     fn default() -> Self {
-        Self { idle: Duration::from_secs(60), max_idle: 256 }
+        Self { idle: Duration::from_secs(60), max_idle: 256, max_age: None, max_requests: None }
     }
 }
+
+impl PoolLimits {
+    /// Whether a connection of this age, which has carried so many requests, is to be kept no longer. `random` is its own and stays the
+    /// same: it makes the connection end up to a tenth of `max_age` earlier, so that those which began together do not end together.
+    pub fn are_reached(&self, age: Duration, requests: u32, random: u32) -> bool {
+        let too_many = self.max_requests.is_some_and(|most| requests >= most);
+        let too_old = |max_age: Duration| {
+            let early = max_age.mul_f64(EARLIER_MAX * f64::from(random) / f64::from(u32::MAX));
+            age >= max_age.saturating_sub(early)
+        };
+        too_many || self.max_age.is_some_and(too_old)
+    }
+}
+
+/// The share of its age by which a connection may end earlier.
+const EARLIER_MAX: f64 = 0.1;
 
 #[cfg(test)]
 mod tests {
@@ -142,6 +162,25 @@ mod tests {
     use super::*;
     use crate::endpoint::Life;
     use crate::vitals::Standing;
+
+    #[test]
+    fn a_connection_has_served_its_time_at_its_age_or_up_to_a_tenth_earlier() {
+        let limits = PoolLimits { max_age: Some(Duration::from_secs(100)), ..Default::default() };
+        let reached = |seconds, random| limits.are_reached(Duration::from_secs(seconds), 1, random);
+        assert!(!reached(99, 0) && reached(100, 0));
+        assert!(!reached(94, u32::MAX / 2) && reached(96, u32::MAX / 2));
+        assert!(!reached(89, u32::MAX) && reached(90, u32::MAX));
+        let longest = PoolLimits { max_age: Some(Duration::MAX), ..limits };
+        assert!(!longest.are_reached(Duration::from_secs(1 << 40), 1, u32::MAX));
+    }
+
+    #[test]
+    fn a_connection_has_carried_enough_at_the_number_of_its_requests() {
+        let limits = PoolLimits { max_requests: Some(3), ..Default::default() };
+        let reached = |requests| limits.are_reached(Duration::MAX, requests, 0);
+        assert_eq!([1, 2, 3, 4].map(reached), [false, false, true, true]);
+        assert!(!PoolLimits::default().are_reached(Duration::MAX, u32::MAX, u32::MAX));
+    }
 
     #[test]
     fn a_subset_with_nobody_well_panics_where_the_cluster_does_not() {

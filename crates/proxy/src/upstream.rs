@@ -2,4 +2,5 @@
 
 pub(crate) mod attempt;
 pub(crate) mod inquiry;
+pub(crate) mod link;
 pub(crate) mod pool;

@@ -144,7 +144,7 @@ impl World {
     /// Closes idle connections that are too old, or dead.
     pub(crate) fn sweep_pools(&self, now: Instant) {
         for (cluster, memory) in self.plan.clusters.iter().zip(&self.memories) {
-            memory.pools.iter().for_each(|pool| pool.sweep(cluster.pool, now));
+            memory.pools.iter().for_each(|pool| pool.sweep(&cluster.pool, now));
         }
     }
 

@@ -129,7 +129,7 @@ const HOMES: &[(&[&str], &str)] = &[
         &["connect", "first_byte", "exchange"],
         "in the `timeouts` of a cluster; `exchange` of a route, too",
     ),
-    (&["idle", "max_idle"], "in the `pool` of a cluster"),
+    (&["idle", "max_idle", "max_age", "max_requests"], "in the `pool` of a cluster"),
     (&["header_bytes", "header_count", "target_bytes"], "in the `limits` of a listener"),
     (
         &[

@@ -296,6 +296,12 @@ fn pool(limits: &PoolLimits) -> Table {
     let mut table = Table::default();
     table.add_duration("idle", limits.idle, default.idle);
     table.add_unless("max_idle", limits.max_idle, limits.max_idle == default.max_idle);
+    if let Some(max_age) = limits.max_age {
+        table.add("max_age", string(&format_duration(max_age)));
+    }
+    if let Some(max_requests) = limits.max_requests {
+        table.add("max_requests", max_requests);
+    }
     table
 }
 

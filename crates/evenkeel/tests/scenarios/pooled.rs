@@ -1,9 +1,9 @@
-//! Idle connections to an endpoint that it closes when we use them again, as every server does now and then.
+//! Idle connections to an endpoint: that it closes when we use them again, as every server does now and then, and that we close in time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use evenkeel_testkit::{Behaviour, Gate, Origin, Request, Script};
+use evenkeel_testkit::{Behaviour, Gate, Origin, Request, Script, wait_until};
 
 use crate::running::{GET, LONG, Running, scripted};
 
@@ -130,4 +130,41 @@ fn a_body_that_follows_the_answer_to_head_a_moment_later_is_nobodys_answer() {
         assert_eq!(client.read_response_to("HEAD", LONG).unwrap().status, 200);
         assert_eq!(client.read_response(LONG).unwrap().text(), "well");
     }
+}
+
+#[test]
+fn a_connection_that_has_carried_enough_requests_makes_way_for_a_new_one() {
+    let origin = scripted(Script::ok("a"));
+    let running = Running::from_toml(&format!(
+        "listener.web = {{ bind = \"{{bind}}\", to = \"api\" }}\n\
+         [cluster.api]\nendpoints = [\"{}\"]\nhealth = false\npool = {{ max_requests = 3 }}\n",
+        origin.address()
+    ));
+    let mut client = running.connect();
+    for _ in 0..7 {
+        assert_eq!(client.exchange(GET, LONG).unwrap().text(), "a");
+    }
+    let connections: Vec<usize> = origin.requests().iter().map(|it| it.connection).collect();
+    assert_eq!(connections, [0, 0, 0, 1, 1, 1, 2]);
+    wait_until(LONG, || origin.open_connection_count() == 1).unwrap();
+    assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
+}
+
+#[test]
+fn a_connection_that_is_too_old_is_closed_though_it_is_never_idle_for_long() {
+    let origin = scripted(Script::ok("a"));
+    let running = Running::from_toml(&format!(
+        "listener.web = {{ bind = \"{{bind}}\", to = \"api\" }}\n\
+         [cluster.api]\nendpoints = [\"{}\"]\nhealth = false\npool = {{ max_age = \"100ms\" }}\n",
+        origin.address()
+    ));
+    let mut client = running.connect();
+    wait_until(LONG, || {
+        assert_eq!(client.exchange(GET, LONG).unwrap().text(), "a");
+        origin.connection_count() == 4
+    })
+    .unwrap();
+    assert!(origin.request_count() > 4, "one connection for each request");
+    wait_until(LONG, || origin.open_connection_count() == 0).unwrap();
+    assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
 }

@@ -17,8 +17,8 @@ use super::grant::Grant;
 use super::way::Way;
 use super::{Answer, Exchange, Messages};
 use crate::body::Source;
-use crate::io::Io;
 use crate::upstream::attempt::{Attempt, AttemptError, connect};
+use crate::upstream::link::Link;
 use crate::upstream::pool::Pool;
 
 /// The endpoint that was chosen, and where it stands.
@@ -75,10 +75,10 @@ impl<'a> Exchange<'a> {
         if attempts.course.queue.is_none() {
             attempts.course.queue = self.arrived.map(|arrived| arrived.elapsed());
         }
-        if let Some(io) = target.pool.check_out(self.started) {
+        if let Some(link) = target.pool.check_out(&target.way.cluster.plan.pool, self.started) {
             target.counters.reuses.add(1);
             attempts.course.connect = None;
-            let attempt = Attempt::new(io, true);
+            let attempt = Attempt::new(link);
             match self.ask_in_time(turn, attempt, messages, attempts).await {
                 // RFC 9110 §9.2.2: only what may be done twice is sent twice, as the endpoint may have seen it.
                 Err(AttemptError::Stale)
@@ -89,11 +89,11 @@ impl<'a> Exchange<'a> {
         let asked = Instant::now();
         self.progress.connecting.set(Some(asked));
         turn.lease.ask(self.worker.time(asked));
-        let io = self.connect(target).await;
+        let link = self.connect(target).await;
         let course = &mut attempts.course;
         course.connect = self.is_timed().then(|| asked.elapsed());
         course.waited += course.connect.unwrap_or_default();
-        let attempt = Attempt::new(io?, false);
+        let attempt = Attempt::new(link?);
         let asked = self.ask_in_time(turn, attempt, messages, attempts).await;
         asked.map_err(Setback::after_sending)
     }
@@ -115,7 +115,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn connect(&self, target: Target<'_>) -> Result<Io, Setback> {
+    async fn connect(&self, target: Target<'_>) -> Result<Link, Setback> {
         self.progress.enter(Phase::Connecting);
         let refused = Setback::before_sending;
         let address = target.endpoint.address.ok_or(refused(Reason::NoEndpoint))?;
@@ -132,7 +132,7 @@ impl<'a> Exchange<'a> {
         match outcome {
             Ok(io) => {
                 target.counters.connects.add(1);
-                Ok(io)
+                Ok(Link::new(io, self.worker.now(), self.worker.random()))
             }
             Err(Reason::OutOfDescriptors) => {
                 Err(Setback { reason: Reason::OutOfDescriptors, failed: None })

@@ -23,6 +23,7 @@ use super::{Answer, Exchange, Messages};
 use crate::body::{Sink as _, Source};
 use crate::io::Io;
 use crate::upstream::attempt::{Attempt, AttemptError};
+use crate::upstream::link::Link;
 
 /// What an attempt has come to.
 type Asked = Result<(Attempt, ResponseHead), AttemptError>;
@@ -183,17 +184,18 @@ impl<'a> Exchange<'a> {
         head: &RequestHead,
     ) -> Option<(Attempt, ResponseHead)> {
         let target = turn.target;
-        let mut attempt = match target.pool.check_out(self.started) {
-            Some(io) => {
+        let link = match target.pool.check_out(&target.way.cluster.plan.pool, self.started) {
+            Some(link) => {
                 target.counters.reuses.add(1);
-                Attempt::new(io, true)
+                link
             }
             None => {
                 let io = Io::connect(target.endpoint.address?).await.ok()?;
                 target.counters.connects.add(1);
-                Attempt::new(io, false)
+                Link::new(io, self.worker.now(), self.worker.random())
             }
         };
+        let mut attempt = Attempt::new(link);
         let onward = self.onward(&target, Framing::Empty);
         request_head(attempt.begin(Framing::Empty, &self.worker.buffers), head, &onward);
         attempt.request().end(None);

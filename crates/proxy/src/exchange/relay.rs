@@ -74,9 +74,9 @@ impl<'a> Exchange<'a> {
         })
         .await;
         course.waited += patience.waited();
-        if let Some(io) = attempt.finish(&self.worker.buffers) {
-            let idle = Idle::new(io, self.worker.now(), framing == Framing::Empty);
-            target.pool.check_in(idle, target.way.cluster.plan.pool);
+        if let Some(link) = attempt.finish(&self.worker.buffers) {
+            let idle = Idle::new(link, self.worker.now(), framing == Framing::Empty);
+            target.pool.check_in(idle, &target.way.cluster.plan.pool);
         }
         self.judge_end(turn, outcome);
         if outcome.is_err_and(Reason::is_endpoints_fault) {

@@ -16,6 +16,7 @@ use evenkeel_proto::http1::{BodyDecoder, Framing, FramingError, ParseLimits, res
 use evenkeel_proto::method::Method;
 use rustix::io::Errno;
 
+use super::link::Link;
 use crate::buffers::Buffers;
 use crate::deadline::Deadline;
 use crate::http1::inbox::{HeadError, HeadLimits, Inbox};
@@ -26,7 +27,7 @@ use crate::io::Io;
 /// A connection to an endpoint with one exchange on it.
 #[derive(Debug)]
 pub(crate) struct Attempt {
-    io: Io,
+    link: Link,
     inbox: Inbox,
     outbox: Outbox,
     decoder: BodyDecoder,
@@ -88,9 +89,11 @@ fn connect_reason(error: &io::Error) -> Reason {
 }
 
 impl Attempt {
-    pub(crate) fn new(io: Io, reused: bool) -> Self {
+    /// One more exchange on this connection.
+    pub(crate) fn new(mut link: Link) -> Self {
+        let reused = link.give_request();
         Self {
-            io,
+            link,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             decoder: BodyDecoder::new(Framing::Empty),
@@ -118,7 +121,7 @@ impl Attempt {
 
     /// Where the request's body goes.
     pub(crate) fn request(&mut self) -> Send<'_> {
-        Send { io: &self.io, outbox: &mut self.outbox }
+        Send { io: &self.link.io, outbox: &mut self.outbox }
     }
 
     /// How much of the request went out later than it was taken.
@@ -132,7 +135,7 @@ impl Attempt {
         cx: &mut Context<'_>,
         buffers: &Buffers,
     ) -> Poll<Result<ResponseHead, AttemptError>> {
-        let head = ready!(self.inbox.poll_head(cx, &self.io, buffers, &HEAD_LIMITS));
+        let head = ready!(self.inbox.poll_head(cx, &self.link.io, buffers, &HEAD_LIMITS));
         let silent = self.reused && self.is_silent();
         // From the first head on the endpoint is known to have seen the request.
         self.reused &= head.is_err();
@@ -183,8 +186,8 @@ impl Attempt {
 
     /// Where the answer's body comes from.
     pub(crate) fn answer<'c>(&'c mut self, buffers: &'c Buffers) -> Receive<'c> {
-        let Self { io, inbox, decoder, .. } = self;
-        Receive { io, inbox, decoder, buffers, limit: u64::MAX }
+        let Self { link, inbox, decoder, .. } = self;
+        Receive { io: &link.io, inbox, decoder, buffers, limit: u64::MAX }
     }
 
     /// The endpoint has switched protocols: from now on bytes go both ways as they are.
@@ -195,17 +198,17 @@ impl Attempt {
 
     /// Whether the end of the attempt shall be one that the endpoint cannot take for an orderly one.
     pub(crate) fn break_on_close(&self, broken: bool) {
-        self.io.reset_on_close(broken);
+        self.link.io.reset_on_close(broken);
     }
 
     /// Ends the attempt. Returns the connection if the next exchange may use it: both messages are complete, and the endpoint
     /// has sent nothing that nobody asked for (RFC 9112 §9.3.2; a response queue could be poisoned with it).
-    pub(crate) fn finish(mut self, buffers: &Buffers) -> Option<Io> {
+    pub(crate) fn finish(mut self, buffers: &Buffers) -> Option<Link> {
         let clean =
             self.keep && self.decoder.is_done() && self.outbox.is_sent() && self.inbox.is_empty();
         self.inbox.release(buffers);
         self.outbox.release(buffers);
-        clean.then_some(self.io)
+        clean.then_some(self.link)
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 use super::attempt::{Attempt, connect};
+use super::link::Link;
 use super::pool::{Idle, Pool};
 use crate::body::{Sink as _, Source as _};
 use crate::deadline::Deadline;
@@ -81,11 +82,14 @@ impl Inquiry {
     async fn ask(&self, endpoint: &Endpoint, worker: &Worker) -> Option<Load> {
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let deadline = worker.deadlines.register(waker);
-        let (io, reused) = match self.pool.check_out(worker.now()) {
-            Some(io) => (io, true),
-            None => (connect(endpoint.address?, TIME_LIMIT, &deadline).await.ok()?, false),
+        let link = match self.pool.check_out(&self.cluster.pool, worker.now()) {
+            Some(link) => link,
+            None => {
+                let io = connect(endpoint.address?, TIME_LIMIT, &deadline).await.ok()?;
+                Link::new(io, worker.now(), worker.random())
+            }
         };
-        let mut attempt = Attempt::new(io, reused);
+        let mut attempt = Attempt::new(link);
         let (path, host) = (&self.cluster.balancer.balancing().load_path, &endpoint.name);
         let request = attempt.begin(Framing::Empty, &worker.buffers);
         let lines = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: evenkeel\r\n\r\n");
@@ -94,8 +98,8 @@ impl Inquiry {
         let mut answer = Answer::default();
         let understood =
             poll_fn(|cx| within(&deadline, answer.poll(cx, &mut attempt, worker))).await?;
-        if let Some(io) = attempt.finish(&worker.buffers) {
-            self.pool.check_in(Idle::new(io, worker.now(), false), self.cluster.pool);
+        if let Some(link) = attempt.finish(&worker.buffers) {
+            self.pool.check_in(Idle::new(link, worker.now(), false), &self.cluster.pool);
         }
         understood
     }

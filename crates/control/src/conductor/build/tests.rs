@@ -69,13 +69,15 @@ fn who_is_there_when_a_cluster_is_made_is_fit_and_who_comes_later_is_new() {
 #[test]
 fn every_change_of_a_cluster_makes_a_new_one_that_keeps_the_lives() {
     type Change = fn(&mut ClusterConfig);
-    let changes: [Change; 15] = [
+    let changes: [Change; 17] = [
         |cluster| cluster.balance = Algorithm::Random.into(),
         |cluster| cluster.balance.bounded_load = Some(1.5),
         |cluster| cluster.health = vec![HealthCheck::default()],
         |cluster| cluster.timeouts.connect *= 2,
         |cluster| cluster.timeouts.exchange = Some(Duration::from_secs(1)),
         |cluster| cluster.pool.max_idle += 1,
+        |cluster| cluster.pool.max_age = Some(Duration::from_secs(1)),
+        |cluster| cluster.pool.max_requests = Some(1),
         |cluster| cluster.resilience.retry.attempts += 1,
         |cluster| cluster.limits.pending += 1,
         |cluster| cluster.endpoints[0].weight += 1,

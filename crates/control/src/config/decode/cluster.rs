@@ -97,8 +97,14 @@ fn pool(section: &mut Section<'_>) -> PoolLimits {
     PoolLimits {
         idle: section.duration("idle", default.idle),
         max_idle: section.integer("max_idle", MAX_IDLE, default.max_idle),
+        max_age: section.duration_or_off("max_age", default.max_age),
+        max_requests: section
+            .or_off("max_requests", default.max_requests, |field| field.integer(MAX_REQUESTS)),
     }
 }
 
 /// No machine has more ports towards one endpoint. 0 keeps none.
 const MAX_IDLE: RangeInclusive<u64> = 0..=65_535;
+
+/// A connection is made for one at least.
+const MAX_REQUESTS: RangeInclusive<u64> = 1..=1_000_000_000;

@@ -407,6 +407,7 @@ struct RequestCount(#[schemars(range(min = 1, max = 1_000_000))] u32);
 [cluster.api.pool]
 idle = "30s"
 max_idle = 32
+max_age = "10m"
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct Pool {
@@ -417,6 +418,15 @@ struct Pool {
     /// How many may.
     #[schemars(range(min = 0, max = 65_535), extend("default" = 256))]
     max_idle: Option<u32>,
+
+    /// One that is older is closed when nothing is on it, up to a tenth earlier, so that those which began together do not end together:
+    /// for endpoints behind a balancer or a name that moves. Or `"off"`.
+    #[schemars(extend("default" = "off"))]
+    max_age: Option<Either<Duration, Off>>,
+
+    /// One that has carried so many requests is closed; or `"off"`.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("default" = "off"))]
+    max_requests: Option<Either<u32, Off>>,
 }
 
 /// Which endpoints do worse than they should. Whoever does is ejected: it gets nothing for a while, the longer the more often, and comes

@@ -403,6 +403,14 @@ fn accesses() -> impl Strategy<Value = AccessConfig> {
 fn clusters() -> impl Strategy<Value = ClusterConfig> {
     let timeouts = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
     let pools = (durations(1), 0..=65_535_usize);
+    let pools = (pools, option::of(durations(1)), option::of(1..=1_000_000_000_u32)).prop_map(
+        |((idle, max_idle), max_age, max_requests)| PoolLimits {
+            idle,
+            max_idle,
+            max_age,
+            max_requests,
+        },
+    );
     let deadline_header = option::of(Just("x-time-left".to_owned()));
     let pools = (default_or(pools), deadline_header, resiliences(), default_or(overload_limits()));
     let use_of_it = (balances(), (eligibilities(), stickies()), vec(checks(), 0..4));
@@ -434,10 +442,7 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                     },
                 ),
                 deadline_header,
-                pool: pool.map_or_else(Default::default, |(idle, max_idle)| PoolLimits {
-                    idle,
-                    max_idle,
-                }),
+                pool: pool.unwrap_or_default(),
                 resilience,
                 limits: limits.unwrap_or_default(),
             }

@@ -1,0 +1,44 @@
+//! A connection to an endpoint, and how much it has been used. Made by whoever connects; goes from attempt to pool and back.
+
+use std::time::Instant;
+
+use evenkeel_plan::cluster::PoolLimits;
+
+use crate::io::Io;
+
+/// A connection to an endpoint, with or without an exchange on it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) io: Io,
+    connected: Instant,
+    /// How many requests it was given.
+    requests: u32,
+    /// How much earlier than others it ends: see [`PoolLimits::are_reached`].
+    random: u32,
+}
+
+impl Link {
+    /// One that was `connected` just now.
+    pub(crate) fn new(io: Io, connected: Instant, random: u64) -> Self {
+        // Half of a random number is one, too.
+        Self { io, connected, requests: 0, random: random as u32 }
+    }
+
+    /// Gives it one more request. Returns whether it is not the first, so that the endpoint may have closed it in the meantime.
+    pub(crate) fn give_request(&mut self) -> bool {
+        let before = self.requests;
+        self.requests = before.saturating_add(1);
+        before > 0
+    }
+
+    /// Whether it is too old, or has carried enough requests, to be given another one.
+    pub(super) fn has_served(&self, limits: &PoolLimits, now: Instant) -> bool {
+        let age = now.saturating_duration_since(self.connected);
+        limits.are_reached(age, self.requests, self.random)
+    }
+
+    /// Whether it may be given another request, as far as can be seen while nothing is on it.
+    pub(super) fn is_fit(&self, limits: &PoolLimits, now: Instant) -> bool {
+        !self.has_served(limits, now) && self.io.is_quiet()
+    }
+}
