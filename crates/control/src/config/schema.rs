@@ -28,6 +28,7 @@ fn annotated() -> Value {
     strip(&mut schema, |key| key == "format");
     remove_null(&mut schema);
     flatten(&mut schema);
+    hand_down_bounds(&mut schema);
     schema
 }
 
@@ -47,6 +48,22 @@ fn flatten(schema: &mut Value) {
         let mut flat: Vec<Value> = flat.collect();
         flat.dedup();
         *choices = flat;
+    });
+}
+
+/// The bounds of a choice are those of the number in it. They are given as keywords: those by `range` a choice does not get.
+fn hand_down_bounds(schema: &mut Value) {
+    visit(schema, &|keywords| {
+        if !keywords.contains_key("anyOf") {
+            return;
+        }
+        for bound in ["minimum", "maximum"] {
+            let Some(value) = keywords.remove(bound) else { continue };
+            let Some(Value::Array(choices)) = keywords.get_mut("anyOf") else { return };
+            let numbers =
+                choices.iter_mut().filter(|it| it["type"] == "integer" || it["type"] == "number");
+            numbers.for_each(|number| number[bound] = value.clone());
+        }
     });
 }
 

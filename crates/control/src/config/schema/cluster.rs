@@ -425,7 +425,7 @@ struct Pool {
     max_age: Option<Either<Duration, Off>>,
 
     /// One that has carried so many requests is closed; or `"off"`.
-    #[schemars(range(min = 1, max = 1_000_000_000), extend("default" = "off"))]
+    #[schemars(extend("minimum" = 1, "maximum" = 1_000_000_000, "default" = "off"))]
     max_requests: Option<Either<u32, Off>>,
 }
 
@@ -443,7 +443,7 @@ stall = "off"
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct Outlier {
     /// So many failures in a row are too many; or `"off"`.
-    #[schemars(range(min = 1, max = 10_000), extend("default" = 5))]
+    #[schemars(extend("minimum" = 1, "maximum" = 10_000, "default" = 5))]
     consecutive: Option<Either<u32, Off>>,
 
     /// The share of an endpoint's attempts within the window whose failure is too much; or `"off"`.
@@ -452,7 +452,7 @@ struct Outlier {
 
     /// So many standard deviations below the mean of its cluster is too low a share of successes, but not less than five in a hundred;
     /// or `"off"`. Needs five endpoints with enough attempts.
-    #[schemars(range(min = DEVIATIONS_MIN, max = DEVIATIONS_MAX), extend("default" = 1.9))]
+    #[schemars(extend("minimum" = DEVIATIONS_MIN, "maximum" = DEVIATIONS_MAX, "default" = 1.9))]
     deviations: Option<Either<f64, Off>>,
 
     /// Shares say nothing about an endpoint with fewer attempts in the window.
