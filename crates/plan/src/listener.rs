@@ -150,6 +150,8 @@ pub struct ListenerCounters {
     pub connections_active: Gauge,
     /// Connections that were closed as soon as they were accepted, by reason.
     pub refused: [Counter; Refusal::COUNT],
+    /// Connections that a panic ended: each is a mistake of ours.
+    pub panics: Counter,
     /// Requests answered, by method and class of status (`[0]` is 1xx).
     pub requests: [[Counter; 5]; Method::COUNT],
     /// Answers that we made ourselves, or exchanges that broke, by reason.

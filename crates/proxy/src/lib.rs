@@ -1,6 +1,11 @@
 //! The data path: workers, listeners, protocols, the exchange and upstream pools. It follows the plan, and knows neither config
 //! nor health checks nor the admin API.
 
+#[cfg(panic = "abort")]
+compile_error!(
+    "a panic must cost no more than the connection that it is on, which takes `panic = \"unwind\"`"
+);
+
 mod access;
 mod body;
 mod buffers;

@@ -1,12 +1,13 @@
 //! A client's HTTP/1 connection: requests one after the other, each an exchange, and nothing held in between.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
 use evenkeel_plan::time::Time;
@@ -38,6 +39,8 @@ pub(crate) struct Connection {
     requests: Cell<u64>,
     /// Whether an answer may be on its way.
     is_answering: Cell<bool>,
+    /// The request that a panic has ended.
+    victim: RefCell<Option<Box<str>>>,
     _membership: Membership,
 }
 
@@ -85,6 +88,7 @@ impl Connection {
             client,
             entrance,
             is_answering: Cell::new(false),
+            victim: RefCell::default(),
             _membership: membership,
         }
     }
@@ -187,7 +191,14 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.entrance.counters.shard(self.worker.index).connections_active.add(-1);
+        let counters = self.entrance.counters.shard(self.worker.index);
+        counters.connections_active.add(-1);
+        if thread::panicking() {
+            counters.panics.add(1);
+            let (listener, client) = (&*self.entrance.name, self.client);
+            let request_id = self.victim.take().unwrap_or_default();
+            tracing::error!(listener, %client, request_id = &*request_id, "a panic ended the connection");
+        }
         if self.is_answering.get() {
             // A forced stop, or a panic: the end must not look like that of an answer.
             self.io.reset_on_close(true);

@@ -13,6 +13,8 @@ use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 use super::*;
 use crate::fixture::listener;
 
+mod panics;
+
 const OFFER: &[u8] =
     b"GET / HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n";
 const SWITCHED: &[u8] = b"HTTP/1.1 101 \r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n";
@@ -166,11 +168,16 @@ fn plan(cluster: &str, endpoint_at: Option<SocketAddr>) -> Plan {
 
 /// Reads the head of a message.
 fn head(stream: &mut TcpStream) -> String {
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    try_head(stream).unwrap()
+}
+
+/// The same where there may be none.
+fn try_head(stream: &mut TcpStream) -> io::Result<String> {
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).unwrap();
+        stream.read_exact(&mut byte)?;
         head.push(byte[0]);
     }
-    String::from_utf8(head).unwrap()
+    Ok(String::from_utf8(head).unwrap())
 }

@@ -153,7 +153,8 @@ fn dispatch(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
     serve(worker, crew, accepted);
 }
 
-/// Serves one connection in a task of its own, so that a panic costs that connection only.
+/// Serves one connection in a task of its own, so that a panic costs that connection only: the runtime catches it, and what the connection
+/// has is given back on the way, as at any other end.
 pub(super) fn serve(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
     let Accepted { socket, client, listener: name, seat } = accepted;
     let Some(listener) = worker.listener_named(&name) else { return };

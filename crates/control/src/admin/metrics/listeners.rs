@@ -58,6 +58,13 @@ fn connections(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
             })
         })
     })?;
+    let help = "Connections that a panic ended; each is a mistake in the balancer.";
+    families.family(Counter, "panics", help, |family| {
+        plan.listeners.iter().try_for_each(|listener| {
+            let count = listener.counters.sum(|shard| shard.panics.count());
+            family.counter(&[("listener", &listener.name)], count)
+        })
+    })?;
     families.family(Gauge, "listener_connections_active", "Connections open now.", |family| {
         plan.listeners.iter().try_for_each(|listener| {
             let level = |shard: &ListenerCounters| shard.connections_active.level();

@@ -74,6 +74,7 @@ fn what_was_counted_is_what_is_shown() {
         r#"evenkeel_access_log_lost_lines_total{cause="write_failed"} 4"#.to_owned(),
         r#"evenkeel_listener_connections_total{listener="web"} 7"#.to_owned(),
         r#"evenkeel_listener_connections_active{listener="web"} 3"#.to_owned(),
+        r#"evenkeel_panics_total{listener="web"} 2"#.to_owned(),
         r#"evenkeel_requests_total{listener="web",cluster="api",code_class="2xx",method="GET"} 12"#
             .to_owned(),
         r#"evenkeel_route_requests_total{listener="web",route="/*",code_class="2xx"} 8"#.to_owned(),
@@ -109,6 +110,7 @@ fn scrape() -> String {
         shard.duration.observe(Duration::from_millis(if worker == 0 { 4 } else { 40 }));
     }
     listener.shard(0).connections_active.add(4);
+    listener.shard(1).panics.add(2);
     listener.shard(1).connections_active.add(-1);
     listener.shard(0).failures[Reason::NoEndpoint as usize].add(1);
     listener.shard(1).bytes_out.add(99);

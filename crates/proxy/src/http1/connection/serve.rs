@@ -1,6 +1,7 @@
 //! One request: judged, passed on or refused, and accounted for.
 
 use std::pin::pin;
+use std::thread;
 use std::time::Instant;
 
 use evenkeel_plan::Listener;
@@ -118,6 +119,7 @@ impl Connection {
             progress: &progress,
         };
         let request_id = exchange.client.request_id(head);
+        let _testament = Testament { connection: self, request_id };
         let Busy { inbox, outbox } = busy;
         let (io, buffers) = (&self.io, &self.worker.buffers);
         let mut messages = Messages {
@@ -224,6 +226,21 @@ impl Connection {
             (true, _) => Next::Reset,
             (false, true) => Next::Request,
             (false, false) => Next::CloseUnread,
+        }
+    }
+}
+
+/// Says which request it was if a panic ends the exchange.
+struct Testament<'a> {
+    connection: &'a Connection,
+    request_id: &'a [u8],
+}
+
+impl Drop for Testament<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let request_id = String::from_utf8_lossy(self.request_id).into();
+            self.connection.victim.replace(Some(request_id));
         }
     }
 }
