@@ -173,7 +173,9 @@ impl<'a> Exchange<'a> {
                     break;
                 }
                 Ok((attempt, head)) => {
-                    if let Some(failure) = failure_in(&head).filter(|_| !attempts.way.is_bound()) {
+                    let wall = || self.worker.wall_time(self.worker.now());
+                    let failure = failure_in(&head, wall).filter(|_| !attempts.way.is_bound());
+                    if let Some(failure) = failure {
                         let failed = Failed { failure, sent: true };
                         turn.lease.stream();
                         next = Box::pin(self.again(failed, &mut attempts, messages)).await;

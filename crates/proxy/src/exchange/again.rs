@@ -2,7 +2,7 @@
 //! exchange.
 
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use evenkeel_plan::balance::Tried;
 use evenkeel_plan::reason::Reason;
@@ -11,6 +11,7 @@ use evenkeel_plan::story::{self, Then};
 use evenkeel_plan::time::Time;
 use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::head::ResponseHead;
+use httpdate::parse_http_date;
 
 use super::attempt::{Target, Turn};
 use super::grant::Grant;
@@ -327,17 +328,25 @@ impl<B, A> Messages<'_, B, A> {
     }
 }
 
-/// What an answer says that another endpoint may do better; `None` for any other.
-pub(super) fn failure_in(head: &ResponseHead) -> Option<Failure> {
-    let is_gateways = matches!(head.status, 502..=504);
-    is_gateways.then(|| Failure::Status { status: head.status, retry_after: retry_after(head) })
+/// What an answer says that another endpoint may do better; `None` for any other. `wall` tells the time since 1970.
+pub(super) fn failure_in(head: &ResponseHead, wall: impl FnOnce() -> Duration) -> Option<Failure> {
+    if !matches!(head.status, 502..=504) {
+        return None;
+    }
+    let mut fields = head.fields.iter();
+    let field = fields.find(|field| field.name.eq_ignore_ascii_case(b"retry-after"));
+    let retry_after = field.and_then(|field| retry_after(field.value, wall));
+    Some(Failure::Status { status: head.status, retry_after })
 }
 
-/// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is not followed: it would be longer than we wait for anybody.
-fn retry_after(head: &ResponseHead) -> Option<Duration> {
-    let field = head.fields.iter().find(|field| field.name.eq_ignore_ascii_case(b"retry-after"))?;
-    let seconds = std::str::from_utf8(field.value).ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+/// The wait that `Retry-After` asks for, in seconds or until a date (RFC 9110 §10.2.3); none until one that is over.
+fn retry_after(value: &[u8], wall: impl FnOnce() -> Duration) -> Option<Duration> {
+    let value = std::str::from_utf8(value).ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(date.saturating_sub(wall()))
 }
 
 /// How an attempt failed that ended for this reason; `None` if no other attempt could do better.
@@ -348,5 +357,41 @@ pub(super) fn failure_of(reason: Reason) -> Option<Failure> {
         Reason::UpstreamClosed => Some(Failure::Reset),
         Reason::FirstByteTimeout => Some(Failure::FirstByteTimeout),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_until_a_date_in_any_of_its_forms() {
+        // A quarter of a second before Sun, 06 Nov 1994 08:49:37 GMT.
+        let wall = Duration::from_millis(784_111_776_750);
+        let millis = |value: &str| {
+            let wait = retry_after(value.as_bytes(), || wall);
+            wait.map(|wait| wait.as_millis())
+        };
+        for (value, wait) in [
+            ("0", Some(0)),
+            ("120", Some(120_000)),
+            (" 1 ", Some(1000)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(250)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(250)),
+            ("Sun Nov  6 08:49:37 1994", Some(250)),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60_250)),
+            ("Sun, 06 Nov 1994 08:49:36 GMT", Some(0)),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(252_618_189_022_250)),
+            ("", None),
+            ("soon", None),
+            ("-1", None),
+            ("1.5", None),
+            ("18446744073709551616", None),
+            ("Sun, 06 Nov 1994 08:49:37 CET", None),
+        ] {
+            assert_eq!(millis(value), wait, "{value:?}");
+        }
+        assert_eq!(retry_after(b"\xff", || wall), None);
     }
 }
