@@ -84,6 +84,16 @@ impl Balancer {
         Ok(endpoints.iter().filter(|endpoint| endpoint["state"] != "up").count())
     }
 
+    /// How many connections to endpoints Evenkeel says that it has opened.
+    pub(super) fn connects(&self) -> Outcome<usize> {
+        let text = get(self.setup.admin, "/metrics")?.text();
+        let is_opened = |line: &&str| {
+            line.starts_with("evenkeel_upstream_connects_total") && line.contains(r#"result="ok""#)
+        };
+        let counts = text.lines().filter(is_opened).filter_map(|line| line.rsplit_once(' '));
+        Ok(counts.map(|(_, count)| count.parse::<usize>()).sum::<Result<_, _>>()?)
+    }
+
     /// How many threads or processes have said on standard error that they panicked, or were killed by a signal.
     pub(super) fn panics(&self) -> usize {
         let said = self.process.stderr();

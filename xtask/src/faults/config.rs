@@ -19,6 +19,8 @@ pub(super) struct Setup {
     pub(super) check: Duration,
     /// Where a line for each request goes.
     pub(super) log: Option<PathBuf>,
+    /// Bounds of Evenkeel's pools, as a table in TOML.
+    pub(super) pool: Option<&'static str>,
     /// Where the config is, and whatever else is written.
     pub(super) folder: PathBuf,
 }
@@ -52,6 +54,7 @@ impl Setup {
         let endpoints: Vec<String> =
             self.endpoints.iter().map(|endpoint| format!("\"{endpoint}\"")).collect();
         let (endpoints, check) = (endpoints.join(", "), check.as_millis());
+        let pool = self.pool.map_or_else(String::new, |pool| format!("pool = {pool}\n"));
         let log = self.log.as_deref().map_or_else(String::new, |path| {
             format!("\n[log]\naccess = {{ path = \"{}\" }}\n", path.display())
         });
@@ -63,7 +66,7 @@ to = "api"
 [cluster.api]
 endpoints = [{endpoints}]
 health = {{ kind = "tcp", interval = "{check}ms", timeout = "{check}ms" }}
-
+{pool}
 [admin]
 bind = "{admin}"
 {log}"#

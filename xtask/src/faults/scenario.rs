@@ -53,6 +53,8 @@ pub(super) struct Scenery {
     pub(super) descriptors: Option<u32>,
     /// The last origin is in a network of its own, at the end of a cable that can be pulled.
     pub(super) far: bool,
+    /// What Evenkeel's config says about the pool of idle connections, as a table in TOML.
+    pub(super) pool: Option<&'static str>,
 }
 
 /// Where the balancer writes a line for each request.
@@ -70,7 +72,7 @@ impl Default for Scenery {
     fn default() -> Self {
         let service = std::time::Duration::from_millis(20);
         let conduct = Conduct { service, concurrency: 2, ..Conduct::default() };
-        Self { origins: 3, conduct, log: Log::Off, descriptors: None, far: false }
+        Self { origins: 3, conduct, log: Log::Off, descriptors: None, far: false, pool: None }
     }
 }
 

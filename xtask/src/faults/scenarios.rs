@@ -10,17 +10,19 @@ mod freezing;
 mod killing;
 mod logs;
 mod overload;
+mod pools;
 mod slowness;
 mod unreachable;
 
 use super::scenario::Scenario;
 
 pub(super) fn all() -> Vec<Scenario> {
-    let groups: [fn() -> Vec<Scenario>; 12] = [
+    let groups: [fn() -> Vec<Scenario>; 13] = [
         killing::scenarios,
         freezing::scenarios,
         unreachable::scenarios,
         closing::scenarios,
+        pools::scenarios,
         slowness::scenarios,
         bodies::scenarios,
         flapping::scenarios,

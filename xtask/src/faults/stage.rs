@@ -89,7 +89,8 @@ impl Stage {
             Log::Stalled => new_pipe(&folder).map(|(path, pipe)| (Some(path), Some(pipe)))?,
         };
         let endpoints = origins.iter().map(StampingOrigin::address).collect();
-        let setup = Setup { listen, admin, endpoints, check: pace.check, log, folder };
+        let (check, pool) = (pace.check, scenery.pool);
+        let setup = Setup { listen, admin, endpoints, check, log, pool, folder };
         let balancer = Balancer::start(contender, evenkeel, setup, scenery.descriptors)?;
         Ok(Self {
             resting_descriptors: balancer.descriptors()?,

@@ -7,7 +7,7 @@ use evenkeel_testkit::ledger::{Load, Method};
 use evenkeel_testkit::stamping::{Conduct, Ends};
 
 use crate::Outcome;
-use crate::faults::scenario::{Gate, Log, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Scenario, Scenery};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -47,9 +47,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             scenery: || Scenery {
                 origins: 1,
                 conduct: Conduct { idle: STALE, ..Conduct::default() },
-                log: Log::Off,
-                descriptors: None,
-                far: false,
+                ..Scenery::default()
             },
             play: stale,
             ..CLOSING

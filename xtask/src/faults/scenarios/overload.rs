@@ -7,7 +7,7 @@ use evenkeel_testkit::ledger::{Book, Class, Load};
 use evenkeel_testkit::stamping::Conduct;
 
 use crate::Outcome;
-use crate::faults::scenario::{Gate, Log, Scenario, Scenery};
+use crate::faults::scenario::{Gate, Scenario, Scenery};
 use crate::faults::stage::Stage;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -23,9 +23,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 concurrency: 2,
                 ..Conduct::default()
             },
-            log: Log::Off,
-            descriptors: None,
-            far: false,
+            ..Scenery::default()
         },
         play,
         ..Scenario::PLAIN
