@@ -51,10 +51,10 @@ pub struct Plan {
     pub listeners: Vec<Arc<Listener>>,
     /// The named sets of endpoints; a route refers to one by its position here.
     pub clusters: Vec<Arc<Cluster>>,
-    /// How long the connections of a listener that is gone may take to end.
+    /// How long the connections of a listener that is gone may take to end, and what runs at an endpoint that is drained or gone.
     pub drain: Duration,
     /// What is written down about each exchange; `None` for nothing.
     pub access: Option<access::AccessLog>,
-    /// Raised when an endpoint is suspected to stall; goes on from plan to plan.
+    /// Raised when an endpoint is suspected to stall, and when one begins to leave or stays after all; goes on from plan to plan.
     pub alarm: alarm::Alarm,
 }

@@ -6,21 +6,28 @@ use arc_swap::{ArcSwap, Cache};
 
 use crate::Plan;
 
+mod leaving;
+
+use leaving::Leaving;
+
 /// The only writer of the plan; owned by the conductor.
 #[derive(Debug)]
 pub struct Publisher {
     cell: Arc<ArcSwap<Plan>>,
     generation: u64,
+    leaving: Leaving,
 }
 
 impl Default for Publisher {
     fn default() -> Self {
-        Self { cell: Arc::new(ArcSwap::from_pointee(Plan::default())), generation: 0 }
+        let cell = Arc::new(ArcSwap::from_pointee(Plan::default()));
+        Self { cell, generation: 0, leaving: Leaving::default() }
     }
 }
 
 impl Publisher {
-    /// Puts `plan` in force and numbers it. Workers see it at their next exchange.
+    /// Puts `plan` in force and numbers it. Workers see it at their next exchange; what runs at endpoints that leave by it, within a
+    /// moment.
     pub fn publish(&mut self, mut plan: Plan) -> Arc<Plan> {
         self.generation += 1;
         plan.generation = self.generation;
@@ -29,7 +36,10 @@ impl Publisher {
             cluster.enforce_limits();
         });
         let plan = Arc::new(plan);
-        self.cell.store(Arc::clone(&plan));
+        let before = self.cell.swap(Arc::clone(&plan));
+        if self.leaving.follow(&before, &plan) {
+            plan.alarm.raise();
+        }
         plan
     }
 

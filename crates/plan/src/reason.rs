@@ -65,6 +65,9 @@ pub enum Reason {
     UpgradeRefused,
     /// Nothing moved through the tunnel, in either direction, for too long.
     TunnelIdle,
+    /// The endpoint is drained or gone from the plan, and the time that what ran there had to end in is over. Of a tunnel also: its listener
+    /// is gone, or we stop.
+    DrainTimeout,
 }
 
 impl Reason {
@@ -72,7 +75,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -104,6 +107,7 @@ impl Reason {
         Self::UpstreamMalformed,
         Self::UpgradeRefused,
         Self::TunnelIdle,
+        Self::DrainTimeout,
     ];
 
     /// The machine-readable name, stable across versions.
@@ -140,6 +144,7 @@ impl Reason {
             Self::UpstreamMalformed => "upstream_malformed",
             Self::UpgradeRefused => "upgrade_refused",
             Self::TunnelIdle => "tunnel_idle",
+            Self::DrainTimeout => "drain_timeout",
         }
     }
 
@@ -162,9 +167,11 @@ impl Reason {
             | Self::UpstreamClosed
             | Self::UpstreamMalformed
             | Self::UpgradeRefused => 502,
-            Self::NoEndpoint | Self::Overloaded | Self::PendingTimeout | Self::OutOfDescriptors => {
-                503
-            }
+            Self::NoEndpoint
+            | Self::Overloaded
+            | Self::PendingTimeout
+            | Self::OutOfDescriptors
+            | Self::DrainTimeout => 503,
             Self::ConnectTimeout
             | Self::FirstByteTimeout
             | Self::UpstreamStalled
@@ -224,6 +231,7 @@ impl Reason {
             Self::UpstreamMalformed => "The endpoint's answer is malformed.",
             Self::UpgradeRefused => "The endpoint switched protocols in a way that is not valid.",
             Self::TunnelIdle => "Nothing moved through the tunnel for too long.",
+            Self::DrainTimeout => "The endpoint is taken out of service.",
         }
     }
 }

@@ -79,7 +79,8 @@ impl Kind {
             Reason::NoEndpoint
             | Reason::OutOfDescriptors
             | Reason::ExchangeTimeout
-            | Reason::TunnelIdle => Self::Failed,
+            | Reason::TunnelIdle
+            | Reason::DrainTimeout => Self::Failed,
             reason if reason.is_endpoints_fault() => Self::Failed,
             _ => Self::Client,
         }

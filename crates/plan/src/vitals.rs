@@ -53,6 +53,10 @@ pub struct Vitals {
     drained_since: AtomicU64,
     /// For how long it gets nothing after each trial, in nanoseconds; 0 while it is not suspected to stall.
     pause: AtomicU64,
+    /// For how long what runs there may go on, in nanoseconds; 0 while it stays.
+    leaves_within: AtomicU64,
+    /// When somebody first asked since when, in nanoseconds since the start; 0 for not yet.
+    leaves_since: AtomicU64,
     latency: PeakEwma,
     /// When the attempt began that is watched, in nanoseconds since the start; 0 while none is.
     watched: AtomicU64,
@@ -79,6 +83,8 @@ impl Vitals {
             fit_since: AtomicU64::new(0),
             drained_since: AtomicU64::new(0),
             pause: AtomicU64::new(0),
+            leaves_within: AtomicU64::new(0),
+            leaves_since: AtomicU64::new(0),
             latency: PeakEwma::default(),
             watched: AtomicU64::new(0),
             limits: [AtomicU32::new(ANY), AtomicU32::new(ANY)],
@@ -221,6 +227,31 @@ impl Vitals {
     /// The endpoint is not being drained any more. Called by `control`, with each plan.
     pub fn end_drain(&self) {
         self.drained_since.store(0, Ordering::Relaxed);
+    }
+
+    /// For how long what runs there may go on, because the endpoint is drained or gone from the plan. `None` while it stays.
+    #[inline]
+    pub fn leaves_within(&self) -> Option<Duration> {
+        let nanos = self.leaves_within.load(Ordering::Acquire);
+        (nanos > 0).then(|| Duration::from_nanos(nanos))
+    }
+
+    /// Since when the endpoint leaves, if it does: since whoever asked first.
+    pub fn leaves_since(&self, now: Time) -> Time {
+        first_asked(&self.leaves_since, now)
+    }
+
+    /// The endpoint leaves, and what runs there may go on for so long; `None` if it stays. Returns whether that is another word than before.
+    /// Called by the publisher.
+    pub(crate) fn leave(&self, within: Option<Duration>) -> bool {
+        let word =
+            within.map_or(0, |within| u64::try_from(within.as_nanos()).unwrap_or(u64::MAX).max(1));
+        let is_news = (self.leaves_within.load(Ordering::Relaxed) > 0) != (word > 0);
+        if is_news {
+            self.leaves_since.store(0, Ordering::Relaxed);
+        }
+        self.leaves_within.store(word, Ordering::Release);
+        is_news
     }
 
     /// How long it takes to answer, if it ever did.
@@ -368,6 +399,22 @@ mod tests {
         assert_ne!(vitals.cluster().changes(), before);
         vitals.given(at(23));
         assert!(!vitals.is_avoided(at(18)) && !vitals.is_avoided(at(24)));
+    }
+
+    #[test]
+    fn it_leaves_since_somebody_first_asked_after_that_was_news() {
+        let (vitals, at) = (Vitals::new(Arc::default()), Time::from_nanos);
+        let (short, long) = (Duration::ZERO, Duration::from_secs(1));
+        for (within, is_news, now, since) in
+            [(short, true, 5, 5), (long, false, 7, 5), (short, false, 9, 5)]
+        {
+            assert_eq!(vitals.leave(Some(within)), is_news);
+            assert_eq!(vitals.leaves_within(), Some(within.max(Duration::from_nanos(1))));
+            assert_eq!(vitals.leaves_since(at(now)), at(since));
+        }
+        assert!(vitals.leave(None) && !vitals.leave(None) && vitals.leaves_within().is_none());
+        assert!(vitals.leave(Some(long)));
+        assert_eq!(vitals.leaves_since(at(12)), at(12));
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod ask;
 mod attempt;
 mod grant;
 mod hedged;
+mod leaving;
 mod notes;
 mod progress;
 mod relay;

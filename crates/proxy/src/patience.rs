@@ -40,6 +40,10 @@ pub(crate) struct Patience<'a> {
     is_long: bool,
     /// When the exchange as a whole must be over.
     due: Option<Instant>,
+    /// When it must be because its endpoint leaves; `None` while that stays.
+    leave: Option<Instant>,
+    /// Whether the deadline was set for one of these.
+    is_last: bool,
     /// Whether anybody wants to know how long it was waited.
     timed: bool,
     /// Since when.
@@ -62,6 +66,8 @@ impl<'a> Patience<'a> {
             set_for: None,
             is_long: false,
             due,
+            leave: None,
+            is_last: false,
             timed: false,
             since: None,
             waited: Duration::ZERO,
@@ -85,29 +91,50 @@ impl<'a> Patience<'a> {
         self.waited
     }
 
+    /// Looks whether the endpoint leaves, so that what runs there may go on `within` a time: at the first look that finds it so, `at` says
+    /// when it has to be over. `None` if it stays, or stays after all.
+    #[inline]
+    pub(crate) fn heed(&mut self, within: Option<Duration>, at: impl FnOnce(Duration) -> Instant) {
+        if within.is_some() != self.leave.is_some() {
+            self.leave = within.map(at);
+            self.set_for = None;
+        }
+    }
+
     /// Now waiting for `wait`, with `moved` bytes moved so far. Starts anew if either has changed.
     ///
     /// # Errors
-    /// The reason to give up, if nothing has changed for too long.
+    /// The reason to give up, if nothing has changed for too long, or it has to be over whatever changes.
     pub(crate) fn wait(&mut self, wait: Wait, moved: u64) -> Result<(), Reason> {
+        let (left, over) = self.left(wait);
+        if left.is_zero() && self.deadline.is_expired() {
+            return Err(over);
+        }
         if self.is_progress(wait, moved) {
             self.set_for = Some((wait, moved));
             self.is_long = false;
             let timeout = self.timeout(wait);
             let first = if is_for_endpoint(wait) { timeout.min(LONG) } else { timeout };
-            self.deadline.set(first.min(self.left(wait)));
+            self.set(first, left);
         } else if self.deadline.is_expired() {
-            let left = self.left(wait);
             let more = self.timeout(wait).saturating_sub(LONG);
-            if self.is_long || more.is_zero() || left.is_zero() || !is_for_endpoint(wait) {
-                let over = left.is_zero();
-                return Err(if over { Reason::ExchangeTimeout } else { reason(wait) });
+            if self.is_last {
+                // Deadlines are coarse: it came a little early.
+                self.set(left, left);
+            } else if self.is_long || more.is_zero() || !is_for_endpoint(wait) {
+                return Err(reason(wait));
+            } else {
+                self.is_long = true;
+                self.set(more, left);
             }
-            self.is_long = true;
-            self.deadline.set(more.min(left));
         }
         self.pause();
         Ok(())
+    }
+
+    fn set(&mut self, timeout: Duration, left: Duration) {
+        self.is_last = left <= timeout;
+        self.deadline.set(timeout.min(left));
     }
 
     /// Whether the endpoint lets the client wait for long: then it may be worth a look whether that is still there. Where endpoints are
@@ -130,10 +157,16 @@ impl<'a> Patience<'a> {
         self.set_for.is_none_or(|(before, since)| before != wait || moved - since >= least)
     }
 
-    /// How much is left of the time for the whole exchange. A tunnel is not meant to end.
-    fn left(&self, wait: Wait) -> Duration {
+    /// How much is left until it has to be over, whatever changes, and why it is then. A tunnel is not meant to end.
+    fn left(&self, wait: Wait) -> (Duration, Reason) {
         let due = self.due.filter(|_| !matches!(wait, Wait::Tunnel | Wait::TunnelEnd));
-        due.map_or(Duration::MAX, |due| due.saturating_duration_since(Instant::now()))
+        let leaves = self.leave.is_some_and(|leave| due.is_none_or(|due| leave < due));
+        let (at, over) = if leaves {
+            (self.leave, Reason::DrainTimeout)
+        } else {
+            (due, Reason::ExchangeTimeout)
+        };
+        (at.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now())), over)
     }
 
     fn timeout(&self, wait: Wait) -> Duration {
@@ -233,12 +266,63 @@ mod tests {
     #[test]
     fn progress_does_not_put_off_the_end_of_the_exchange() {
         patient(Some(Duration::ZERO), |deadlines, patience| {
+            assert_eq!(patience.wait(Wait::AnswerBody, 0), Ok(()));
+            deadlines.advance(2);
+            assert_eq!(patience.wait(Wait::AnswerBody, 1), Err(Reason::ExchangeTimeout));
+        });
+        patient(Some(Duration::ZERO), |deadlines, patience| {
             assert_eq!(patience.wait(Wait::ClientReads, 0), Ok(()));
             deadlines.advance(2);
             assert_eq!(patience.wait(Wait::ClientReads, 0), Err(Reason::ExchangeTimeout));
             assert_eq!(patience.wait(Wait::Tunnel, 0), Ok(()), "a tunnel is not meant to end");
             deadlines.advance(10);
             assert_eq!(patience.wait(Wait::Tunnel, 0), Ok(()));
+        });
+    }
+
+    #[test]
+    fn where_the_endpoint_leaves_everything_ends_when_it_is_said_to() {
+        for (wait, moves) in
+            [(Wait::AnswerBody, true), (Wait::FirstByte, false), (Wait::Tunnel, true)]
+        {
+            patient(None, |deadlines, patience| {
+                assert_eq!(patience.wait(wait, 0), Ok(()));
+                let began = Instant::now();
+                patience.heed(Some(Duration::ZERO), |within| began + within);
+                assert_eq!(patience.wait(wait, 0), Ok(()), "there was no time to hear of it");
+                deadlines.advance(1);
+                patience.heed(Some(Duration::ZERO), |_| panic!("it is known already"));
+                deadlines.advance(1);
+                assert_eq!(patience.wait(wait, u64::from(moves)), Err(Reason::DrainTimeout));
+            });
+        }
+    }
+
+    #[test]
+    fn who_may_stay_after_all_waits_as_if_nothing_had_been() {
+        patient(None, |deadlines, patience| {
+            patience.heed(Some(Duration::ZERO), |within| Instant::now() + within);
+            assert_eq!(patience.wait(Wait::FirstByte, 0), Ok(()));
+            deadlines.advance(2);
+            patience.heed(None, |_| panic!("it stays"));
+            for _ in 0..59 {
+                assert_eq!(patience.wait(Wait::FirstByte, 0), Ok(()));
+                deadlines.advance(10);
+            }
+        });
+    }
+
+    #[test]
+    fn a_deadline_that_comes_early_is_not_the_end() {
+        patient(None, |deadlines, patience| {
+            let later = Instant::now() + Duration::from_secs(3600);
+            patience.heed(Some(Duration::ZERO), |_| later);
+            patience.upstream.idle = Duration::MAX;
+            assert_eq!(patience.wait(Wait::TunnelEnd, 0), Ok(()));
+            (0..3_700).for_each(|_| deadlines.advance(10));
+            assert!(patience.deadline.is_expired());
+            assert_eq!(patience.wait(Wait::TunnelEnd, 0), Ok(()));
+            assert!(!patience.deadline.is_expired());
         });
     }
 }

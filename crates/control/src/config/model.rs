@@ -31,7 +31,7 @@ use ipnet::IpNet;
 pub struct Config {
     /// How many workers to run.
     pub workers: WorkerCount,
-    /// How long running exchanges may take to finish at a stop.
+    /// How long running exchanges may take to finish at a stop, or at an endpoint that leaves.
     pub drain: Duration,
     /// Where this balancer is; `None` if that is not said.
     pub zone: Option<String>,

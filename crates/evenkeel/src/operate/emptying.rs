@@ -16,8 +16,8 @@ pub(super) struct WaitArgs {
     #[arg(long)]
     pub(super) wait: bool,
 
-    /// How long to wait at most
-    #[arg(long, value_name = "DURATION", default_value = "30s", requires = "wait")]
+    /// How long to wait at most: the default is as long as anything runs there by the default of `drain`
+    #[arg(long, value_name = "DURATION", default_value = "45s", requires = "wait")]
     #[arg(value_parser = units::duration)]
     timeout: Duration,
 }

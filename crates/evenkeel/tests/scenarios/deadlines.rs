@@ -61,6 +61,6 @@ fn the_time_that_a_trusted_proxy_gives_is_kept() {
     let request = "GET / HTTP/1.1\r\nHost: test\r\nX-Time-Left: 200\r\n\r\n";
     let response = running.connect().exchange(request.as_bytes(), Duration::from_secs(15)).unwrap();
     assert_eq!(response.status, 504);
-    assert_eq!(running.metric("evenkeel_failures_total", "exchange_timeout"), 1);
+    running.wait_for_metric("evenkeel_failures_total", "exchange_timeout", 1);
     gate.open();
 }

@@ -16,6 +16,7 @@ mod config_tools;
 mod counting;
 mod deadlines;
 mod descriptors;
+mod draining;
 mod forwarding;
 mod health_checks;
 mod hostile_arena;

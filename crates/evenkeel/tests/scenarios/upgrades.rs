@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 use evenkeel_testkit::process::Signal;
 use evenkeel_testkit::{Client, Gate, Origin, Request, Script, get, wait_until};
@@ -228,6 +229,47 @@ fn a_tunnel_that_is_never_at_rest_is_cut_when_its_listener_is_gone() {
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
 
+/// A balancer before it whose tunnel is open, after the reload that removes it, with a time of a second for that; and since when.
+fn removed(bare: &Bare, begun: &[u8]) -> (Running, [TcpStream; 2], Instant) {
+    let drain = "drain = \"1s\"\n";
+    let running = Running::from_toml(&format!("{drain}{}", bare.config("")));
+    let (client, mut endpoint) = bare.open(&running, HANDSHAKE, SWITCHED);
+    endpoint.write_all(begun).unwrap();
+    expect(&client, begun);
+    running.rewrite(&format!(
+        "{drain}[listener.web]\nbind = \"{{bind}}\"\nto = \"{}\"\nhealth = false\n",
+        free_address()
+    ));
+    let since = Instant::now();
+    running.reload();
+    (running, [client, endpoint], since)
+}
+
+#[test]
+fn a_websocket_at_an_endpoint_that_is_removed_is_said_good_bye_to_after_its_time() {
+    let bare = Bare::new();
+    let (running, [client, endpoint], since) = removed(&bare, b"\x81\x02hi");
+    expect(&client, &[0x88, 2, 0x03, 0xe9]);
+    assert!(since.elapsed() >= Duration::from_secs(1), "{:?}", since.elapsed());
+    let mut frame = [0; 8];
+    (&endpoint).read_exact(&mut frame).unwrap();
+    assert_eq!(frame[..2], [0x88, 0x82]);
+    assert_eq!((read_to_end(&client), read_to_end(&endpoint)), (vec![], vec![]));
+    drop((client, endpoint));
+    running.wait_for_metric("evenkeel_requests_total", "code_class=\"1xx\"", 1);
+    assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
+}
+
+#[test]
+fn a_tunnel_that_is_never_at_rest_is_cut_when_its_endpoint_was_removed() {
+    let bare = Bare::new();
+    let (running, [client, _endpoint], _) = removed(&bare, b"\x81\x05he");
+    let error = (&client).read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    running.wait_for_metric("evenkeel_failures_total", "reason=\"drain_timeout\"", 1);
+    assert_eq!(running.metric("evenkeel_upstream_failures_total", ""), 0);
+}
+
 #[test]
 fn a_websocket_outlives_every_reload_that_adds_or_removes_an_endpoint() {
     let bare = Bare::new();
@@ -237,7 +279,7 @@ fn a_websocket_outlives_every_reload_that_adds_or_removes_an_endpoint() {
     // Its own endpoint goes, too.
     for other in others.iter().cycle().take(6) {
         running.rewrite(&format!(
-            "drain = \"1s\"\n[listener.web]\nbind = \"{{bind}}\"\nto = \"{}\"\n",
+            "drain = \"1m\"\n[listener.web]\nbind = \"{{bind}}\"\nto = \"{}\"\n",
             other.address()
         ));
         running.reload();

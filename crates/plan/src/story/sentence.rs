@@ -104,6 +104,9 @@ fn deed(reason: Reason) -> &'static str {
         Reason::UpstreamMalformed => "gave an answer that breaks the rules of HTTP",
         Reason::UpgradeRefused => "switched to a protocol that nobody offered",
         Reason::ExchangeTimeout => "was asked until the whole exchange had taken too long",
+        Reason::DrainTimeout => {
+            "was taken out of service, and was not done in the time that is left to it then"
+        }
         Reason::NoEndpoint => "has no address",
         Reason::OutOfDescriptors => "could not be asked, as we may open no more connections",
         Reason::ClientGone => "was asked until the client went away",

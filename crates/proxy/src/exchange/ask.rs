@@ -125,6 +125,7 @@ impl<'a> Exchange<'a> {
                 }
             }
             let moved = messages.upload.moved() + attempt.flushed();
+            self.heed(turn, &mut patience);
             patience.wait(waiting_for_head(messages), moved).map_err(AttemptError::Gave)?;
             if patience.is_long() && messages.body.poll_gone(cx).is_ready() {
                 return Poll::Ready(Err(AttemptError::Gave(Reason::ClientGone)));

@@ -66,6 +66,7 @@ impl<'a> Exchange<'a> {
             let wait = waiting_for_body(&download, &messages.upload, uploading);
             let moved = download.moved() + messages.upload.moved();
             let flushed = messages.answer.flushed() + attempt.flushed();
+            self.heed(turn, &mut patience);
             patience.wait(wait, moved + flushed)?;
             if patience.is_long() && !uploading && messages.body.poll_gone(cx).is_ready() {
                 return Poll::Ready(Err(Reason::ClientGone));

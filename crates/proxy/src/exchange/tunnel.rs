@@ -1,6 +1,6 @@
 //! What an exchange becomes when the endpoint has switched protocols (RFC 9110 §7.8): bytes both ways, until a side has had
 //! enough. Run by the connection when the exchange is over, because it is long-lived: it keeps no plan, and it ends politely when
-//! the worker drains or its listener is gone.
+//! the worker drains, its listener is gone, or its endpoint is and the time for that is up.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::upgrade;
 
 use super::attempt::{Target, Turn};
+use super::leaving::{leave_at, spread};
 use super::{Answer, Ended, Exchange, Messages, Progress, count_status};
 use crate::access::{Course, RouteTaken};
 use crate::body::{PumpError, Sink, Source};
@@ -193,12 +194,12 @@ impl<'a> Passage<'a> {
             if tunnel.is_over() {
                 return Poll::Ready(Ok(Over::Said));
             }
-            if leaving.is_some() || self.worker.is_parting(self.entrance) {
-                patience.pause();
-                return self.poll_leave(*leaving.get_or_insert_with(|| self.leave_at()), tunnel);
+            if leaving.is_none() {
+                leaving = self.leaves(tunnel, &mut patience)?;
             }
-            patience.wait(tunnel.wait(), tunnel.moved())?;
-            Poll::Pending
+            let Some(at) = leaving else { return Poll::Pending };
+            patience.pause();
+            self.poll_leave(at, tunnel)
         })
         .await;
         let whole = match outcome {
@@ -207,7 +208,10 @@ impl<'a> Passage<'a> {
             Ok(Over::Cut) | Err(_) => false,
         };
         tunnel.attempt.break_on_close(!whole);
-        let failure = outcome.err();
+        let failure = match outcome {
+            Ok(Over::Cut) => Some(Reason::DrainTimeout),
+            outcome => outcome.err(),
+        };
         let failures = &self.ties.lease.of().counters.shard(self.worker.index).failures;
         failures.add(u64::from(failure.is_some_and(Reason::is_endpoints_fault)));
         let mut course = self.ties.course();
@@ -246,11 +250,22 @@ impl<'a> Passage<'a> {
             .map_err(|error| blame(error, Reason::UpstreamClosed, Reason::ClientGone))
     }
 
-    /// When to leave: not all tunnels at once, for their clients come back elsewhere at that moment.
-    fn leave_at(&self) -> Instant {
-        let spread = (self.worker.drain_within() / 2).min(LEAVE_WITHIN);
-        let share = f64::from(self.worker.random() as u32) / f64::from(u32::MAX);
-        Instant::now() + spread.mul_f64(share)
+    /// When to leave; `None` while there is no need to.
+    fn leaves(
+        &self,
+        tunnel: &Tunnel,
+        patience: &mut Patience<'_>,
+    ) -> Result<Option<Instant>, Reason> {
+        if self.worker.is_parting(self.entrance) {
+            return Ok(Some(Instant::now() + spread(self.worker, self.worker.drain_within())));
+        }
+        let vitals = &self.ties.lease.of().vitals;
+        patience.heed(vitals.leaves_within(), |within| leave_at(self.worker, vitals, within));
+        match patience.wait(tunnel.wait(), tunnel.moved()) {
+            Ok(()) => Ok(None),
+            Err(Reason::DrainTimeout) => Ok(Some(Instant::now())),
+            Err(reason) => Err(reason),
+        }
     }
 
     /// Leaves at a moment at which nothing is cut in two. If there is none for a while, both sides are made to see the cut.
@@ -288,9 +303,6 @@ fn blame(error: PumpError, source: Reason, sink: Reason) -> Reason {
         PumpError::Sink => sink,
     }
 }
-
-/// The longest time over which the tunnels that have to end are spread; half the time for draining, if that is less.
-const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long it is waited for a moment of rest.
 const LEAVE_LATE: Duration = Duration::from_secs(1);

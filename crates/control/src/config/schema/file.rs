@@ -34,7 +34,8 @@ pub(super) struct File {
     #[schemars(extend("default" = "auto"))]
     workers: Option<Either<Auto, Workers>>,
 
-    /// At a stop, how long running exchanges may take to finish; and at a reload, the tunnels of a listener that goes.
+    /// How long running exchanges may take to finish: all of them at a stop, those at an endpoint that is drained or removed, and at a
+    /// reload the tunnels of a listener that goes. What is left at an endpoint then is cut, spread over half as long, at most 10 s.
     #[schemars(extend("default" = "30s"))]
     drain: Option<Duration>,
 
