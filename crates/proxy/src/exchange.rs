@@ -42,7 +42,7 @@ pub(crate) use notes::Notes;
 pub(crate) use progress::Progress;
 pub(crate) use tunnel::{Downstream, Passage, Switched};
 
-use again::{Attempts, Failed, failure_in};
+use again::Attempts;
 use attempt::Target;
 use way::Way;
 
@@ -97,6 +97,11 @@ pub(crate) struct Messages<'a, B, A> {
 }
 
 impl<B, A> Messages<'_, B, A> {
+    /// Whether all of the request has gone out.
+    fn is_sent(&self) -> bool {
+        self.upload.is_done() || self.framing == Framing::Empty
+    }
+
     /// Makes ready to send the request once more; false if the beginning of its body is gone.
     fn rewind(&mut self) -> bool {
         let is_whole = self.body.rewind();
@@ -153,17 +158,11 @@ impl<'a> Exchange<'a> {
         };
         self.keep_body(way, messages);
         let mut attempts = Attempts::new(way, course, messages.head.method.is_idempotent());
-        let mut reason = Reason::NoEndpoint;
-        let mut next = self.choose(&mut attempts);
-        if attempts.is_full {
-            // Boxed, here and below: it is rare, and every exchange would have room for it.
-            match Box::pin(self.wait_for_room(&mut attempts, messages)).await {
-                Ok(turn) => next = Some(turn),
-                Err(shed) => reason = shed,
-            }
-        }
+        let (mut next, mut reason) = match self.choose_first(&mut attempts, messages).await {
+            Ok(turn) => (Some(turn), Reason::NoEndpoint),
+            Err(reason) => (None, reason),
+        };
         while let Some(mut turn) = next {
-            let target = turn.target;
             self.progress.follow(&attempts.course);
             match self.attempt(&mut turn, messages, &mut attempts).await {
                 Ok((attempt, head)) if head.status == 101 => {
@@ -173,24 +172,24 @@ impl<'a> Exchange<'a> {
                     }
                     break;
                 }
-                Ok((attempt, head)) => {
-                    let wall = || self.worker.wall_time(self.worker.now());
-                    let failure = failure_in(&head, wall).filter(|_| !attempts.way.is_bound());
-                    if let Some(failure) = failure {
-                        let failed = Failed { failure, sent: true };
-                        turn.lease.stream();
-                        next = Box::pin(self.again(failed, &mut attempts, messages)).await;
-                        if next.is_some() {
-                            count_status(&target.counters.responses, head.status);
-                            self.worker.buffers.give_head(head.fields);
-                            continue;
+                Ok(mut answer) => {
+                    if let Some(failure) = self.failure_in(&answer.1, attempts.way) {
+                        // Boxed, here and below: it is rare, and every exchange would have room for it.
+                        let instead =
+                            self.instead_of(failure, (&mut turn, answer), messages, &mut attempts);
+                        match Box::pin(instead).await {
+                            Ok(other) => {
+                                next = Some(other);
+                                continue;
+                            }
+                            Err(same) => answer = same,
                         }
                     }
                     if let Some(mut left) = attempts.left.take() {
                         self.judge_loser(&mut left.turn);
                     }
                     let course = &mut attempts.course;
-                    let ended = self.relay(&mut turn, (attempt, head), messages, course).await;
+                    let ended = self.relay(&mut turn, answer, messages, course).await;
                     let ended = Ended { course: *course, ..ended };
                     if ended.has_failed() {
                         self.note_candidates(&attempts);
@@ -249,7 +248,7 @@ impl<'a> Exchange<'a> {
             ended.broken = true;
             return ended;
         }
-        let request_done = messages.upload.is_done() || messages.framing == Framing::Empty;
+        let request_done = messages.is_sent();
         ended.bytes_out = messages.answer.refuse(reason, messages.advice.as_deref(), request_done);
         ended.broken = flush(&mut messages.answer, self.deadline, self.listener).await.is_err();
         // A client that is gone has seen no status.

@@ -214,6 +214,42 @@ impl<'a> Exchange<'a> {
         self.worker.time(if course.attempts == 0 { self.started } else { self.worker.now() })
     }
 
+    /// What an answer says that another endpoint may do better; `None` if it goes to the client.
+    pub(super) fn failure_in(&self, head: &ResponseHead, way: Way<'_>) -> Option<Failure> {
+        if !matches!(head.status, 502..=504) || way.is_bound() {
+            return None;
+        }
+        let mut fields = head.fields.iter();
+        let field = fields.find(|field| field.name.eq_ignore_ascii_case(b"retry-after"));
+        let wall = || self.worker.wall_time(self.worker.now());
+        let retry_after = field.and_then(|field| retry_after(field.value, wall));
+        Some(Failure::Status { status: head.status, retry_after })
+    }
+
+    /// Who gets the request after an answer that says that another endpoint may do better.
+    ///
+    /// # Errors
+    /// The answer, if that was all.
+    pub(super) async fn instead_of<B, A>(
+        &self,
+        failure: Failure,
+        (turn, answer): (&mut Turn<'a>, (Attempt, ResponseHead)),
+        messages: &mut Messages<'_, B, A>,
+        attempts: &mut Attempts<'a>,
+    ) -> Result<Turn<'a>, (Attempt, ResponseHead)> {
+        // Nobody waits for the endpoint meanwhile.
+        turn.lease.stream();
+        let is_sent = messages.is_sent();
+        let failed = Failed { failure, sent: true };
+        match self.again(failed, attempts, messages).await {
+            Some(other) => {
+                self.discard(turn.target, answer, messages.head.method, is_sent);
+                Ok(other)
+            }
+            None => Err(answer),
+        }
+    }
+
     /// Who gets the request next, after an attempt that failed. Waits until it is time. `None` if that was all.
     pub(super) async fn again<B, A>(
         &self,
@@ -326,17 +362,6 @@ impl<B, A> Messages<'_, B, A> {
         self.rewind();
         next
     }
-}
-
-/// What an answer says that another endpoint may do better; `None` for any other. `wall` tells the time since 1970.
-pub(super) fn failure_in(head: &ResponseHead, wall: impl FnOnce() -> Duration) -> Option<Failure> {
-    if !matches!(head.status, 502..=504) {
-        return None;
-    }
-    let mut fields = head.fields.iter();
-    let field = fields.find(|field| field.name.eq_ignore_ascii_case(b"retry-after"));
-    let retry_after = field.and_then(|field| retry_after(field.value, wall));
-    Some(Failure::Status { status: head.status, retry_after })
 }
 
 /// The wait that `Retry-After` asks for, in seconds or until a date (RFC 9110 §10.2.3); none until one that is over.

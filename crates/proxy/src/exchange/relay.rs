@@ -1,15 +1,16 @@
 //! The second half of an attempt: the answer goes to the client.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::ResponseHead;
 use evenkeel_proto::http1::Framing;
+use evenkeel_proto::method::Method;
 
 use super::admit::tell_limit;
-use super::attempt::Turn;
+use super::attempt::{Target, Turn};
 use super::{Answer, Ended, Exchange, Messages, count_status, flush};
 use crate::access::Course;
 use crate::body::{Pump, PumpError, Source, SourceError};
@@ -27,7 +28,7 @@ impl<'a> Exchange<'a> {
         course: &mut Course<'a>,
     ) -> Ended<'a> {
         let target = turn.target;
-        let request_done = messages.upload.is_done() || messages.framing == Framing::Empty;
+        let request_done = messages.is_sent();
         let method = messages.head.method;
         let Ok(framing) = attempt.expect_body(&head, method, request_done) else {
             self.judge_end(turn, Err(Reason::UpstreamMalformed));
@@ -75,10 +76,7 @@ impl<'a> Exchange<'a> {
         })
         .await;
         course.waited += patience.waited();
-        if let Some(link) = attempt.finish(&self.worker.buffers) {
-            let idle = Idle::new(link, self.worker.now(), framing == Framing::Empty);
-            target.pool.check_in(idle, &target.way.cluster.plan.pool);
-        }
+        self.give_back(target, attempt, framing);
         self.judge_end(turn, outcome);
         if outcome.is_err_and(Reason::is_endpoints_fault) {
             // What came of the answer is the client's; that more was to come it sees from the end.
@@ -93,7 +91,46 @@ impl<'a> Exchange<'a> {
             ..Ended::default()
         }
     }
+
+    /// Reads what is there of an answer that nobody wants any more: if that is all, its connection can be used again. `is_sent` says whether
+    /// all of the request had gone out, whose method was `method`.
+    pub(super) fn discard(
+        &self,
+        target: Target<'_>,
+        (mut attempt, head): (Attempt, ResponseHead),
+        method: Method,
+        is_sent: bool,
+    ) {
+        count_status(&target.counters.responses, head.status);
+        let framing = attempt.expect_body(&head, method, is_sent);
+        let buffers = &self.worker.buffers;
+        buffers.give_head(head.fields);
+        let Ok(framing) = framing else { return };
+        buffers.lend(|room| {
+            // Nobody waits for the rest.
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut answer = attempt.answer(buffers);
+            for _ in 0..DISCARDED_PIECES_MAX {
+                match answer.poll_read(&mut cx, room.scratch) {
+                    Poll::Ready(Ok(piece)) if !piece.last => {}
+                    _ => break,
+                }
+            }
+        });
+        self.give_back(target, attempt, framing);
+    }
+
+    /// The attempt is over: its connection goes to the pool if the next one may use it.
+    fn give_back(&self, target: Target<'_>, attempt: Attempt, framing: Framing) {
+        if let Some(link) = attempt.finish(&self.worker.buffers) {
+            let idle = Idle::new(link, self.worker.now(), framing == Framing::Empty);
+            target.pool.check_in(idle, &target.way.cluster.plan.pool);
+        }
+    }
 }
+
+/// So many reads are cheaper than a new connection.
+const DISCARDED_PIECES_MAX: usize = 4;
 
 fn waiting_for_body(download: &Pump, upload: &Pump, uploading: bool) -> Wait {
     match (download.waits_for_sink(), upload.waits_for_sink()) {

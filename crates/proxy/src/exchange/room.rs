@@ -21,11 +21,28 @@ struct Place<'a> {
 }
 
 impl<'a> Exchange<'a> {
+    /// Who gets the request first. Waits for room where all endpoints are full.
+    ///
+    /// # Errors
+    /// The reason to refuse the request instead.
+    pub(super) async fn choose_first<B: Source, A>(
+        &self,
+        attempts: &mut Attempts<'a>,
+        messages: &mut Messages<'_, B, A>,
+    ) -> Result<Turn<'a>, Reason> {
+        match self.choose(attempts) {
+            Some(turn) => Ok(turn),
+            // Boxed: it is rare, and every exchange would have room for it.
+            None if attempts.is_full => Box::pin(self.wait_for_room(attempts, messages)).await,
+            None => Err(Reason::NoEndpoint),
+        }
+    }
+
     /// Waits until there is room for the request at an endpoint, and takes it.
     ///
     /// # Errors
     /// The reason to refuse the request instead.
-    pub(super) async fn wait_for_room<B: Source, A>(
+    async fn wait_for_room<B: Source, A>(
         &self,
         attempts: &mut Attempts<'a>,
         messages: &mut Messages<'_, B, A>,
