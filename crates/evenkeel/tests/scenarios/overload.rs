@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use evenkeel_testkit::wait::pause;
 use evenkeel_testkit::{Client, Gate, Origin, Request, Response, Script, wait_until};
 
 use crate::running::{LONG, Running, in_new_directory, run};
@@ -77,7 +78,7 @@ fn no_origin_ever_has_more_requests_than_it_may_whoever_sends_them() {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&most));
         let answer = move |_: &Request| {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            thread::sleep(Duration::from_millis(2));
+            pause(Duration::from_millis(2));
             now.fetch_sub(1, Ordering::SeqCst);
             Script::ok("a")
         };
