@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::balance::{Balancer, Balancing, Census};
 use crate::endpoint::{Endpoint, Labels};
 use crate::health::HealthCheck;
-use crate::overload::Limits;
+use crate::overload::{Limits, Room};
 use crate::resilience::Resilience;
 
 /// A named set of endpoints.
@@ -59,12 +59,16 @@ impl Cluster {
 
     /// From now on its endpoints get no more than this says. Said when the plan is in force; who waits looks again.
     pub(crate) fn enforce_limits(&self) {
-        let requests = self.limits.requests;
-        let lives = || self.endpoints.iter().map(|endpoint| &endpoint.life.vitals);
-        lives().for_each(|vitals| vitals.limit_to(requests));
-        if let Some(vitals) = lives().next() {
-            vitals.cluster().room.call_all();
-        }
+        let vitals = self.endpoints.iter().map(|endpoint| &endpoint.life.vitals);
+        vitals.for_each(|vitals| vitals.limit_to(self.limits.requests));
+        self.rooms().for_each(Room::call_all);
+    }
+
+    /// Where its requests wait: all but those of sessions in the first.
+    pub fn rooms(&self) -> impl Iterator<Item = &Room> {
+        let vitals = || self.endpoints.iter().map(|endpoint| &endpoint.life.vitals);
+        let all = vitals().next().map(|vitals| &vitals.cluster().room);
+        all.into_iter().chain(vitals().map(|vitals| &vitals.room))
     }
 
     /// With a subset for each of these sets of labels.

@@ -72,6 +72,10 @@ pub struct EndpointCounters {
     pub failures: Counter,
     /// Answers whose status says that the endpoint, or what stands behind it, has failed: see `responses` for all.
     pub faults: Counter,
+    /// Attempts of which it is known how long the endpoint took, once it had all of the request; and how long that was, in nanoseconds.
+    pub timed: Counter,
+    /// See `timed`.
+    pub took: Counter,
     /// Attempts that were given up while nothing of an answer had come: by the client, or because the time was over.
     pub given_up: Counter,
     /// How often more of an answer came, after its head.

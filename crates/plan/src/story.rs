@@ -77,6 +77,8 @@ impl Kind {
     pub const fn of(reason: Reason) -> Self {
         match reason {
             Reason::NoEndpoint
+            | Reason::Overloaded
+            | Reason::PendingTimeout
             | Reason::OutOfDescriptors
             | Reason::ExchangeTimeout
             | Reason::TunnelIdle

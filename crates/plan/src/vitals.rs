@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::breaker::Breaker;
+use crate::overload::Room;
 use crate::time::Time;
 
 mod cluster;
@@ -60,12 +61,16 @@ pub struct Vitals {
     latency: PeakEwma,
     /// When the attempt began that is watched, in nanoseconds since the start; 0 while none is.
     watched: AtomicU64,
-    /// The two of which the limit is the lesser: what is written, and what follows from how long answers take.
-    limits: [AtomicU32; 2],
+    /// The two of which the limit is the lesser: how many may be in flight, as is written, and how many may wait, as follows from how long
+    /// answers take.
+    written: AtomicU32,
+    pace: AtomicU32,
     /// Whether somebody found it full since that was last asked.
     was_full: AtomicBool,
     /// Asked before an attempt, where the cluster has breakers.
     pub breaker: Breaker,
+    /// Where the requests of its sessions wait while it is full; all others do in that of the cluster.
+    pub room: Room,
 }
 
 impl Vitals {
@@ -87,9 +92,11 @@ impl Vitals {
             leaves_since: AtomicU64::new(0),
             latency: PeakEwma::default(),
             watched: AtomicU64::new(0),
-            limits: [AtomicU32::new(ANY), AtomicU32::new(ANY)],
+            written: AtomicU32::new(ANY),
+            pace: AtomicU32::new(ANY),
             was_full: AtomicBool::new(false),
             breaker: Breaker::default(),
+            room: Room::default(),
         }
     }
 
@@ -271,20 +278,30 @@ impl Vitals {
 
     /// From now on no more than `most` attempts are to be in flight. Those that are stay. Called by whoever publishes a plan.
     pub fn limit_to(&self, most: Option<u32>) {
-        self.set_limit(0, most);
+        self.written.store(most.unwrap_or(ANY), Ordering::Relaxed);
+        self.set_limit();
     }
 
-    /// From now on no more than `most` attempts are to wait in flight, because it does no more in that time. Called by `control` alone.
+    /// From now on no more than `most` attempts are to wait for an answer, because it does no more in that time. Called by `control` alone.
     pub fn pace_to(&self, most: Option<u32>) {
-        self.set_limit(1, most);
+        self.pace.store(most.unwrap_or(ANY), Ordering::Relaxed);
+        self.set_limit();
     }
 
-    fn set_limit(&self, which: usize, most: Option<u32>) {
-        self.limits[which].store(most.unwrap_or(ANY), Ordering::Relaxed);
-        let limits = self.limits.each_ref().map(|limit| limit.load(Ordering::Relaxed));
-        let after = limits[0].min(limits[1]);
-        let before = self.limit.swap(after, Ordering::Relaxed);
-        self.cluster.room.call_some(after.saturating_sub(before));
+    fn set_limit(&self) {
+        let [written, pace] = [&self.written, &self.pace].map(|it| it.load(Ordering::Relaxed));
+        let after = written.min(pace);
+        // In one order with whoever looks for room, and waits if there is none.
+        let before = self.limit.swap(after, Ordering::SeqCst);
+        if after > before {
+            self.call(after - before);
+        }
+    }
+
+    /// Calls so many of those who wait for room here, in their order.
+    pub fn call(&self, count: u32) {
+        self.room.call_some(count);
+        self.cluster.room.call_some(count);
     }
 
     /// Whether somebody found it full since this was last asked. Asked by `control` alone.
@@ -292,16 +309,26 @@ impl Vitals {
         self.was_full.load(Ordering::Relaxed) && self.was_full.swap(false, Ordering::Relaxed)
     }
 
-    /// How many attempts may be in flight; `None` for any number.
+    /// How many attempts may be in flight, or wait; `None` for any number.
     pub fn limit(&self) -> Option<u32> {
         Some(self.limit.load(Ordering::Relaxed)).filter(|&limit| limit != ANY)
+    }
+
+    /// How many more attempts may begin now.
+    pub fn places(&self) -> u32 {
+        if self.limit.load(Ordering::SeqCst) == ANY {
+            return ANY;
+        }
+        let in_flight = self.in_flight.load(Ordering::SeqCst);
+        let waiting = in_flight.saturating_sub(self.streaming.load(Ordering::SeqCst));
+        let [written, pace] = [&self.written, &self.pace].map(|it| it.load(Ordering::Relaxed));
+        written.saturating_sub(in_flight).min(pace.saturating_sub(waiting))
     }
 
     /// Whether one more attempt may be in flight.
     #[inline]
     pub fn has_room(&self) -> bool {
-        let limit = self.limit.load(Ordering::Relaxed);
-        limit == ANY || self.in_flight.load(Ordering::SeqCst) < limit || self.note_full()
+        self.limit.load(Ordering::Relaxed) == ANY || self.places() > 0 || self.note_full()
     }
 
     /// Somebody has found it full. Returns whether it is not.

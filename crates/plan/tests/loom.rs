@@ -55,12 +55,11 @@ fn no_more_leases_than_there_is_room_for_are_ever_out() {
     model(|| {
         let vitals = vitals();
         vitals.limit_to(Some(1));
-        let attempt = |vitals: &Vitals| match vitals.try_lease() {
-            Some(lease) => {
+        let attempt = |vitals: &Vitals| {
+            if let Some(lease) = vitals.try_lease() {
                 assert_eq!(vitals.in_flight(), 1);
                 drop(lease);
             }
-            None => {}
         };
         let others = [beside(&vitals, attempt), beside(&vitals, attempt)];
         attempt(&vitals);

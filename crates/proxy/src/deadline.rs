@@ -23,6 +23,8 @@ pub(crate) struct Deadlines {
 struct Slots {
     /// The tick at which each slot is due.
     due: Vec<u32>,
+    /// Whether nothing is under way on the connection of each.
+    rests: Vec<bool>,
     wakers: Vec<Option<Waker>>,
     free: Vec<u32>,
 }
@@ -37,6 +39,7 @@ impl Deadlines {
         let mut slots = self.slots.borrow_mut();
         let slot = slots.free.pop().unwrap_or_else(|| {
             slots.due.push(NEVER);
+            slots.rests.push(false);
             slots.wakers.push(None);
             (slots.due.len() - 1) as u32
         });
@@ -62,6 +65,13 @@ impl Deadlines {
     /// Wakes every connection, so that each looks at what has changed for all of them.
     pub(crate) fn wake_all(&self) {
         self.slots.borrow().wakers.iter().flatten().for_each(Waker::wake_by_ref);
+    }
+
+    /// Wakes every connection on which something is under way: what has changed is of no concern to the others.
+    pub(crate) fn wake_busy(&self) {
+        let slots = self.slots.borrow();
+        let busy = slots.wakers.iter().zip(&slots.rests).filter(|&(_, rests)| !rests);
+        busy.filter_map(|(waker, _)| waker.as_ref()).for_each(Waker::wake_by_ref);
     }
 
     /// Wakes the connections in the `count` slots from `first` on, and calls `woken` with the slot of each. Returns the slot
@@ -101,9 +111,21 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// Expires after `timeout`, up to one [`TICK`] later; replaces what was set before.
     pub(crate) fn set(&self, timeout: Duration) {
+        self.set_for(timeout, false);
+    }
+
+    /// The same, of a connection on which nothing is under way from now on until [`Deadline::set`].
+    pub(crate) fn rest(&self, timeout: Duration) {
+        self.set_for(timeout, true);
+    }
+
+    fn set_for(&self, timeout: Duration, rests: bool) {
         let ticks = timeout.as_millis().div_ceil(TICK.as_millis()) + 1;
         let ticks = u32::try_from(ticks).unwrap_or(NEVER);
-        self.store(self.owner.now.get().saturating_add(ticks).min(NEVER - 1));
+        let due = self.owner.now.get().saturating_add(ticks).min(NEVER - 1);
+        let (mut slots, slot) = (self.owner.slots.borrow_mut(), self.slot as usize);
+        slots.due[slot] = due;
+        slots.rests[slot] = rests;
     }
 
     /// Its place in the worker's list, which no other has at the same time.
@@ -114,10 +136,6 @@ impl Deadline {
     /// Whether the time is up.
     pub(crate) fn is_expired(&self) -> bool {
         self.owner.slots.borrow().due[self.slot as usize] == EXPIRED
-    }
-
-    fn store(&self, due: u32) {
-        self.owner.slots.borrow_mut().due[self.slot as usize] = due;
     }
 }
 
@@ -177,6 +195,23 @@ mod tests {
         assert!(!deadline.is_expired());
         deadlines.wake_all();
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn who_rests_is_not_woken_with_those_who_are_busy() {
+        let (deadlines, deadline, count) = deadline();
+        let woken = || {
+            deadlines.wake_busy();
+            count.0.swap(0, Ordering::Relaxed)
+        };
+        assert_eq!(woken(), 1, "it is not known");
+        deadline.rest(TICK);
+        assert_eq!(woken(), 0);
+        deadline.set(TICK);
+        assert_eq!(woken(), 1);
+        deadline.rest(TICK);
+        deadlines.advance(3);
+        assert!(deadline.is_expired());
     }
 
     #[test]

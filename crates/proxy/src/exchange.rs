@@ -204,7 +204,7 @@ impl<'a> Exchange<'a> {
                     next = match (attempts.next.take(), setback.failed) {
                         (None, Some(failed)) => {
                             let next = Box::pin(self.again(failed, &mut attempts, messages)).await;
-                            next.or_else(|| attempts.go_back())
+                            next.or_else(|| self.go_back(reason, &mut attempts))
                         }
                         (next, _) => next,
                     };

@@ -26,6 +26,7 @@ mod accept;
 mod crew;
 mod departed;
 mod run;
+mod steady;
 
 pub(crate) use crew::{Change, Command, Crew, Errand, Membership, Recall};
 pub(crate) use run::{Ears, run};
@@ -239,7 +240,7 @@ impl Worker {
             seen = total;
             let raised = self.world().plan.alarm.count();
             if std::mem::replace(&mut alarms, raised) != raised {
-                self.deadlines.wake_all();
+                self.deadlines.wake_busy();
             }
         }
     }

@@ -44,6 +44,9 @@ struct Memory {
     states: Vec<Rc<RefCell<WorkerState>>>,
     /// One for each endpoint, in its order.
     pools: Vec<Rc<Pool>>,
+    /// What all workers know of its endpoints together; `None` if it has none. Not reached by way of one of them, whose vitals all workers
+    /// write.
+    vitals: Option<Arc<ClusterVitals>>,
     /// How many requests came that the cluster's budget does not know of yet: it is shared by all workers.
     unearned: Cell<u32>,
     /// How long answers take, where that decides when a second attempt goes out.
@@ -108,6 +111,7 @@ impl World {
             .map(|cluster| Memory {
                 states: past.states_of(cluster, worker),
                 pools: cluster.endpoints.iter().map(|endpoint| past.pool_of(endpoint)).collect(),
+                vitals: cluster.endpoints.first().map(|it| Arc::clone(it.life.vitals.cluster())),
                 unearned: Cell::new(0),
                 answers: past.answers_of(cluster),
             })
@@ -200,12 +204,11 @@ impl<'a> ClusterView<'a> {
         random: u64,
     ) -> Result<Chosen<'a>, NoChoice> {
         let first = self.pick(asked, tried, now, random).ok_or(NoChoice::Nobody)?;
-        match self.take(first, now) {
+        let is_full = Cell::new(match self.take(first, now) {
             Ok(chosen) => return Ok(chosen),
             Err(Refusal::Full) if asked.goes_on_at(first) => return Err(NoChoice::Full),
-            Err(_) => {}
-        }
-        let is_full = Cell::new(!self.has_room(first));
+            Err(refusal) => matches!(refusal, Refusal::Full),
+        });
         let pick = |tried: &Tried| self.pick(asked, tried, now, random);
         let take = |choice| {
             // Who cannot go where it is well to be does not go where it is not.
@@ -244,12 +247,9 @@ impl<'a> ClusterView<'a> {
 
     /// A place at an endpoint, whatever its breaker says.
     fn lease(&self, choice: Choice) -> Result<Chosen<'a>, NoChoice> {
-        let lease = self.vitals_at(choice).ok_or(NoChoice::Nobody)?.lease();
+        let vitals = self.vitals_at(choice).ok_or(NoChoice::Nobody)?;
+        let lease = vitals.try_lease().ok_or(NoChoice::Full)?;
         Ok(Chosen { choice, permit: None, lease })
-    }
-
-    fn has_room(&self, choice: Choice) -> bool {
-        self.vitals_at(choice).is_some_and(Vitals::has_room)
     }
 
     fn is_well(&self, choice: Choice, now: Time) -> bool {
@@ -260,9 +260,14 @@ impl<'a> ClusterView<'a> {
         Some(&self.plan.endpoints.get(choice.position)?.life.vitals)
     }
 
-    /// Where requests wait while all endpoints are full.
-    pub(crate) fn room(&self) -> Option<&'a Room> {
-        Some(&self.vitals()?.room)
+    /// Where a request waits while there is no room for it: with those whose sessions are at the same endpoint, or with all others.
+    pub(crate) fn room(&self, asked: Asked) -> Option<&'a Room> {
+        match asked.session {
+            Some(Session::At { position, .. }) => {
+                Some(&self.plan.endpoints.get(position)?.life.vitals.room)
+            }
+            _ => Some(&self.vitals()?.room),
+        }
     }
 
     /// Whether it is a part of a cluster only.
@@ -329,7 +334,7 @@ impl<'a> ClusterView<'a> {
     }
 
     fn vitals(&self) -> Option<&'a ClusterVitals> {
-        Some(self.plan.endpoints.first()?.life.vitals.cluster())
+        self.memory.vitals.as_deref()
     }
 
     /// The next endpoint that the balancer wants to ask how much it has to do.

@@ -9,6 +9,7 @@ use evenkeel_plan::counters::{Counter, DURATION_BOUNDS, HistogramSum, Sharded};
 use evenkeel_plan::endpoint::{EndpointCounters, Forced, Labels};
 use evenkeel_plan::health::Outcome;
 use evenkeel_plan::listener::{Bind, ListenerCounters};
+use evenkeel_plan::overload::Room;
 use evenkeel_plan::route::{Route, RouteCounters, Target};
 use evenkeel_plan::vitals::Standing;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
@@ -165,7 +166,7 @@ fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
 }
 
 fn pending(cluster: &Cluster) -> u32 {
-    cluster.endpoints.first().map_or(0, |first| first.life.vitals.cluster().room.waiting())
+    cluster.rooms().map(Room::waiting).sum()
 }
 
 fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> EndpointStatus {

@@ -250,10 +250,10 @@ fn a_rule_that_is_taken_back_leaves_nobody_barred() {
 #[test]
 fn one_that_gets_more_than_it_can_do_is_limited_until_nobody_finds_it_full() {
     let mut watched = Watched::new();
-    let answers = |watched: &Watched, count: usize, millis: u64| {
+    let answers = |watched: &Watched, count: u64, millis: u64| {
         let counters = watched.life(0).counters.shard(0);
-        let took = Duration::from_millis(millis);
-        (0..count).for_each(|_| counters.first_byte.observe(took));
+        counters.timed.add(count);
+        counters.took.add(count * millis * 1_000_000);
     };
     for _ in 0..20 {
         answers(&watched, 5, 100);
@@ -261,18 +261,17 @@ fn one_that_gets_more_than_it_can_do_is_limited_until_nobody_finds_it_full() {
     }
     assert_eq!(watched.vitals(0).limit(), None);
     let life = Arc::clone(watched.life(0));
-    let mut waiting: Vec<_> = (0..50).map(|_| life.vitals.lease()).collect();
+    let mut waiting = Vec::new();
     for _ in 0..2 {
+        waiting.extend((0..20).map(|_| life.vitals.lease()));
         answers(&watched, 5, 500);
         watched.look();
     }
-    assert_eq!((watched.vitals(0).limit(), watched.bar(0)), (Some(4), None));
-    assert_eq!(watched.events(), ["gets 4 at a time: it has more to do than it can"]);
-    waiting.truncate(10);
+    assert_eq!((watched.vitals(0).limit(), watched.bar(0)), (Some(20), None));
+    assert_eq!(watched.events(), ["gets 20 at a time: it has more to do than it can"]);
     waiting.iter_mut().for_each(Lease::stream);
-    watched.look();
-    assert_eq!(watched.vitals(0).limit(), Some(14), "whose answer has begun is in nobody's way");
-    (0..40).for_each(|_| watched.look());
+    assert_eq!(watched.vitals(0).places(), 20, "whose answer has begun is in nobody's way");
+    (0..41).for_each(|_| watched.look());
     assert_eq!(watched.vitals(0).limit(), None);
     assert_eq!(watched.events()[1], "gets as much as there is again: it was not full");
 }

@@ -152,7 +152,20 @@ impl Ward {
             Some((position, news))
         });
         news.extend(paced);
+        self.call_those_who_wait(&cluster, now);
         news
+    }
+
+    /// Who waits for room is called when an attempt ends. That an endpoint can be used again, or cannot any more, ends none.
+    fn call_those_who_wait(&self, cluster: &Cluster, now: Time) {
+        for (watch, endpoint) in self.watches.iter().zip(&cluster.endpoints) {
+            let vitals = &watch.life.vitals;
+            if endpoint.is_well(now) {
+                vitals.call(vitals.places());
+            } else {
+                vitals.room.call_all();
+            }
+        }
     }
 
     fn observe(&mut self, now: Time, settings: &outlier::Settings) {
@@ -197,7 +210,7 @@ impl Watch {
             counted: Counted::of(life),
             heard: Time::START,
             latency: Quantiles::default(),
-            buckets: answers(life).counts,
+            buckets: buckets(life),
             paced: Paced::of(life),
             pace: Adaptive::default(),
             breaker: life.vitals.breaker.state().phase(),
@@ -224,7 +237,7 @@ impl Watch {
     }
 
     fn learn_latencies(&mut self, now: Time) {
-        let counts = answers(&self.life).counts;
+        let counts = buckets(&self.life);
         let before = std::mem::replace(&mut self.buckets, counts);
         let bounds = DURATION_BOUNDS.iter().map(|bound| bound.nanos).chain([BEYOND_NANOS]);
         for ((count, before), nanos) in counts.iter().zip(before).zip(bounds) {
@@ -237,6 +250,9 @@ impl Watch {
 
     /// Limits it to what it can do, if it has more to do than that. Returns the news if it is limited since the last look, or is no longer.
     fn set_pace(&mut self, adapts: Adapts, now: Time) -> Option<News> {
+        if adapts == Adapts::Never && self.pace.limit().is_none() {
+            return None;
+        }
         let (paced, vitals) = (Paced::of(&self.life), &self.life.vitals);
         let before = std::mem::replace(&mut self.paced, paced);
         let seen = Seen {
@@ -248,9 +264,7 @@ impl Watch {
         };
         let was_limited = self.pace.limit().is_some();
         let limit = self.pace.look(&seen, adapts, now);
-        // What has begun to answer is still in flight, and in nobody's way.
-        let streaming = vitals.in_flight().saturating_sub(seen.waiting);
-        vitals.pace_to(limit.map(|limit| limit.saturating_add(streaming)));
+        vitals.pace_to(limit);
         let is_news = adapts != Adapts::Always && was_limited != limit.is_some();
         is_news.then_some(News::Limit(limit))
     }
@@ -277,14 +291,17 @@ impl Counted {
 
 impl Paced {
     fn of(life: &Life) -> Self {
-        let HistogramSum { counts, nanos } = answers(life);
-        let given_up = life.counters.sum(|shard| shard.given_up.count());
-        Self { answers: counts.iter().sum(), nanos, given_up }
+        let sum = |figure: fn(&EndpointCounters) -> u64| life.counters.sum(figure);
+        Self {
+            answers: sum(|shard| shard.timed.count()),
+            nanos: sum(|shard| shard.took.count()),
+            given_up: sum(|shard| shard.given_up.count()),
+        }
     }
 }
 
-fn answers(life: &Life) -> HistogramSum {
-    HistogramSum::of(life.counters.shards().map(|shard| &shard.first_byte))
+fn buckets(life: &Life) -> [u64; DURATION_BOUNDS.len() + 1] {
+    HistogramSum::of(life.counters.shards().map(|shard| &shard.first_byte)).counts
 }
 
 /// What an answer counts that took longer than the last bound: nobody knows how much.

@@ -3,9 +3,9 @@
 //!
 //! After Netflix's concurrency-limits (`Gradient2Limit`, 2018) and Envoy's adaptive concurrency filter (2019): as long as answers take no more
 //! than [`TOLERANCE`] times what they take at best, the limit grows by its square root; where they take longer, it shrinks in proportion. Both limit always, and so have to be right always. This one limits by default only an endpoint that shows that it has more
-//! to do than it can ([`Adapts::InNeed`]): answers take several times as long as they did, several times as many wait as did, and no
-//! fewer come out than did. What takes longer without being full, as an endpoint with a slow database does, shows by coming to less when it
-//! gets less; then it is left alone.
+//! to do than it can ([`Adapts::InNeed`]): answers take several times as long as they did, several times as many wait as did and ever more
+//! do, and no fewer come out than did. What takes longer without being full, as an endpoint with a slow database does, shows by coming to
+//! less when it gets less; then it is left alone.
 
 use std::time::Duration;
 
@@ -23,8 +23,11 @@ pub struct Adaptive {
     began: Time,
     /// While nothing limits it: how many wait for it, and how many it answers in a second.
     usual: Pace,
-    /// How many it answers in a second, now.
+    /// How many it answers in a second, and how many are given up there.
     rate: f64,
+    given_up: f64,
+    /// How many waited at the last look.
+    waiting: u32,
     /// How many looks the usual pace is made of.
     looks: u32,
     /// At how many looks in a row it had more to do than it can.
@@ -44,8 +47,10 @@ struct Pace {
 #[derive(Clone, Copy, Debug)]
 struct Limited {
     limit: f64,
-    /// When it shows in what comes out: what the endpoint had to do before is done then, whoever still waits for it.
+    /// When it shows in what comes out.
     settled: Time,
+    /// When that may be taken for what it comes to: not while it works on what nobody waits for any more.
+    told: Time,
     /// How many answers came in a second when it began.
     rate: f64,
     /// When somebody last found the endpoint full.
@@ -88,6 +93,7 @@ impl Adaptive {
             None if adapts == Adapts::InNeed => self.watch(seen, now),
             None => {}
         }
+        self.waiting = seen.waiting;
         self.limit()
     }
 
@@ -95,6 +101,7 @@ impl Adaptive {
     fn learn(&mut self, seen: &Seen, since: f64, now: Time) {
         if since > 0.0 {
             self.rate = towards(self.rate, seen.answers as f64 / since, QUICK);
+            self.given_up = towards(self.given_up, seen.given_up as f64 / since, QUICK);
         }
         if seen.answers == 0 {
             return;
@@ -122,28 +129,24 @@ impl Adaptive {
         }
         self.strikes += 1;
         if self.strikes >= STRIKES {
-            // Little's law: so many are in flight where it does as much as it can and nobody waits.
-            let rate = self.rate.max(self.usual.rate);
-            let waiting = f64::from(seen.waiting);
-            self.limit_from_now((rate * self.best() * TOLERANCE).min(waiting), now);
-            let done = Duration::try_from_secs_f64(waiting / rate * 1.5).unwrap_or(MEMORY);
-            self.limited.iter_mut().for_each(|it| it.settled = now.after(done.max(SETTLED)));
+            // Not at once what it can do: it may not be full after all, and then it shows at this.
+            self.limit_from_now(f64::from(seen.waiting) * GRADIENT_MIN, now);
+            self.settle(seen, now);
         }
+    }
+
+    /// What is limited now shows in what comes out as soon as what went there before is done.
+    fn settle(&mut self, seen: &Seen, now: Time) {
+        let took = Duration::try_from_secs_f64(seen.mean().max(self.mean)).unwrap_or(SETTLED);
+        self.limited.iter_mut().for_each(|it| it.settled = now.after(took.min(SETTLED)));
     }
 
     fn has_too_much(&self, seen: &Seen) -> bool {
         let many = (self.usual.waiting * CROWD).max(WAITING_MIN);
         let is_known = self.looks >= LOOKS_MIN && self.best() > 0.0;
-        let is_slow = if seen.answers > 0 {
-            seen.mean() >= self.best() * SLOWNESS
-        } else {
-            seen.are_given_up()
-        };
-        let does_as_much = self.rate >= self.usual.rate * AS_MUCH;
-        is_known
-            && is_slow
-            && f64::from(seen.waiting) >= many
-            && (does_as_much || seen.are_given_up())
+        let is_slow = seen.answers > 0 && seen.mean() >= self.best() * SLOWNESS;
+        let is_full = self.rate >= self.usual.rate * AS_MUCH && seen.waiting > self.waiting;
+        is_known && f64::from(seen.waiting) >= many && (is_slow && is_full || self.is_given_up_on())
     }
 
     /// What becomes of the limit.
@@ -160,36 +163,52 @@ impl Adaptive {
         if adapts == Adapts::InNeed && now.since(limited.reached) >= RELEASE {
             return None;
         }
-        if seen.answers == 0 || now < limited.settled {
+        if self.is_given_up_on() {
+            limited.told = now.after(SETTLED);
+        }
+        if now < limited.settled {
             return Some(limited);
         }
-        if adapts == Adapts::InNeed && self.comes_to_less(&limited, seen) {
+        if adapts == Adapts::InNeed && self.comes_to_less(&limited, seen, now) {
             // It was not full: it takes that long.
             self.best = [self.mean; 2];
             return None;
         }
-        let ratio = self.best() / seen.mean();
-        if limited.limit <= LIMIT_MIN && ratio * LIMIT_MIN < GRADIENT_MIN {
+        // Where nothing comes in time any more, that is what it takes.
+        let ratio = match seen.answers {
+            0 if self.is_given_up_on() => 0.0,
+            0 => return Some(limited),
+            _ => self.best() / seen.mean(),
+        };
+        let is_told = seen.answers > 0 && now >= limited.told;
+        if is_told && limited.limit <= LIMIT_MIN && ratio * LIMIT_MIN < GRADIENT_MIN {
             // The few that it has cannot hold up each other for so long: that is what it takes.
             self.best = [seen.mean(); 2];
         }
         let before = limited.limit;
         limited.limit = next_limit(before, seen.was_full, ratio);
+        self.limited = Some(limited);
         if limited.limit < before {
-            limited.settled = now.after(Duration::try_from_secs_f64(seen.mean()).unwrap_or(MEMORY));
+            self.settle(seen, now);
         }
-        Some(limited)
+        self.limited
     }
 
     /// Whether it answers so much less than when the limit began that the limit must be the cause.
-    fn comes_to_less(&self, limited: &Limited, seen: &Seen) -> bool {
-        seen.was_full && !seen.are_given_up() && self.rate < limited.rate * MUCH_LESS
+    fn comes_to_less(&self, limited: &Limited, seen: &Seen, now: Time) -> bool {
+        seen.was_full && now >= limited.told && self.rate < limited.rate * MUCH_LESS
     }
 
     fn limit_from_now(&mut self, limit: f64, now: Time) {
         self.strikes = 0;
         let limit = limit.clamp(LIMIT_MIN, LIMIT_MAX);
-        self.limited = Some(Limited { limit, settled: now, rate: self.rate, reached: now });
+        self.limited =
+            Some(Limited { limit, settled: now, told: now, rate: self.rate, reached: now });
+    }
+
+    /// Whether a good part of the requests is given up there, and not one now and then.
+    fn is_given_up_on(&self) -> bool {
+        self.given_up >= GIVEN_UP_MIN && self.given_up * 5.0 >= self.rate
     }
 
     /// What an answer takes at best, in seconds; 0 for not known.
@@ -202,12 +221,7 @@ impl Seen {
     /// What an answer took, in seconds.
     fn mean(&self) -> f64 {
         // Not 0, which would be no time to compare with.
-        (self.took.as_secs_f64() / self.answers as f64).max(1e-6)
-    }
-
-    /// Whether a good part of the requests is given up, and not one now and then.
-    fn are_given_up(&self) -> bool {
-        self.given_up >= GIVEN_UP_MIN && self.given_up * 5 >= self.answers
+        (self.took.as_secs_f64() / self.answers.max(1) as f64).max(1e-6)
     }
 }
 
@@ -270,8 +284,8 @@ const STRIKES: u32 = 2;
 /// How many looks it takes to know what is usual.
 const LOOKS_MIN: u32 = 8;
 
-/// How many requests are given up where that is more than chance.
-const GIVEN_UP_MIN: u64 = 5;
+/// How many requests are given up in a second where that is more than chance.
+const GIVEN_UP_MIN: f64 = 1.0;
 
 /// How far one look moves what is known of the present, and of the usual.
 const QUICK: f64 = 0.3;
@@ -280,8 +294,8 @@ const SLOW: f64 = 0.05;
 /// For how long a limit stays that nobody reaches.
 const RELEASE: Duration = Duration::from_secs(10);
 
-/// How long it takes at least until a limit shows in what the endpoint answers.
-const SETTLED: Duration = Duration::from_secs(1);
+/// How long it is waited at most for a limit to show in what the endpoint answers.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// For how long what an answer takes at best is remembered, and as long again.
 const MEMORY: Duration = Duration::from_secs(30);

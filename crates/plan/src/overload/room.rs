@@ -12,7 +12,7 @@ use crate::atomic::{AtomicU32, Ordering};
 use crate::counters::{Counter, Histogram};
 use crate::time::Time;
 
-/// Where requests wait.
+/// Where requests wait: those of a cluster, or those of an endpoint's sessions.
 #[derive(Debug, Default)]
 pub struct Room {
     /// How many do; written under the lock.
@@ -78,15 +78,8 @@ impl Room {
         self.leave(ticket, || {});
     }
 
-    /// There may be room: the next is called, if anybody waits. Said whenever an attempt ends.
+    /// There may be room for so many: they are called in their order. Said with 1 whenever an attempt ends.
     #[inline]
-    pub fn call(&self) {
-        if self.waiting() > 0 {
-            self.wake(Queue::call);
-        }
-    }
-
-    /// There may be room for so many: they are called in their order.
     pub fn call_some(&self, count: u32) {
         for _ in 0..count.min(self.waiting()) {
             self.wake(Queue::call);

@@ -34,6 +34,8 @@ struct Begun {
     watched: bool,
     counted: bool,
     streams: bool,
+    /// Whether it has been given back.
+    is_over: bool,
 }
 
 /// What came of an attempt, as far as the endpoint is concerned.
@@ -125,14 +127,32 @@ impl<V: Leased> Lease<V> {
     /// The answer has begun, and it takes a while until it is all there: the endpoint is not waited for any more.
     pub fn stream(&mut self) {
         if !std::mem::replace(&mut self.begun.streams, true) {
-            self.vitals.vitals().streaming.fetch_add(1, Ordering::Relaxed);
+            let vitals = self.vitals.vitals();
+            vitals.streaming.fetch_add(1, Ordering::SeqCst);
+            if vitals.pace.load(Ordering::Relaxed) != ANY {
+                vitals.call(1);
+            }
+        }
+    }
+
+    /// The attempt is over for the endpoint, and its place free, though it is not known yet what becomes of its answer.
+    pub fn release(&mut self) {
+        if !std::mem::replace(&mut self.begun.is_over, true) {
+            self.vitals.vitals().end(&self.begun);
+        }
+    }
+
+    /// Goes on after all, whether there is room or not.
+    pub fn retake(&mut self) {
+        if self.begun.is_over {
+            self.begun = Begun { asked: self.begun.asked, ..self.vitals.vitals().begin() };
         }
     }
 }
 
 impl<V: Leased> Drop for Lease<V> {
     fn drop(&mut self) {
-        self.vitals.vitals().end(&self.begun);
+        self.release();
     }
 }
 
@@ -144,11 +164,16 @@ impl Vitals {
 
     /// A look at what is there and the step up are one, so that no two can both take the last place.
     fn try_begin(&self) -> Option<Begun> {
-        let limit = self.limit.load(Ordering::Relaxed);
-        if limit == ANY {
+        if self.limit.load(Ordering::Relaxed) == ANY {
             return Some(self.begin());
         }
-        let more = |count: u32| (count < limit).then(|| count.saturating_add(1));
+        // What waits is looked at beside: a limit that follows how long answers take is an estimate itself.
+        if self.places() == 0 {
+            self.note_full();
+            return None;
+        }
+        let written = self.written.load(Ordering::Relaxed);
+        let more = |count: u32| (count < written).then(|| count.saturating_add(1));
         match self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more) {
             Ok(_) => Some(self.begun()),
             Err(_) => {
@@ -163,7 +188,7 @@ impl Vitals {
         if counted {
             self.cluster.in_flight.fetch_add(1, Ordering::Relaxed);
         }
-        Begun { asked: None, watched: false, counted, streams: false }
+        Begun { asked: None, watched: false, counted, streams: false, is_over: false }
     }
 
     /// Where nothing fails, this writes nothing.
@@ -202,7 +227,7 @@ impl Vitals {
         // One who waits counts itself and then looks for room; this makes room, and then looks whether anybody waits. In one order for all,
         // so that one of the two sees the other.
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
-        self.cluster.room.call();
+        self.call(1);
     }
 }
 
@@ -249,6 +274,39 @@ mod tests {
         assert_eq!((vitals.in_flight(), vitals.limit(), vitals.has_room()), (0, Some(1), true));
         vitals.limit_to(None);
         assert_eq!(vitals.limit(), None);
+    }
+
+    #[test]
+    fn a_lease_that_was_released_is_given_back_once_and_may_be_taken_again() {
+        let vitals = Vitals::new(Arc::default());
+        vitals.limit_to(Some(1));
+        let mut lease = vitals.try_lease().unwrap();
+        lease.stream();
+        lease.release();
+        lease.release();
+        let other = vitals.try_lease().unwrap();
+        assert_eq!((vitals.in_flight(), vitals.waiting()), (1, 1));
+        lease.retake();
+        lease.retake();
+        assert_eq!(vitals.in_flight(), 2);
+        lease.release();
+        drop((lease, other));
+        assert_eq!((vitals.in_flight(), vitals.waiting()), (0, 0));
+    }
+
+    #[test]
+    fn whose_answer_has_begun_is_in_the_way_of_a_written_limit_alone() {
+        let vitals = Vitals::new(Arc::default());
+        for (written, pace, places) in
+            [(None, Some(1), 1), (Some(3), Some(1), 1), (Some(1), Some(9), 0)]
+        {
+            vitals.limit_to(written);
+            vitals.pace_to(pace);
+            let mut lease = vitals.try_lease().unwrap();
+            assert_eq!(vitals.places(), pace.unwrap().min(written.unwrap_or(9)) - 1);
+            lease.stream();
+            assert_eq!((vitals.places(), vitals.try_lease().is_some()), (places, places > 0));
+        }
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(super) struct Attempts<'a> {
 pub(super) struct UnderWay {
     pub(super) attempt: Attempt,
     pub(super) asked: Instant,
+    /// When the attempt began, unless that was with the exchange, and when it began to connect, if it had to: for its story.
+    pub(super) began: (Option<Instant>, Option<Instant>),
 }
 
 /// An attempt that nobody counts on any more.
@@ -110,13 +112,10 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Goes back to the attempt that was given up, if there is one: nobody else is left who could do better.
-    pub(super) fn go_back(&mut self) -> Option<Turn<'a>> {
-        let Left { turn, under_way, .. } = *self.left.take()?;
+    /// The attempt that was given up is the one that counts after all.
+    pub(super) fn come_back_to(&mut self, turn: &Turn<'a>) {
         self.course.endpoint = Some(&turn.target.endpoint.name);
-        self.under_way = Some(under_way);
-        self.stays = true;
-        Some(turn)
+        self.course.connect = None;
     }
 
     /// The head of the answer to the attempt that was given up, if it comes.
@@ -148,7 +147,7 @@ impl Attempts<'_> {
         let cluster = self.way.cluster;
         self.course.attempts == 0
             && !self.has_waited
-            && cluster.room().is_some_and(|room| room.waiting() > 0)
+            && cluster.room(self.way.asked).is_some_and(|room| room.waiting() > 0)
     }
 }
 
@@ -237,8 +236,8 @@ impl<'a> Exchange<'a> {
         messages: &mut Messages<'_, B, A>,
         attempts: &mut Attempts<'a>,
     ) -> Result<Turn<'a>, (Attempt, ResponseHead)> {
-        // Nobody waits for the endpoint meanwhile.
-        turn.lease.stream();
+        // Others may have its place meanwhile, or it itself once more.
+        turn.lease.release();
         let is_sent = messages.is_sent();
         let failed = Failed { failure, sent: true };
         match self.again(failed, attempts, messages).await {
@@ -246,7 +245,11 @@ impl<'a> Exchange<'a> {
                 self.discard(turn.target, answer, messages.head.method, is_sent);
                 Ok(other)
             }
-            None => Err(answer),
+            // Not back to one that was left, either: whoever stalls may do so for long, and this is an answer.
+            None => {
+                turn.lease.retake();
+                Err(answer)
+            }
         }
     }
 
@@ -289,6 +292,17 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Goes back to the attempt that was given up, if there is one: the one after it has failed for this `reason`, and nobody else is left who
+    /// could do better.
+    pub(super) fn go_back(&self, reason: Reason, attempts: &mut Attempts<'a>) -> Option<Turn<'a>> {
+        let Left { turn, under_way, .. } = *attempts.left.take()?;
+        self.note_return(attempts, &under_way, Some(reason));
+        attempts.come_back_to(&turn);
+        attempts.under_way = Some(under_way);
+        attempts.stays = true;
+        Some(turn)
+    }
+
     /// Who gets the request in place of an endpoint that is suspected to stall. `None`, and it is still waited for that one, if nobody
     /// else is left, or the budget is spent.
     pub(super) fn move_on<B, A>(
@@ -299,18 +313,18 @@ impl<'a> Exchange<'a> {
         if attempts.stays || attempts.way.is_bound() {
             return None;
         }
+        let Some(next) = self.find(attempts) else {
+            // One that is full may have room the next time.
+            attempts.stays = !attempts.is_full;
+            return None;
+        };
         let before = (attempts.all, attempts.counted);
         let stalled = Failed { failure: Failure::Stalled, sent: true };
-        if self.decide(stalled, attempts, messages).is_err() {
+        let now = self.worker.time(self.worker.now());
+        if !next.is_promising(now) || self.decide(stalled, attempts, messages).is_err() {
             (attempts.all, attempts.counted) = before;
             return None;
         }
-        let now = self.worker.time(self.worker.now());
-        let Some(next) = self.find(attempts).filter(|next| next.is_promising(now)) else {
-            (attempts.all, attempts.counted) = before;
-            attempts.stays = true;
-            return None;
-        };
         let attempt = self.failed_attempt(stalled, attempts);
         self.note_next(story::Attempt { then: Then::Again { after: Duration::ZERO }, ..attempt });
         self.take_up(&next, attempts);

@@ -35,14 +35,16 @@ impl<'a> Exchange<'a> {
             ..self.onward(&target, messages.framing)
         };
         request_head(out, messages.head, &onward);
-        self.ask_on(turn, UnderWay { attempt, asked: Instant::now() }, messages, attempts).await
+        let began = (self.progress.began.get(), self.progress.connecting.get());
+        let under_way = UnderWay { attempt, asked: Instant::now(), began };
+        self.ask_on(turn, under_way, messages, attempts).await
     }
 
     /// Waits for the head of the final answer to a request that has gone out, or is about to.
     pub(super) async fn ask_on<B: Source, A: Answer>(
         &self,
         turn: &mut Turn<'a>,
-        UnderWay { mut attempt, asked }: UnderWay,
+        UnderWay { mut attempt, asked, began }: UnderWay,
         messages: &mut Messages<'_, B, A>,
         attempts: &mut Attempts<'a>,
     ) -> Result<(Attempt, ResponseHead), AttemptError> {
@@ -53,7 +55,7 @@ impl<'a> Exchange<'a> {
                 let stalls = error == AttemptError::Gave(Reason::UpstreamStalled);
                 if stalls && messages.framing == Framing::Empty {
                     // It is still listened to: whoever answers first is right.
-                    attempts.under_way = Some(Box::new(UnderWay { attempt, asked }));
+                    attempts.under_way = Some(Box::new(UnderWay { attempt, asked, began }));
                 }
                 Err(error)
             }
@@ -147,9 +149,10 @@ impl<'a> Exchange<'a> {
     ) -> (Attempt, ResponseHead) {
         if let Some(left) = attempts.left.take_if(|left| left.has_answered) {
             self.judge_loser(turn);
-            attempts.course.endpoint = Some(&left.turn.target.endpoint.name);
             let Left { turn: winners, under_way, .. } = *left;
-            UnderWay { attempt, asked } = *under_way;
+            self.note_return(attempts, &under_way, None);
+            attempts.come_back_to(&winners);
+            UnderWay { attempt, asked, .. } = *under_way;
             *turn = winners;
         }
         let first_byte = asked.elapsed();

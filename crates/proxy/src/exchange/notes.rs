@@ -9,7 +9,7 @@ use evenkeel_plan::retry::Failure;
 use evenkeel_plan::sight::Phase;
 use evenkeel_plan::story::{Attempt, Candidate, Then};
 
-use super::again::{Attempts, Failed};
+use super::again::{Attempts, Failed, UnderWay};
 use super::{Ended, Exchange, Progress};
 
 /// What was noted so far.
@@ -107,6 +107,34 @@ impl Exchange<'_> {
             self.progress.begin(began.unwrap_or(at));
             self.progress.asked.set(began);
         });
+    }
+
+    /// The attempt under way is over, because it has failed for this reason or the one that was left before is answered; from now on that
+    /// one is the last.
+    #[cold]
+    pub(super) fn note_return(
+        &self,
+        attempts: &Attempts<'_>,
+        left: &UnderWay,
+        failure: Option<Reason>,
+    ) {
+        let over = Over {
+            at: self.worker.now(),
+            first_byte: None,
+            status: None,
+            failure,
+            then: if failure.is_some() { Then::Hopeless } else { Then::Overtaken },
+        };
+        let endpoint = attempts.course.endpoint.unwrap_or_default();
+        let attempt = self.progress.attempt(endpoint, self.started, over);
+        self.progress.note(|notes| {
+            let then = notes.then.take().unwrap_or(attempt.then);
+            notes.push(Attempt { then, ..attempt });
+        });
+        let (began, connecting) = left.began;
+        self.progress.began.set(began);
+        self.progress.connecting.set(connecting);
+        self.progress.asked.set(Some(left.asked));
     }
 
     /// Whom there is to choose from, and what speaks against whom.

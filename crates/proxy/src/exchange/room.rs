@@ -49,9 +49,9 @@ impl<'a> Exchange<'a> {
     ) -> Result<Turn<'a>, Reason> {
         let way = attempts.way;
         let limits = &way.cluster.plan.limits;
-        let room = way.cluster.room().ok_or(Reason::NoEndpoint)?;
+        let room = way.cluster.room(way.asked).ok_or(Reason::NoEndpoint)?;
         let began = self.worker.now();
-        let who = (self.importance(limits, messages.head), way.is_particular());
+        let who = (self.importance(limits, messages.head), way.cluster.is_subset());
         let now = self.worker.time(began);
         let enter = |cx: &mut Context<'_>| room.enter(who, limits, now, cx.waker().clone());
         let ticket = poll_fn(|cx| Poll::Ready(enter(cx))).await.ok_or(Reason::Overloaded)?;
@@ -109,19 +109,12 @@ impl<'a> Exchange<'a> {
     }
 }
 
-impl Way<'_> {
-    /// Whether the request cannot go wherever there is room.
-    fn is_particular(&self) -> bool {
-        self.is_bound() || self.cluster.is_subset()
-    }
-}
-
 impl Place<'_> {
     /// It has got in. There may be room for another one.
     fn admit(mut self, after: Duration) {
         if let Some(ticket) = self.ticket.take() {
             self.room.admit(ticket, after);
-            self.room.call();
+            self.room.call_some(1);
         }
     }
 

@@ -126,7 +126,7 @@ impl Connection {
                 if draining || !begun {
                     // A request may be on its way already; who has just connected was promised an answer to it. Whoever asks
                     // in this time is told to come back on another connection, and nobody is cut off in mid-sentence.
-                    deadline.set(keep_alive.unwrap_or(DRAIN_GRACE));
+                    deadline.rest(keep_alive.unwrap_or(DRAIN_GRACE));
                 }
                 begun = true;
             }

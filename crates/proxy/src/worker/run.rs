@@ -12,6 +12,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use super::Worker;
 use super::accept::{Door, accept, accept_rest, serve};
 use super::crew::{Change, Command, Crew, Errand, Recall};
+use super::steady::steadily;
 use crate::upstream::inquiry::make_inquiries;
 
 /// Where a worker hears from others.
@@ -42,8 +43,10 @@ struct Opening {
 
 /// Serves until told to stop.
 pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut ears: Ears) {
-    spawn_local(Rc::clone(&worker).keep_time());
-    spawn_local(make_inquiries(Rc::clone(&worker)));
+    let time_keeper = Rc::clone(&worker);
+    spawn_local(steadily("time", move || Rc::clone(&time_keeper).keep_time()));
+    let inquirer = Rc::clone(&worker);
+    spawn_local(steadily("inquiries", move || make_inquiries(Rc::clone(&inquirer))));
     let mut openings = Openings::default();
     while let Some(heard) = ears.next().await {
         match heard {
@@ -113,8 +116,9 @@ impl Openings {
     ) {
         let is_inherited = matches!(bind, Bind::Inherited(_));
         let door = Rc::new(Door::new(listener, socket, is_inherited));
-        let accepting = accept(Rc::clone(worker), Arc::clone(crew), Rc::clone(&door));
-        let accepting = spawn_local(accepting);
+        let (worker, crew, at) = (Rc::clone(worker), Arc::clone(crew), Rc::clone(&door));
+        let accept = move || accept(Rc::clone(&worker), Arc::clone(&crew), Rc::clone(&at));
+        let accepting = spawn_local(steadily("accept", accept));
         self.by_bind.entry(bind).or_default().push(Opening { door, accepting });
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use evenkeel_plan::balance::{Algorithm, Census};
 use evenkeel_plan::endpoint::EndpointCounters;
+use evenkeel_plan::overload::Room;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::{Cluster, Endpoint, Plan};
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
@@ -52,34 +53,37 @@ fn clusters(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
 
 /// Of what waits until an endpoint has room.
 fn waiting(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
-    let rooms = || {
-        plan.clusters.iter().filter_map(|cluster| {
-            let first = cluster.endpoints.first()?;
-            Some(([("cluster", &*cluster.name)], &first.life.vitals.cluster().room))
-        })
-    };
+    let clusters =
+        || plan.clusters.iter().map(|cluster| ([("cluster", &*cluster.name)], &**cluster));
     families.family(
         Gauge,
         "cluster_pending",
         "Requests that wait until an endpoint has room.",
         |family| {
-            rooms().try_for_each(|(labels, room)| family.gauge(&labels, i64::from(room.waiting())))
+            clusters().try_for_each(|(labels, cluster)| {
+                family.gauge(&labels, cluster.rooms().map(|room| i64::from(room.waiting())).sum())
+            })
         },
     )?;
     let help =
         "Requests that were refused because there was no room to wait in, or that waited in vain.";
     families.family(Counter, "cluster_shed", help, |family| {
-        rooms().try_for_each(|([cluster], room)| {
-            let reasons =
-                [(Reason::Overloaded, &room.overloaded), (Reason::PendingTimeout, &room.timed_out)];
+        clusters().try_for_each(|([label], cluster)| {
+            let sum = |count: fn(&Room) -> u64| cluster.rooms().map(count).sum();
+            let reasons = [
+                (Reason::Overloaded, sum(|room| room.overloaded.count())),
+                (Reason::PendingTimeout, sum(|room| room.timed_out.count())),
+            ];
             reasons.into_iter().try_for_each(|(reason, count)| {
-                family.counter(&[cluster, ("reason", reason.name())], count.count())
+                family.counter(&[label, ("reason", reason.name())], count)
             })
         })
     })?;
     let help = "How long requests waited that got in, of those that had to.";
     families.family(Histogram, "cluster_pending_seconds", help, |family| {
-        rooms().try_for_each(|(labels, room)| family.histogram(&labels, [&room.waits].into_iter()))
+        clusters().try_for_each(|(labels, cluster)| {
+            family.histogram(&labels, cluster.rooms().map(|room| &room.waits))
+        })
     })?;
     let help = "How many attempts an endpoint may have in flight now, where that is limited.";
     families.family(Gauge, "upstream_limit", help, |family| {
