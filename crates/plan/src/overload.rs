@@ -16,6 +16,8 @@ pub use room::Room;
 /// How much work the endpoints of a cluster get at a time, and what becomes of the rest. The keys of `limits` of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// How many connections each endpoint may have open, over all workers, idle ones included; `None` for any number.
+    pub connections: Option<u32>,
     /// How many requests each endpoint may have in flight, over all workers; `None` for any number.
     pub requests: Option<u32>,
     /// How many requests of the cluster may wait for an endpoint, over all workers; 0 for none.
@@ -55,6 +57,7 @@ pub enum Importance {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            connections: None,
             requests: None,
             pending: 1024,
             pending_wait: Duration::from_secs(5),
@@ -65,6 +68,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// How many attempts each endpoint may have in flight: each of them holds a connection, so no more than there may be of these.
+    pub fn in_flight(&self) -> Option<u32> {
+        [self.requests, self.connections].into_iter().flatten().min()
+    }
+
     /// For how long the queue may not have been empty before it counts as long: a tenth of what each may wait.
     pub(crate) fn patience(&self) -> Duration {
         self.pending_wait / 10
@@ -91,6 +99,20 @@ impl Importance {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_is_in_flight_than_there_are_connections() {
+        for (requests, connections, in_flight) in [
+            (None, None, None),
+            (Some(5), None, Some(5)),
+            (None, Some(2), Some(2)),
+            (Some(5), Some(2), Some(2)),
+            (Some(1), Some(2), Some(1)),
+        ] {
+            let limits = Limits { requests, connections, ..Limits::default() };
+            assert_eq!(limits.in_flight(), in_flight, "{requests:?} {connections:?}");
+        }
+    }
 
     #[test]
     fn anybody_may_step_back_and_only_the_trusted_may_push_in() {

@@ -13,7 +13,7 @@ use crate::time::Time;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
     /// How many attempts one exchange may make, the first among them; 1 tries nothing again. Those that cost nothing do not
-    /// count: see [`Failure::Refused`] and [`Failure::Stale`].
+    /// count: see [`Failure::Refused`], [`Failure::Crowded`] and [`Failure::Stale`].
     pub attempts: u32,
     /// The failures that are worth another attempt.
     pub on: Triggers,
@@ -52,6 +52,8 @@ pub struct Triggers(u8);
 pub enum Failure {
     /// The connection was refused, or could not be made for another reason that costs the endpoint nothing. Does not count.
     Refused,
+    /// No connection was tried, as the endpoint has as many as it may. Does not count.
+    Crowded,
     /// No connection in time.
     ConnectTimeout,
     /// A pooled connection turned out to be closed before a byte of an answer came. Never costs budget; if nothing was sent
@@ -174,7 +176,7 @@ impl RetryPolicy {
     fn wants(&self, failure: Failure) -> bool {
         let trigger = match failure {
             Failure::Stale | Failure::Stalled => return true,
-            Failure::Refused | Failure::ConnectTimeout => Trigger::Connect,
+            Failure::Refused | Failure::Crowded | Failure::ConnectTimeout => Trigger::Connect,
             Failure::Reset => Trigger::Reset,
             Failure::RefusedStream => Trigger::RefusedStream,
             Failure::FirstByteTimeout | Failure::Status { status: 504, .. } => {
@@ -253,7 +255,7 @@ impl Course {
     /// Whether this attempt counts against [`RetryPolicy::attempts`]. Says how to fill [`Course::attempts`].
     pub fn counts(&self) -> bool {
         match self.failure {
-            Failure::Refused => false,
+            Failure::Refused | Failure::Crowded => false,
             Failure::Stale => self.sent,
             _ => true,
         }
@@ -261,7 +263,7 @@ impl Course {
 
     /// Whether trying again costs budget.
     fn is_charged(&self) -> bool {
-        !matches!(self.failure, Failure::Refused | Failure::Stale)
+        !matches!(self.failure, Failure::Refused | Failure::Crowded | Failure::Stale)
     }
 
     /// Whether the endpoint may have begun to do what the request asks for.
@@ -275,7 +277,11 @@ impl Course {
     fn wait(&self, policy: &RetryPolicy, random: u64) -> Duration {
         if matches!(
             self.failure,
-            Failure::Refused | Failure::Stale | Failure::RefusedStream | Failure::Stalled
+            Failure::Refused
+                | Failure::Crowded
+                | Failure::Stale
+                | Failure::RefusedStream
+                | Failure::Stalled
         ) {
             return Duration::ZERO;
         }

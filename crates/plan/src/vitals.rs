@@ -11,10 +11,13 @@ use crate::overload::Room;
 use crate::time::Time;
 
 mod cluster;
+mod connections;
 mod latency;
 mod lease;
 
 pub use cluster::ClusterVitals;
+use connections::Connections;
+pub use connections::{Slot, Wish};
 pub use latency::Expected;
 use latency::PeakEwma;
 pub use lease::{Heard, Lease, Leased};
@@ -67,6 +70,7 @@ pub struct Vitals {
     pace: AtomicU32,
     /// Whether somebody found it full since that was last asked.
     was_full: AtomicBool,
+    connections: Connections,
     /// Asked before an attempt, where the cluster has breakers.
     pub breaker: Breaker,
     /// Where the requests of its sessions wait while it is full; all others do in that of the cluster.
@@ -95,6 +99,7 @@ impl Vitals {
             written: AtomicU32::new(ANY),
             pace: AtomicU32::new(ANY),
             was_full: AtomicBool::new(false),
+            connections: Connections::default(),
             breaker: Breaker::default(),
             room: Room::default(),
         }

@@ -48,7 +48,12 @@ impl Proxy {
             let name = format!("worker-{index}");
             let beat = Beat::new(&name);
             proxy.beats.push(beat.clone());
-            let supplies = Supplies { reader: reader.clone(), lines, beat: beat.clone() };
+            let supplies = Supplies {
+                reader: reader.clone(),
+                lines,
+                beat: beat.clone(),
+                crew: Arc::clone(&crew),
+            };
             let work = move |runtime: LocalRuntime| {
                 let worker = Worker::new(index, supplies, started);
                 runtime.block_on(run(worker, crew, ears));

@@ -4,3 +4,4 @@ pub(crate) mod attempt;
 pub(crate) mod inquiry;
 pub(crate) mod link;
 pub(crate) mod pool;
+pub(crate) mod slot;

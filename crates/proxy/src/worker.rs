@@ -41,6 +41,8 @@ pub(crate) struct Worker {
     pub(crate) buffers: Buffers,
     pub(crate) deadlines: Rc<Deadlines>,
     pub(crate) inquiries: Inquiries,
+    /// The other workers.
+    pub(crate) crew: Arc<Crew>,
     /// What shows somebody what is in flight.
     pub(crate) looks: Rc<Looks>,
     /// The latest exchanges that did not go well.
@@ -67,6 +69,8 @@ pub(crate) struct Supplies {
     pub(crate) lines: LineSender,
     /// What shows that it lives.
     pub(crate) beat: Beat,
+    /// All workers.
+    pub(crate) crew: Arc<Crew>,
 }
 
 /// Two clocks of which one is read: the wall's time is derived from the monotonic one, and set right at every tick.
@@ -85,7 +89,7 @@ struct Clock {
 
 impl Worker {
     pub(crate) fn new(index: usize, supplies: Supplies, started: Instant) -> Rc<Self> {
-        let Supplies { mut reader, lines, beat } = supplies;
+        let Supplies { mut reader, lines, beat, crew } = supplies;
         let plan = Arc::clone(reader.load());
         let deadlines = Rc::<Deadlines>::default();
         Rc::new(Self {
@@ -95,6 +99,7 @@ impl Worker {
             stories: RefCell::default(),
             deadlines,
             inquiries: Inquiries::default(),
+            crew,
             draining: Cell::new(false),
             stop_within: Cell::default(),
             reader: RefCell::new(reader),

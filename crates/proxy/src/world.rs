@@ -152,6 +152,15 @@ impl World {
         }
     }
 
+    /// Closes idle connections to the endpoint of this `life` that are in the way of others.
+    pub(crate) fn make_way(&self, life: &Arc<Life>) {
+        for (cluster, memory) in self.plan.clusters.iter().zip(&self.memories) {
+            let pools = cluster.endpoints.iter().zip(&memory.pools);
+            let at = pools.filter(|(endpoint, _)| Arc::ptr_eq(&endpoint.life, life));
+            at.for_each(|(_, pool)| pool.make_way());
+        }
+    }
+
     /// Closes all idle connections.
     pub(crate) fn clear_pools(&self) {
         self.pools().for_each(|pool| pool.clear());

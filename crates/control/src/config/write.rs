@@ -167,6 +167,9 @@ fn cluster_table(cluster: &ClusterConfig) -> Table {
 fn limits(limits: &Limits) -> Table {
     let default = Limits::default();
     let mut table = Table::default();
+    if let Some(connections) = limits.connections {
+        table.add("connections", connections);
+    }
     if let Some(requests) = limits.requests {
         table.add("requests", requests);
     }

@@ -37,6 +37,7 @@ fn every_course_is_decided_as_the_rules_say() {
     // were, and whether the endpoint cannot have begun whatever was sent.
     let failures = [
         (Failure::Refused, Some(Trigger::Connect), false, [false, false], false),
+        (Failure::Crowded, Some(Trigger::Connect), false, [false, false], false),
         (Failure::ConnectTimeout, Some(Trigger::Connect), true, [true, true], false),
         (Failure::Stale, None, false, [true, false], false),
         (Failure::Reset, Some(Trigger::Reset), true, [true, true], false),
@@ -121,7 +122,7 @@ fn the_reason_that_can_never_change_is_the_one_that_is_given() {
 
 #[test]
 fn free_attempts_end_at_the_bound_of_endpoints_and_where_retries_are_off() {
-    for failure in [Failure::Refused, Failure::Stale] {
+    for failure in [Failure::Refused, Failure::Crowded, Failure::Stale] {
         let many = Course { sent: false, attempts: 2, tries: TRIES_MAX - 1, ..course(failure) };
         assert_eq!(wait(&many, u64::MAX), Duration::ZERO);
         let policy = RetryPolicy::default();
@@ -145,7 +146,8 @@ fn the_wait_doubles_to_its_bound_and_jitter_takes_any_part_of_it() {
     assert_eq!([1, 2, 3, 4, 5, 6, 100].map(longest), [25, 50, 100, 200, 400, 400, 400]);
     assert_eq!(wait(&course(GONE), 0), Duration::ZERO);
     assert_eq!(wait(&course(GONE), 1 << 63), Duration::from_micros(12_500));
-    for failure in [Failure::Refused, Failure::Stale, Failure::RefusedStream, Failure::Stalled] {
+    let own = [Failure::Refused, Failure::Crowded, Failure::Stale];
+    for failure in own.into_iter().chain([Failure::RefusedStream, Failure::Stalled]) {
         assert_eq!(wait(&course(failure), u64::MAX), Duration::ZERO);
     }
 }

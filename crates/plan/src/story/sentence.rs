@@ -108,6 +108,7 @@ fn deed(reason: Reason) -> &'static str {
             "was taken out of service, and was not done in the time that is left to it then"
         }
         Reason::NoEndpoint => "has no address",
+        Reason::Overloaded => "had as many connections as it may",
         Reason::OutOfDescriptors => "could not be asked, as we may open no more connections",
         Reason::ClientGone => "was asked until the client went away",
         _ => "was asked until the client had broken the rules or a limit",

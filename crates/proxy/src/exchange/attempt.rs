@@ -1,25 +1,29 @@
 //! One try at one endpoint: over which connection, up to the head of its answer, and what a failure means. Made by the exchange.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::Endpoint;
 use evenkeel_plan::balance::Choice;
-use evenkeel_plan::endpoint::EndpointCounters;
+use evenkeel_plan::endpoint::{EndpointCounters, Life};
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::retry::Failure;
 use evenkeel_plan::sight::Phase;
 use evenkeel_plan::time::Time;
-use evenkeel_plan::vitals::{Lease, Vitals};
+use evenkeel_plan::vitals::{Lease, Slot, Vitals};
 use evenkeel_proto::head::ResponseHead;
 
 use super::again::{Attempts, Failed, failure_of};
 use super::grant::Grant;
 use super::way::Way;
 use super::{Answer, Exchange, Messages};
+use crate::access::Course;
 use crate::body::Source;
 use crate::upstream::attempt::{Attempt, AttemptError, connect};
 use crate::upstream::link::Link;
 use crate::upstream::pool::Pool;
+use crate::upstream::slot::take_slot;
 
 /// The endpoint that was chosen, and where it stands.
 #[derive(Clone, Copy)]
@@ -86,10 +90,15 @@ impl<'a> Exchange<'a> {
                 outcome => return outcome.map_err(Setback::after_sending),
             }
         }
+        let slot = match Slot::try_new(Arc::clone(&target.endpoint.life)) {
+            Some(slot) => slot,
+            // Boxed: it is rare, and every exchange would have room for it.
+            None => Box::pin(self.wait_for_slot(target, &mut attempts.course)).await?,
+        };
         let asked = Instant::now();
         self.progress.connecting.set(Some(asked));
         turn.lease.ask(self.worker.time(asked));
-        let link = self.connect(target).await;
+        let link = self.connect(target, slot).await;
         let course = &mut attempts.course;
         course.connect = self.is_timed().then(|| asked.elapsed());
         course.waited += course.connect.unwrap_or_default();
@@ -115,14 +124,31 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn connect(&self, target: Target<'_>) -> Result<Link, Setback> {
+    /// Waits for a connection to make way. It is no fault of the endpoint's, which is not asked yet.
+    async fn wait_for_slot(
+        &self,
+        target: Target<'_>,
+        course: &mut Course<'_>,
+    ) -> Result<Slot<Arc<Life>>, Setback> {
+        let began = self.worker.now();
+        self.progress.enter(Phase::Connecting);
+        self.progress.connecting.set(Some(began));
+        let connect = target.way.timeouts().connect;
+        let within = connect.min(self.left(target.way));
+        let slot = take_slot(self.worker, &target.endpoint.life, target.pool, within).await;
+        course.waited += began.elapsed();
+        slot.ok_or_else(|| match within < connect {
+            true => Setback { reason: Reason::ExchangeTimeout, failed: None },
+            false => Setback::crowded(),
+        })
+    }
+
+    async fn connect(&self, target: Target<'_>, slot: Slot<Arc<Life>>) -> Result<Link, Setback> {
         self.progress.enter(Phase::Connecting);
         let refused = Setback::before_sending;
         let address = target.endpoint.address.ok_or(refused(Reason::NoEndpoint))?;
         let timeouts = target.way.timeouts();
-        let left =
-            timeouts.exchange.map(|exchange| exchange.saturating_sub(self.started.elapsed()));
-        let timeout = timeouts.connect.min(left.unwrap_or(Duration::MAX));
+        let timeout = timeouts.connect.min(self.left(target.way));
         let mut outcome = connect(address, timeout, self.deadline).await;
         if outcome.as_ref().err() == Some(&Reason::OutOfDescriptors) {
             // Idle connections are a luxury: some descriptors are there after all.
@@ -132,7 +158,7 @@ impl<'a> Exchange<'a> {
         match outcome {
             Ok(io) => {
                 target.counters.connects.add(1);
-                Ok(Link::new(io, self.worker.now(), self.worker.random()))
+                Ok(Link::new(io, slot, self.worker.now(), self.worker.random()))
             }
             Err(Reason::OutOfDescriptors) => {
                 Err(Setback { reason: Reason::OutOfDescriptors, failed: None })
@@ -173,6 +199,12 @@ impl Setback {
     fn before_sending(reason: Reason) -> Self {
         let failed = failure_of(reason).map(|failure| Failed { failure, sent: false });
         Self { reason, failed }
+    }
+
+    /// The endpoint has as many connections as it may, and none made way in time.
+    fn crowded() -> Self {
+        let failed = Failed { failure: Failure::Crowded, sent: false };
+        Self { reason: Reason::Overloaded, failed: Some(failed) }
     }
 
     /// What has been sent may have been acted upon.

@@ -24,6 +24,7 @@ use crate::body::{Sink as _, Source};
 use crate::io::Io;
 use crate::upstream::attempt::{Attempt, AttemptError};
 use crate::upstream::link::Link;
+use crate::upstream::slot::take_slot;
 
 /// What an attempt has come to.
 type Asked = Result<(Attempt, ResponseHead), AttemptError>;
@@ -190,9 +191,11 @@ impl<'a> Exchange<'a> {
                 link
             }
             None => {
+                let (life, within) = (&target.endpoint.life, target.way.timeouts().connect);
+                let slot = take_slot(self.worker, life, target.pool, within).await?;
                 let io = Io::connect(target.endpoint.address?).await.ok()?;
                 target.counters.connects.add(1);
-                Link::new(io, self.worker.now(), self.worker.random())
+                Link::new(io, slot, self.worker.now(), self.worker.random())
             }
         };
         let mut attempt = Attempt::new(link);

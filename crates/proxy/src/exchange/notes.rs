@@ -240,6 +240,7 @@ impl Notes {
 fn reason_of(failure: Failure) -> Reason {
     match failure {
         Failure::Refused => Reason::ConnectFailed,
+        Failure::Crowded => Reason::Overloaded,
         Failure::ConnectTimeout => Reason::ConnectTimeout,
         Failure::FirstByteTimeout | Failure::Status { .. } => Reason::FirstByteTimeout,
         Failure::Stalled => Reason::UpstreamStalled,

@@ -103,7 +103,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// How much is left of the time for the whole exchange.
-    fn left(&self, way: Way<'_>) -> Duration {
+    pub(super) fn left(&self, way: Way<'_>) -> Duration {
         let whole = way.timeouts().exchange;
         whole.map_or(Duration::MAX, |whole| whole.saturating_sub(self.started.elapsed()))
     }

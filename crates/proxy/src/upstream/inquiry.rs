@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use evenkeel_plan::balance::{Load, WorkerState};
+use evenkeel_plan::vitals::Slot;
 use evenkeel_plan::{Cluster, Endpoint};
 use evenkeel_proto::http1::Framing;
 use evenkeel_proto::method::Method;
@@ -85,8 +86,10 @@ impl Inquiry {
         let link = match self.pool.check_out(&self.cluster.pool, worker.now()) {
             Some(link) => link,
             None => {
+                // No other connection has to make way for a question.
+                let slot = Slot::try_new(Arc::clone(&endpoint.life))?;
                 let io = connect(endpoint.address?, TIME_LIMIT, &deadline).await.ok()?;
-                Link::new(io, worker.now(), worker.random())
+                Link::new(io, slot, worker.now(), worker.random())
             }
         };
         let mut attempt = Attempt::new(link);

@@ -1,8 +1,11 @@
 //! A connection to an endpoint, and how much it has been used. Made by whoever connects; goes from attempt to pool and back.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use evenkeel_plan::cluster::PoolLimits;
+use evenkeel_plan::endpoint::Life;
+use evenkeel_plan::vitals::Slot;
 
 use crate::io::Io;
 
@@ -15,13 +18,15 @@ pub(crate) struct Link {
     requests: u32,
     /// How much earlier than others it ends: see [`PoolLimits::are_reached`].
     random: u32,
+    /// Given back when the connection is closed, as fields are dropped in their order.
+    slot: Slot<Arc<Life>>,
 }
 
 impl Link {
     /// One that was `connected` just now.
-    pub(crate) fn new(io: Io, connected: Instant, random: u64) -> Self {
+    pub(crate) fn new(io: Io, slot: Slot<Arc<Life>>, connected: Instant, random: u64) -> Self {
         // Half of a random number is one, too.
-        Self { io, connected, requests: 0, random: random as u32 }
+        Self { io, connected, requests: 0, random: random as u32, slot }
     }
 
     /// Gives it one more request. Returns whether it is not the first, so that the endpoint may have closed it in the meantime.
@@ -40,5 +45,10 @@ impl Link {
     /// Whether it may be given another request, as far as can be seen while nothing is on it.
     pub(super) fn is_fit(&self, limits: &PoolLimits, now: Instant) -> bool {
         !self.has_served(limits, now) && self.io.is_quiet()
+    }
+
+    /// Whether it is in the way while nothing is on it: its endpoint has as many connections as it may, and another one is wanted.
+    pub(super) fn is_in_the_way(&self) -> bool {
+        self.slot.of().vitals.is_crowded()
     }
 }

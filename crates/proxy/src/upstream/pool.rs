@@ -49,11 +49,12 @@ impl Pool {
         None
     }
 
-    /// Keeps a connection, unless it has served its time, there are enough, or nobody will want it again.
+    /// Keeps a connection, unless it has served its time, there are enough, nobody will want it again, or somebody wants another one.
     pub(crate) fn check_in(&self, connection: Idle, limits: &PoolLimits) {
         let mut idle = self.idle.borrow_mut();
         let has_room = idle.len() < limits.max_idle && !self.retired.get();
-        if has_room && !connection.link.has_served(limits, connection.since) {
+        let link = &connection.link;
+        if has_room && !link.has_served(limits, connection.since) && !link.is_in_the_way() {
             idle.push_back(connection);
         }
     }
@@ -64,6 +65,15 @@ impl Pool {
         self.idle.borrow_mut().retain(|idle| {
             now.saturating_duration_since(idle.since) < limits.idle && idle.link.is_fit(limits, now)
         });
+        self.make_way();
+    }
+
+    /// Closes those that are in the way of others to the same endpoint, the longest idle first.
+    pub(crate) fn make_way(&self) {
+        let mut idle = self.idle.borrow_mut();
+        while idle.front().is_some_and(|idle| idle.link.is_in_the_way()) {
+            idle.pop_front();
+        }
     }
 
     /// Closes all.
@@ -85,6 +95,10 @@ const PAROLE: Duration = Duration::from_millis(10);
 mod tests {
     use std::io::{self, Read as _};
     use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+
+    use evenkeel_plan::endpoint::Life;
+    use evenkeel_plan::vitals::Slot;
 
     use super::*;
     use crate::io::Io;
@@ -96,13 +110,18 @@ mod tests {
         max_requests: Some(3),
     };
 
-    /// A connection that was made now, and the endpoint's side of it.
+    /// A connection that was made now to an endpoint with a life of its own, and the endpoint's side of it.
     async fn connected(now: Instant) -> (Link, TcpStream) {
+        connected_to(&Life::new(1, &Arc::default()), now).await
+    }
+
+    async fn connected_to(life: &Arc<Life>, now: Instant) -> (Link, TcpStream) {
         let endpoint = TcpListener::bind("127.0.0.1:0").unwrap();
         let io = Io::connect(endpoint.local_addr().unwrap()).await.unwrap();
         let theirs = endpoint.accept().unwrap().0;
         theirs.set_nonblocking(true).unwrap();
-        (Link::new(io, now, 0), theirs)
+        let slot = Slot::try_new(Arc::clone(life)).unwrap();
+        (Link::new(io, slot, now, 0), theirs)
     }
 
     /// Whether we have not closed the connection. A close on this machine is there at once.
@@ -155,6 +174,45 @@ mod tests {
                 drop(used);
             }
         }
+    }
+
+    #[tokio::test(flavor = "local")]
+    async fn as_many_make_way_as_are_more_than_may_be_the_longest_idle_first() {
+        let (life, now) = (Life::new(1, &Arc::default()), Instant::now());
+        for (most, wanted, kept) in [
+            (None, 2, [true, true, true]),
+            (Some(3), 0, [true, true, true]),
+            (Some(2), 0, [false, true, true]),
+            (Some(3), 1, [false, true, true]),
+            (Some(2), 1, [false, false, true]),
+            (Some(1), 9, [false, false, false]),
+        ] {
+            life.vitals.limit_connections_to(None);
+            let (pool, mut theirs) = (Pool::default(), Vec::new());
+            for _ in kept {
+                let (link, end) = connected_to(&life, now).await;
+                pool.check_in(Idle::new(link, now, false), &LIMITS);
+                theirs.push(end);
+            }
+            life.vitals.limit_connections_to(most);
+            let wishes: Vec<_> = (0..wanted).map(|_| life.vitals.want_connection()).collect();
+            pool.make_way();
+            let open: Vec<bool> = theirs.iter().map(is_open).collect();
+            assert_eq!(open, kept, "{most:?} {wanted}");
+            drop(wishes);
+        }
+    }
+
+    #[tokio::test(flavor = "local")]
+    async fn what_is_in_the_way_when_it_is_brought_is_closed_and_frees_its_slot() {
+        let (life, now) = (Life::new(1, &Arc::default()), Instant::now());
+        let (pool, (link, theirs)) = (Pool::default(), connected_to(&life, now).await);
+        life.vitals.limit_connections_to(Some(1));
+        let wish = life.vitals.want_connection();
+        assert!(Slot::try_new(Arc::clone(&life)).is_none());
+        pool.check_in(Idle::new(link, now, false), &LIMITS);
+        assert!(!is_open(&theirs) && Slot::try_new(Arc::clone(&life)).is_some());
+        drop(wish);
     }
 
     /// The connections to an endpoint that a reload had removed lay idle until the last exchange of the old plan was over.

@@ -146,7 +146,7 @@ fn dispatch(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
             // Its mailbox is full: then it has no less to do than we. Or it has ended.
             Err(refused) => match refused.into_inner() {
                 Errand::Adopt(accepted) => accepted,
-                Errand::Look(_) | Errand::Recall(_) => return,
+                Errand::MakeWay(_) | Errand::Look(_) | Errand::Recall(_) => return,
             },
         },
     };

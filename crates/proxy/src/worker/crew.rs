@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use evenkeel_plan::admission::{Presence, Seat};
 use evenkeel_plan::counters::Padded;
+use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::listener::Bind;
 use evenkeel_plan::story::{Question, Tell};
 use evenkeel_plan::time::Time;
@@ -45,6 +46,8 @@ pub(crate) enum Change {
 pub(crate) enum Errand {
     /// Serve this connection.
     Adopt(Accepted),
+    /// Close idle connections to this endpoint that are in the way of others.
+    MakeWay(Arc<Life>),
     /// Say what is in flight.
     Look(Look),
     /// Say what has become of exchanges that are over.
@@ -117,6 +120,15 @@ impl Crew {
     /// How many connections worker number `worker` has.
     pub(crate) fn connections(&self, worker: usize) -> usize {
         self.connections[worker].load(Ordering::Relaxed)
+    }
+
+    /// Asks all workers but number `worker` to make way for a connection to an endpoint.
+    pub(crate) fn ask_for_way(&self, worker: usize, life: &Arc<Life>) {
+        let mailboxes = self.mailboxes.iter().enumerate();
+        for (_, mailbox) in mailboxes.filter(|(other, _)| *other != worker) {
+            // Whoever has no room for it, or has ended, does without: who wants the connection asks again.
+            let _ = mailbox.try_send(Errand::MakeWay(Arc::clone(life)));
+        }
     }
 
     /// Another worker that has so much less to do that moving a connection is worth it. The kernel spreads connections by

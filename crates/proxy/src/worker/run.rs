@@ -72,6 +72,7 @@ pub(crate) async fn run(worker: Rc<Worker>, crew: Arc<Crew>, mut ears: Ears) {
 fn run_errand(worker: &Rc<Worker>, crew: &Arc<Crew>, errand: Errand) {
     match errand {
         Errand::Adopt(accepted) => serve(worker, crew, accepted),
+        Errand::MakeWay(life) => worker.world().make_way(&life),
         Errand::Look(look) => worker.looks.begin(look),
         Errand::Recall(Recall { question, tell }) => tell(worker.recall(&question)),
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use evenkeel_plan::lines::LineCounters;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::reason::Reason;
-use evenkeel_plan::vitals::Standing;
+use evenkeel_plan::vitals::{Slot, Standing};
 use evenkeel_proto::method::Method;
 use tokio::sync::watch;
 
@@ -86,6 +86,7 @@ fn what_was_counted_is_what_is_shown() {
         format!(r#"evenkeel_upstream_requests_total{{{endpoint},code_class="5xx"}} 4"#),
         format!(r#"evenkeel_upstream_connects_total{{{endpoint},result="failed"}} 2"#),
         format!("evenkeel_upstream_inflight{{{endpoint}}} 0"),
+        format!("evenkeel_upstream_connections{{{endpoint}}} 1"),
         format!("evenkeel_upstream_up{{{endpoint}}} 0"),
         format!("evenkeel_upstream_weight{{{endpoint}}} 1"),
         format!(r#"evenkeel_health_checks_total{{{endpoint},result="pass"}} 0"#),
@@ -117,6 +118,7 @@ fn scrape() -> String {
     plan.listeners[0].routes.routes()[0].counters.shard(1).requests[1].add(8);
     let life = &plan.clusters[0].endpoints[0].life;
     life.vitals.set_standing(Standing::Down);
+    let _open = Slot::try_new(Arc::clone(life));
     life.counters.shard(1).attempts.add(6);
     life.counters.shard(1).responses[4].add(4);
     life.counters.shard(0).connect_failures.add(2);

@@ -193,6 +193,9 @@ fn gauges(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
     gauge("upstream_inflight", "Attempts running now.", |endpoint| {
         endpoint.life.vitals.in_flight()
     })?;
+    gauge("upstream_connections", "Connections open now, idle ones included.", |endpoint| {
+        endpoint.life.vitals.connections()
+    })?;
     gauge("upstream_weight", "The share of the work, relative to the others.", |endpoint| {
         endpoint.weight
     })?;

@@ -11,9 +11,11 @@ use super::super::section::{Field, Section};
 /// Reads it.
 pub(super) fn read(section: &mut Section<'_>) -> Limits {
     let default = Limits::default();
+    let connections = section.optional("connections");
     let requests = section.optional("requests");
     let adaptive = section.optional("adaptive").and_then(|field| adapts(&field));
     Limits {
+        connections: connections.and_then(|field| count_or_off(&field)),
         requests: requests.and_then(|field| count_or_off(&field)),
         pending: section.integer("pending", PENDING, default.pending),
         pending_wait: section.duration("pending_wait", default.pending_wait),
@@ -30,7 +32,7 @@ fn count_or_off(field: &Field<'_>) -> Option<u32> {
     match field.value() {
         DeValue::String(text) if &**text == "off" => None,
         DeValue::String(_) => field.wrong_type("a number, or \"off\""),
-        _ => field.integer(REQUESTS),
+        _ => field.integer(COUNT),
     }
 }
 
@@ -60,8 +62,8 @@ fn field_name(text: &str) -> Result<Option<Box<str>>, Diagnostic> {
         })
 }
 
-/// How many requests an endpoint may have.
-const REQUESTS: RangeInclusive<u64> = 1..=1_000_000;
+/// How many connections or requests an endpoint may have.
+const COUNT: RangeInclusive<u64> = 1..=1_000_000;
 
 /// How many requests may wait: each costs its connection, and some kilobytes.
 const PENDING: RangeInclusive<u64> = 0..=65_535;

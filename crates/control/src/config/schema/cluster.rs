@@ -368,9 +368,14 @@ priority = "header:x-priority"
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct ClusterLimits {
+    /// How many connections each endpoint may have open, over all workers, idle ones and tunnels among them; or `"off"`. A request in
+    /// flight holds one, so there are no more of these either.
+    #[schemars(extend("default" = "off"))]
+    connections: Option<Either<EndpointCount, Off>>,
+
     /// How many requests each endpoint may have in flight, over all workers, tunnels among them; or `"off"`.
     #[schemars(extend("default" = "off"))]
-    requests: Option<Either<RequestCount, Off>>,
+    requests: Option<Either<EndpointCount, Off>>,
 
     /// How many requests of the cluster may wait until an endpoint has room, over all workers. The oldest gets in first, until somebody
     /// has been waiting for a tenth of `pending_wait` without a break: then the newest does, and takes the place of the oldest where
@@ -394,11 +399,11 @@ struct ClusterLimits {
     priority: Option<Either<Off, FieldSource>>,
 }
 
-// How many requests.
+// How many connections or requests of an endpoint.
 #[derive(JsonSchema)]
 #[schemars(inline)]
 #[expect(dead_code, reason = "only what is derived from it is used")]
-struct RequestCount(#[schemars(range(min = 1, max = 1_000_000))] u32);
+struct EndpointCount(#[schemars(range(min = 1, max = 1_000_000))] u32);
 
 /// Idle connections, per worker and endpoint.
 #[derive(JsonSchema)]

@@ -451,10 +451,12 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
 }
 
 fn overload_limits() -> impl Strategy<Value = Limits> {
-    let counts = (option::of(1..=1_000_000_u32), 0..=65_535_u32);
+    let most = || option::of(1..=1_000_000_u32);
+    let counts = (most(), most(), 0..=65_535_u32);
     let adapts = select(vec![Adapts::Never, Adapts::InNeed, Adapts::Always]);
     (counts, durations(1), adapts, option::of("[a-z-]{1,12}")).prop_map(
-        |((requests, pending), pending_wait, adaptive, priority)| Limits {
+        |((connections, requests, pending), pending_wait, adaptive, priority)| Limits {
+            connections,
             requests,
             pending,
             pending_wait,

@@ -62,8 +62,9 @@ fn on_a_worker(test: impl AsyncFnOnce(Rc<Worker>, Arc<Crew>)) {
     let mut publisher = Publisher::default();
     publisher.publish(Plan { listeners, ..Plan::default() });
     let lines = evenkeel_plan::lines::lines(1).0.remove(0);
-    let supplies = Supplies { reader: publisher.reader(), lines, beat: Beat::new("test") };
     let crew = Crew::new(vec![tokio::sync::mpsc::channel(1).0]);
+    let (reader, beat) = (publisher.reader(), Beat::new("test"));
+    let supplies = Supplies { reader, lines, beat, crew: Arc::clone(&crew) };
     let worker = Worker::new(0, supplies, Instant::now());
     let mut runtime = Builder::new_current_thread();
     let runtime = runtime.enable_all().build_local(LocalOptions::default());
