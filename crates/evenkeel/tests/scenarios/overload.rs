@@ -2,10 +2,11 @@
 //! test has seen what it waits for, so everything here is a count.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use evenkeel_testkit::wait::pause;
@@ -271,6 +272,142 @@ fn where_one_is_full_another_gets_the_request() {
         assert_shed(&answer(&mut send(&running, "/third", "")), "overloaded");
         gate.open();
         clients.iter_mut().for_each(|client| assert_eq!(answer(client).status, 200));
+    }
+}
+
+/// An origin that says `a` and knows how many connections it ever had at once. One that has ended before another is there does not count, so
+/// there is one thread that looks at all.
+struct Counting {
+    address: SocketAddr,
+    seen: Arc<Seen>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// How many were open at once.
+    most: AtomicUsize,
+    accepted: AtomicUsize,
+    stops: AtomicBool,
+}
+
+impl Counting {
+    fn start() -> Self {
+        let port = evenkeel_testkit::ports::free_port().unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (address, seen) = (listener.local_addr().unwrap(), Arc::<Seen>::default());
+        let shared = Arc::clone(&seen);
+        let thread = Some(thread::spawn(move || shared.serve(&listener)));
+        Self { address, seen, thread }
+    }
+
+    fn most(&self) -> usize {
+        self.seen.most.load(Ordering::SeqCst)
+    }
+
+    fn accepted(&self) -> usize {
+        self.seen.accepted.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.seen.stops.store(true, Ordering::SeqCst);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+impl Seen {
+    fn serve(&self, listener: &TcpListener) {
+        let mut open: Vec<TcpStream> = Vec::new();
+        while !self.stops.load(Ordering::SeqCst) {
+            if let Ok((new, _)) = listener.accept() {
+                new.set_nonblocking(true).unwrap();
+                self.accepted.fetch_add(1, Ordering::SeqCst);
+                open.retain(|stream| stream.peek(&mut [0]).is_err());
+                open.push(new);
+                self.most.fetch_max(open.len(), Ordering::SeqCst);
+            }
+            pause(Duration::from_micros(200));
+            open.retain_mut(|stream| {
+                // A request of the tests comes in one piece.
+                let mut request = [0; 4096];
+                match stream.read(&mut request) {
+                    Ok(0) => false,
+                    Ok(_) => {
+                        stream.write_all(b"HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\na").is_ok()
+                    }
+                    Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+                }
+            });
+        }
+    }
+}
+
+/// A balancer with two workers that makes no connections but for requests.
+fn connecting(address: SocketAddr, limits: &str) -> String {
+    format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"api\"\n\
+         [cluster.api]\nendpoints = [\"{address}\"]\nhealth = false\nlimits = {{ {limits} }}\n"
+    )
+}
+
+#[test]
+fn no_origin_ever_has_more_connections_than_it_may_whoever_sends_the_requests() {
+    let origin = Counting::start();
+    let toml = connecting(origin.address, "connections = 2, pending_wait = \"60s\"");
+    let running = Running::from_toml_with(2, &toml);
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let mut client = running.connect();
+                for _ in 0..20 {
+                    send_by(&mut client, "/", "");
+                    assert_eq!(answer(&mut client).status, 200);
+                }
+            });
+        }
+    });
+    assert_eq!(origin.most(), 2);
+    assert!(running.metric("evenkeel_upstream_connections", "") <= 2);
+    assert_eq!(running.metric("evenkeel_upstream_limit", ""), 2);
+    assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
+}
+
+#[test]
+fn a_connection_that_lies_idle_at_one_worker_makes_way_for_the_requests_of_another() {
+    let origin = Counting::start();
+    let running = Running::from_toml_with(2, &connecting(origin.address, "connections = 1"));
+    let mut clients: Vec<Client> = (0..16).map(|_| running.connect()).collect();
+    for _ in 0..10 {
+        for client in &mut clients {
+            send_by(client, "/", "");
+            assert_eq!(answer(client).status, 200);
+        }
+    }
+    assert_eq!(origin.most(), 1);
+    assert!(origin.accepted() > 1, "all clients are at one worker");
+    assert_eq!(running.metric("evenkeel_upstream_connections", ""), 1);
+}
+
+#[test]
+fn a_reload_that_allows_fewer_connections_closes_the_idle_ones_that_are_too_many() {
+    let gate = Gate::new();
+    let origin = holding(&gate);
+    let running = Running::from_toml_with(2, &connecting(origin.address(), ""));
+    let mut clients: Vec<Client> = (0..6).map(|_| send(&running, "/held", "")).collect();
+    origin.wait_for_requests(6, LONG).unwrap();
+    gate.open();
+    clients.iter_mut().for_each(|client| assert_eq!(answer(client).status, 200));
+    running.wait_for_metric("evenkeel_upstream_connections", "", 6);
+    running.rewrite(&connecting(origin.address(), "connections = 2"));
+    assert_eq!(running.reload(), ["~ cluster api: limits (default) → { connections = 2 }"]);
+    wait_until(LONG, || origin.open_connection_count() <= 2).unwrap();
+    assert!(running.metric("evenkeel_upstream_connections", "") <= 2);
+    for client in &mut clients {
+        send_by(client, "/", "");
+        assert_eq!(answer(client).status, 200);
     }
 }
 
