@@ -6,10 +6,12 @@
 use std::time::Duration;
 
 mod adaptive;
+mod pacer;
 mod queue;
 mod room;
 
 pub use adaptive::{Adaptive, Seen};
+pub use pacer::Pacer;
 pub use queue::{Entered, Queue, Standing, Ticket};
 pub use room::Room;
 

@@ -10,7 +10,7 @@ use evenkeel_plan::breaker::Phase;
 use evenkeel_plan::counters::{Counter, DURATION_BOUNDS, HistogramSum};
 use evenkeel_plan::endpoint::{EndpointCounters, Life};
 use evenkeel_plan::outlier::{self, Observed, Record, State, Verdict, Waiting};
-use evenkeel_plan::overload::{Adaptive, Adapts, Seen};
+use evenkeel_plan::overload::{Adapts, Pacer};
 use evenkeel_plan::quantile::Quantiles;
 use evenkeel_plan::time::Time;
 
@@ -36,20 +36,8 @@ struct Watch {
     latency: Quantiles,
     /// How many answers fell into each bucket.
     buckets: [u64; DURATION_BOUNDS.len() + 1],
-    /// What its pace is made of, as it was when somebody last looked.
-    paced: Paced,
-    pace: Adaptive,
+    pacer: Pacer,
     breaker: Phase,
-}
-
-/// How quickly it answers: sums over all workers.
-#[derive(Clone, Copy, Debug)]
-struct Paced {
-    answers: u64,
-    /// How long these took, together.
-    nanos: u64,
-    /// Attempts that were given up before anything came.
-    given_up: u64,
 }
 
 /// Sums over all workers.
@@ -211,8 +199,7 @@ impl Watch {
             heard: Time::START,
             latency: Quantiles::default(),
             buckets: buckets(life),
-            paced: Paced::of(life),
-            pace: Adaptive::default(),
+            pacer: Pacer::new(life),
             breaker: life.vitals.breaker.state().phase(),
         }
     }
@@ -250,21 +237,8 @@ impl Watch {
 
     /// Limits it to what it can do, if it has more to do than that. Returns the news if it is limited since the last look, or is no longer.
     fn set_pace(&mut self, adapts: Adapts, now: Time) -> Option<News> {
-        if adapts == Adapts::Never && self.pace.limit().is_none() {
-            return None;
-        }
-        let (paced, vitals) = (Paced::of(&self.life), &self.life.vitals);
-        let before = std::mem::replace(&mut self.paced, paced);
-        let seen = Seen {
-            answers: paced.answers.wrapping_sub(before.answers),
-            took: Duration::from_nanos(paced.nanos.wrapping_sub(before.nanos)),
-            given_up: paced.given_up.wrapping_sub(before.given_up),
-            waiting: vitals.waiting(),
-            was_full: vitals.was_full(),
-        };
-        let was_limited = self.pace.limit().is_some();
-        let limit = self.pace.look(&seen, adapts, now);
-        vitals.pace_to(limit);
+        let was_limited = self.pacer.limit().is_some();
+        let limit = self.pacer.look(&self.life, adapts, now);
         let is_news = adapts != Adapts::Always && was_limited != limit.is_some();
         is_news.then_some(News::Limit(limit))
     }
@@ -285,17 +259,6 @@ impl Counted {
             faults: sum(|shard| shard.faults.count()),
             failures: sum(|shard| shard.failures.count()),
             pieces: sum(|shard| shard.pieces.count()),
-        }
-    }
-}
-
-impl Paced {
-    fn of(life: &Life) -> Self {
-        let sum = |figure: fn(&EndpointCounters) -> u64| life.counters.sum(figure);
-        Self {
-            answers: sum(|shard| shard.timed.count()),
-            nanos: sum(|shard| shard.took.count()),
-            given_up: sum(|shard| shard.given_up.count()),
         }
     }
 }
