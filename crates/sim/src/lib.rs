@@ -14,6 +14,7 @@ mod load;
 mod mistake;
 mod notice;
 mod origin;
+mod overload;
 mod queue;
 mod rate;
 mod recommend;

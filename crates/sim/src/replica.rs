@@ -13,11 +13,14 @@ use evenkeel_plan::breaker::Permit;
 use evenkeel_plan::endpoint::{Life, LongLease};
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::outlier::Verdict;
+use evenkeel_plan::overload::Limits;
 use evenkeel_plan::retry::Course;
 use evenkeel_plan::time::Time;
 use evenkeel_plan::vitals::{ClusterVitals, Heard, Standing};
 
 use crate::guard::{Ending, Guard};
+use crate::overload::Overload;
+use crate::request::Turn;
 use crate::resilience::Resilience;
 use crate::scenario::EndpointModel;
 use crate::tally::Failure;
@@ -40,6 +43,7 @@ pub(crate) struct Replica {
     balancer: Balancer,
     state: WorkerState,
     guard: Guard,
+    pub(crate) overload: Overload,
 }
 
 /// What a balancer is told about a request when it chooses.
@@ -63,6 +67,21 @@ pub(crate) struct Chosen {
     pub(crate) lease: Lease,
 }
 
+/// Why nobody was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoChoice {
+    /// No endpoint can be used.
+    Nobody,
+    /// All that can be have as much to do as they may.
+    Full,
+}
+
+/// Why an endpoint is not taken.
+enum Refusal {
+    Full,
+    Breaker,
+}
+
 /// The right to have a request at an endpoint. Gives itself back on drop.
 #[derive(Debug)]
 pub(crate) struct Lease {
@@ -70,6 +89,9 @@ pub(crate) struct Lease {
     permit: Option<Permit>,
     pub(crate) began: Time,
 }
+
+/// The position of an endpoint, and the right to have a request there, with its breaker's leave.
+type Place = (usize, LongLease, Option<Permit>);
 
 /// What a look for outliers has found, by the endpoints' numbers.
 #[derive(Debug, Default)]
@@ -82,7 +104,7 @@ pub(crate) struct Findings {
 impl Replica {
     /// Number `number`, which chooses among those of `models` that are `present`.
     pub(crate) fn new(
-        (balancing, resilience): (&Balancing, &Resilience),
+        (balancing, resilience, limits): (&Balancing, &Resilience, &Limits),
         number: usize,
         models: &[EndpointModel],
         present: &[bool],
@@ -99,6 +121,7 @@ impl Replica {
             state: balancer.worker_state(number, &[]),
             balancer,
             guard: Guard::new(resilience.clone()),
+            overload: Overload::new(limits.clone()),
         };
         replica.enroll(models, present);
         replica.roster.iter().for_each(|endpoint| endpoint.life.vitals.presume_fit());
@@ -124,6 +147,8 @@ impl Replica {
         }
         let before: Vec<_> = self.numbers.iter().map(|&number| before[number]).collect();
         self.guard.enroll(&before);
+        self.overload.enroll(&before, &self.roster);
+        (0..self.roster.len()).for_each(|position| self.enforce_limits(position));
         self.balancer = Balancer::new(self.balancing.clone(), &self.roster);
         self.state = self.balancer.worker_state(self.number, &self.roster);
     }
@@ -133,46 +158,103 @@ impl Replica {
         self.guard.earn(now);
     }
 
-    /// The endpoint to try next, with a request more in flight there; `None` when none can be used.
-    pub(crate) fn choose(&mut self, question: Question<'_>) -> Option<Chosen> {
-        let (position, permit) = self.pick(question)?;
-        let endpoint = &self.roster[position];
-        endpoint.life.vitals.given(question.now);
-        let mut lease = LongLease::new(Arc::clone(&endpoint.life));
+    /// The endpoint to try next, with a request more in flight there.
+    pub(crate) fn choose(&mut self, question: Question<'_>) -> Result<Chosen, NoChoice> {
+        let (position, mut lease, permit) = self.pick(question)?;
+        self.roster[position].life.vitals.given(question.now);
         lease.ask(question.now);
         let lease = Lease { lease, permit, began: question.now };
-        Some(Chosen { number: self.numbers[position], lease })
+        Ok(Chosen { number: self.numbers[position], lease })
     }
 
-    /// The position of the endpoint to try next. Those whose breakers say no are passed over, unless nobody else is left:
-    /// then a breaker would only turn a bad answer into none.
-    fn pick(&mut self, question: Question<'_>) -> Option<(usize, Option<Permit>)> {
-        let mut tried = Tried::default();
-        for &number in question.tried {
-            if let Some(position) = self.positions[number as usize] {
-                tried.insert(position);
-            }
-        }
-        let Question { now, random, key, .. } = question;
-        let position = question.session.and_then(|number| self.positions[number]);
+    /// A place at the endpoint to try next. Those whose breakers say no are passed over, unless nobody else is left: then a breaker
+    /// would only turn a bad answer into none. So are those that are full; where all are, or the one at which the client's session goes
+    /// on, there is nobody to be chosen now.
+    fn pick(&mut self, question: Question<'_>) -> Result<Place, NoChoice> {
+        let mut tried = self.tried(question.tried);
+        let Question { now, random, key, session, .. } = question;
+        let home = self.home(session);
         let session = match &self.balancing.sticky {
             Some(Sticky::Key(_)) => Some(Session::By(key)),
-            _ => position.map(|position| Session::At { position, renew: false }),
+            _ => home.map(|position| Session::At { position, renew: false }),
         };
         let key = Some(key);
-        let mut first = None;
+        let (mut first, mut is_full) = (None, false);
         while !tried.is_full() {
             let pick = Pick { endpoints: &self.roster, tried: &tried, now, random, key, session };
             let Some(Choice { position }) = self.balancer.pick(&mut self.state, &pick) else {
                 break;
             };
-            match self.guard.ask(position, now) {
-                Ok(permit) => return Some((position, permit)),
-                Err(_) => tried.insert(position),
+            tried.insert(position);
+            let first = *first.get_or_insert(position);
+            // Who cannot go where it is well to be does not go where it is not.
+            if is_full && !self.roster[position].is_well(now) && self.roster[first].is_well(now) {
+                continue;
             }
-            first.get_or_insert(position);
+            match self.take(position, now) {
+                Ok(place) => return Ok(place),
+                Err(Refusal::Full) if home == Some(position) && first == position => {
+                    return Err(NoChoice::Full);
+                }
+                Err(Refusal::Full) => is_full = true,
+                Err(Refusal::Breaker) => {}
+            }
         }
-        first.map(|position| (position, None))
+        match first {
+            Some(_) if is_full => Err(NoChoice::Full),
+            Some(position) => Ok((position, LongLease::new(self.life(position)), None)),
+            None => Err(NoChoice::Nobody),
+        }
+    }
+
+    /// A place at an endpoint, with its breaker's leave.
+    fn take(&self, position: usize, now: Time) -> Result<Place, Refusal> {
+        let lease = LongLease::try_new(self.life(position)).ok_or(Refusal::Full)?;
+        let permit = self.guard.ask(position, now).map_err(|_| Refusal::Breaker)?;
+        Ok((position, lease, permit))
+    }
+
+    fn life(&self, position: usize) -> Arc<Life> {
+        Arc::clone(&self.roster[position].life)
+    }
+
+    fn tried(&self, numbers: &[u32]) -> Tried {
+        let mut tried = Tried::default();
+        for &number in numbers {
+            if let Some(position) = self.positions[number as usize] {
+                tried.insert(position);
+            }
+        }
+        tried
+    }
+
+    /// The position of the endpoint that the client's cookie names, if it is there.
+    fn home(&self, session: Option<usize>) -> Option<usize> {
+        let by_cookie = !matches!(self.balancing.sticky, Some(Sticky::Key(_)));
+        session.filter(|_| by_cookie).and_then(|number| self.positions[number])
+    }
+
+    /// Whether a client whose cookie names that endpoint cannot go to every endpoint.
+    pub(crate) fn is_bound(&self, session: Option<usize>) -> bool {
+        self.home(session).is_some()
+    }
+
+    /// Whether there are endpoints besides those of the given numbers, and all of them are full.
+    pub(crate) fn are_others_full(&self, numbers: &[u32]) -> bool {
+        let tried = |number: usize| numbers.iter().any(|&other| other as usize == number);
+        let others = self.numbers.iter().zip(&self.roster).filter(|(number, _)| !tried(**number));
+        let mut rooms = others.map(|(_, endpoint)| endpoint.life.vitals.has_room()).peekable();
+        rooms.peek().is_some() && !rooms.any(|has_room| has_room)
+    }
+
+    /// Looks how quickly endpoints answer, and limits those that have too much to do. Returns who is to look for room.
+    pub(crate) fn pace(&mut self, now: Time) -> Vec<Turn> {
+        self.overload.look(&self.roster, now)
+    }
+
+    fn enforce_limits(&self, position: usize) {
+        let of_others = self.ghosts[self.numbers[position]].len();
+        self.overload.enforce(position, &self.roster[position], of_others);
     }
 
     /// The attempt at the endpoint of that number, for which `lease` stands, has ended, well or by a failure.
@@ -189,12 +271,17 @@ impl Replica {
             Some(Failure::TimedOut) => Heard::Nothing,
             Some(_) => Heard::Failure,
         };
+        let spoke = matches!(failure, None | Some(Failure::Answered | Failure::QueueFull));
         lease.lease.hear(heard, now);
+        let counters = lease.lease.of().counters.shard(0);
+        if spoke {
+            counters.first_byte.observe(now.since(lease.began));
+        }
+        counters.given_up.add(u64::from(heard == Heard::Nothing));
         let Some(position) = self.positions[number] else { return };
         if heard == Heard::Nothing {
             return self.guard.abandon(position, lease.permit, now);
         }
-        let spoke = matches!(failure, None | Some(Failure::Answered | Failure::QueueFull));
         let ending = Ending { failed: failure.is_some(), spoke, took: now.since(lease.began) };
         if let Some(until) = self.guard.observe(position, ending, lease.permit, now) {
             self.roster[position].life.vitals.avoid(now, until);
@@ -268,7 +355,13 @@ impl Replica {
     pub(crate) fn hear_of_others(&mut self, number: usize, in_flight: usize) {
         let Some(position) = self.positions[number] else { return };
         let life = &self.roster[position].life;
-        self.ghosts[number].resize_with(in_flight, || LongLease::new(Arc::clone(life)));
+        self.ghosts[number].resize_with(in_flight, || {
+            let mut ghost = LongLease::new(Arc::clone(life));
+            // Nobody here waits for it.
+            ghost.stream();
+            ghost
+        });
+        self.enforce_limits(position);
     }
 
     fn endpoint(&self, number: usize) -> Option<&Endpoint> {
@@ -296,11 +389,11 @@ mod tests {
 
     fn replica(models: &[EndpointModel], present: &[bool]) -> Replica {
         let balancing = Balancing { algorithm: Algorithm::LeastRequest, ..Balancing::default() };
-        Replica::new((&balancing, &Resilience::off()), 0, models, present)
+        Replica::new((&balancing, &Resilience::off(), &Limits::default()), 0, models, present)
     }
 
     fn choose(replica: &mut Replica, tried: &[u32]) -> Option<Chosen> {
-        replica.choose(ask(tried))
+        replica.choose(ask(tried)).ok()
     }
 
     fn number(replica: &mut Replica, tried: &[u32]) -> Option<usize> {

@@ -54,13 +54,22 @@ pub struct Errors {
     pub no_endpoint: u64,
     /// The endpoint's queue was full.
     pub queue_full: u64,
+    /// No endpoint had room for it, and as many waited for that as may.
+    pub overloaded: u64,
+    /// It waited for room at an endpoint for as long as it may.
+    pub pending_timeout: u64,
 }
 
 impl Errors {
     /// All of them.
     pub fn total(&self) -> u64 {
-        let Self { refused, lost, timed_out, answered, no_endpoint, queue_full } = self;
-        refused + lost + timed_out + answered + no_endpoint + queue_full
+        let Self { refused, lost, timed_out, answered, no_endpoint, queue_full, .. } = self;
+        refused + lost + timed_out + answered + no_endpoint + queue_full + self.shed()
+    }
+
+    /// Those that the balancer refused because there was too much to do.
+    pub fn shed(&self) -> u64 {
+        self.overloaded + self.pending_timeout
     }
 }
 
@@ -176,7 +185,7 @@ pub struct Point {
     pub attempts: Vec<u32>,
     /// In flight at the end of the step.
     pub in_flight: u64,
-    /// How many of those waited for a slot.
+    /// How many of those waited, for a slot or for room at an endpoint.
     pub waiting: u64,
 }
 

@@ -1,6 +1,7 @@
 //! The requests that are in flight, in reused places: nothing is allocated for each. `run` keeps them.
 
 use evenkeel_plan::limits::TRIES_MAX;
+use evenkeel_plan::overload::Ticket;
 use evenkeel_plan::time::Time;
 
 use crate::load::Arrival;
@@ -42,6 +43,8 @@ pub(crate) enum Stage {
     Nowhere,
     /// It will be sent again soon.
     Pauses,
+    /// It waits for room at an endpoint.
+    Queues { ticket: Ticket },
     /// It waits for a slot.
     Waits { at: usize },
     /// It had so much work left, in nanoseconds at speed 1, at that time.
@@ -160,7 +163,7 @@ impl Stage {
     /// Who has it.
     pub(crate) fn position(self) -> Option<usize> {
         match self {
-            Self::Nowhere | Self::Pauses => None,
+            Self::Nowhere | Self::Pauses | Self::Queues { .. } => None,
             Self::Waits { at } | Self::Works { at, .. } | Self::FailsFast { at } => Some(at),
         }
     }

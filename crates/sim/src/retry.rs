@@ -15,7 +15,9 @@ pub(crate) fn course(request: &Request, failure: Failure) -> Option<retry::Cours
         Failure::Answered | Failure::QueueFull => {
             retry::Failure::Status { status: ERROR_STATUS, retry_after: None }
         }
-        Failure::TimedOut | Failure::NoEndpoint => return None,
+        Failure::TimedOut | Failure::NoEndpoint | Failure::Overloaded | Failure::PendingTimeout => {
+            return None;
+        }
     };
     let mut course = retry::Course {
         failure,

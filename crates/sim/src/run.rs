@@ -11,6 +11,7 @@ use crate::cookies::Cookies;
 use crate::load::{Arrival, LoadStream};
 use crate::mistake::Mistake;
 use crate::origin::Origin;
+use crate::overload::Overload;
 use crate::queue::EventQueue;
 use crate::replica::Replica;
 use crate::report::Report;
@@ -23,6 +24,7 @@ mod attempts;
 mod changes;
 mod checks;
 mod inquiries;
+mod room;
 mod sweeps;
 
 use checks::{Checks, Round};
@@ -60,6 +62,10 @@ enum Occasion {
     Answer(Turn),
     /// A request is sent again, if the turn is still what it was.
     Again(Turn),
+    /// A request that waits looks for room, if the turn is still what it was.
+    Called(Turn),
+    /// It has waited for room for as long as it may.
+    PendingTimeout(Turn),
     /// Something of the script begins or ends.
     Change,
     /// A balancer checks an endpoint.
@@ -70,7 +76,7 @@ enum Occasion {
     Inquiry(Inquiry),
     /// An endpoint has not said it for too long.
     Silence(Inquiry),
-    /// The balancers look for outliers.
+    /// The balancers look for outliers, and for those that have too much to do.
     Sweep,
     /// The balancers tell each other what they have in flight.
     Gossip,
@@ -108,7 +114,7 @@ impl<'a> Simulation<'a> {
         let cookies = Cookies::of(scenario);
         let sticky = cookies.sticky().or_else(|| scenario.balancing.sticky.clone());
         let balancing = Balancing { algorithm, sticky, ..scenario.balancing.clone() };
-        let rules = (&balancing, &scenario.resilience);
+        let rules = (&balancing, &scenario.resilience, &scenario.limits);
         let replica = |number| Replica::new(rules, number as usize, &script.endpoints, &present);
         // Apart from the streams of the load, which start with the seed itself.
         let mut seeds = Rng::with_seed(!scenario.seed);
@@ -144,7 +150,7 @@ impl<'a> Simulation<'a> {
         if let Some(every) = self.scenario.gossip {
             self.queue.push(Time::START.after(every), Occasion::Gossip);
         }
-        if self.scenario.resilience.outlier.is_some() {
+        if self.scenario.resilience.outlier.is_some() || Overload::adapts(&self.scenario.limits) {
             self.queue.push(Time::START.after(OUTLIER_LOOK_INTERVAL), Occasion::Sweep);
         }
         self.begin_checks();
@@ -172,6 +178,8 @@ impl<'a> Simulation<'a> {
             Occasion::Arrival => self.arrive(now),
             Occasion::Answer(turn) => self.answer(turn, now),
             Occasion::Again(turn) => self.resume(turn, now),
+            Occasion::Called(turn) => self.look_for_room(turn, now),
+            Occasion::PendingTimeout(turn) => self.end_wait(turn, now),
             Occasion::Change => self.change(now),
             Occasion::Check(round) => self.check(round, now),
             Occasion::CheckTimeout(round) => self.end_check(round, now),
@@ -180,11 +188,17 @@ impl<'a> Simulation<'a> {
             Occasion::Sweep => self.sweep(now),
             Occasion::Gossip => self.gossip(now),
             Occasion::Sample(number) => {
-                let waiting = self.origins.iter().map(|origin| u64::from(origin.waiting())).sum();
-                self.tally.sample(number, waiting);
+                self.tally.sample(number, self.waiting());
                 progress(number as f64 / self.tally.points() as f64);
             }
         }
+    }
+
+    /// How many wait, at endpoints and at balancers.
+    fn waiting(&self) -> u64 {
+        let there: u64 = self.origins.iter().map(|origin| u64::from(origin.waiting())).sum();
+        let here: usize = self.replicas.iter().map(|replica| replica.overload.waiting()).sum();
+        there + here as u64
     }
 
     /// Plans the next arrival.

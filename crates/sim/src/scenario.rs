@@ -5,6 +5,7 @@ use std::time::Duration;
 use evenkeel_plan::balance::Balancing;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::limits::WEIGHT_MAX;
+use evenkeel_plan::overload::Limits;
 
 use crate::distribution::Distribution;
 use crate::event::{Change, Event};
@@ -42,6 +43,9 @@ pub struct Scenario {
     pub timeout: Duration,
     /// What balancers do about failures, beyond checking.
     pub resilience: Resilience,
+    /// How much work endpoints get at a time, and what becomes of the rest. Each balancer has limits and a queue of its own, in which all
+    /// requests are equally important.
+    pub limits: Limits,
     /// How many balancers share the load at random, each counting only what it sent itself; 1 to [`BALANCERS_MAX`].
     pub balancers: u32,
     /// How often the balancers tell each other what they have in flight; `None` for never. In between, that is out of date.
@@ -134,6 +138,7 @@ impl Default for Scenario {
             health: Some(default_check()),
             timeout: Duration::from_secs(60),
             resilience: Resilience::default(),
+            limits: Limits::default(),
             balancers: 1,
             gossip: None,
             points: 120,

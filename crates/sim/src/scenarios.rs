@@ -240,7 +240,7 @@ mod tests {
     use evenkeel_plan::balance::Algorithm;
 
     use super::*;
-    use crate::report::Report;
+    use crate::report::{Errors, Report};
     use crate::resilience::Resilience;
     use crate::run::run;
 
@@ -326,7 +326,10 @@ mod tests {
     fn overload_costs_some_requests_whoever_chooses() {
         for report in reports("overload") {
             assert!((0.05..0.5).contains(&report.error_share()), "{:?}", report.errors);
-            assert_eq!(report.errors.total(), report.errors.queue_full + report.errors.timed_out);
+            let Errors { queue_full, timed_out, .. } = report.errors;
+            let shed = report.errors.shed();
+            assert_eq!(report.errors.total(), queue_full + timed_out + shed);
+            assert!(shed > 5 * (queue_full + timed_out), "{:?}", report.errors);
         }
     }
 }

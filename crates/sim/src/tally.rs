@@ -23,6 +23,10 @@ pub(crate) enum Failure {
     Answered,
     NoEndpoint,
     QueueFull,
+    /// No endpoint had room for it, and no more might wait.
+    Overloaded,
+    /// It waited for room in vain.
+    PendingTimeout,
 }
 
 /// The counts of a run.
@@ -163,6 +167,8 @@ impl Tally {
             Failure::Answered => &mut errors.answered,
             Failure::NoEndpoint => &mut errors.no_endpoint,
             Failure::QueueFull => &mut errors.queue_full,
+            Failure::Overloaded => &mut errors.overloaded,
+            Failure::PendingTimeout => &mut errors.pending_timeout,
         } += 1;
         self.point(arrived).point.errors += 1;
         if failure == Failure::TimedOut {

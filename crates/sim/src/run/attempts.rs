@@ -8,30 +8,47 @@ use super::{Occasion, Simulation};
 use crate::event::FAST_FAIL_AFTER;
 use crate::keys::mix;
 use crate::origin::Reception;
-use crate::replica::Question;
+use crate::replica::{Lease, NoChoice, Question};
 use crate::request::{Stage, Turn};
 use crate::retry::course;
 use crate::tally::Failure;
 
 impl Simulation<'_> {
-    /// Tries endpoints until one takes the request, or until there is none left to try.
+    /// Tries endpoints until one takes the request, or until there is none left to try. The first time it may wait for room at one.
     pub(super) fn send(&mut self, place: u32, now: Time) {
-        loop {
-            let Some(position) = self.choose(place, now) else { return self.fail(place, now) };
-            let Some(failure) = self.attempt(place, position, now) else { return };
+        let request = self.requests.get(place);
+        let is_new = request.tried().is_empty();
+        // Others wait already, and are first.
+        let must_wait =
+            is_new && self.replicas[request.arrival.replica as usize].overload.is_waited_for();
+        if must_wait {
+            return self.wait_for_room(place, now);
+        }
+        match self.choose(place, now) {
+            Ok(position) => self.send_to(place, position, now),
+            Err(NoChoice::Full) if is_new => self.wait_for_room(place, now),
+            Err(_) => self.fail(place, now),
+        }
+    }
+
+    /// Tries the endpoint at `position`, which was chosen, and then others.
+    pub(super) fn send_to(&mut self, place: u32, mut position: usize, now: Time) {
+        while let Some(failure) = self.attempt(place, position, now) {
             match self.after(place, position, failure, now) {
                 None => return self.fail(place, now),
                 Some(Duration::ZERO) => {}
                 Some(wait) => return self.pause(place, wait, now),
             }
+            let Ok(next) = self.choose(place, now) else { return self.fail(place, now) };
+            position = next;
         }
     }
 
-    fn choose(&mut self, place: u32, now: Time) -> Option<usize> {
+    pub(super) fn choose(&mut self, place: u32, now: Time) -> Result<usize, NoChoice> {
         let random = self.picks.u64(..);
         let request = self.requests.get(place);
         if request.has_tried_enough() {
-            return None;
+            return Err(NoChoice::Nobody);
         }
         let replica = &mut self.replicas[request.arrival.replica as usize];
         let (key, session) = (request.arrival.key, self.cookies.endpoint(request.arrival.client));
@@ -43,7 +60,7 @@ impl Simulation<'_> {
         let replica = request.arrival.replica;
         self.tally.chosen(chosen.number, again, now);
         self.inquire(replica, now);
-        Some(chosen.number)
+        Ok(chosen.number)
     }
 
     fn pause(&mut self, place: u32, wait: Duration, now: Time) {
@@ -132,7 +149,7 @@ impl Simulation<'_> {
                 }
             }
             Stage::FailsFast { at } => self.try_again(turn.place, at, Failure::Answered, now),
-            Stage::Nowhere | Stage::Pauses | Stage::Waits { .. } => {}
+            Stage::Nowhere | Stage::Pauses | Stage::Queues { .. } | Stage::Waits { .. } => {}
         }
     }
 
@@ -147,6 +164,10 @@ impl Simulation<'_> {
 
     /// The endpoint at `position` is suspected to stall: what has waited for so long goes elsewhere, if it may.
     pub(super) fn move_on(&mut self, place: u32, position: usize, now: Time) {
+        let request = self.requests.get(place);
+        if self.replicas[request.arrival.replica as usize].are_others_full(request.tried()) {
+            return;
+        }
         let Some(Duration::ZERO) = self.decide(place, Failure::Stalled, now) else { return };
         self.withdraw(place, now);
         self.end_attempt(place, position, Failure::Stalled, now);
@@ -160,6 +181,7 @@ impl Simulation<'_> {
         match stage {
             Stage::Works { at, .. } => self.free_slot(at, now),
             Stage::Waits { at } => self.origins[at].leave(),
+            Stage::Queues { ticket } => self.leave_queue(place, ticket, now),
             Stage::FailsFast { .. } | Stage::Pauses | Stage::Nowhere => {}
         }
         stage.position()
@@ -198,9 +220,23 @@ impl Simulation<'_> {
         request.stage = Stage::Nowhere;
         request.failure = Some(failure);
         if let Some(lease) = request.lease.take() {
-            let replica = &mut self.replicas[request.arrival.replica as usize];
-            replica.ended(position, lease, Some(failure), now);
+            let replica = request.arrival.replica;
+            self.release(replica, (position, lease), Some(failure), now);
         }
+    }
+
+    /// An attempt at the endpoint at that position has ended, well or by a failure. There may be room for another one.
+    fn release(
+        &mut self,
+        replica: u32,
+        (position, lease): (usize, Lease),
+        failure: Option<Failure>,
+        now: Time,
+    ) {
+        let replica = &mut self.replicas[replica as usize];
+        replica.ended(position, lease, failure, now);
+        let called = replica.overload.call();
+        self.summon(called, now);
     }
 
     fn decide(&mut self, place: u32, failure: Failure, now: Time) -> Option<Duration> {
@@ -215,15 +251,17 @@ impl Simulation<'_> {
     fn succeed(&mut self, place: u32, position: usize, now: Time) {
         let request = self.requests.get(place);
         if let Some(lease) = request.lease.take() {
-            self.replicas[request.arrival.replica as usize].ended(position, lease, None, now);
+            let replica = request.arrival.replica;
+            self.release(replica, (position, lease), None, now);
         }
-        self.cookies.set(request.arrival.client, position);
-        self.tally.answered(position, request.arrival.at, now);
+        let arrival = self.requests.get(place).arrival;
+        self.cookies.set(arrival.client, position);
+        self.tally.answered(position, arrival.at, now);
         self.requests.leave(place);
     }
 
     /// The request has come to a bad end, by what befell its last attempt.
-    fn fail(&mut self, place: u32, now: Time) {
+    pub(super) fn fail(&mut self, place: u32, now: Time) {
         let request = self.requests.get(place);
         let failure = request.failure.unwrap_or(Failure::NoEndpoint);
         self.tally.ended_badly(failure, request.arrival.at, now);

@@ -16,8 +16,11 @@ impl Simulation<'_> {
         }
         let present = self.present();
         if present != before {
-            for replica in &mut self.replicas {
+            for number in 0..self.replicas.len() {
+                let replica = &mut self.replicas[number];
                 replica.enroll(&self.script.endpoints, &present);
+                let called = replica.overload.call_all();
+                self.summon(called, now);
             }
             let fresh =
                 (0..present.len()).filter(|&position| present[position] && !before[position]);

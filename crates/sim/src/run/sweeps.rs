@@ -1,4 +1,4 @@
-//! Outlier detection, as `control` runs it: each balancer looks at all its endpoints a few times a second.
+//! Outlier detection and limits, as `control` runs them: each balancer looks at all its endpoints a few times a second.
 
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ impl Simulation<'_> {
             for (position, patience) in findings.suspects {
                 self.move_away(number, position, patience, now);
             }
+            let called = self.replicas[number].pace(now);
+            self.summon(called, now);
         }
         self.queue.push(now.after(OUTLIER_LOOK_INTERVAL), Occasion::Sweep);
     }

@@ -1,12 +1,16 @@
 use std::time::Duration;
 
+use evenkeel_plan::overload::{Adapts, Limits};
+
 use super::*;
 use crate::distribution::Distribution;
 use crate::load::{Arrivals, Load};
+use crate::report::Errors;
 use crate::scenario::{Cache, EndpointModel};
 
 mod accounting;
 mod effects;
+mod overload;
 mod papers;
 mod resilience;
 mod theory;
@@ -21,6 +25,11 @@ fn even(rps: f64, seconds: u64) -> Load {
         duration: Duration::from_secs(seconds),
         ..Load::default()
     }
+}
+
+/// What an endpoint gets that nobody limits: there is no theory of those that are.
+fn unlimited() -> Limits {
+    Limits { adaptive: Adapts::Never, ..Limits::default() }
 }
 
 fn poisson(rps: f64, seconds: u64) -> Load {

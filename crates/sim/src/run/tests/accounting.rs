@@ -41,32 +41,44 @@ fn scenario() -> impl Strategy<Value = Scenario> {
     let endpoints = (prop::option::of(1_u32..4), prop::option::of(0_u32..5));
     let rules = (any::<bool>(), any::<bool>(), any::<bool>(), 50_u64..2_000);
     let rest = (any::<u64>(), 1_u32..4, any::<bool>(), any::<bool>());
-    (events, endpoints, rules, rest).prop_map(|(events, (slots, queue), rules, rest)| {
-        let model =
-            |number| EndpointModel { queue, ..EndpointModel::new(format!("s{number}"), slots) };
-        let (ejects, breaks, retries, patience) = rules;
-        let full = Resilience::full();
-        let resilience = Resilience {
-            outlier: full.outlier.filter(|_| ejects),
-            breaker: full.breaker.filter(|_| breaks),
-            retry: full.retry.filter(|_| retries),
-        };
-        let (seed, balancers, gossips, checks) = rest;
-        Scenario {
-            endpoints: (1..=5).map(model).collect(),
-            load: poisson(400.0, 5),
-            events: events.iter().map(|text| text.parse().unwrap()).collect(),
-            resilience,
-            timeout: MS * u32::try_from(patience).unwrap(),
-            cache: gossips.then_some(Cache { keys: 100, miss: 3.0 }),
-            health: checks.then(crate::scenario::default_check),
-            gossip: gossips.then_some(MS * 100),
-            balancers,
-            points: 1 + u32::try_from(seed % 600).unwrap(),
-            seed,
-            ..Scenario::default()
-        }
-    })
+    let limits = (prop::option::of(1_u32..20), 0_u32..40, 1_u32..2_000, any::<bool>());
+    let limits = limits.prop_map(|(requests, pending, wait, adapts)| Limits {
+        requests,
+        pending,
+        pending_wait: MS * wait,
+        adaptive: if adapts { Adapts::InNeed } else { Adapts::Never },
+        priority: None,
+    });
+    let limits = prop_oneof![Just(Limits::default()), limits];
+    (events, endpoints, rules, rest, limits).prop_map(
+        |(events, (slots, queue), rules, rest, limits)| {
+            let model =
+                |number| EndpointModel { queue, ..EndpointModel::new(format!("s{number}"), slots) };
+            let (ejects, breaks, retries, patience) = rules;
+            let full = Resilience::full();
+            let resilience = Resilience {
+                outlier: full.outlier.filter(|_| ejects),
+                breaker: full.breaker.filter(|_| breaks),
+                retry: full.retry.filter(|_| retries),
+            };
+            let (seed, balancers, gossips, checks) = rest;
+            Scenario {
+                endpoints: (1..=5).map(model).collect(),
+                load: poisson(400.0, 5),
+                events: events.iter().map(|text| text.parse().unwrap()).collect(),
+                resilience,
+                limits,
+                timeout: MS * u32::try_from(patience).unwrap(),
+                cache: gossips.then_some(Cache { keys: 100, miss: 3.0 }),
+                health: checks.then(crate::scenario::default_check),
+                gossip: gossips.then_some(MS * 100),
+                balancers,
+                points: 1 + u32::try_from(seed % 600).unwrap(),
+                seed,
+                ..Scenario::default()
+            }
+        },
+    )
 }
 
 proptest! {
@@ -81,11 +93,15 @@ proptest! {
             prop_assert_eq!(points.len(), scenario.points as usize);
             prop_assert_eq!(points.iter().map(|point| point.requests).sum::<u64>(), report.requests);
             prop_assert_eq!(points.iter().map(|point| point.errors).sum::<u64>(), report.errors.total());
-            // Each attempt ends once, well or not; each request but those that found nobody had a first.
+            // Each attempt ends once, well or not; each request but those that found nobody, or no room, had a first.
             let sum = |part: fn(&crate::report::EndpointReport) -> u64| report.endpoints.iter().map(part).sum::<u64>();
             let attempts = sum(|endpoint| endpoint.attempts);
             prop_assert_eq!(attempts, sum(|endpoint| endpoint.answered + endpoint.failures));
-            prop_assert_eq!(attempts - report.retries, report.requests - report.errors.no_endpoint);
+            let never_tried = report.requests - (attempts - report.retries);
+            let found_nobody = report.errors.no_endpoint + report.errors.shed();
+            // Its client may have left while it waited for room.
+            let range = found_nobody..=found_nobody + report.errors.timed_out;
+            prop_assert!(range.contains(&never_tried), "{never_tried} {:?}", report.errors);
             let counted = report.latency.map_or(Duration::ZERO, |latency| latency.max);
             prop_assert!(counted <= scenario.timeout);
             prop_assert!(report.utilisation.is_none_or(|share| (0.0..=1.000_001).contains(&share)));

@@ -16,6 +16,7 @@ fn calm() -> Scenario {
         work: Distribution::Fixed(MS * 10),
         load: even(100.0, 60),
         resilience: Resilience::off(),
+        limits: unlimited(),
         ..Scenario::default()
     }
 }

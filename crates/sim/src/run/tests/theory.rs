@@ -11,6 +11,7 @@ fn mean(slots: u32, share: f64, work: &str, requests: u64) -> f64 {
         load: Load { requests, ..poisson(rps, 10_000_000) },
         work: work.parse().unwrap(),
         health: None,
+        limits: unlimited(),
         ..Scenario::default()
     };
     report(&scenario, Algorithm::RoundRobin).latency.unwrap().mean.as_secs_f64() / 0.01
@@ -43,6 +44,7 @@ fn slots(count: u32, share: f64, requests: u64) -> Scenario {
         endpoints: EndpointModel::several(count as usize, Some(1)),
         load: Load { requests, ..poisson(rps, (requests as f64 / rps) as u64) },
         health: None,
+        limits: unlimited(),
         ..Scenario::default()
     }
 }
