@@ -123,6 +123,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(super) no_health: bool,
 
+    /// Give endpoints as much as there is: no limits, and nobody waits at the balancer
+    #[arg(long)]
+    pub(super) no_limits: bool,
+
     /// Take endpoints, balancing and health checks from a cluster of this config
     #[arg(short, long, value_name = "FILE", conflicts_with = "scenario")]
     pub(super) config: Option<PathBuf>,

@@ -19,7 +19,7 @@ pub(super) struct Origin {
     pub(super) algorithm: Algorithm,
 }
 
-/// Takes endpoints, balancing and health checks of a cluster into `scenario`.
+/// Takes endpoints, balancing, health checks and limits of a cluster into `scenario`.
 pub(super) fn adopt(
     scenario: &mut Scenario,
     file: &Path,
@@ -31,6 +31,7 @@ pub(super) fn adopt(
     scenario.endpoints = cluster.endpoints.iter().map(model).collect();
     scenario.balancing = balancing(cluster, config.zone.as_deref());
     scenario.health = check(&cluster.health).cloned();
+    scenario.limits = cluster.limits.clone();
     Ok(Origin { cluster: cluster.name.clone(), algorithm: scenario.balancing.algorithm })
 }
 

@@ -101,6 +101,8 @@ struct Kinds {
     answered: u64,
     no_endpoint: u64,
     queue_full: u64,
+    overloaded: u64,
+    pending_timeout: u64,
 }
 
 #[derive(Serialize)]
@@ -273,8 +275,18 @@ impl Times {
 
 impl Kinds {
     fn new(errors: Errors) -> Self {
-        let Errors { refused, lost, timed_out, answered, no_endpoint, queue_full } = errors;
-        Self { refused, lost, timed_out, answered, no_endpoint, queue_full }
+        let Errors { refused, lost, timed_out, answered, no_endpoint, queue_full, .. } = errors;
+        let Errors { overloaded, pending_timeout, .. } = errors;
+        Self {
+            refused,
+            lost,
+            timed_out,
+            answered,
+            no_endpoint,
+            queue_full,
+            overloaded,
+            pending_timeout,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use evenkeel_plan::balance::Algorithm;
+use evenkeel_plan::overload::{Adapts, Limits};
 use evenkeel_plan::retry::RetryPolicy;
 use evenkeel_sim::{
     Arrivals, Change, Effect, EndpointModel, Mistake, NamedScenario, Scenario, Target,
@@ -126,6 +127,9 @@ fn choices(scenario: &mut Scenario, args: &Args) {
     }
     if args.no_health {
         scenario.health = None;
+    }
+    if args.no_limits {
+        scenario.limits = Limits { requests: None, adaptive: Adapts::Never, ..Limits::default() };
     }
     if !args.events.is_empty() {
         scenario.events.clone_from(&args.events);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evenkeel_plan::overload::Adapts;
 use evenkeel_sim::{Arrivals, Change, Effect, EndpointModel, Event, Scenario, Target};
 
 use crate::units::{counted, show_count};
@@ -32,6 +33,11 @@ pub(super) fn facts(scenario: &Scenario) -> Vec<String> {
     facts.extend(resilience.breaker.is_some().then(|| "circuit breakers".to_owned()));
     if scenario.health.is_none() {
         facts.push("no health checks".to_owned());
+    }
+    match scenario.limits.requests {
+        Some(most) => facts.push(format!("each gets {} at most", show_count(most.into()))),
+        None if scenario.limits.adaptive == Adapts::Never => facts.push("no limits".to_owned()),
+        None => {}
     }
     facts.push(format!("seed {}", scenario.seed));
     facts
