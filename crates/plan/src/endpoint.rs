@@ -72,9 +72,9 @@ pub struct EndpointCounters {
     pub failures: Counter,
     /// Answers whose status says that the endpoint, or what stands behind it, has failed: see `responses` for all.
     pub faults: Counter,
-    /// Attempts of which it is known how long the endpoint took, once it had all of the request; and how long that was, in nanoseconds.
+    /// Answers that are no faults, of which it is known how long they took: see [`EndpointCounters::time`].
     pub timed: Counter,
-    /// See `timed`.
+    /// How long these took together, in nanoseconds.
     pub took: Counter,
     /// Attempts that were given up while nothing of an answer had come: by the client, or because the time was over.
     pub given_up: Counter,
@@ -94,6 +94,14 @@ pub struct EndpointCounters {
     pub load_silences: Counter,
     /// From the request's first byte sent to the answer's head received.
     pub first_byte: Histogram,
+}
+
+impl EndpointCounters {
+    /// An answer that is no fault came so long after the endpoint had all of the request.
+    pub fn time(&self, took: Duration) {
+        self.timed.add(1);
+        self.took.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
 }
 
 impl Life {

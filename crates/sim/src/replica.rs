@@ -277,6 +277,9 @@ impl Replica {
         if spoke {
             counters.first_byte.observe(now.since(lease.began));
         }
+        if heard == Heard::Answer {
+            counters.time(now.since(lease.began));
+        }
         counters.given_up.add(u64::from(heard == Heard::Nothing));
         let Some(position) = self.positions[number] else { return };
         if heard == Heard::Nothing {

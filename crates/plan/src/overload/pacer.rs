@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use super::{Adaptive, Adapts, Seen};
-use crate::counters::HistogramSum;
-use crate::endpoint::Life;
+use crate::endpoint::{EndpointCounters, Life};
 use crate::time::Time;
 
 /// The limit of one endpoint, with what its counters said at the last look.
@@ -38,6 +37,9 @@ impl Pacer {
 
     /// Takes in what was counted since the last look, and lets the endpoint get no more than follows. Returns [`Pacer::limit`].
     pub fn look(&mut self, life: &Life, adapts: Adapts, now: Time) -> Option<u32> {
+        if adapts == Adapts::Never && self.adaptive.limit().is_none() {
+            return None;
+        }
         let (counted, vitals) = (Counted::of(life), &life.vitals);
         let before = std::mem::replace(&mut self.counted, counted);
         let seen = Seen {
@@ -48,19 +50,19 @@ impl Pacer {
             was_full: vitals.was_full(),
         };
         let limit = self.adaptive.look(&seen, adapts, now);
-        // What has begun to answer is still in flight, and in nobody's way.
-        let streaming = vitals.in_flight().saturating_sub(seen.waiting);
-        vitals.pace_to(limit.map(|limit| limit.saturating_add(streaming)));
+        vitals.pace_to(limit);
         limit
     }
 }
 
 impl Counted {
     fn of(life: &Life) -> Self {
-        let first_bytes = life.counters.shards().map(|shard| &shard.first_byte);
-        let HistogramSum { counts, nanos } = HistogramSum::of(first_bytes);
-        let given_up = life.counters.sum(|shard| shard.given_up.count());
-        Self { answers: counts.iter().sum(), nanos, given_up }
+        let sum = |figure: fn(&EndpointCounters) -> u64| life.counters.sum(figure);
+        Self {
+            answers: sum(|shard| shard.timed.count()),
+            nanos: sum(|shard| shard.took.count()),
+            given_up: sum(|shard| shard.given_up.count()),
+        }
     }
 }
 
@@ -82,7 +84,8 @@ mod tests {
         let mut limit = None;
         for _ in 0..looks {
             let shard = life.counters.shard(0);
-            (0..10).for_each(|_| shard.first_byte.observe(Duration::from_millis(millis)));
+            shard.timed.add(10);
+            shard.took.add(10 * millis * 1_000_000);
             *clock = clock.after(LOOK);
             limit = pacer.look(life, Adapts::InNeed, *clock);
         }
@@ -92,13 +95,14 @@ mod tests {
     #[test]
     fn what_is_counted_between_looks_limits_those_who_wait_and_not_those_who_are_answered() {
         let life = Life::new(1, &Arc::default());
-        life.counters.shard(0).first_byte.observe(Duration::from_nanos(1));
+        life.counters.shard(0).timed.add(1);
         let (mut pacer, mut clock) = (Pacer::new(&life), Time::START);
         assert_eq!(look(&mut pacer, &life, &mut clock, (20, 100)), None);
         let mut leases: Vec<_> = (0..25).map(|_| life.vitals.lease()).collect();
         leases[..5].iter_mut().for_each(|lease| lease.stream());
-        // 40 a second, of 100 ms each: it works on four at a time, and gets twice that.
-        let limit = look(&mut pacer, &life, &mut clock, (2, 500));
-        assert_eq!((limit, pacer.limit(), life.vitals.limit()), (Some(8), Some(8), Some(13)));
+        assert_eq!(look(&mut pacer, &life, &mut clock, (1, 500)), None);
+        leases.extend((0..20).map(|_| life.vitals.lease()));
+        let limit = look(&mut pacer, &life, &mut clock, (1, 500));
+        assert_eq!((limit, pacer.limit(), life.vitals.limit()), (Some(20), Some(20), Some(20)));
     }
 }

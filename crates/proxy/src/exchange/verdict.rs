@@ -45,8 +45,9 @@ impl Exchange<'_> {
         }
         match turn.lease.hear(heard, now).filter(|_| heard != Heard::Nothing) {
             Some(took) => {
-                turn.target.counters.timed.add(1);
-                turn.target.counters.took.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+                if heard == Heard::Answer {
+                    turn.target.counters.time(took);
+                }
                 self.report(turn, Outcome { failed: heard == Heard::Failure, took }, now);
             }
             None => turn.grant = None,

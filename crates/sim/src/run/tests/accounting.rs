@@ -47,7 +47,7 @@ fn scenario() -> impl Strategy<Value = Scenario> {
         pending,
         pending_wait: MS * wait,
         adaptive: if adapts { Adapts::InNeed } else { Adapts::Never },
-        priority: None,
+        ..Limits::default()
     });
     let limits = prop_oneof![Just(Limits::default()), limits];
     (events, endpoints, rules, rest, limits).prop_map(

@@ -96,7 +96,7 @@ proptest! {
         adaptive in prop::sample::select(vec![Adapts::Never, Adapts::InNeed, Adapts::Always]),
         seed in any::<u64>(),
     ) {
-        let limits = Limits { requests: Some(requests), pending, pending_wait: MS * wait, adaptive, priority: None };
+        let limits = Limits { requests: Some(requests), pending, pending_wait: MS * wait, adaptive, ..Limits::default() };
         let scenario = Scenario { endpoints: EndpointModel::several(count, slots), limits, seed, ..three() };
         let scenario = with_events(&scenario, &["surge x10@10s..20s", "slow s1@5s..25s=x4", "add s9@15s"]);
         let first = report(&scenario, algorithm);
