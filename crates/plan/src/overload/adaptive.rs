@@ -174,14 +174,16 @@ impl Adaptive {
             self.best = [self.mean; 2];
             return None;
         }
-        // Where nothing comes in time any more, that is what it takes.
-        let ratio = match seen.answers {
-            0 if self.is_given_up_on() => 0.0,
-            0 => return Some(limited),
-            _ => self.best() / seen.mean(),
-        };
-        let is_told = seen.answers > 0 && now >= limited.told;
-        if is_told && limited.limit <= LIMIT_MIN && ratio * LIMIT_MIN < GRADIENT_MIN {
+        if seen.answers == 0 {
+            if self.is_given_up_on() {
+                // Nothing comes in time any more: it gets what it can work on, by Little's law, while it does what has gone there before.
+                let full = limited.rate * self.best() * TOLERANCE;
+                limited.limit = limited.limit.min(full.max(LIMIT_MIN));
+            }
+            return Some(limited);
+        }
+        let ratio = self.best() / seen.mean();
+        if now >= limited.told && limited.limit <= LIMIT_MIN && ratio * LIMIT_MIN < GRADIENT_MIN {
             // The few that it has cannot hold up each other for so long: that is what it takes.
             self.best = [seen.mean(); 2];
         }

@@ -88,7 +88,7 @@ fn goodput(done: &Book) -> usize {
 const CAPACITY: u32 = 60;
 
 /// How long it takes until the load is as it will stay.
-const SETTLING: Duration = Duration::from_secs(12);
+const SETTLING: Duration = Duration::from_secs(15);
 
 /// Of the load that is measured: several times what a client waits for.
 const LENGTH: Duration = Duration::from_secs(4);
