@@ -102,7 +102,7 @@ impl News {
             Self::Limit(Some(limit)) => {
                 format!("gets {limit} at a time: it has more to do than it can")
             }
-            Self::Limit(None) => "gets as much as there is again: it was not full".to_owned(),
+            Self::Limit(None) => "gets as much as there is again".to_owned(),
         }
     }
 }

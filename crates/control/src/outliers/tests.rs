@@ -273,5 +273,5 @@ fn one_that_gets_more_than_it_can_do_is_limited_until_nobody_finds_it_full() {
     assert_eq!(watched.vitals(0).places(), 20, "whose answer has begun is in nobody's way");
     (0..41).for_each(|_| watched.look());
     assert_eq!(watched.vitals(0).limit(), None);
-    assert_eq!(watched.events()[1], "gets as much as there is again: it was not full");
+    assert_eq!(watched.events()[1], "gets as much as there is again");
 }

@@ -101,14 +101,19 @@ impl Page<'_> {
     }
 
     fn write_cluster(&self, f: &mut fmt::Formatter<'_>, cluster: &ClusterStatus) -> fmt::Result {
-        let ClusterStatus { name, algorithm, endpoints, panic, .. } = cluster;
+        let ClusterStatus { name, algorithm, endpoints, panic, pending, .. } = cluster;
         let working = endpoints.iter().filter(|each| gets_work(each)).count();
         let count = counted(endpoints.len(), "endpoint");
         let tone = if working == 0 { Tone::Bad } else { Tone::Plain };
         let working = self
             .palette
             .paint(tone, &format!("{} of {count} can get work", show_count(working as u64)));
-        writeln!(f, "\n{}  {algorithm} · {working}", self.palette.paint(Tone::Strong, name))?;
+        write!(f, "\n{}  {algorithm} · {working}", self.palette.paint(Tone::Strong, name))?;
+        if *pending > 0 {
+            let waiting = format!("{} wait for room", show_count(u64::from(*pending)));
+            write!(f, " · {}", self.palette.paint(Tone::Bad, &waiting))?;
+        }
+        writeln!(f)?;
         if let Some(why) = panic {
             writeln!(f, "{}", self.palette.paint(Tone::Bad, &format!("! panics: {why}")))?;
         }

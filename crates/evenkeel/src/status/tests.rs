@@ -52,6 +52,13 @@ api  least-request · 2 of 3 endpoints can get work
 }
 
 #[test]
+fn a_cluster_whose_requests_wait_for_room_says_how_many() {
+    let mut status = troubled();
+    status.clusters[0].pending = 1_010;
+    assert!(page(&status).contains("2 of 3 endpoints can get work · 1,010 wait for room\n"));
+}
+
+#[test]
 fn a_cluster_that_panics_says_why() {
     let mut status = troubled();
     let why = "1 of 3 is well, fewer than 34%: all are used";

@@ -67,7 +67,8 @@ impl fmt::Display for Cause {
             ),
             Self::Stall { waiting, quiet } => write!(
                 f,
-                "{waiting} attempts wait and not a byte came for {:.1}s, while others answer",
+                "{waiting} {} and not a byte came for {:.1}s, while others answer",
+                if *waiting == 1 { "attempt waits" } else { "attempts wait" },
                 quiet.as_secs_f64()
             ),
         }

@@ -163,8 +163,8 @@ impl Exchange<'_> {
 }
 
 impl Progress<'_> {
-    /// An attempt begins that is not the first.
-    fn begin(&self, now: Instant) {
+    /// An attempt begins, later than the exchange.
+    pub(super) fn begin(&self, now: Instant) {
         self.began.set(Some(now));
         self.connecting.set(None);
         self.asked.set(None);

@@ -82,7 +82,10 @@ impl<'a> Exchange<'a> {
         let waited = began.elapsed();
         attempts.course.waited += waited;
         match outcome {
-            Ok(_) => place.admit(waited),
+            Ok(_) => {
+                self.progress.begin(self.worker.now());
+                place.admit(waited);
+            }
             Err(reason) => {
                 attempts.course.queue = self.arrived.map(|arrived| arrived.elapsed());
                 if reason == Reason::PendingTimeout {
