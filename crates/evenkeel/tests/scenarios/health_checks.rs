@@ -162,8 +162,10 @@ impl Change<'_> {
         let (_, events) = running.ask("GET", "/api/v1/events", "");
         let said = |text: &str| events.to_string().contains(text);
         assert!(said(&format!("down: {down}")) && said(&format!("up: {up}")), "{events}");
-        let log = format!("{}{}", running.process.stdout(), running.process.stderr());
-        assert!(log.contains(&down) && log.contains("endpoint is up"), "{log}");
+        // What is written is read by a thread of its own.
+        let log = || format!("{}{}", running.process.stdout(), running.process.stderr());
+        let is_logged = || log().contains(&down) && log().contains("endpoint is up");
+        wait_until(LONG, is_logged).unwrap_or_else(|error| panic!("{error}: {}", log()));
         running
     }
 }
