@@ -1,7 +1,7 @@
 //! What is done when there is more work than the endpoints of a cluster may get: who waits, for how long, and who is refused.
 //!
 //! The exchange in `proxy` takes a place at an endpoint by [`Vitals::try_lease`](crate::vitals::Vitals::try_lease), and where all are full
-//! waits in the cluster's [`Queue`]; nothing of it is looked at where a cluster has no limits.
+//! waits in the [`Room`] of the cluster, or of the endpoint to which its session belongs.
 
 use std::time::Duration;
 

@@ -73,15 +73,18 @@ impl Balancer {
         self.process.is_running().unwrap_or(false)
     }
 
-    /// How many endpoints Evenkeel itself takes for something else than up; of the others nobody asks.
-    pub(super) fn not_up(&self) -> Outcome<usize> {
+    /// Which endpoints Evenkeel itself takes for something else than up, and for what; of the others nobody asks.
+    pub(super) fn not_up(&self) -> Outcome<Vec<String>> {
         if self.contender != Contender::Evenkeel {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let status: Value = serde_json::from_slice(&get(self.setup.admin, "/api/v1/status")?.body)?;
         let endpoints = status["clusters"][0]["endpoints"].as_array();
         let endpoints = endpoints.ok_or("the status has no endpoints")?;
-        Ok(endpoints.iter().filter(|endpoint| endpoint["state"] != "up").count())
+        let not_up = endpoints.iter().filter(|endpoint| endpoint["state"] != "up");
+        Ok(not_up
+            .map(|it| format!("{} is {}: {}", it["address"], it["state"], it["reason"]))
+            .collect())
     }
 
     /// How many connections to endpoints Evenkeel says that it has opened.

@@ -2,10 +2,11 @@
 //! looks at the endpoints, which is `control`, with what was counted in the meantime.
 //!
 //! After Netflix's concurrency-limits (`Gradient2Limit`, 2018) and Envoy's adaptive concurrency filter (2019): as long as answers take no more
-//! than [`TOLERANCE`] times what they take at best, the limit grows by its square root; where they take longer, it shrinks in proportion. Both limit always, and so have to be right always. This one limits by default only an endpoint that shows that it has more
-//! to do than it can ([`Adapts::InNeed`]): answers take several times as long as they did, several times as many wait as did and ever more
-//! do, and no fewer come out than did. What takes longer without being full, as an endpoint with a slow database does, shows by coming to
-//! less when it gets less; then it is left alone.
+//! than [`TOLERANCE`] times what they take at best, the limit grows by its square root; where they take longer, it shrinks in proportion.
+//! Both limit always, and so have to be right always. This one limits by default only an endpoint that shows that it has more to do than it
+//! can ([`Adapts::InNeed`]): several times as many wait as did and ever more do, no fewer come out than did, and answers take several times
+//! as long as they did or, by Little's law, those that wait now will. What takes longer without being full, as an endpoint with a slow
+//! database does, shows by coming to less when it gets less; then it is left alone.
 
 use std::time::Duration;
 
@@ -30,8 +31,8 @@ pub struct Adaptive {
     waiting: u32,
     /// How many looks the usual pace is made of.
     looks: u32,
-    /// At how many looks in a row it had more to do than it can.
-    strikes: u32,
+    /// Since when it has had more to do than it can, while nothing limits it.
+    too_much_since: Option<Time>,
     limited: Option<Limited>,
     looked: Time,
 }
@@ -49,7 +50,9 @@ struct Limited {
     limit: f64,
     /// When it shows in what comes out.
     settled: Time,
-    /// When that may be taken for what it comes to: not while it works on what nobody waits for any more.
+    /// How many requests it works on that nobody waits for any more.
+    in_vain: f64,
+    /// When what comes out may be taken for what the limit comes to: not while it is busy with these.
     told: Time,
     /// How many answers came in a second when it began.
     rate: f64,
@@ -84,13 +87,13 @@ impl Adaptive {
         self.looked = now;
         match adapts {
             Adapts::Never => self.limited = None,
-            Adapts::Always if self.limited.is_none() => self.limit_from_now(LIMIT_FIRST, now),
+            Adapts::Always if self.limited.is_none() => self.limit_from_now(LIMIT_FIRST, now, now),
             Adapts::InNeed | Adapts::Always => {}
         }
         self.learn(seen, since, now);
         match self.limited {
-            Some(limited) => self.limited = self.follow(limited, seen, adapts, now),
-            None if adapts == Adapts::InNeed => self.watch(seen, now),
+            Some(limited) => self.limited = self.follow(limited, (seen, since), adapts, now),
+            None if adapts == Adapts::InNeed => self.watch(seen, since, now),
             None => {}
         }
         self.waiting = seen.waiting;
@@ -117,9 +120,9 @@ impl Adaptive {
     }
 
     /// Whether it has more to do than it can, while nothing limits it.
-    fn watch(&mut self, seen: &Seen, now: Time) {
-        if !self.has_too_much(seen) {
-            self.strikes = 0;
+    fn watch(&mut self, seen: &Seen, since: f64, now: Time) {
+        if !self.has_too_much(seen, since) {
+            self.too_much_since = None;
             self.looks = self.looks.saturating_add(1);
             // A plain mean at first, then one that forgets.
             let pull = SLOW.max(1.0 / f64::from(self.looks));
@@ -127,33 +130,40 @@ impl Adaptive {
             self.usual.rate = towards(self.usual.rate, self.rate, pull);
             return;
         }
-        self.strikes += 1;
-        if self.strikes >= STRIKES {
+        // One look is chance, and of what came just now nothing may be done yet.
+        let lasted = now.since(*self.too_much_since.get_or_insert(now)).as_secs_f64();
+        if lasted > 0.0 && lasted >= self.best() * LASTING {
             // Not at once what it can do: it may not be full after all, and then it shows at this.
-            self.limit_from_now(f64::from(seen.waiting) * GRADIENT_MIN, now);
-            self.settle(seen, now);
+            self.limit_from_now(
+                f64::from(seen.waiting) * GRADIENT_MIN,
+                self.settled(seen, now),
+                now,
+            );
         }
     }
 
-    /// What is limited now shows in what comes out as soon as what went there before is done.
-    fn settle(&mut self, seen: &Seen, now: Time) {
-        let took = Duration::try_from_secs_f64(seen.mean().max(self.mean)).unwrap_or(SETTLED);
-        self.limited.iter_mut().for_each(|it| it.settled = now.after(took.min(SETTLED)));
-    }
-
-    fn has_too_much(&self, seen: &Seen) -> bool {
-        let many = (self.usual.waiting * CROWD).max(WAITING_MIN);
+    fn has_too_much(&self, seen: &Seen, since: f64) -> bool {
+        let waiting = f64::from(seen.waiting);
         let is_known = self.looks >= LOOKS_MIN && self.best() > 0.0;
+        if !is_known || waiting < WAITING_MIN {
+            return false;
+        }
         let is_slow = seen.answers > 0 && seen.mean() >= self.best() * SLOWNESS;
+        if self.is_given_up_on() {
+            return is_slow || seen.answers == 0;
+        }
+        // By Little's law, at the rate at which answers came, or come now if that is greater.
+        let will_take = waiting / self.rate.max(seen.answers as f64 / since).max(1e-6);
+        let will_be_slow = will_take >= self.best() * SLOWNESS_TO_COME;
         let is_full = self.rate >= self.usual.rate * AS_MUCH && seen.waiting > self.waiting;
-        is_known && f64::from(seen.waiting) >= many && (is_slow && is_full || self.is_given_up_on())
+        is_full && waiting >= self.usual.waiting * CROWD && (is_slow || will_be_slow)
     }
 
     /// What becomes of the limit.
     fn follow(
         &mut self,
         mut limited: Limited,
-        seen: &Seen,
+        (seen, since): (&Seen, f64),
         adapts: Adapts,
         now: Time,
     ) -> Option<Limited> {
@@ -163,8 +173,11 @@ impl Adaptive {
         if adapts == Adapts::InNeed && now.since(limited.reached) >= RELEASE {
             return None;
         }
-        if self.is_given_up_on() {
-            limited.told = now.after(SETTLED);
+        limited.works_in_vain_on(seen.given_up, since, now);
+        if self.given_up > self.rate && self.is_given_up_on() {
+            // Hardly anything comes in time any more: it gets what it can work on, by Little's law, while it does what has gone there before.
+            let full = limited.rate * self.best() * TOLERANCE;
+            limited.limit = limited.limit.min(full.max(LIMIT_MIN));
         }
         if now < limited.settled {
             return Some(limited);
@@ -175,11 +188,6 @@ impl Adaptive {
             return None;
         }
         if seen.answers == 0 {
-            if self.is_given_up_on() {
-                // Nothing comes in time any more: it gets what it can work on, by Little's law, while it does what has gone there before.
-                let full = limited.rate * self.best() * TOLERANCE;
-                limited.limit = limited.limit.min(full.max(LIMIT_MIN));
-            }
             return Some(limited);
         }
         let ratio = self.best() / seen.mean();
@@ -189,11 +197,16 @@ impl Adaptive {
         }
         let before = limited.limit;
         limited.limit = next_limit(before, seen.was_full, ratio);
-        self.limited = Some(limited);
         if limited.limit < before {
-            self.settle(seen, now);
+            limited.settled = self.settled(seen, now);
         }
-        self.limited
+        Some(limited)
+    }
+
+    /// When a limit that begins or shrinks now shows in what comes out: as soon as what went there before is done.
+    fn settled(&self, seen: &Seen, now: Time) -> Time {
+        let took = Duration::try_from_secs_f64(seen.mean().max(self.mean)).unwrap_or(SETTLED);
+        now.after(took.min(SETTLED))
     }
 
     /// Whether it answers so much less than when the limit began that the limit must be the cause.
@@ -201,11 +214,17 @@ impl Adaptive {
         seen.was_full && now >= limited.told && self.rate < limited.rate * MUCH_LESS
     }
 
-    fn limit_from_now(&mut self, limit: f64, now: Time) {
-        self.strikes = 0;
+    fn limit_from_now(&mut self, limit: f64, settled: Time, now: Time) {
+        self.too_much_since = None;
         let limit = limit.clamp(LIMIT_MIN, LIMIT_MAX);
-        self.limited =
-            Some(Limited { limit, settled: now, told: now, rate: self.rate, reached: now });
+        self.limited = Some(Limited {
+            limit,
+            settled,
+            in_vain: 0.0,
+            told: now,
+            rate: self.rate,
+            reached: now,
+        });
     }
 
     /// Whether a good part of the requests is given up there, and not one now and then.
@@ -216,6 +235,18 @@ impl Adaptive {
     /// What an answer takes at best, in seconds; 0 for not known.
     fn best(&self) -> f64 {
         least(self.best[0], self.best[1])
+    }
+}
+
+impl Limited {
+    /// So many requests more were given up, on which the endpoint goes on working.
+    fn works_in_vain_on(&mut self, given_up: u64, since: f64, now: Time) {
+        let rate = self.rate.max(1.0);
+        let most = rate * MEMORY.as_secs_f64();
+        self.in_vain = (self.in_vain - rate * since).clamp(0.0, most) + given_up as f64;
+        if self.in_vain > rate * VAIN.as_secs_f64() {
+            self.told = now.after(SETTLED);
+        }
     }
 }
 
@@ -270,6 +301,9 @@ const GRADIENT_MIN: f64 = 0.5;
 /// How many times what they take at best answers take from an endpoint that has too much to do.
 const SLOWNESS: f64 = 3.0;
 
+/// How many times that those take that wait, if answers come as they do: more, as that is no more than a guess.
+const SLOWNESS_TO_COME: f64 = 8.0;
+
 /// How many times as many wait for it as usual, and how many at least.
 const CROWD: f64 = 4.0;
 const WAITING_MIN: f64 = 8.0;
@@ -280,8 +314,8 @@ const AS_MUCH: f64 = 0.8;
 /// What share of what it answered when the limit began shows that it was not full.
 const MUCH_LESS: f64 = 0.6;
 
-/// How many looks in a row find that it has too much to do before it is limited.
-const STRIKES: u32 = 2;
+/// For how many times as long as an answer takes at best it has had too much to do before it is limited.
+const LASTING: f64 = 2.0;
 
 /// How many looks it takes to know what is usual.
 const LOOKS_MIN: u32 = 8;
@@ -298,6 +332,9 @@ const RELEASE: Duration = Duration::from_secs(10);
 
 /// How long it is waited at most for a limit to show in what the endpoint answers.
 const SETTLED: Duration = Duration::from_secs(2);
+
+/// For how long it works on what nobody waits for any more where that hides what it comes to.
+const VAIN: Duration = Duration::from_millis(500);
 
 /// For how long what an answer takes at best is remembered, and as long again.
 const MEMORY: Duration = Duration::from_secs(30);

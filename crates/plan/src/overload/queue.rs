@@ -1,4 +1,4 @@
-//! Who waits for room at an endpoint, and in which order they are called. Pure; one for each cluster, kept by its [`Room`](super::Room).
+//! Who waits for room at an endpoint, and in which order they are called. Pure; one for each [`Room`](super::Room).
 //!
 //! The important come first. Among equals the oldest does while the queue is short; while it is long the newest does (adaptive LIFO; Maurer,
 //! Fail at Scale, 2015): under lasting overload somebody has to wait in vain, and it had better be those who have waited for so long
@@ -35,7 +35,7 @@ struct Entry<T> {
     number: u64,
     /// Whether it is to look for room now.
     called: bool,
-    /// Whether it cannot go wherever there is room.
+    /// Whether it cannot go wherever there is room: its route names a part of the endpoints.
     particular: bool,
     waker: T,
 }
@@ -99,7 +99,7 @@ impl<T> Queue<T> {
         let number = self.next;
         self.next += 1;
         let ticket = Ticket { importance, number };
-        // Who waits for one endpoint alone holds up nobody who would go to another.
+        // Who waits for a part of the endpoints holds up nobody who would go to another.
         let called = self.is_next(importance) || self.has_particular();
         let entry = Entry { number, called, particular, waker };
         self.classes[importance as usize].push_back(entry);

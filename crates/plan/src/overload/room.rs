@@ -1,4 +1,5 @@
-//! Where requests of a cluster wait for an endpoint that is not full: its queue, shared by all workers. Part of the cluster's vitals.
+//! Where requests wait for an endpoint that is not full, over all workers: those of a cluster, and in a room of its own those of an endpoint's
+//! sessions. Part of the vitals of either.
 //!
 //! There is a lock, which is taken only where somebody waits or has to: so one order holds over all workers, whichever of them has the room
 //! that the next one gets. Where nobody waits, the end of an attempt costs one load.

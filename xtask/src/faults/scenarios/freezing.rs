@@ -88,9 +88,11 @@ fn freeze_balancer(stage: &mut Stage) -> Outcome<Vec<Gate>> {
         least = least.min(recent.count());
     }
     stage.note(format!("{least} requests to the least used in the last second"));
+    let dead = not_up.len();
+    not_up.into_iter().for_each(|endpoint| stage.note(endpoint));
     Ok(vec![
         Gate::new("GETs lost", book.lost(Method::Get), 0),
         Gate::new("POSTs lost", book.lost(Method::Post), 0),
-        Gate::new("endpoints taken for dead", not_up, 0),
+        Gate::new("endpoints taken for dead", dead, 0),
     ])
 }

@@ -46,13 +46,8 @@ fn play(stage: &mut Stage) -> Outcome<Vec<Gate>> {
         stage.note(format!("{factor}×: {rate} done per second, p99 of these {p99} ms"));
     }
     let (_, last) = measured.last().ok_or("no load")?;
-    // Now and then it takes longer than the short form has time for until all is as it stays.
-    let (share, name) = match stage.pace.is_long {
-        true => (80, "per second missing from 80 % of the peak"),
-        false => (50, "per second missing from half of the peak"),
-    };
-    let missing = (peak * share).saturating_sub(goodput(last) * 100).div_ceil(100);
-    let mut gates = vec![Gate::new(name, missing, 0)];
+    let missing = (peak * 80).saturating_sub(goodput(last) * 100).div_ceil(100);
+    let mut gates = vec![Gate::new("per second missing from 80 % of the peak", missing, 0)];
     if stage.pace.is_long {
         // Beside others, as the short form is played, one in a hundred is soon late.
         let slow = last.slower_than(peak_p99 * 3) * 100 / last.entries.len().max(1);

@@ -171,6 +171,19 @@ fn ten_times_what_it_can_do_is_limited_soon_and_soon_it_does_what_it_can() {
     assert!(again.answered >= 1000, "what it takes at best is not forgotten: {again:?}");
 }
 
+/// Whatever it got before somebody knew that it was too much it works on, although nobody waits for that any more.
+#[test]
+fn it_is_found_full_before_it_has_work_for_long() {
+    for (usual, rate) in [(2, 200), (10, 200), (18, 200), (20, 200), (2, 25), (18, 25), (20, 25)] {
+        let mut world = World::new(Adapts::InNeed, 2, steady);
+        world.patience = SECOND;
+        world.pass(10, usual);
+        world.pass(8, rate);
+        let settled = world.pass(4, rate);
+        assert!(settled.answered >= 64, "from {usual} to {rate}: {settled:?}");
+    }
+}
+
 #[test]
 fn clients_that_wait_for_ever_are_kept_from_it_as_well() {
     let mut world = World::new(Adapts::InNeed, 2, steady);
@@ -217,6 +230,24 @@ fn one_that_is_slow_without_being_full_loses_nothing() {
         let moment = world.pass(30, rate);
         assert!(moment.refused == 0 && moment.limited <= 12, "{before} to {after}: {moment:?}");
         assert_eq!(world.pass(120, rate).limited, 0, "{before} to {after}");
+    }
+}
+
+/// So slow that every second request is given up.
+#[test]
+fn one_that_half_of_the_clients_give_up_on_without_its_being_full_answers_the_other_half() {
+    for rate in [20, 100, 500] {
+        let mut world = World::new(Adapts::InNeed, usize::MAX, |_| 50 * MS);
+        world.patience = SECOND;
+        world.pass(60, rate);
+        world.service = |random| {
+            *random = mix(*random, 3);
+            800 * MS + (*random >> 20) % (400 * MS)
+        };
+        let moment = world.pass(15, rate);
+        assert!(moment.answered >= 2 * rate && moment.limited <= 50, "{rate}: {moment:?}");
+        let after = world.pass(60, rate);
+        assert!(after.answered >= 27 * rate && after.limited == 0, "{rate}: {after:?}");
     }
 }
 

@@ -134,7 +134,7 @@ fn one_that_was_displaced_is_told_so() {
 }
 
 #[test]
-fn one_who_waits_for_one_endpoint_alone_holds_up_nobody() {
+fn one_who_waits_for_a_part_of_the_endpoints_holds_up_nobody() {
     let mut queue = Queue::default();
     let Entered::Waits(bound) = queue.enter((Importance::Normal, true), &limits(10), at(0), 1)
     else {
