@@ -236,6 +236,9 @@ fn plan(settings: u8, proxy: SocketAddr, endpoint: SocketAddr) -> Plan {
     let listener = Listener {
         name: "fuzz".into(),
         binds: vec![Bind::Only(proxy)],
+        door: None,
+        admission: None,
+        is_guarded: false,
         routes: Arc::new(Router::new(vec![Route::everything(0, |_| Arc::new(Sharded::new(1)))])),
         trusted_proxies: TrustedProxies::default(),
         timeouts,
