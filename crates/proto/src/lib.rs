@@ -1,4 +1,4 @@
-//! Bytes in, values out: HTTP/1 heads and framing, and the rules HTTP sets for intermediaries.
+//! Bytes in, values out: HTTP/1 heads and framing, the rules HTTP sets for intermediaries, and what a TLS client says first.
 //!
 //! Pure: no socket, no clock, no runtime. `proxy` feeds it bytes and writes what it renders; `control` reads the answers to
 //! its probes with it.
@@ -11,6 +11,7 @@ pub mod http1;
 pub mod method;
 pub mod negotiate;
 pub mod path;
+pub mod tls;
 pub mod trailer;
 pub mod upgrade;
 pub mod websocket;
