@@ -33,7 +33,8 @@ impl ClientHelloReader {
     }
 
     /// Reads on in `received`: all bytes of the connection so far, from the first one. Those of earlier calls are not looked at
-    /// again, but for a record's header that was not whole. What comes behind the hello (RFC 8446 §4.2.10 lets a client send early data at once) is left alone.
+    /// again, but for a record's header that was not whole. What comes behind the hello is left alone: a client may send early
+    /// data at once (RFC 8446 §4.2.10).
     ///
     /// Returns the hello when it is whole, and `None` while it is not: then fewer than `bytes_max` bytes have come, and more
     /// can change that. The answer is the same wherever the bytes were cut.

@@ -112,6 +112,16 @@ fn what_was_read_once_is_not_looked_at_again() {
 }
 
 #[test]
+fn fewer_bytes_than_before_are_nothing_new() {
+    let wire = captured("openssl");
+    let mut reader = ClientHelloReader::new(HELLO_BYTES_MAX);
+    for end in [100, 7, 0, 101] {
+        assert_eq!(reader.read(&wire[..end]), Ok(None), "{end}");
+    }
+    assert_eq!(reader.read(&wire), read(&wire));
+}
+
+#[test]
 fn what_follows_the_hello_in_records_of_its_own_is_left_alone() {
     let hello = captured("java");
     for behind in [&[20, 3, 3, 0, 1, 1][..], &[23, 3, 3, 0, 1, 0], &[0xff; 100]] {
@@ -155,20 +165,23 @@ fn the_usual_limit_is_16_kib_in_64_records() {
 #[test]
 fn a_message_that_says_it_is_too_large_is_not_waited_for() {
     assert_eq!(read(&[22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff]), Err(HelloError::TooLarge));
+    assert_eq!(read(&[22, 3, 1, 0x40, 0, 1, 1, 0, 50]), Err(HelloError::TooLarge));
     assert_eq!(read(&[22, 3, 1, 0x40, 0, 1, 0, 0x41, 0x40]), Err(HelloError::TooLarge));
     assert_eq!(read(&[22, 3, 1, 0x40, 0, 1, 0, 0x40, 0]), Ok(None));
+    assert_eq!(HelloError::TooLarge.alert(), Some(Alert::HandshakeFailure));
 }
 
 #[test]
 fn versions_and_protocols_that_only_keep_servers_tolerant_are_ignored() {
     let hello = Message::with(vec![
         (0x3a3a, Vec::new()),
-        versions(&[0x7f1c, 0xfefd, 0x0302, 0x0303, 0xfafa]),
-        protocols(&[b"\x0a\x0a", b"h2", b"\xfa\xfa", b"\x0a\x1a", b"\x0a", b"\x0a\x0a\x0a"]),
+        versions(&[0x7f1c, 0xfefd, 0x0302, 0x0304, 0x0303, 0xfafa]),
+        protocols(&[b"\x0a\x0a", b"h2", b"\xfa\xfa", b"\x0a\x1a", b"\x0a", b"\x0a\x0a\x0a", b"aa"]),
         (0xdada, vec![0]),
     ]);
-    let expected = r#"no name, ["h2", "\\n\\x1a", "\\n", "\\n\\n\\n"], 0301 0303 0303"#;
-    assert_eq!(summary(&read(&hello.wire()).unwrap().unwrap()), expected);
+    let expected = r#"no name, ["h2", "\\n\\x1a", "\\n", "\\n\\n\\n", "aa"], 0301 0303 0304"#;
+    let hello = read(&hello.wire()).unwrap().unwrap();
+    assert_eq!((summary(&hello).as_str(), hello.version()), (expected, 0x0304));
     let hello = Message::with(vec![versions(&[0x0a0a, 0x7f1c])]);
     let hello = read(&hello.wire()).unwrap().unwrap();
     assert_eq!((hello.supported_version, hello.version()), (None, 0x0303));
