@@ -226,6 +226,7 @@ fn reset_on_drop(socket: &TcpStream) {
 
 fn plan(settings: u8, proxy: SocketAddr, endpoint: SocketAddr) -> Plan {
     let timeouts = DownstreamTimeouts {
+        tls: SHORT,
         header: SHORT,
         body: SHORT,
         keep_alive: SHORT,
@@ -246,6 +247,9 @@ fn plan(settings: u8, proxy: SocketAddr, endpoint: SocketAddr) -> Plan {
         paths: PathRules::default(),
         header_names: ALL_NAMES[usize::from(settings & 3) % ALL_NAMES.len()],
         errors: Arc::default(),
+        tls: None,
+        redirect_to_https: None,
+        hsts: None,
         counters: Arc::new(Sharded::new(1)),
     };
     let life = Life::new(1, &Arc::default());

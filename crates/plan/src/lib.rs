@@ -36,6 +36,7 @@ pub mod route;
 pub mod sight;
 pub mod story;
 pub mod time;
+pub mod tls;
 pub mod vitals;
 
 pub use cluster::Cluster;

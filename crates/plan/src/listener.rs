@@ -14,6 +14,7 @@ use crate::counters::{Counter, Gauge, Histogram, Sharded};
 use crate::errors::ErrorAnswers;
 use crate::reason::Reason;
 use crate::route::Router;
+use crate::tls::Termination;
 
 /// An address we accept on.
 #[derive(Debug)]
@@ -42,6 +43,12 @@ pub struct Listener {
     pub header_names: UnusualNames,
     /// How the errors that we make ourselves are answered.
     pub errors: Arc<ErrorAnswers>,
+    /// How it speaks TLS with clients; `None` for clear text.
+    pub tls: Option<Termination>,
+    /// Where requests are sent instead of being served: the port of `https` that they shall come to; `None` for nowhere.
+    pub redirect_to_https: Option<u16>,
+    /// What answers say of how long clients shall come by TLS only: the value of `Strict-Transport-Security` (RFC 6797 §6.1).
+    pub hsts: Option<Box<str>>,
     /// Outlives this plan; carried over by whoever makes the next one.
     pub counters: Arc<Sharded<ListenerCounters>>,
 }
@@ -98,6 +105,8 @@ impl TrustedProxies {
 /// How long a client may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DownstreamTimeouts {
+    /// For the handshake of TLS.
+    pub tls: Duration,
     /// For a whole head, from its first byte.
     pub header: Duration,
     /// Without progress of a request body, which is [`crate::limits::PROGRESS_BYTES_MIN`].
@@ -113,6 +122,7 @@ pub struct DownstreamTimeouts {
 impl Default for DownstreamTimeouts {
     fn default() -> Self {
         Self {
+            tls: Duration::from_secs(10),
             header: Duration::from_secs(10),
             body: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),

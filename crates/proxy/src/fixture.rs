@@ -22,6 +22,9 @@ pub(crate) fn listener() -> Listener {
         paths: Default::default(),
         header_names: Default::default(),
         errors: Default::default(),
+        tls: None,
+        redirect_to_https: None,
+        hsts: None,
         counters: Arc::new(Sharded::new(1)),
     }
 }

@@ -167,6 +167,9 @@ fn build_listener(
         paths: listener.paths,
         header_names: listener.header_names,
         errors: Arc::new(answers(&listener.errors)),
+        tls: None,
+        redirect_to_https: None,
+        hsts: None,
         counters: old
             .map_or_else(|| Arc::new(Sharded::new(workers)), |old| Arc::clone(&old.counters)),
     })

@@ -126,6 +126,7 @@ fn trusts_everybody() -> Diagnostic {
 fn timeouts(section: &mut Section<'_>) -> DownstreamTimeouts {
     let default = DownstreamTimeouts::default();
     DownstreamTimeouts {
+        tls: default.tls,
         header: section.duration("header", default.header),
         body: section.duration("body", default.body),
         keep_alive: section.duration("keep_alive", default.keep_alive),
