@@ -45,8 +45,8 @@ pub use status::{
     Status, TargetStatus, Trigger,
 };
 pub use stories::{
-    RequestStory, StoryAttempt, StoryCandidate, StoryKind, StoryList, StoryReach, StorySummary,
-    StoryThen,
+    RequestStory, StoryAttempt, StoryCandidate, StoryKind, StoryList, StoryReach, StoryRule,
+    StoryRuleOf, StorySummary, StoryThen, StoryWait,
 };
 
 use changes::etag;

@@ -141,6 +141,8 @@ pub(crate) fn story() -> Story {
         cluster: None,
         attempts: Vec::new(),
         attempts_left_out: 0,
+        rule: None,
+        wait: None,
         candidates: Vec::new(),
         candidates_left_out: 0,
         status: Some(404),

@@ -8,14 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::endpoint::{Endpoint, Forced};
+use crate::overload::Limits;
 use crate::reason::Reason;
 use crate::retry;
 use crate::time::Time;
 use crate::vitals::Standing;
 
+mod limit;
+mod refusal;
 mod ring;
 mod sentence;
 
+pub use limit::{Full, LimitKey, Rule, Wait};
 pub use ring::Ring;
 
 /// What is called with each worker's answer. It must not block: the worker has clients.
@@ -112,6 +116,10 @@ pub struct Story {
     pub route: Option<Box<str>>,
     /// The name of the cluster; `None` if none was chosen.
     pub cluster: Option<Box<str>>,
+    /// The rule that refused it: of the route, or else of the listener; `None` if none did.
+    pub rule: Option<Rule>,
+    /// How it waited for room at an endpoint; `None` if it had no need to.
+    pub wait: Option<Wait>,
     /// In the order in which they began.
     pub attempts: Vec<Attempt>,
     /// How many attempts there were besides.
@@ -173,6 +181,8 @@ pub enum Then {
     NoTime,
     /// There was no endpoint left for another one.
     NobodyLeft,
+    /// Those that were left for another one were full.
+    NoRoom,
 }
 
 /// An endpoint that might have been chosen.
@@ -208,6 +218,8 @@ pub enum Bar {
         /// For so much longer.
         left: Duration,
     },
+    /// It has as much as it may.
+    Full(Full),
 }
 
 // === impl Story ===
@@ -216,7 +228,8 @@ impl Story {
     /// How much memory it takes, in bytes.
     pub fn bytes(&self) -> usize {
         let texts = [&self.request_id, &self.listener, &self.method, &self.path];
-        let optional = [&self.host, &self.route, &self.cluster];
+        let session_at = self.wait.as_ref().and_then(|wait| wait.session_at.as_ref());
+        let optional = [self.host.as_ref(), self.route.as_ref(), self.cluster.as_ref(), session_at];
         let attempts = self.attempts.iter().map(|each| &each.endpoint);
         let names = attempts.chain(self.candidates.iter().map(|each| &each.endpoint));
         let texts = texts.into_iter().chain(optional.into_iter().flatten()).chain(names);
@@ -224,6 +237,7 @@ impl Story {
             + size_of::<Attempt>() * self.attempts.capacity()
             + size_of::<Candidate>() * self.candidates.capacity()
             + texts.map(|text| text.len()).sum::<usize>()
+            + self.rule.as_ref().map_or(0, Rule::bytes)
     }
 
     /// Whether somebody who asks `question` wants to hear it.
@@ -238,14 +252,14 @@ impl Story {
 // === impl Candidate ===
 
 impl Candidate {
-    /// The endpoint as it stands at `now`.
-    pub fn new(endpoint: &Endpoint, tried: bool, now: Time) -> Self {
+    /// The endpoint, of a cluster with these limits, as it stands at `now`.
+    pub fn new(endpoint: &Endpoint, limits: &Limits, tried: bool, now: Time) -> Self {
         let vitals = &endpoint.life.vitals;
         let nanos = vitals.expected(now).map(|expected| expected.nanos);
         Self {
             endpoint: endpoint.name.clone(),
             tried,
-            bar: Bar::of(endpoint, now),
+            bar: Bar::of(endpoint, limits, now),
             in_flight: vitals.in_flight(),
             // A float is cut to the bounds of the integer.
             expected: nanos.map(|nanos| Duration::from_nanos(nanos as u64)),
@@ -257,7 +271,7 @@ impl Candidate {
 
 impl Bar {
     /// What speaks against the endpoint at `now`; of several, what lasts longest.
-    fn of(endpoint: &Endpoint, now: Time) -> Option<Self> {
+    fn of(endpoint: &Endpoint, limits: &Limits, now: Time) -> Option<Self> {
         let vitals = &endpoint.life.vitals;
         let is_checked_down = endpoint.forced.is_none() && vitals.standing() == Standing::Down;
         if endpoint.address.is_none() {
@@ -273,7 +287,7 @@ impl Bar {
         } else if vitals.is_avoided(now) {
             Some(Self::Avoided { left: vitals.avoided_until().since(now) })
         } else {
-            None
+            Full::of(vitals, limits).map(Self::Full)
         }
     }
 }

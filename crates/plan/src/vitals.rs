@@ -34,6 +34,17 @@ pub enum Standing {
     Down,
 }
 
+/// Why no more attempts may begin at an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fullness {
+    /// How many it has that count.
+    pub has: u32,
+    /// How many it may have.
+    pub most: u32,
+    /// Whether that follows from how long answers take; else it is written.
+    pub is_paced: bool,
+}
+
 /// The live state of one endpoint, on cache lines of its own because every worker writes it.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -319,6 +330,11 @@ impl Vitals {
         Some(self.limit.load(Ordering::Relaxed)).filter(|&limit| limit != ANY)
     }
 
+    /// How many attempts may wait, as follows from how long answers take; `None` while nothing does.
+    pub fn pace(&self) -> Option<u32> {
+        Some(self.pace.load(Ordering::Relaxed)).filter(|&pace| pace != ANY)
+    }
+
     /// How many more attempts may begin now.
     pub fn places(&self) -> u32 {
         if self.limit.load(Ordering::SeqCst) == ANY {
@@ -328,6 +344,16 @@ impl Vitals {
         let waiting = in_flight.saturating_sub(self.streaming.load(Ordering::SeqCst));
         let [written, pace] = [&self.written, &self.pace].map(|it| it.load(Ordering::Relaxed));
         written.saturating_sub(in_flight).min(pace.saturating_sub(waiting))
+    }
+
+    /// Why no more attempts may begin now; `None` if more may.
+    pub fn fullness(&self) -> Option<Fullness> {
+        let (has, waiting) = (self.in_flight(), self.waiting());
+        let [written, pace] = [&self.written, &self.pace].map(|it| it.load(Ordering::Relaxed));
+        if has >= written {
+            return Some(Fullness { has, most: written, is_paced: false });
+        }
+        (waiting >= pace).then_some(Fullness { has: waiting, most: pace, is_paced: true })
     }
 
     /// Whether one more attempt may be in flight.

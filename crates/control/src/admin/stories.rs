@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use evenkeel_plan::reason::Reason;
-use evenkeel_plan::story::{Attempt, Bar, Candidate, Kind, Reach, Story, Then};
+use evenkeel_plan::story::{Attempt, Bar, Candidate, Kind, Reach, Rule, Story, Then, Wait};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -91,6 +91,10 @@ pub struct RequestStory {
     pub client: SocketAddr,
     /// The route; `None` if there was none for it.
     pub route: Option<String>,
+    /// The rule that refused it: of the route, or of the listener if there is none; `None` if no rule did.
+    pub rule: Option<StoryRule>,
+    /// How it waited for room at an endpoint; `None` if it had no need to.
+    pub wait: Option<StoryWait>,
     /// In the order in which they began.
     pub attempts: Vec<StoryAttempt>,
     /// How many attempts there were besides those that are listed.
@@ -99,6 +103,38 @@ pub struct RequestStory {
     pub candidates: Vec<StoryCandidate>,
     /// How many endpoints the cluster has besides those that are listed.
     pub candidates_left_out: usize,
+}
+
+/// A rule that refused a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoryRule {
+    /// Whose it is.
+    pub of: StoryRuleOf,
+    /// What it says, for a person, such as `rate_limit allows 5/m, and 5 at once`.
+    pub words: String,
+}
+
+/// Whose rule it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StoryRuleOf {
+    /// The listener's, which is asked before a route is looked for.
+    Listener,
+    /// The route's.
+    Route,
+}
+
+/// How a request waited for room at an endpoint, as all had as much as they may.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StoryWait {
+    /// For how long; `None` if it was not let in to wait.
+    pub waited_seconds: Option<f64>,
+    /// How many may wait (`limits.pending`).
+    pub pending: u32,
+    /// For how long each may (`limits.pending_wait`).
+    pub pending_wait_seconds: f64,
+    /// The endpoint that its session is at, and that alone it waited for; `None` if any would have done.
+    pub session_at: Option<String>,
 }
 
 /// One try at one endpoint. All times count from the first byte of the request.
@@ -193,10 +229,30 @@ impl RequestStory {
             listener: story.listener.to_string(),
             client: story.client,
             route: story.route.as_deref().map(str::to_owned),
+            rule: story.rule.as_ref().map(|rule| StoryRule::new(rule, story)),
+            wait: story.wait.as_ref().map(Into::into),
             attempts: story.attempts.iter().map(Into::into).collect(),
             attempts_left_out: story.attempts_left_out,
             candidates: story.candidates.iter().map(Into::into).collect(),
             candidates_left_out: story.candidates_left_out,
+        }
+    }
+}
+
+impl StoryRule {
+    fn new(rule: &Rule, story: &Story) -> Self {
+        let of = if story.route.is_some() { StoryRuleOf::Route } else { StoryRuleOf::Listener };
+        Self { of, words: rule.to_string() }
+    }
+}
+
+impl From<&Wait> for StoryWait {
+    fn from(wait: &Wait) -> Self {
+        Self {
+            waited_seconds: wait.waited.map(|waited| waited.as_secs_f64()),
+            pending: wait.pending,
+            pending_wait_seconds: wait.pending_wait.as_secs_f64(),
+            session_at: wait.session_at.as_deref().map(str::to_owned),
         }
     }
 }
@@ -255,7 +311,9 @@ impl From<Then> for StoryThen {
             Then::Passed => Self::Passed,
             Then::Again { .. } => Self::Again,
             Then::Overtaken => Self::Overtaken,
-            Then::Hopeless | Then::Not(_) | Then::NoTime | Then::NobodyLeft => Self::End,
+            Then::Hopeless | Then::Not(_) | Then::NoTime | Then::NobodyLeft | Then::NoRoom => {
+                Self::End
+            }
         }
     }
 }

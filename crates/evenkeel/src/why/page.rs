@@ -39,7 +39,7 @@ impl Page<'_> {
     }
 
     fn write_facts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RequestStory { summary, worker, listener, client, route, .. } = self.story;
+        let RequestStory { summary, worker, listener, client, route, rule, .. } = self.story;
         let age = show_age(self.now - summary.began_unix_seconds);
         let came = format!("{listener}, from {client}, by worker {worker}");
         let cluster = summary.cluster.clone();
@@ -47,12 +47,17 @@ impl Page<'_> {
             Some(route) => format!("{cluster}, by route {route}"),
             None => cluster,
         });
+        // Where there is no cluster, the route is as far as it came.
+        let (route, is_refused) = (route.clone(), rule.is_some());
+        let none = || is_refused.then(|| "none was looked for: the listener refused it".to_owned());
+        let route = if way.is_none() { route.or_else(none) } else { None };
         writeln!(f)?;
         for (name, value) in [
             ("request", Some(summary.request_id.clone())),
             ("began", Some(format!("{} UTC, {age} ago", clock(summary.began_unix_seconds)))),
             ("listener", Some(came)),
             ("cluster", way),
+            ("route", route),
         ] {
             let Some(value) = value else { continue };
             writeln!(f, "{}  {value}", self.palette.paint(Tone::Quiet, &format!("{name:8}")))?;

@@ -90,6 +90,80 @@ fn the_identity_in_the_answer_leads_to_every_endpoint_that_failed_and_how() {
 }
 
 #[test]
+fn who_found_no_room_is_told_by_which_limit_and_how_long_it_waited() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let answer = move |_: &Request| Script::new().wait_for(&held).followed_by(Script::ok("held"));
+    let origins = [(); 2].map(|()| Origin::start(answer.clone()).unwrap());
+    let [one, two] = origins.each_ref().map(|origin| origin.address().to_string());
+    let limits = "limits = { requests = 1, pending = 1, pending_wait = \"700ms\" }";
+    let running = cluster(&[&one, &two], limits);
+    let mut busy = [(); 2].map(|()| running.connect());
+    busy.iter_mut().for_each(|client| client.send(GET).unwrap());
+    origins.iter().for_each(|origin| origin.wait_for_requests(1, LONG).unwrap());
+    let mut waits = running.connect();
+    waits.send(GET).unwrap();
+    let pending = || running.status()["clusters"][0]["pending"] == 1;
+    wait_until(LONG, pending).unwrap();
+
+    let (status, id) = send(&running, GET);
+    assert_eq!(status, 503);
+    let refused = story(&running, &id);
+    let barred = |story: &Value| {
+        let candidates = story["candidates"].as_array().unwrap().clone();
+        candidates.into_iter().map(|each| each["barred"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(barred(&refused), ["full: 1 of 1 (`limits.requests`)"; 2], "{refused}");
+    let wait = &refused["wait"];
+    assert_eq!((&wait["waited_seconds"], &wait["pending"]), (&Value::Null, &1.into()), "{wait}");
+    let told = why(&running, &[&id]).stdout;
+    let words = "no endpoint had room (`limits.requests = 1`), and as many waited as may (`limits.pending = 1`).";
+    assert!(told.contains(words), "{told}");
+    assert!(!told.contains('✓'), "{told}");
+
+    let answer = waits.read_response(LONG).unwrap();
+    let timed_out = story(&running, answer.header("x-request-id").unwrap());
+    assert_eq!(timed_out["summary"]["reason"], "pending_timeout");
+    assert!(timed_out["wait"]["waited_seconds"].as_f64().unwrap() >= 0.7, "{timed_out}");
+    let sentence = timed_out["summary"]["sentence"].as_str().unwrap();
+    assert!(sentence.contains("may wait no longer (`limits.pending_wait = 700ms`)"), "{sentence}");
+    gate.open();
+    assert!(busy.iter_mut().all(|client| client.read_response(LONG).unwrap().status == 200));
+}
+
+#[test]
+fn whom_a_rule_refused_is_told_whose_rule_it_was() {
+    let well = named("well");
+    let endpoint = well.address().to_string();
+    let running = Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"api\"\nrate_limit = \"2/h\"\n\
+         [[route]]\npath = \"/inside\"\nto = \"api\"\ndeny = [\"127.0.0.0/8\"]\n\
+         [cluster.api]\nendpoints = [{endpoint:?}]\n"
+    ));
+    let (status, id) = send(&running, b"GET /inside HTTP/1.1\r\nHost: www\r\n\r\n");
+    assert_eq!(status, 403);
+    assert_eq!(story(&running, &id)["rule"]["of"], "route");
+    let told = why(&running, &[&id]).stdout;
+    for part in [
+        "by the route /inside: its `allow` and `deny` do not let in 127.0.0.1.",
+        "route     /inside\n",
+    ] {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
+    assert_eq!(send(&running, GET).0, 200);
+    let (status, id) = send(&running, GET);
+    assert_eq!(status, 429);
+    assert_eq!(story(&running, &id)["rule"]["of"], "listener");
+    let told = why(&running, &[&id]).stdout;
+    for part in [
+        "by the listener web, before a route was looked for: its `rate_limit` allows 2/h, and 2 at once.",
+        "route     none was looked for: the listener refused it\n",
+    ] {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
+}
+
+#[test]
 fn a_request_that_goes_well_at_once_leaves_nothing_and_asking_for_it_says_so() {
     let well = named("well");
     let running = cluster(&[&well.address().to_string()], "");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Attempt, Bar, Kind, Story, Then};
+use super::{Attempt, Bar, Full, Kind, Story, Then};
 use crate::reason::Reason;
 use crate::retry::Why;
 
@@ -15,7 +15,7 @@ impl Story {
             self.status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
         let mut text = match (self.kind, self.failure) {
             (_, Some(reason)) if self.attempts.is_empty() => {
-                return format!("Refused with {status}: {}", reason.sentence());
+                return self.refusal(reason);
             }
             (Kind::Failed, Some(_)) => format!("Failed with {status} after {took}"),
             (Kind::Failed | Kind::Slow, None) => format!("Answered {status} after {took}"),
@@ -23,10 +23,13 @@ impl Story {
             (_, Some(reason)) => return format!("{} That was after {took}.", reason.sentence()),
             (Kind::Client, None) => format!("Ended with {status} after {took}"),
         };
-        for (position, attempt) in self.attempts.iter().enumerate() {
+        let waited = self.wait.as_ref().and_then(|wait| wait.waited);
+        let waited = waited.map(|waited| format!("it waited {} for room", shown(waited)));
+        let clauses = waited.into_iter().chain(self.attempts.iter().map(Attempt::clause));
+        for (position, clause) in clauses.enumerate() {
             let glue = if position == 0 { ": " } else { ", then " };
             text.push_str(glue);
-            text.push_str(&attempt.clause());
+            text.push_str(&clause);
         }
         if let Some(why) = self.attempts.last().and_then(|last| last.then.refusal()) {
             // Writing to a string cannot fail.
@@ -62,6 +65,9 @@ impl Then {
             Self::Passed | Self::Again { .. } | Self::Overtaken | Self::Hopeless => return None,
             Self::NoTime => "there was no time left for another attempt",
             Self::NobodyLeft => "no other endpoint was left to try",
+            Self::NoRoom => {
+                "no other endpoint had room, and a further attempt does not wait for it"
+            }
             Self::Not(Why::NotListed) => "`retry.on` does not list this failure",
             Self::Not(Why::AnswerBegun) => "the client had a part of the answer already",
             Self::Not(Why::NotIdempotent) => {
@@ -88,6 +94,14 @@ impl Bar {
             Self::Down => "down, say the checks".to_owned(),
             Self::Suspected => "suspected to stall".to_owned(),
             Self::Avoided { left } => format!("avoided for {} more", shown(left)),
+            Self::Full(full) => full.to_string(),
+        }
+    }
+
+    pub(super) fn full(self) -> Option<Full> {
+        match self {
+            Self::Full(full) => Some(full),
+            _ => None,
         }
     }
 }
@@ -108,7 +122,7 @@ fn deed(reason: Reason) -> &'static str {
             "was taken out of service, and was not done in the time that is left to it then"
         }
         Reason::NoEndpoint => "has no address",
-        Reason::Overloaded => "had as many connections as it may",
+        Reason::Overloaded => "had as many connections as it may (`limits.connections`)",
         Reason::OutOfDescriptors => "could not be asked, as we may open no more connections",
         Reason::ClientGone => "was asked until the client went away",
         _ => "was asked until the client had broken the rules or a limit",
@@ -116,7 +130,7 @@ fn deed(reason: Reason) -> &'static str {
 }
 
 /// A duration as people read it.
-fn shown(duration: Duration) -> String {
+pub(super) fn shown(duration: Duration) -> String {
     let text = format!("{duration:.1?}");
     match text.find(char::is_alphabetic) {
         Some(unit) => format!("{} {}", &text[..unit], &text[unit..]),

@@ -6,6 +6,7 @@ use evenkeel_plan::admission::{Admission, Ruling};
 use evenkeel_plan::rate::Told;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::route::Route;
+use evenkeel_plan::story::Rule;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 
 use super::{Exchange, Messages};
@@ -78,8 +79,14 @@ impl<'a> Exchange<'a> {
                     course.would_limit |= would_limit;
                     (told, Ok(()))
                 }
-                Ruling::Denied => (None, Err(Reason::Denied)),
-                Ruling::Limited(told) => (Some(told), Err(Reason::RateLimited)),
+                Ruling::Denied => {
+                    self.note_rule(Rule::Networks { client: self.origin(head) });
+                    (None, Err(Reason::Denied))
+                }
+                Ruling::Limited(told) => {
+                    self.note_rule(Rule::Rate { name: told.name.into(), quota: told.quota });
+                    (Some(told), Err(Reason::RateLimited))
+                }
             };
         if let Some(told) = advice {
             messages.advice = Some(Box::new(Advice::new(told)));

@@ -286,7 +286,7 @@ impl<'a> Exchange<'a> {
                 Some(messages.begin_again(next))
             }
             None => {
-                self.note_last(Then::NobodyLeft);
+                self.note_last(if attempts.is_full { Then::NoRoom } else { Then::NobodyLeft });
                 None
             }
         }

@@ -3,11 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use evenkeel_plan::cluster::Cluster;
 use evenkeel_plan::limits::{STORY_ATTEMPTS_MAX, STORY_CANDIDATES_MAX, STORY_CANDIDATES_SEEN_MAX};
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::retry::Failure;
 use evenkeel_plan::sight::Phase;
-use evenkeel_plan::story::{Attempt, Candidate, Then};
+use evenkeel_plan::story::{Attempt, Candidate, Rule, Then, Wait};
 
 use super::again::{Attempts, Failed, UnderWay};
 use super::{Ended, Exchange, Progress};
@@ -21,6 +22,10 @@ pub(crate) struct Notes {
     pub(crate) left_out: usize,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) candidates_left_out: usize,
+    /// How it waited for room, if it did.
+    pub(crate) wait: Option<Wait>,
+    /// The rule that refused it.
+    pub(crate) rule: Option<Rule>,
     /// Why the last attempt is the last one, if there was a choice.
     then: Option<Then>,
     /// The attempt that was sent while another waited, and when.
@@ -137,10 +142,22 @@ impl Exchange<'_> {
         self.progress.asked.set(Some(left.asked));
     }
 
+    /// It waits for room, or is not let in to.
+    #[cold]
+    pub(super) fn note_wait(&self, wait: Wait) {
+        self.progress.note(|notes| notes.wait = Some(wait));
+    }
+
+    /// A rule of the listener or of the route refuses it.
+    #[cold]
+    pub(super) fn note_rule(&self, rule: Rule) {
+        self.progress.note(|notes| notes.rule = Some(rule));
+    }
+
     /// Whom there is to choose from, and what speaks against whom.
     #[cold]
     pub(super) fn note_candidates(&self, attempts: &Attempts<'_>) {
-        let endpoints = &attempts.way.cluster.plan.endpoints;
+        let Cluster { endpoints, limits, .. } = &**attempts.way.cluster.plan;
         let now = self.worker.time(self.worker.now());
         let (mut tried, mut others) = (Vec::new(), Vec::new());
         for (position, endpoint) in endpoints.iter().enumerate().take(STORY_CANDIDATES_SEEN_MAX) {
@@ -148,7 +165,7 @@ impl Exchange<'_> {
             let was_tried =
                 attempts.tried.contains(position) || self.progress.has_tried(&endpoint.name);
             let of_these = if was_tried { &mut tried } else { &mut others };
-            of_these.push(Candidate::new(endpoint, was_tried, now));
+            of_these.push(Candidate::new(endpoint, limits, was_tried, now));
         }
         // Those that would have been better come first.
         others.sort_by_key(|other| (other.bar.is_some(), other.in_flight));
@@ -226,6 +243,11 @@ impl Progress<'_> {
 }
 
 impl Notes {
+    /// Whether it was not enough to ask one endpoint once. Having waited for room alone saved nobody.
+    pub(crate) fn tells_of_attempts(&self) -> bool {
+        !self.attempts.is_empty() || self.then.is_some() || !self.candidates.is_empty()
+    }
+
     fn push(&mut self, attempt: Attempt) {
         // With room for the last one.
         if self.attempts.len() + 1 < STORY_ATTEMPTS_MAX {

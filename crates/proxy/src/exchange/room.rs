@@ -4,8 +4,11 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use evenkeel_plan::balance::Session;
+use evenkeel_plan::cluster::Cluster;
 use evenkeel_plan::overload::{Importance, Limits, Room, Standing, Ticket};
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::story::Wait;
 use evenkeel_proto::head::RequestHead;
 
 use super::again::Attempts;
@@ -54,7 +57,10 @@ impl<'a> Exchange<'a> {
         let who = (self.importance(limits, messages.head), way.cluster.is_subset());
         let now = self.worker.time(began);
         let enter = |cx: &mut Context<'_>| room.enter(who, limits, now, cx.waker().clone());
-        let ticket = poll_fn(|cx| Poll::Ready(enter(cx))).await.ok_or(Reason::Overloaded)?;
+        let Some(ticket) = poll_fn(|cx| Poll::Ready(enter(cx))).await else {
+            self.note_wait(way.wait(None));
+            return Err(Reason::Overloaded);
+        };
         let place = Place { room, ticket: Some(ticket) };
         self.deadline.set(limits.pending_wait.min(self.left(way)));
         attempts.has_waited = true;
@@ -81,6 +87,7 @@ impl<'a> Exchange<'a> {
         .await;
         let waited = began.elapsed();
         attempts.course.waited += waited;
+        self.note_wait(way.wait(Some(waited)));
         match outcome {
             Ok(_) => {
                 self.progress.begin(self.worker.now());
@@ -109,6 +116,23 @@ impl<'a> Exchange<'a> {
     pub(super) fn left(&self, way: Way<'_>) -> Duration {
         let whole = way.timeouts().exchange;
         whole.map_or(Duration::MAX, |whole| whole.saturating_sub(self.started.elapsed()))
+    }
+}
+
+impl Way<'_> {
+    /// What a story tells about having `waited`.
+    fn wait(&self, waited: Option<Duration>) -> Wait {
+        let Cluster { limits, endpoints, .. } = &**self.cluster.plan;
+        let at = match self.asked.session {
+            Some(Session::At { position, .. }) => endpoints.get(position),
+            _ => None,
+        };
+        Wait {
+            waited,
+            pending: limits.pending,
+            pending_wait: limits.pending_wait,
+            session_at: at.map(|endpoint| endpoint.name.clone()),
+        }
     }
 }
 

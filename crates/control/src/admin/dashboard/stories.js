@@ -71,8 +71,9 @@ async function unfold({ request_id: id }, told) {
   }
 }
 
-function parts({ summary, listener, client, route, attempts, candidates }) {
-  const way = [listener, route, summary.cluster].filter(Boolean).join(" → ");
+function parts({ summary, listener, client, route, rule, attempts, candidates }) {
+  const unrouted = rule?.of === "listener" ? "no route was looked for" : null;
+  const way = [listener, route ?? unrouted, summary.cluster].filter(Boolean).join(" → ");
   const facts = element("p", "hint", `${summary.request_id} · from ${client} · ${way}`);
   return [
     facts,

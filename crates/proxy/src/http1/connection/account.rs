@@ -59,7 +59,8 @@ impl Connection {
             course: Course { own, ..ended.course },
         });
         let notes = past.progress.and_then(|progress| progress.notes.take());
-        if let Some(kind) = past.kind(total, notes.is_some()) {
+        let is_noted = notes.as_ref().is_some_and(|notes| notes.tells_of_attempts());
+        if let Some(kind) = past.kind(total, is_noted) {
             self.tell(past, kind, total, notes.unwrap_or_default());
         }
     }

@@ -36,7 +36,8 @@ impl Connection {
     pub(super) fn tell(&self, past: &Past<'_>, kind: Kind, total: Duration, notes: Box<Notes>) {
         let Past { head, request_id, started, ended, progress } = past;
         let last = progress.and_then(|it| it.last_attempt(*started, ended, total, &notes));
-        let Notes { mut attempts, left_out, candidates, candidates_left_out, .. } = *notes;
+        let Notes { mut attempts, left_out, candidates, candidates_left_out, wait, rule, .. } =
+            *notes;
         attempts.extend(last);
         attempts.sort_by_key(|attempt| attempt.began);
         attempts.shrink_to_fit();
@@ -51,6 +52,8 @@ impl Connection {
             host: head.and_then(|head| head.authority()).map(text),
             route: ended.course.route.map(|route| route.name.into()),
             cluster: ended.course.cluster.map(Into::into),
+            rule,
+            wait,
             attempts,
             attempts_left_out: left_out,
             candidates,
