@@ -174,6 +174,8 @@ pub enum Code {
     TargetAboveHead = 922,
     /// A network with an address in it that the prefix ignores.
     NetworkHasHost = 923,
+    /// A limit that can never be met, or a word on who waits where nobody can.
+    LimitWithoutEffect = 924,
     /// A program that cannot be run here.
     CannotRun = 930,
     /// Hurried checks that are slower than others.

@@ -54,7 +54,8 @@ impl<'a> Section<'a> {
         let (spelt, value) = self.table.get_key_value(key)?;
         let of = if self.title == FILE { String::new() } else { format!(" of {}", self.title) };
         let name = format!("`{key}`{of}");
-        Some(Field { name, of, key_span: spelt.span(), value, sink: self.sink })
+        let key_span = spelt.span();
+        Some(Field { name, of, key_span, value, has_off: false, sink: self.sink })
     }
 
     /// The value of `key`; `help` says how to write it where it is missing.
@@ -123,7 +124,7 @@ impl<'a> Section<'a> {
         duration.unwrap_or(default)
     }
 
-    /// What `read` makes of a value that is no text; `None` where it is switched off.
+    /// What `read` makes of a number; `None` where it is switched off.
     pub(super) fn or_off<T>(
         &mut self,
         key: &'static str,
@@ -132,8 +133,9 @@ impl<'a> Section<'a> {
     ) -> Option<T> {
         let Some(field) = self.optional(key) else { return default };
         match field.value() {
-            DeValue::String(_) => field.word(&["off"], &[]).map_or(default, |_| None),
-            _ => read(&field).or(default),
+            DeValue::String(text) if &**text == "off" => None,
+            DeValue::String(_) => field.wrong_type("a number, or \"off\"").or(default),
+            _ => read(&Field { has_off: true, ..field }).or(default),
         }
     }
 
@@ -173,8 +175,8 @@ impl<'a> Section<'a> {
             let name = Spanned::new(name.span(), name.get_ref().to_string());
             sink.take(check_name(name.get_ref()), name.span());
             let title = format!("{key} {}", quoted(name.get_ref()));
-            let field =
-                Field { name: title, of: String::new(), key_span: name.span(), value, sink };
+            let (key_span, of) = (name.span(), String::new());
+            let field = Field { name: title, of, key_span, value, has_off: false, sink };
             field.table(|section| read(name, section))
         };
         entries.into_iter().filter_map(read_one).collect()

@@ -37,7 +37,7 @@ pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterD
             breaker: breaker::read(section.optional("breaker")),
             hedge: hedge::read(section.optional("hedge")),
         },
-        limits: section.table("limits", overload::read).unwrap_or_default(),
+        limits: overload::read(section.optional("limits")),
     }
 }
 

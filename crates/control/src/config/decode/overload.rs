@@ -8,32 +8,38 @@ use toml::de::DeValue;
 use super::super::diagnostic::{Code, Diagnostic, quoted};
 use super::super::section::{Field, Section};
 
-/// Reads it.
-pub(super) fn read(section: &mut Section<'_>) -> Limits {
+/// Reads it; `"off"` in its place limits nothing.
+pub(super) fn read(field: Option<Field<'_>>) -> Limits {
+    let Some(field) = field else { return Limits::default() };
+    let read = match field.value() {
+        DeValue::String(_) => field
+            .word(&["off"], &[])
+            .map(|_| Limits { adaptive: Adapts::Never, ..Limits::default() }),
+        _ => field.table(table),
+    };
+    read.unwrap_or_default()
+}
+
+fn table(section: &mut Section<'_>) -> Limits {
     let default = Limits::default();
-    let connections = section.optional("connections");
-    let requests = section.optional("requests");
-    let adaptive = section.optional("adaptive").and_then(|field| adapts(&field));
-    Limits {
-        connections: connections.and_then(|field| count_or_off(&field)),
-        requests: requests.and_then(|field| count_or_off(&field)),
+    let count = |field: &Field<'_>| field.integer(COUNT);
+    let limits = Limits {
+        connections: section.or_off("connections", default.connections, count),
+        requests: section.or_off("requests", default.requests, count),
         pending: section.integer("pending", PENDING, default.pending),
         pending_wait: section.duration("pending_wait", default.pending_wait),
-        adaptive: adaptive.unwrap_or(default.adaptive),
+        adaptive: section
+            .optional("adaptive")
+            .and_then(|field| adapts(&field))
+            .unwrap_or(default.adaptive),
         priority: section
             .optional("priority")
             .and_then(|field| field.parsed("a field in quotes, or \"off\"", field_name))
             .flatten(),
-    }
-}
-
-/// How many; `None` for any number.
-fn count_or_off(field: &Field<'_>) -> Option<u32> {
-    match field.value() {
-        DeValue::String(text) if &**text == "off" => None,
-        DeValue::String(_) => field.wrong_type("a number, or \"off\""),
-        _ => field.integer(COUNT),
-    }
+    };
+    warn_of_unreachable_limit(section, &limits);
+    warn_of_empty_queue(section, &limits);
+    limits
 }
 
 /// When a limit follows how long answers take.
@@ -43,6 +49,45 @@ fn adapts(field: &Field<'_>) -> Option<Adapts> {
         DeValue::Boolean(true) => Some(Adapts::Always),
         DeValue::Boolean(false) => Some(Adapts::Never),
         _ => field.wrong_type("\"auto\", true or false"),
+    }
+}
+
+/// Each request holds a connection.
+fn warn_of_unreachable_limit(section: &mut Section<'_>, limits: &Limits) {
+    let (Some(requests), Some(connections)) = (limits.requests, limits.connections) else { return };
+    if requests <= connections {
+        return;
+    }
+    let written = section.optional("connections").map(|field| field.span());
+    let (Some(field), Some(written)) = (section.optional("requests"), written) else { return };
+    let message = format!(
+        "an endpoint has at most {connections} connections, and so never {requests} requests"
+    );
+    field.report(
+        Diagnostic::new(Code::LimitWithoutEffect, message)
+            .label("is never reached")
+            .related(written, "`connections` is here")
+            .help("each request in flight holds a connection; leave one of the two out, or let `requests` be the lesser"),
+    );
+}
+
+/// What is said about who waits does nothing where nobody can.
+fn warn_of_empty_queue(section: &mut Section<'_>, limits: &Limits) {
+    let is_unlimited = limits.in_flight().is_none() && limits.adaptive == Adapts::Never;
+    let (keys, why, help): (&[&'static str], _, _) = if is_unlimited {
+        let help = "set `requests` or `connections`, or leave out `adaptive = false`";
+        (&["pending", "pending_wait", "priority"], "nothing limits the endpoints", help)
+    } else if limits.pending == 0 {
+        let help = "let some wait, as in `pending = 100`, or leave it out";
+        (&["pending_wait", "priority"], "`pending` is 0", help)
+    } else {
+        return;
+    };
+    for key in keys {
+        let Some(field) = section.optional(key) else { continue };
+        let message = format!("no request ever waits, as {why}: `{key}` has no effect");
+        let problem = Diagnostic::new(Code::LimitWithoutEffect, message);
+        field.report_key(problem.label("has no effect").help(help));
     }
 }
 

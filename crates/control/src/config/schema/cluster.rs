@@ -90,8 +90,8 @@ pub(super) struct Cluster {
     /// never. Where no other endpoint is left it gets them all the same.
     breaker: Option<Either<Off, Breaker>>,
 
-    /// How much work the endpoints get at a time, and what becomes of the rest.
-    limits: Option<ClusterLimits>,
+    /// How much work the endpoints get at a time, and what becomes of the rest; `"off"` for all there is, as `adaptive = false`.
+    limits: Option<Either<Off, ClusterLimits>>,
 
     /// When a second attempt goes to another endpoint while the first still waits, and the answer that comes first wins: `"off"`, after
     /// which time, or a table. Only requests with an idempotent method and no body; off by default, for it makes more work.

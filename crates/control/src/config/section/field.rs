@@ -1,5 +1,6 @@
 //! One value of a config with its name and place. Each reader takes what fits, or reports what was expected.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use toml::Spanned;
@@ -18,6 +19,8 @@ pub(in super::super) struct Field<'a> {
     pub(super) of: String,
     pub(super) key_span: Span,
     pub(super) value: &'a Spanned<DeValue<'a>>,
+    /// Whether `"off"` could stand here.
+    pub(super) has_off: bool,
     pub(super) sink: &'a Sink,
 }
 
@@ -82,10 +85,7 @@ impl<'a> Field<'a> {
         if let Some(Ok(number)) = fitting {
             return Some(number);
         }
-        let message = format!("{} is out of bounds", self.name);
-        let label = format!("wants {} to {}", bounds.start(), bounds.end());
-        self.report(Diagnostic::new(Code::OutOfBounds, message).label(label));
-        None
+        self.report_bounds(&bounds)
     }
 
     /// A number within `bounds`, whole or not.
@@ -96,12 +96,15 @@ impl<'a> Field<'a> {
             _ => return self.wrong_type("a number"),
         };
         let fitting = number.filter(|number| bounds.contains(number));
-        if fitting.is_none() {
-            let message = format!("{} is out of bounds", self.name);
-            let label = format!("wants {} to {}", bounds.start(), bounds.end());
-            self.report(Diagnostic::new(Code::OutOfBounds, message).label(label));
-        }
-        fitting
+        fitting.or_else(|| self.report_bounds(&bounds))
+    }
+
+    fn report_bounds<N: Display, T>(&self, bounds: &RangeInclusive<N>) -> Option<T> {
+        let message = format!("{} is out of bounds", self.name);
+        let label = format!("wants {} to {}", bounds.start(), bounds.end());
+        let problem = Diagnostic::new(Code::OutOfBounds, message).label(label);
+        self.report(if self.has_off { problem.or_off() } else { problem });
+        None
     }
 
     /// True or false.
@@ -189,9 +192,7 @@ impl<'a> Field<'a> {
             {
                 Some(format!("put it in quotes: \"{number}\""))
             }
-            DeValue::String(text)
-                if expected.contains("integer") && text.parse::<u64>().is_ok() =>
-            {
+            DeValue::String(text) if is_without_quotes(text, expected) => {
                 Some(format!("leave out the quotes: {text}"))
             }
             _ => None,
@@ -217,5 +218,16 @@ impl<'a> Field<'a> {
             Some(word) => problem.label(format!("did you mean `{word}`?")),
             None => problem.label("unknown").help(format!("this version knows {list}")),
         }
+    }
+}
+
+/// Whether a text would be as `expected` had it no quotes.
+fn is_without_quotes(text: &str, expected: &str) -> bool {
+    let is_number =
+        text.starts_with(|first: char| first.is_ascii_digit()) && text.parse::<f64>().is_ok();
+    match text {
+        "true" | "false" => expected.contains("true or false"),
+        _ if expected.contains("integer") => text.parse::<u64>().is_ok(),
+        _ => is_number && expected.contains("number"),
     }
 }
