@@ -109,6 +109,7 @@ fn statuses_and_headers_and_bodies_are_seen() {
     let summary = load(failing.addresses[0], "/", &["-n", "10"]);
     assert_eq!(summary["statuses"], json!({ "503": 10 }));
     assert_eq!((&summary["answered"], &summary["failed"]), (&10.into(), &0.into()));
+    assert_eq!(summary["welcome"], 0);
 
     // The echo holds the header, so an answer without it would be shorter.
     let echo = Origins::start(1, &["--name", "e"]);

@@ -8,6 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::units::{show_count, show_duration};
 
 use super::summary::quotient;
+use super::tally::is_welcome;
 use super::{Load, Tally};
 
 /// Prints until it is dropped: on a terminal one line that is rewritten every second, otherwise a
@@ -41,14 +42,27 @@ pub(super) fn clear() {
 /// The whole in counts, the last interval in rate and latency.
 fn line(whole: &Tally, interval: &Tally, elapsed: Duration, period: Duration) -> String {
     format!(
-        "{:>4} s  {:>10} requests  {:>9.1}/s  p50 {:>8}  p99 {:>8}  {} failed",
+        "{:>4} s  {:>10} requests  {:>9.1}/s  p50 {:>8}  p99 {:>8}  {}{} failed",
         elapsed.as_secs(),
         show_count(whole.finished()),
         quotient(interval.answered() as f64, period.as_secs_f64()),
         show_duration(interval.latency_at(0.5)),
         show_duration(interval.latency_at(0.99)),
+        unwelcome(whole),
         show_count(whole.failed()),
     )
+}
+
+/// What was answered, but not as one would wish: the most frequent status, and how many answers had others. Nothing where there is none.
+fn unwelcome(whole: &Tally) -> String {
+    let answers = || whole.statuses.iter().filter(|(status, _)| !is_welcome(**status));
+    let Some((status, most)) = answers().max_by_key(|(_, count)| **count) else {
+        return String::new();
+    };
+    let others = answers().map(|(_, count)| count).sum::<u64>() - most;
+    let others =
+        if others > 0 { format!(", {} others", show_count(others)) } else { String::new() };
+    format!("{} answered {status}{others}, ", show_count(*most))
 }
 
 /// To the start of the line, and clear it.
@@ -59,6 +73,24 @@ mod tests {
     use super::super::tally::Outcome;
     use super::*;
     use crate::load::client::Answer;
+
+    #[test]
+    fn answers_that_nobody_wished_for_are_told_by_their_status() {
+        let mut tally = Tally::new().unwrap();
+        let mut line = |answers: &[(usize, u16)]| {
+            for &(count, status) in answers {
+                let answer = Answer { status, origin: None, body_bytes: 0 };
+                let (latency, lag) = (Duration::ZERO, Duration::ZERO);
+                (0..count).for_each(|_| {
+                    tally.record(&Outcome { result: Ok(answer.clone()), latency, lag });
+                });
+            }
+            unwelcome(&tally)
+        };
+        assert_eq!(line(&[(10, 200), (3, 304)]), "");
+        assert_eq!(line(&[(1204, 503)]), "1,204 answered 503, ");
+        assert_eq!(line(&[(2, 429), (3, 404)]), "1,204 answered 503, 5 others, ");
+    }
 
     #[test]
     fn the_line_counts_the_whole_and_times_the_interval() {

@@ -27,6 +27,8 @@ pub(crate) struct Summary {
     pub(crate) requests: u64,
     /// Complete answers, with any status.
     pub(crate) answered: u64,
+    /// Of these, the ones with 2xx or 3xx.
+    pub(crate) welcome: u64,
     pub(crate) failed: u64,
     /// Complete answers a second.
     pub(crate) rate: f64,
@@ -93,6 +95,7 @@ impl Summary {
             elapsed_seconds,
             requests: tally.finished(),
             answered: tally.answered(),
+            welcome: tally.welcome(),
             failed: tally.failed(),
             rate: quotient(tally.answered() as f64, elapsed_seconds),
             latency_seconds: Latency::of(tally),

@@ -39,7 +39,11 @@ impl Summary {
     }
 
     fn write_requests(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let rate = format!("{:.1}/s answered", self.rate);
+        let mut rate = format!("{:.1}/s answered", self.rate);
+        if self.welcome < self.answered {
+            let welcome = quotient(self.welcome as f64, self.elapsed_seconds);
+            rate.push_str(&format!(", {welcome:.1}/s of them with 2xx or 3xx"));
+        }
         let width = self.name_width() + 12;
         writeln!(f, "{:<10}{:>width$}    {rate}", "requests", show_count(self.requests))?;
         if self.delayed > 0 {

@@ -28,6 +28,11 @@ impl Outcome {
     }
 }
 
+/// Whether an answer with this status does what was asked for, or leads to where it is.
+pub(super) fn is_welcome(status: u16) -> bool {
+    (200..400).contains(&status)
+}
+
 /// Counts and latencies of the requests finished so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
@@ -110,6 +115,12 @@ impl Tally {
     /// Complete answers, with any status.
     pub(crate) fn answered(&self) -> u64 {
         self.statuses.values().sum()
+    }
+
+    /// Complete answers with 2xx or 3xx.
+    pub(crate) fn welcome(&self) -> u64 {
+        let welcome = self.statuses.iter().filter(|(status, _)| is_welcome(**status));
+        welcome.map(|(_, count)| count).sum()
     }
 
     /// Requests without a complete answer.

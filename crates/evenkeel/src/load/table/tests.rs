@@ -16,6 +16,7 @@ fn summary() -> Summary {
         elapsed_seconds: 10.0,
         requests: 5000,
         answered: 4990,
+        welcome: 4950,
         failed: 10,
         rate: 499.0,
         latency_seconds: Latency {
@@ -46,7 +47,7 @@ fn everything_stands_in_its_column() {
     let expected = "\
 http://127.0.0.1:8080/ · open loop, 500/s poisson, up to 256 connections · 10.0 s
 
-requests                       5,000    499.0/s answered
+requests                       5,000    499.0/s answered, 495.0/s of them with 2xx or 3xx
 delayed                           25    0.50 %  up to 340 ms late: all 256 connections were busy
 
 latency            p50         p90         p99       p99.9         max
@@ -71,6 +72,8 @@ fn what_did_not_happen_has_no_row() {
         target_rate: None,
         arrivals: None,
         requests: 1000,
+        answered: 0,
+        welcome: 0,
         rate: 0.0,
         latency_seconds: Latency {
             min: 0.0,
