@@ -80,6 +80,10 @@ async fn has_changed(
         // It is in what is read now.
         let _ = told.try_recv();
         let now = file.read().1;
+        // Somebody else has had it read in the meantime.
+        if now == *seen.borrow() {
+            return (false, took);
+        }
         if now == before || Instant::now() > deadline {
             return (true, took);
         }

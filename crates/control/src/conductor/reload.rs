@@ -40,8 +40,13 @@ impl<L: Lookup> Conductor<L> {
     }
 
     async fn reload(&mut self, wish: ReloadWish) -> Result<Applied, Refused> {
+        let before = self.knowledge.seen.borrow().clone();
         let outcome = self.try_reload(wish).await;
+        let is_old = wish.trigger == Trigger::File && before == *self.knowledge.seen.borrow();
         match &outcome {
+            // The watch has noticed what somebody else has had read just now, and what was to be said about it is said.
+            Ok(Applied { result: ReloadResult::Unchanged, .. }) | Err(Refused::Config(_))
+                if is_old => {}
             Ok(_) | Err(Refused::Config(_) | Refused::Force(_)) => {
                 self.write_down(wish.trigger, &outcome);
             }

@@ -8,6 +8,9 @@ use evenkeel_plan::publish::Reader;
 use tokio::time::timeout;
 
 use super::*;
+use crate::admin::Trigger;
+use crate::config::ConfigFile;
+use crate::events::EventKind;
 use crate::fixture::{self, NothingInFlight, config, endpoint};
 use crate::journal::EndpointKey;
 use crate::overrides::Change;
@@ -146,6 +149,40 @@ async fn once_we_end_every_order_is_refused_at_once_also_the_one_that_waits_for_
     assert_eq!(began.elapsed(), Duration::ZERO);
     assert_eq!(reader.load().generation, 1);
     running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_watch_finds_to_have_been_read_is_not_told_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = ConfigFile { path: folder.path().join("evenkeel.toml"), workers: None };
+    let write = |bind: &str| {
+        let text =
+            format!("[listener.web]\nbind = {bind}\nto = \"10.0.0.1:80\"\n[admin]\nbind = false\n");
+        std::fs::write(&file.path, text).unwrap();
+    };
+    write("\":8080\"");
+    let (mut conductor, _, _) = conductor(Answers::default());
+    conductor.file = Some(file.clone());
+    conductor.apply(file.read().0.unwrap().config).await.unwrap();
+    let events = Arc::clone(&conductor.knowledge.events);
+    let told = || {
+        let all = events.since(0);
+        all.iter().filter(|event| event.kind == EventKind::Reload).count()
+    };
+    for (bind, trigger, works, expected) in [
+        ("\":8081\"", Trigger::Api, true, 1),
+        ("\":8081\"", Trigger::File, true, 1),
+        ("\":8081\"", Trigger::Signal, true, 2),
+        ("\":8082\"", Trigger::File, true, 3),
+        ("8080", Trigger::Signal, false, 4),
+        ("8080", Trigger::File, false, 4),
+        ("\":8080\"", Trigger::File, true, 5),
+    ] {
+        write(bind);
+        let wish = Wish::Reload(ReloadWish { trigger, clear: false, persist: false });
+        assert_eq!(conductor.follow(wish, None).await.is_ok(), works, "{bind} {trigger:?}");
+        assert_eq!(told(), expected, "{bind} {trigger:?}");
+    }
 }
 
 fn conductor<L: Lookup>(lookup: L) -> (Conductor<L>, Arc<Log>, Reader) {

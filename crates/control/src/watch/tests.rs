@@ -28,6 +28,21 @@ async fn a_file_that_goes_and_comes_back_as_it_was_is_read_twice() {
     watched.reloads().await;
 }
 
+#[tokio::test]
+async fn what_somebody_else_has_had_read_while_the_watch_waits_for_quiet_is_not_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = ConfigFile { path: folder.path().join("evenkeel.toml"), workers: None };
+    fs::write(&file.path, GOOD).unwrap();
+    let seen = watch::Sender::new(file.read().1);
+    fs::write(&file.path, OTHER).unwrap();
+    let (_events, mut events) = mpsc::channel(1);
+    let receiver = seen.subscribe();
+    let look = has_changed(&file, &receiver, &mut events);
+    let read = async { seen.send_replace(file.read().1) };
+    let ((has_changed, _), _) = tokio::join!(look, read);
+    assert!(!has_changed);
+}
+
 /// The new content is what was known when the watch began to look, but somebody else has read something else since.
 #[tokio::test]
 async fn a_file_that_comes_back_while_the_watch_looks_is_read_again() {
