@@ -480,9 +480,11 @@ struct Outlier {
     #[schemars(extend("default" = "50%"))]
     max_ejected: Option<Either<Share, Off>>,
 
-    /// An endpoint with several attempts waiting and not a byte from it for so long, or for ten times as long as 99 of 100 of its
-    /// answers take if that is longer, while others answer, is suspected to stall: it gets nothing but a trial now and then, and those
-    /// who wait there and may be sent again go elsewhere, within the budget of retries. Or `"off"`.
+    /// An endpoint for which an attempt waits, and from which not a byte has come for so long, or for ten times as long as 99 of 100 of
+    /// its answers take if that is longer, is suspected to stall if another has answered since, or has nobody waiting and has answered
+    /// within `window`: it gets nothing but a trial now and then, and those who wait there and may be sent again go elsewhere, within
+    /// the budget of retries. As long as fewer than 20 of its latest answers are known, three attempts have to wait, and the longest
+    /// answer of the whole cluster counts in place of its own. Or `"off"`.
     #[schemars(extend("default" = "1s"))]
     stall: Option<Either<Duration, Off>>,
 }
