@@ -29,6 +29,7 @@ mod status;
 mod stories;
 mod stream;
 mod why;
+mod working;
 
 pub use changes::{NewEndpoint, NewState, NewWeight, ReloadRequest, WantedState};
 pub use in_flight::{ConnectionInFlight, ExchangeInFlight, ExchangePhase, InFlight};
@@ -41,8 +42,8 @@ pub(crate) use socket::Socket;
 pub use status::{
     AdmissionStatus, CheckStatus, ClusterStatus, ConfigStatus, EndpointState, EndpointStatus,
     ForcedState, LastCheck, LastReload, Latency, LeavingStatus, ListenerStatus, OverrideStatus,
-    RefusedStatus, ReloadResult, RequestsByClass, RestartPending, RouteStatus, StandingStatus,
-    Status, TargetStatus, Trigger,
+    RefusedStatus, ReloadResult, RequestsByClass, RestartPending, RouteStatus, ShedStatus,
+    StandingStatus, Status, TargetStatus, Trigger,
 };
 pub use stories::{
     RequestStory, StoryAttempt, StoryCandidate, StoryKind, StoryList, StoryReach, StoryRule,

@@ -1,5 +1,6 @@
 //! Configs and plans in a line, for the tests of this crate.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use evenkeel_proto::path::PathRules;
 use tokio::sync::watch;
 
 use crate::access_log::AccessLog;
+use crate::admin::{EndpointState, EndpointStatus, StandingStatus};
 use crate::conductor::{self, Desk, Knowledge};
 use crate::config::{
     AdminBind, AdmissionConfig, BalanceConfig, ClusterConfig, Config, ConnectionsConfig,
@@ -139,15 +141,43 @@ pub(crate) fn story() -> Story {
         host: None,
         route: None,
         cluster: None,
-        attempts: Vec::new(),
-        attempts_left_out: 0,
         rule: None,
         wait: None,
+        attempts: Vec::new(),
+        attempts_left_out: 0,
         candidates: Vec::new(),
         candidates_left_out: 0,
         status: Some(404),
         failure: Some(Reason::NoRoute),
         total: Duration::from_millis(1),
+    }
+}
+
+/// What the status says of an endpoint in this state, and nothing else.
+pub(crate) fn endpoint_status(state: EndpointState) -> EndpointStatus {
+    EndpointStatus {
+        name: "a:1".to_owned(),
+        address: None,
+        state,
+        forced: None,
+        standing: StandingStatus::Unchecked,
+        reason: None,
+        since_unix_seconds: None,
+        weight: 1,
+        backup: false,
+        priority: 0,
+        zone: None,
+        labels: BTreeMap::new(),
+        in_flight: 0,
+        limit: None,
+        adaptive_limit: None,
+        requests: 0,
+        failures: 0,
+        responses: [0; 5].into(),
+        latency: None,
+        latency_counts: Vec::new(),
+        last_check: None,
+        checks: Vec::new(),
     }
 }
 

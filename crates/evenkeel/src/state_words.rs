@@ -57,10 +57,13 @@ pub(crate) fn note(endpoint: &EndpointStatus) -> String {
         (state, _) if is_well(state) => None,
         _ => endpoint.reason.clone(),
     };
+    // What is written is no news; what was found is.
+    let is_paced = endpoint.adaptive_limit.is_some() && endpoint.adaptive_limit == endpoint.limit;
+    let paced = is_paced.then(|| "adaptive limit".to_owned());
     let priority = (endpoint.priority > 0).then(|| format!("priority {}", endpoint.priority));
     let zone = endpoint.zone.as_ref().map(|zone| format!("zone {zone}"));
     let labels = endpoint.labels.iter().map(|(name, value)| format!("{name}={value}"));
-    let special = [why, backup, priority, zone].into_iter().flatten();
+    let special = [why, paced, backup, priority, zone].into_iter().flatten();
     special.chain(labels).collect::<Vec<_>>().join(", ")
 }
 

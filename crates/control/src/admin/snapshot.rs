@@ -17,7 +17,8 @@ use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 use super::latency::{latency, up_to_the_last};
 use super::{
     AdmissionStatus, CheckStatus, ClusterStatus, EndpointState, EndpointStatus, ForcedState,
-    LastCheck, ListenerStatus, RefusedStatus, RouteStatus, StandingStatus, Status, TargetStatus,
+    LastCheck, ListenerStatus, RefusedStatus, RouteStatus, ShedStatus, StandingStatus, Status,
+    TargetStatus, working,
 };
 use crate::in_force::ForcedSince;
 use crate::journal::{Bar, CheckEntry, Checked, EndpointKey, Entry, Journal};
@@ -153,6 +154,7 @@ fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
         let key = EndpointKey::new(&cluster.name, &each.name);
         endpoint(each, known.journal.entry(&key), known.forced.of(&key))
     });
+    let endpoints: Vec<EndpointStatus> = endpoints.collect();
     let census = cluster.balancer.census(&cluster.endpoints);
     ClusterStatus {
         name: cluster.name.to_string(),
@@ -160,13 +162,24 @@ fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
         in_service: census.all,
         well: census.well,
         panic: panics::why(cluster),
+        working: working::count(&endpoints, census),
+        last_resort: working::last_resort(&endpoints, census),
         pending: pending(cluster),
-        endpoints: endpoints.collect(),
+        shed: shed(cluster),
+        endpoints,
     }
 }
 
 fn pending(cluster: &Cluster) -> u32 {
     cluster.rooms().map(Room::waiting).sum()
+}
+
+fn shed(cluster: &Cluster) -> ShedStatus {
+    let sum = |count: fn(&Room) -> u64| cluster.rooms().map(count).sum();
+    ShedStatus {
+        overloaded: sum(|room| room.overloaded.count()),
+        pending_timeout: sum(|room| room.timed_out.count()),
+    }
 }
 
 fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> EndpointStatus {
@@ -200,6 +213,8 @@ fn endpoint(endpoint: &Endpoint, entry: Entry, forced_since: Option<f64>) -> End
         zone: endpoint.zone.as_deref().map(str::to_owned),
         labels: labels(&endpoint.labels),
         in_flight: vitals.in_flight(),
+        limit: vitals.limit(),
+        adaptive_limit: vitals.pace(),
         requests: counters.sum(|shard| shard.attempts.count()),
         failures: counters.sum(|shard| shard.failures.count()),
         responses: counters.shards().fold([0; 5], add_responses).into(),

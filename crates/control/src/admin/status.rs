@@ -251,10 +251,33 @@ pub struct ClusterStatus {
     /// Why all that are in service get work, and not only those that are well, for a person; null while that is not so. Such as
     /// `2 of 6 are well, fewer than 34%: all are used`.
     pub panic: Option<String>,
+    /// How many endpoints get work now, backups among them: those that are well, and others where too few or none are.
+    pub working: usize,
+    /// Why endpoints get work that are not well although they are no worse than ejected, suspect or tripped, for a person; null while that
+    /// is not so. Such as `all breakers are open: any may get work`.
+    pub last_resort: Option<String>,
     /// Requests that wait until an endpoint has room.
     pub pending: u32,
+    /// Requests that found no room so far.
+    pub shed: ShedStatus,
     /// In the order of the config.
     pub endpoints: Vec<EndpointStatus>,
+}
+
+/// Requests that were refused because the endpoints of their cluster had as much as they may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShedStatus {
+    /// There was no room to wait in either.
+    pub overloaded: u64,
+    /// They waited in vain.
+    pub pending_timeout: u64,
+}
+
+impl ShedStatus {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.overloaded + self.pending_timeout
+    }
 }
 
 /// One endpoint.
@@ -288,6 +311,10 @@ pub struct EndpointStatus {
     pub labels: BTreeMap<String, String>,
     /// Attempts running now.
     pub in_flight: u32,
+    /// How many may run at a time: what is written, or `adaptive_limit` if that is less; null for any number.
+    pub limit: Option<u32>,
+    /// How many have been found to be enough for it at a time, not counting those whose answers have begun; null while nothing is.
+    pub adaptive_limit: Option<u32>,
     /// Attempts so far, answered or not.
     pub requests: u64,
     /// Attempts that got no answer.

@@ -26,6 +26,8 @@ pub(crate) fn endpoint(name: &str) -> EndpointStatus {
         zone: None,
         labels: BTreeMap::new(),
         in_flight: 0,
+        limit: None,
+        adaptive_limit: None,
         requests: 0,
         failures: 0,
         responses: [0; 5].into(),
@@ -63,7 +65,10 @@ pub(crate) fn cluster(name: &str, endpoints: &[&str]) -> ClusterStatus {
         in_service: endpoints.len(),
         well: endpoints.len(),
         panic: None,
+        working: endpoints.len(),
+        last_resort: None,
         pending: 0,
+        shed: Default::default(),
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
     }
 }

@@ -7,7 +7,7 @@ use evenkeel_control::admin::{ClusterStatus, EndpointStatus, ListenerStatus, Rou
 use crate::refusal_words::refusals;
 use crate::reload_words::{refused_config, restart_pending};
 use crate::route_words::{has_routes, pattern, shares};
-use crate::state_words::{age, endpoint_words, errors, gets_work, note, readiness};
+use crate::state_words::{age, endpoint_words, errors, note, readiness};
 use crate::table::{Cell, Side, Table};
 use crate::tone::{Palette, Tone};
 use crate::units::{counted, show_age, show_count, show_quantile, show_share};
@@ -101,21 +101,26 @@ impl Page<'_> {
     }
 
     fn write_cluster(&self, f: &mut fmt::Formatter<'_>, cluster: &ClusterStatus) -> fmt::Result {
-        let ClusterStatus { name, algorithm, endpoints, panic, pending, .. } = cluster;
-        let working = endpoints.iter().filter(|each| gets_work(each)).count();
+        let ClusterStatus { name, algorithm, endpoints, panic, last_resort, .. } = cluster;
         let count = counted(endpoints.len(), "endpoint");
-        let tone = if working == 0 { Tone::Bad } else { Tone::Plain };
-        let working = self
-            .palette
-            .paint(tone, &format!("{} of {count} can get work", show_count(working as u64)));
+        let tone = if cluster.working == 0 { Tone::Bad } else { Tone::Plain };
+        let working = format!("{} of {count} can get work", show_count(cluster.working as u64));
+        let working = self.palette.paint(tone, &working);
         write!(f, "\n{}  {algorithm} · {working}", self.palette.paint(Tone::Strong, name))?;
-        if *pending > 0 {
-            let waiting = format!("{} wait for room", show_count(u64::from(*pending)));
-            write!(f, " · {}", self.palette.paint(Tone::Bad, &waiting))?;
+        for (count, words) in [
+            (u64::from(cluster.pending), "wait for room"),
+            (cluster.shed.total(), "refused for want of room"),
+        ] {
+            if count > 0 {
+                let text = format!("{} {words}", show_count(count));
+                write!(f, " · {}", self.palette.paint(Tone::Bad, &text))?;
+            }
         }
         writeln!(f)?;
-        if let Some(why) = panic {
-            writeln!(f, "{}", self.palette.paint(Tone::Bad, &format!("! panics: {why}")))?;
+        let panics = panic.as_ref().map(|why| format!("! panics: {why}"));
+        let last_resort = last_resort.as_ref().map(|why| format!("! {why}"));
+        for line in panics.into_iter().chain(last_resort) {
+            writeln!(f, "{}", self.palette.paint(Tone::Bad, &line))?;
         }
         let mut table = Table::new(&ENDPOINT);
         for endpoint in endpoints {
@@ -138,7 +143,7 @@ impl Page<'_> {
                 age(endpoint, self.now).map_or_else(none, |age| format!("{} ago", show_age(age))),
             ),
             (Tone::Plain, endpoint.weight.to_string()),
-            (Tone::Plain, show_count(endpoint.in_flight.into())),
+            in_flight(endpoint),
             (Tone::Plain, show_count(endpoint.requests)),
             share(errors(endpoint), endpoint.requests),
             latency(endpoint.latency.map(|latency| latency.p50_seconds)),
@@ -205,6 +210,18 @@ fn route_row(listener: &ListenerStatus, route: &RouteStatus) -> Vec<Cell> {
         (Tone::Plain, share(requests.client_error, total).1),
         share(requests.server_error, total),
     ]
+}
+
+/// How many run there; of how many that may, where that is limited.
+fn in_flight(endpoint: &EndpointStatus) -> Cell {
+    let count = show_count(endpoint.in_flight.into());
+    match endpoint.limit {
+        Some(limit) if endpoint.in_flight >= limit => {
+            (Tone::Warning, format!("{count} of {}", show_count(limit.into())))
+        }
+        Some(limit) => (Tone::Plain, format!("{count} of {}", show_count(limit.into()))),
+        None => (Tone::Plain, count),
+    }
 }
 
 /// A share of failures: none is nothing to look at.

@@ -1,6 +1,6 @@
 use evenkeel_control::admin::{
     ClusterStatus, EndpointState, EndpointStatus, LastReload, LeavingStatus, OverrideStatus,
-    ReloadResult, RestartPending, Trigger,
+    ReloadResult, RestartPending, ShedStatus, Trigger,
 };
 
 use super::fixture::{NOW, busy, cluster, endpoint, listener, route, status};
@@ -28,7 +28,7 @@ fn troubled() -> Status {
             ..endpoint("[::1]:9003")
         },
     ];
-    let api = ClusterStatus { endpoints, ..cluster("api", &[]) };
+    let api = ClusterStatus { endpoints, working: 2, ..cluster("api", &[]) };
     let mut status = status(vec![api]);
     status.listeners = vec![listener("web", ":8080", "api")];
     status
@@ -56,6 +56,37 @@ fn a_cluster_whose_requests_wait_for_room_says_how_many() {
     let mut status = troubled();
     status.clusters[0].pending = 1_010;
     assert!(page(&status).contains("2 of 3 endpoints can get work · 1,010 wait for room\n"));
+}
+
+#[test]
+fn limits_show_where_they_are_in_force_and_whom_they_left_no_room() {
+    let mut status = troubled();
+    let cluster = &mut status.clusters[0];
+    cluster.shed = ShedStatus { overloaded: 1_200, pending_timeout: 4 };
+    let [busy, down, backup] = &mut cluster.endpoints[..] else { panic!() };
+    (busy.in_flight, busy.limit, busy.adaptive_limit) = (19, Some(20), Some(20));
+    (down.limit, down.adaptive_limit) = (Some(100), None);
+    (backup.limit, backup.adaptive_limit) = (Some(100), Some(400));
+    let shown = page(&status);
+    let expected = "\
+api  least-request · 2 of 3 endpoints can get work · 1,204 refused for want of room
+   endpoint        state      since      weight  in flight  requests  errors      p50      p99
+✓  127.0.0.1:9001  up         3 min ago       1   19 of 20    33,012     0 %  5.12 ms  21.0 ms  adaptive limit
+✗  127.0.0.1:9002  down       12 s ago        1   0 of 100    33,000   0.1 %  5.12 ms  21.0 ms  connection refused (3 of 3)
+·  [::1]:9003      unchecked  –               3   0 of 100         0       –        –        –  backup
+";
+    assert!(shown.ends_with(expected), "{shown}");
+}
+
+#[test]
+fn a_cluster_whose_endpoints_all_get_work_although_none_is_well_says_so() {
+    let mut status = troubled();
+    let cluster = &mut status.clusters[0];
+    (cluster.working, cluster.last_resort) =
+        (3, Some("all breakers are open: any may get work".into()));
+    let expected =
+        "3 of 3 endpoints can get work\n! all breakers are open: any may get work\n   endpoint";
+    assert!(page(&status).contains(expected), "{}", page(&status));
 }
 
 #[test]

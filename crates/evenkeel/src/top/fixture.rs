@@ -25,7 +25,8 @@ pub(super) fn look(second: u32) -> Look {
         },
         busy("127.0.0.1:9003", 1000 + requests, u64::from(second)),
     ];
-    let mut web = cluster("web", &[]);
+    api.working = 2;
+    let mut web = cluster("web", &["app.internal:80"]);
     web.endpoints = vec![EndpointStatus { backup: true, ..endpoint("app.internal:80") }];
     let mut status = status(vec![api, web]);
     status.listeners =

@@ -119,6 +119,21 @@ fn whom_outlier_detection_may_not_eject_its_breaker_stops_until_trials_pass() {
 }
 
 #[test]
+fn where_all_breakers_are_open_requests_are_answered_all_the_same_and_the_status_says_why() {
+    let sick = [half_sick(), half_sick()];
+    let keys = "outlier = \"off\"\nbreaker = { failure_rate = \"40%\", min_requests = 10, cool_down = \"1h\" }";
+    let running = cluster(&[&sick[0], &sick[1]], keys);
+    let why = || running.status()["clusters"][0]["last_resort"].clone();
+    send_until(&running, || why() == "all breakers are open: any may get work");
+    assert_eq!(running.status()["clusters"][0]["working"], 2);
+    let sum = || sick.iter().map(Origin::request_count).sum::<usize>();
+    let before = sum();
+    let mut client = running.connect();
+    (0..20).for_each(|_| drop(client.exchange(GET, LONG).unwrap()));
+    assert_eq!(sum() - before, 20);
+}
+
+#[test]
 fn those_who_wait_for_an_endpoint_that_fell_silent_are_answered_by_another() {
     let silent = Arc::new(AtomicBool::new(false));
     let (is_silent, never) = (Arc::clone(&silent), Gate::new());

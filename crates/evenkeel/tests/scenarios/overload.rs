@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use evenkeel_testkit::wait::pause;
 use evenkeel_testkit::{Client, Gate, Origin, Request, Response, Script, wait_until};
+use serde_json::json;
 
 use crate::running::{LONG, Running, in_new_directory, run};
 
@@ -140,6 +141,10 @@ fn nobody_waits_for_longer_than_is_said() {
     gate.open();
     assert_eq!(answer(&mut first).text(), "held");
     running.wait_for_metric("evenkeel_cluster_shed_total", "reason=\"pending_timeout\"", 1);
+    let cluster = &running.status()["clusters"][0];
+    assert_eq!(cluster["shed"], json!({ "overloaded": 0, "pending_timeout": 1 }));
+    let endpoint = &cluster["endpoints"][0];
+    assert_eq!((&endpoint["limit"], &endpoint["adaptive_limit"]), (&json!(1), &json!(null)));
     assert_eq!(targets(&origin), ["/held"]);
 }
 

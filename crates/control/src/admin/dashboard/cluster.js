@@ -4,7 +4,6 @@ import { element, setChildren, setText } from "./dom.js";
 import * as format from "./format.js";
 import { keyOf } from "./rates.js";
 import { COLUMNS, Row } from "./row.js";
-import { countStates } from "./states.js";
 
 /** One cluster. */
 export class Card {
@@ -42,7 +41,10 @@ export class Card {
     setText(this.title, cluster.name);
     this.table.setAttribute("aria-label", `Endpoints of ${cluster.name}`);
     const waiting = cluster.pending > 0 && `${format.count(cluster.pending)} waiting`;
-    const facts = [cluster.algorithm, cluster.panic, waiting].filter(Boolean);
+    const shed = cluster.shed.overloaded + cluster.shed.pending_timeout;
+    const refused = shed > 0 && `${format.count(shed)} refused for want of room`;
+    const { algorithm, panic, last_resort: lastResort } = cluster;
+    const facts = [algorithm, panic, lastResort, waiting, refused].filter(Boolean);
     setText(this.facts, facts.join(" · "));
     this.#summarise(cluster, figures.cluster(cluster.name));
     // Who asks for more gets more, whatever the others take.
@@ -79,18 +81,17 @@ export class Card {
   }
 
   #summarise(cluster, figure) {
-    const counts = countStates(cluster.endpoints);
-    const usable = (counts.up ?? 0) + (counts.unchecked ?? 0);
+    const { working } = cluster;
     const states =
       cluster.endpoints.length === 0
         ? "no endpoints"
-        : `${format.count(usable)} of ${format.count(cluster.endpoints.length)} usable`;
+        : `${format.count(working)} of ${format.count(cluster.endpoints.length)} can get work`;
     const [p50, , p99] = figure.quantiles.map((each) => format.quantile(each, figure.lowest));
     setText(
       this.summary,
       `${states} · ${format.number(figure.rate)} requests/s · p50 ${p50} · p99 ${p99}`,
     );
-    this.summary.classList.toggle("bad", usable === 0 && cluster.endpoints.length > 0);
+    this.summary.classList.toggle("bad", working === 0 && cluster.endpoints.length > 0);
   }
 }
 

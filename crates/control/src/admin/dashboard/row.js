@@ -63,7 +63,7 @@ export class Row {
     }
     this.#showName(endpoint);
     setText(weight, String(endpoint.weight));
-    setText(this.#inFlight, format.count(endpoint.in_flight));
+    this.#showInFlight(endpoint);
     this.#bar.firstChild.style.width = `${(100 * endpoint.in_flight) / most}%`;
     setText(this.#rate, format.number(figure.rate));
     draw(this.#line, spark);
@@ -84,6 +84,13 @@ export class Row {
     const duration = since === null ? "" : `for ${format.ago(since)}`;
     setText(this.#why, [reason, duration].filter(Boolean).join(" · "));
     setAttribute(this.#why, "title", since === null ? null : `since ${format.time(since)}`);
+  }
+
+  #showInFlight({ in_flight: inFlight, limit, adaptive_limit: found }) {
+    const of = limit === null ? "" : ` of ${format.count(limit)}`;
+    setText(this.#inFlight, format.count(inFlight) + of);
+    const why = found === limit ? "adaptive: it has more to do than it can" : "as the config says";
+    setAttribute(this.#inFlight, "title", limit === null ? null : `at most ${limit}, ${why}`);
   }
 
   #showCheck({ last_check: check, reason, checks = [] }) {

@@ -29,6 +29,8 @@ fn endpoint(name: &str, state: EndpointState) -> EndpointStatus {
         zone: None,
         labels: Default::default(),
         in_flight: 0,
+        limit: None,
+        adaptive_limit: None,
         requests: 0,
         failures: 0,
         responses: Default::default(),
@@ -73,7 +75,10 @@ fn status(listeners: Vec<ListenerStatus>, clusters: Vec<(&str, Vec<EndpointStatu
         in_service: endpoints.len(),
         well: endpoints.len(),
         panic: None,
+        working: endpoints.len(),
+        last_resort: None,
         pending: 0,
+        shed: Default::default(),
         endpoints,
     };
     Status {

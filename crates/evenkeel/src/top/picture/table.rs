@@ -90,7 +90,7 @@ fn draw_cluster(
     cluster: &ClusterStatus,
 ) {
     let endpoints = &cluster.endpoints;
-    let working = endpoints.iter().filter(|each| gets_work(each)).count();
+    let working = cluster.working;
     let tone = match working {
         0 => Tone::Bad,
         _ if working < endpoints.len() => Tone::Warning,
@@ -101,7 +101,7 @@ fn draw_cluster(
     let words = [(Tone::Strong, format!("{}  ", cluster.name)), (tone, working)];
     canvas.words(columns.label(), words);
     let place = columns.after_rate();
-    let (tone, fact) = match &cluster.panic {
+    let (tone, fact) = match cluster.panic.as_ref().or(cluster.last_resort.as_ref()) {
         Some(why) => (Tone::Bad, why),
         None => (Tone::Quiet, &cluster.algorithm),
     };
