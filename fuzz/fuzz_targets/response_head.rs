@@ -37,6 +37,7 @@ fn pass_on(head: &ResponseHead, method: Method) {
         trailers: framing == Framing::Chunked,
         request_id: b"0123456789abcdef",
         date: DATE,
+        strict_transport: None,
     };
     let mut wire = Vec::new();
     response_head(&mut wire, head, &outward);

@@ -23,6 +23,24 @@ impl Counter {
     }
 }
 
+/// One counter for each of so many things, by their number.
+#[derive(Debug)]
+pub struct Counters<const COUNT: usize>([Counter; COUNT]);
+
+impl<const COUNT: usize> Default for Counters<COUNT> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Counter::default()))
+    }
+}
+
+impl<const COUNT: usize> std::ops::Deref for Counters<COUNT> {
+    type Target = [Counter; COUNT];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
 /// Goes up and down. One thread writes it, any thread reads it.
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicI64);

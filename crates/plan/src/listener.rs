@@ -10,11 +10,11 @@ use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
 
 use crate::admission::{Admission, Door, Refusal};
-use crate::counters::{Counter, Gauge, Histogram, Sharded};
+use crate::counters::{Counter, Counters, Gauge, Histogram, Sharded};
 use crate::errors::ErrorAnswers;
 use crate::reason::Reason;
 use crate::route::Router;
-use crate::tls::Termination;
+use crate::tls::{Handshake, Termination};
 
 /// An address we accept on.
 #[derive(Debug)]
@@ -160,12 +160,14 @@ pub struct ListenerCounters {
     pub connections_active: Gauge,
     /// Connections that were closed as soon as they were accepted, by reason.
     pub refused: [Counter; Refusal::COUNT],
+    /// Handshakes of TLS that have ended, by what they came to.
+    pub handshakes: Counters<{ Handshake::COUNT }>,
     /// Connections that a panic ended: each is a mistake of ours.
     pub panics: Counter,
     /// Requests answered, by method and class of status (`[0]` is 1xx).
     pub requests: [[Counter; 5]; Method::COUNT],
     /// Answers that we made ourselves, or exchanges that broke, by reason.
-    pub failures: [Counter; Reason::COUNT],
+    pub failures: Counters<{ Reason::COUNT }>,
     /// From the first byte of a request to the last byte of its answer.
     pub duration: Histogram,
     /// Bytes of bodies received from clients.

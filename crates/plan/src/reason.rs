@@ -35,6 +35,8 @@ pub enum Reason {
     Denied,
     /// The client, or whoever else the request is counted with, has sent more than the limit allows (RFC 6585 §4).
     RateLimited,
+    /// The request is for a host that the certificate of its connection is not good for (RFC 9110 §15.5.20).
+    Misdirected,
     /// The listener has no route for the request's host and path.
     NoRoute,
     /// No endpoint of the cluster may be used.
@@ -75,7 +77,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -92,6 +94,7 @@ impl Reason {
         Self::ClientGone,
         Self::Denied,
         Self::RateLimited,
+        Self::Misdirected,
         Self::NoRoute,
         Self::NoEndpoint,
         Self::Overloaded,
@@ -129,6 +132,7 @@ impl Reason {
             Self::ClientGone => "client_gone",
             Self::Denied => "denied",
             Self::RateLimited => "rate_limited",
+            Self::Misdirected => "misdirected",
             Self::NoRoute => "no_route",
             Self::NoEndpoint => "no_endpoint_up",
             Self::Overloaded => "overloaded",
@@ -159,6 +163,7 @@ impl Reason {
             Self::BodyTooLarge => 413,
             Self::TargetTooLong => 414,
             Self::ExpectationFailed => 417,
+            Self::Misdirected => 421,
             Self::UpgradeRequired => 426,
             Self::RateLimited => 429,
             Self::HeadTooLarge => 431,
@@ -216,6 +221,9 @@ impl Reason {
             Self::ClientGone => "The client went away.",
             Self::Denied => "Clients from this network are not served here.",
             Self::RateLimited => "Too many requests.",
+            Self::Misdirected => {
+                "This connection is for other hosts: ask for this one on a connection of its own."
+            }
             Self::NoRoute => "Nothing is here.",
             Self::NoEndpoint => "No endpoint is up.",
             Self::Overloaded => "There is more to do than can be done.",

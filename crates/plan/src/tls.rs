@@ -8,9 +8,11 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 
 mod certificates;
+mod handshake;
 mod names;
 
 pub use certificates::{Certificate, Certificates};
+pub use handshake::Handshake;
 pub use names::Names;
 
 /// How a listener speaks TLS with its clients.
@@ -29,8 +31,6 @@ impl Termination {
     pub fn serves(&self, server_name: Option<&str>, host: &str) -> bool {
         let is_same = server_name.is_some_and(|name| name.eq_ignore_ascii_case(host));
         let is_address = host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
-        is_same
-            || is_address && server_name.is_none()
-            || self.certificates.cover(server_name, host)
+        is_same || is_address && server_name.is_none() || self.certificates.cover(server_name, host)
     }
 }

@@ -18,6 +18,7 @@ mod request;
 pub(crate) use combined::combined;
 pub(crate) use json::json;
 pub(crate) use log::Log;
+pub(crate) use request::split_port;
 
 /// An exchange that has ended, or a request that never became one.
 #[derive(Clone, Copy, Debug)]

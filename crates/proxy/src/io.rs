@@ -1,46 +1,70 @@
-//! A connected socket as the protocols see it: non-blocking reads and writes that wake the connection's task.
+//! A connection as the protocols see it: non-blocking reads and writes that wake the connection's task, of a socket as it is or with TLS over it.
 //!
 //! Methods take `&self`, so that a body can flow in while an answer flows out.
 
-use std::cell::{OnceCell, RefCell};
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use rustix::net::sockopt::set_socket_linger;
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
-use rustix::pipe::{SpliceFlags, splice};
-use tokio::io::Interest;
-use tokio::net::{TcpSocket, TcpStream};
+use evenkeel_plan::tls::Handshake;
+use rustls::ServerConfig;
 
 use crate::pipes::Pipe;
 
-/// A connected socket. The runtime gets to know it when something has to be waited for and not before: a client that sends
-/// one request and closes costs no registration at all.
+mod socket;
+mod tls;
+
+use socket::Socket;
+pub(crate) use tls::HandshakeError;
+use tls::Session;
+
+/// A connection.
 #[derive(Debug)]
 pub(crate) struct Io {
-    stream: OnceCell<TcpStream>,
-    /// The socket until then.
-    unregistered: RefCell<Option<OwnedFd>>,
+    socket: Socket,
+    tls: Option<Box<Session>>,
 }
 
 impl Io {
     /// Takes over a socket that is connected and non-blocking.
     pub(crate) fn new(socket: OwnedFd) -> Self {
-        Self { stream: OnceCell::new(), unregistered: RefCell::new(Some(socket)) }
+        Self { socket: Socket::new(socket), tls: None }
     }
 
     /// Connects to an endpoint.
     pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        socket.set_nodelay(true)?;
-        let stream = socket.connect(address).await?;
-        Ok(Self { stream: stream.into(), unregistered: RefCell::default() })
+        Ok(Self { socket: Socket::connect(address).await?, tls: None })
+    }
+
+    /// The same of a client that is to begin TLS: nothing can be read or written before [`Io::poll_handshake`] is ready.
+    pub(crate) fn terminate(socket: OwnedFd, config: Arc<ServerConfig>) -> Self {
+        let tls = Some(Box::new(Session::server(config)));
+        Self { socket: Socket::new(socket), tls }
+    }
+
+    /// Whether there is TLS over the socket.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The name that the client asked for when it began TLS.
+    pub(crate) fn server_name(&self) -> Option<Box<str>> {
+        self.tls.as_ref()?.server_name()
+    }
+
+    /// What the handshake of TLS came to, once it is done.
+    pub(crate) fn handshake(&self) -> Handshake {
+        self.tls.as_ref().map_or(Handshake::Full, |tls| tls.handshake())
+    }
+
+    /// Goes on with the handshake of TLS; ready at once where there is none.
+    pub(crate) fn poll_handshake(&self, cx: &mut Context<'_>) -> Poll<Result<(), HandshakeError>> {
+        match &self.tls {
+            Some(tls) => tls.poll_handshake(&self.socket, cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 
     /// Reads what is there into `buffer`, which must not be empty; 0 is the end of the stream.
@@ -49,184 +73,126 @@ impl Io {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if let Some(outcome) = self.at_once(|socket| receive(socket, buffer)) {
-            return Poll::Ready(outcome);
-        }
-        let stream = self.registered()?;
-        loop {
-            ready!(stream.poll_read_ready(cx))?;
-            let mut partial = None;
-            let outcome = stream.try_io(Interest::READABLE, || {
-                let count = receive(stream.as_fd(), buffer)?;
-                if (1..buffer.len()).contains(&count) {
-                    // A short read has emptied the socket. Saying 'would block' lets the runtime know it too, which
-                    // spares the next read a syscall that would only find that out.
-                    partial = Some(count);
-                    return Err(io::ErrorKind::WouldBlock.into());
-                }
-                Ok(count)
-            });
-            match (partial, outcome) {
-                (Some(count), _) | (None, Ok(count)) => return Poll::Ready(Ok(count)),
-                (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-                (None, Err(error)) => return Poll::Ready(Err(error)),
-            }
+        match &self.tls {
+            Some(tls) => tls.poll_recv(&self.socket, cx, buffer),
+            None => self.socket.poll_recv(cx, buffer),
         }
     }
 
-    /// Writes what fits of `first` and then `second`; returns how much that was.
+    /// Reads what is there as it is, and means nothing any more; 0 is the end of the stream.
+    pub(crate) fn poll_discard(
+        &self,
+        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.socket.poll_recv(cx, scratch)
+    }
+
+    /// Writes what fits of `first` and then `second`; returns how much that was. See [`Io::poll_flush`].
     pub(crate) fn poll_send(
         &self,
         cx: &mut Context<'_>,
         first: &[u8],
         second: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if let Some(outcome) = self.at_once(|socket| transmit(socket, first, second)) {
-            return Poll::Ready(outcome);
+        match &self.tls {
+            Some(tls) => tls.poll_send(&self.socket, cx, first, second),
+            None => self.socket.poll_send(cx, first, second),
         }
-        self.poll_write_with(cx, |socket| transmit(socket, first, second))
     }
 
-    /// Moves up to `length` bytes of what is there into an empty pipe; 0 is the end of the stream.
+    /// Waits until all that was written is handed to the system: without TLS that is when it is written.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.tls {
+            Some(tls) => tls.poll_flush(&self.socket, cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// How many bytes of what was written were handed to the system later than when they were.
+    pub(crate) fn flushed(&self) -> u64 {
+        self.tls.as_ref().map_or(0, |tls| tls.flushed())
+    }
+
+    /// Whether bytes may go past us from or to the socket as they are.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.tls.is_none()
+    }
+
+    /// Moves up to `length` bytes of what is there into an empty pipe; 0 is the end of the stream. Only where [`Io::is_direct`].
     pub(crate) fn poll_splice_in(
         &self,
         cx: &mut Context<'_>,
         pipe: &Pipe,
         length: usize,
     ) -> Poll<io::Result<usize>> {
-        let stream = self.registered()?;
-        loop {
-            ready!(stream.poll_read_ready(cx))?;
-            // A short count may mean a full pipe as well as an empty socket: only 'would block' speaks for the socket.
-            let moved = stream.try_io(Interest::READABLE, || {
-                Ok(splice(stream, None, &pipe.write, None, length, SPLICE_FLAGS)?)
-            });
-            match moved {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                moved => return Poll::Ready(moved),
-            }
-        }
+        debug_assert!(self.is_direct());
+        self.socket.poll_splice_in(cx, pipe, length)
     }
 
-    /// Writes up to `length` bytes that are in the pipe; returns how many that were.
+    /// Writes up to `length` bytes that are in the pipe; returns how many that were. Only where [`Io::is_direct`].
     pub(crate) fn poll_splice_out(
         &self,
         cx: &mut Context<'_>,
         pipe: &Pipe,
         length: usize,
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_with(cx, |socket| {
-            Ok(splice(&pipe.read, None, socket, None, length, SPLICE_FLAGS)?)
-        })
+        debug_assert!(self.is_direct());
+        self.socket.poll_splice_out(cx, pipe, length)
     }
 
     /// Waits until a read may find something: bytes, the end, or an error. Costs no syscall. A socket that nobody has read
     /// yet may always have something.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.stream.get() {
-            Some(stream) => stream.poll_read_ready(cx),
-            None => Poll::Ready(Ok(())),
+        match &self.tls {
+            Some(tls) => tls.poll_readable(&self.socket, cx),
+            None => self.socket.poll_readable(cx),
         }
     }
 
     /// Waits until the other side has closed the connection, or its half of it. Never ready while there is something to read before that.
     pub(crate) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let Ok(stream) = self.registered() else { return Poll::Ready(()) };
-        loop {
-            let Ok(()) = ready!(stream.poll_read_ready(cx)) else { return Poll::Ready(()) };
-            match stream.try_io(Interest::READABLE, || peek(stream.as_fd())) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(1..) => return Poll::Pending,
-                Ok(0) | Err(_) => return Poll::Ready(()),
-            }
+        match &self.tls {
+            Some(tls) => tls.poll_gone(&self.socket, cx),
+            None => self.socket.poll_gone(cx),
         }
     }
 
-    /// Whether the socket is open with nothing to read, as an idle connection ought to be. Costs a syscall only in doubt.
+    /// Whether the connection is open with nothing to read, as an idle one ought to be. Costs a syscall only in doubt.
     pub(crate) fn is_quiet(&self) -> bool {
-        let Some(stream) = self.stream.get() else { return false };
-        // Not by polling: a task that has done much would be told 'pending' whatever the truth.
-        let peek = stream.try_io(Interest::READABLE, || peek(stream.as_fd()));
-        matches!(peek, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        match &self.tls {
+            Some(tls) => tls.is_quiet(&self.socket),
+            None => self.socket.is_quiet(),
+        }
     }
 
     /// Whether a close now would leave nothing unread.
     pub(crate) fn is_drained(&self) -> bool {
-        !matches!(self.with_socket(peek), Some(Ok(1..)))
+        self.tls.as_ref().is_none_or(|tls| tls.is_drained()) && self.socket.is_drained()
     }
 
     /// Says that we will send nothing more.
     pub(crate) fn finish(&self) {
-        // It may be closed already, which is what we want.
-        let _ = self.with_socket(|socket| shutdown(socket, Shutdown::Write));
+        if let Some(tls) = &self.tls {
+            tls.finish(&self.socket);
+        }
+        self.socket.finish();
     }
 
     /// Makes the close that follows a reset or not; after one the other side cannot take what it has for all there is.
     pub(crate) fn reset_on_close(&self, reset: bool) {
-        let linger = reset.then_some(Duration::ZERO);
-        // If this fails the close is an ordinary one: the best that is left.
-        let _ = self.with_socket(|socket| set_socket_linger(socket, linger));
-    }
-
-    /// Tries `operation` whenever the socket takes bytes, until it does not have to wait.
-    fn poll_write_with(
-        &self,
-        cx: &mut Context<'_>,
-        operation: impl Fn(BorrowedFd<'_>) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        let stream = self.registered()?;
-        loop {
-            ready!(stream.poll_write_ready(cx))?;
-            match stream.try_io(Interest::WRITABLE, || operation(stream.as_fd())) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return Poll::Ready(outcome),
-            }
+        if let Some(tls) = &self.tls {
+            tls.break_off(reset);
         }
-    }
-
-    /// Tries `operation` on a socket that the runtime does not know. `None` if it knows it, or would have to.
-    fn at_once<T>(
-        &self,
-        operation: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>,
-    ) -> Option<io::Result<T>> {
-        let socket = self.unregistered.borrow();
-        match operation(socket.as_ref()?.as_fd()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-            outcome => Some(outcome),
-        }
-    }
-
-    /// The socket as the runtime knows it, from now on.
-    fn registered(&self) -> io::Result<&TcpStream> {
-        if let Some(socket) = self.unregistered.take() {
-            let stream = TcpStream::from_std(socket.into())?;
-            return Ok(self.stream.get_or_init(|| stream));
-        }
-        self.stream.get().ok_or_else(|| io::ErrorKind::NotConnected.into())
-    }
-
-    fn with_socket<T>(&self, operation: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
-        match (self.stream.get(), &*self.unregistered.borrow()) {
-            (Some(stream), _) => Some(operation(stream.as_fd())),
-            (None, Some(socket)) => Some(operation(socket.as_fd())),
-            (None, None) => None,
-        }
+        self.socket.reset_on_close(reset);
     }
 }
 
-const SPLICE_FLAGS: SpliceFlags = SpliceFlags::MOVE.union(SpliceFlags::NONBLOCK);
-
-fn peek(socket: BorrowedFd<'_>) -> io::Result<usize> {
-    Ok(recv(socket, &mut [0_u8; 1][..], RecvFlags::PEEK)?.1)
-}
-
-fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
-    Ok(recv(socket, buffer, RecvFlags::empty())?.1)
-}
-
-fn transmit(socket: BorrowedFd<'_>, first: &[u8], second: &[u8]) -> io::Result<usize> {
-    Ok(match (first, second) {
-        (bytes, []) | ([], bytes) => send(socket, bytes, SendFlags::NOSIGNAL)?,
-        _ => rustix::io::writev(socket, &[IoSlice::new(first), IoSlice::new(second)])?,
-    })
+impl Drop for Io {
+    fn drop(&mut self) {
+        // Without it the other side could not tell the end from one that somebody between us has made (RFC 8446 §6.1).
+        if let Some(tls) = &self.tls {
+            tls.finish(&self.socket);
+        }
+    }
 }

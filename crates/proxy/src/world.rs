@@ -231,7 +231,8 @@ impl<'a> ClusterView<'a> {
         match other_than(first, tried, pick, take) {
             Some(chosen) => Ok(chosen),
             None if is_full.get() => Err(NoChoice::Full),
-            None => self.lease(first),
+            // Picked anew: who goes round would come to the first of them every time.
+            None => self.lease(self.pick(asked, tried, now, random).unwrap_or(first)),
         }
     }
 

@@ -42,6 +42,8 @@ pub struct Outward<'a> {
     pub request_id: &'a [u8],
     /// The time, as RFC 9110 §5.6.7 writes it, for an answer without one.
     pub date: &'a str,
+    /// For how long the client shall come by TLS only, for an answer that does not say so itself (RFC 6797 §6.1); `None` for nothing.
+    pub strict_transport: Option<&'a str>,
 }
 
 /// Appends the head with which `head` goes on to an endpoint.
@@ -80,9 +82,15 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead, onward: &Onward<'_>) 
 pub fn response_head(out: &mut Vec<u8>, head: &ResponseHead, outward: &Outward<'_>) {
     put_status_line(out, head.status, head.reason());
     let mut dated = false;
+    let mut strict_transport = outward.strict_transport;
     for field in end_to_end(&head.fields) {
         dated |= field.id == FieldName::Date;
+        strict_transport =
+            strict_transport.filter(|_| !field.name.eq_ignore_ascii_case(STRICT_TRANSPORT));
         put(out, &[field.name, b": ", field.value, b"\r\n"]);
+    }
+    if let Some(value) = strict_transport {
+        put(out, &[STRICT_TRANSPORT, b": ", value.as_bytes(), b"\r\n"]);
     }
     if !dated {
         // RFC 9110 §6.6.1: who passes on an answer without a date says when it came.
@@ -101,6 +109,8 @@ pub fn response_head(out: &mut Vec<u8>, head: &ResponseHead, outward: &Outward<'
     out.extend_from_slice(outward.connection.line());
     out.extend_from_slice(b"\r\n");
 }
+
+const STRICT_TRANSPORT: &[u8] = b"Strict-Transport-Security";
 
 /// Appends the 101 with which the connection to the client becomes one that speaks `protocol` (RFC 9110 §15.2.2).
 pub fn switch_head(out: &mut Vec<u8>, head: &ResponseHead, protocol: &[u8], request_id: &[u8]) {
@@ -303,6 +313,7 @@ fn put_via(out: &mut Vec<u8>, received: Version) {
 pub const fn reason_phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",
@@ -311,6 +322,7 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         413 => "Content Too Large",
         414 => "URI Too Long",
         417 => "Expectation Failed",
+        421 => "Misdirected Request",
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",

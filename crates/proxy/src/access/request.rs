@@ -67,7 +67,7 @@ pub(super) fn split_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// The host, without the brackets of an IPv6 address, and the port if there is one.
-pub(super) fn split_port(authority: &[u8]) -> (&[u8], Option<u16>) {
+pub(crate) fn split_port(authority: &[u8]) -> (&[u8], Option<u16>) {
     let host_end = authority.iter().rposition(|&byte| byte == b']').map_or(0, |end| end + 1);
     let colon = authority[host_end..].iter().position(|&byte| byte == b':');
     let (host, port) = match colon {

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -20,7 +19,9 @@ use crate::io::Io;
 use crate::worker::{Membership, Worker};
 
 mod account;
+mod handshake;
 mod read;
+mod redirect;
 mod serve;
 mod show;
 mod tell;
@@ -71,7 +72,7 @@ struct Busy {
 impl Connection {
     pub(crate) fn new(
         worker: Rc<Worker>,
-        socket: OwnedFd,
+        io: Io,
         client: SocketAddr,
         entrance: Entrance,
         membership: Membership,
@@ -84,7 +85,7 @@ impl Connection {
             opened: worker.lately(),
             requests: Cell::new(0),
             worker,
-            io: Io::new(socket),
+            io,
             client,
             entrance,
             is_answering: Cell::new(false),
@@ -105,6 +106,10 @@ impl Connection {
     }
 
     async fn live(&self, deadline: &Deadline) {
+        // Boxed, so that the room which it needs is there only while there is one.
+        if self.io.is_tls() && !Box::pin(self.shake_hands(deadline)).await {
+            return;
+        }
         let mut blanks = 0;
         while blanks < BLANKS_MAX && self.request_arrives(deadline).await {
             // Boxed, so that the room which a request needs is there only while there is one.
@@ -175,7 +180,7 @@ impl Connection {
         poll_fn(|cx| {
             let mut scratch = self.worker.buffers.scratch.borrow_mut();
             for _ in 0..LINGER_READS_PER_TURN {
-                match self.io.poll_recv(cx, &mut scratch) {
+                match self.io.poll_discard(cx, &mut scratch) {
                     _ if deadline.is_expired() => return Poll::Ready(()),
                     Poll::Ready(Ok(1..)) => {}
                     Poll::Ready(_) => return Poll::Ready(()),

@@ -47,7 +47,8 @@ impl Source for Receive<'_> {
     }
 
     fn direct(&self) -> Option<(&Io, u64)> {
-        let left = self.decoder.length_left().filter(|_| self.inbox.is_empty())?;
+        let left =
+            self.decoder.length_left().filter(|_| self.inbox.is_empty() && self.io.is_direct())?;
         Some((self.io, left))
     }
 

@@ -59,11 +59,14 @@ impl Respond<'_> {
         fields: &[(&'static str, &str)],
         page: Page<'_>,
     ) -> u64 {
+        let strict_transport =
+            strict_transport(self.listener, self.send.io).map(|value| (STRICT_TRANSPORT, value));
+        let fields: Vec<_> = fields.iter().copied().chain(strict_transport).collect();
         let response = OwnResponse {
             status,
             request_id: self.request_id,
             date: &self.worker.date(),
-            fields,
+            fields: &fields,
             media_type: page.media_type,
             body: page.body,
             connection: self.persistence(),
@@ -119,6 +122,7 @@ impl Answer for Respond<'_> {
             trailers,
             request_id: self.request_id,
             date: &self.worker.date(),
+            strict_transport: strict_transport(self.listener, self.send.io),
         };
         let out = self.send.outbox.begin(framing, &self.worker.buffers);
         response_head(out, head, &outward);
@@ -164,6 +168,13 @@ impl Answer for Respond<'_> {
         self.own(reason.status(), &fields, Page { media_type, body: &body })
     }
 }
+
+/// What is said of how long the client shall come by TLS only: to who has (RFC 6797 §7.2).
+fn strict_transport<'a>(listener: &'a Listener, io: &Io) -> Option<&'a str> {
+    listener.hsts.as_deref().filter(|_| io.is_tls())
+}
+
+const STRICT_TRANSPORT: &str = "Strict-Transport-Security";
 
 /// What an answer with the status of `reason` must say beside it.
 fn required_fields(reason: Reason) -> &'static [(&'static str, &'static str)] {

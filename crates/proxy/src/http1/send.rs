@@ -155,8 +155,8 @@ impl Sink for Send<'_> {
     }
 
     fn direct(&self) -> Option<&Io> {
-        (matches!(self.outbox.framing, Framing::Length(_)) && self.outbox.pending.is_empty())
-            .then_some(self.io)
+        let is_plain = matches!(self.outbox.framing, Framing::Length(_));
+        (is_plain && self.outbox.pending.is_empty() && self.io.is_direct()).then_some(self.io)
     }
 
     /// Trailers go on only to whom asked for them: a careless recipient would merge them into the head (RFC 9110 §6.5.2).
@@ -173,7 +173,7 @@ impl Sink for Send<'_> {
     }
 
     fn flushed(&self) -> u64 {
-        self.outbox.flushed()
+        self.outbox.flushed() + self.io.flushed()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -181,7 +181,7 @@ impl Sink for Send<'_> {
             let count = ready!(self.io.poll_send(cx, self.outbox.unsent(), &[]))?;
             self.outbox.note_sent(count);
         }
-        Poll::Ready(Ok(()))
+        self.io.poll_flush(cx)
     }
 }
 

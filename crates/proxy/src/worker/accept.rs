@@ -26,6 +26,7 @@ use super::Worker;
 use super::crew::{Accepted, Crew, Errand, Places};
 use crate::entrance::Entrance;
 use crate::http1::connection::Connection;
+use crate::io::Io;
 
 /// Where connections come in.
 pub(super) struct Door {
@@ -168,7 +169,11 @@ pub(super) fn serve(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
     };
     let entrance = Entrance::new(name, &listener);
     let membership = crew.join(worker.index, Places::new(seat, presence));
-    let connection = Connection::new(Rc::clone(worker), socket, client, entrance, membership);
+    let io = match &listener.tls {
+        None => Io::new(socket),
+        Some(tls) => Io::terminate(socket, Arc::clone(&tls.config)),
+    };
+    let connection = Connection::new(Rc::clone(worker), io, client, entrance, membership);
     spawn_local(connection.serve());
 }
 

@@ -98,3 +98,32 @@ fn a_subset_chooses_among_its_own_and_remembers_by_itself() {
         assert!(world.cluster(&Target { cluster: 0, subset: Some(1), weight: 1 }).is_none());
     }
 }
+
+/// All requests went to one endpoint: whoever had gone once round came to where it began.
+#[test]
+fn where_every_breaker_is_open_the_round_goes_on() {
+    use evenkeel_plan::breaker::{Outcome, Settings};
+
+    let settings = Settings { min_requests: 1, ..Settings::default() };
+    let endpoints: Vec<_> = [9001, 9002, 9003]
+        .map(|port| endpoint(port, &Life::new(1, &Arc::default())))
+        .into_iter()
+        .inspect(|endpoint| {
+            let breaker = &endpoint.life.vitals.breaker;
+            let permit = breaker.ask(Time::START, &settings).unwrap();
+            let outcome = Outcome { failed: true, took: Duration::ZERO };
+            breaker.report(permit, outcome, Time::START, &settings);
+        })
+        .collect();
+    let balancing = Balancing { algorithm: Algorithm::RoundRobin, ..Balancing::default() };
+    let mut cluster = Cluster::new("api", balancing, endpoints);
+    cluster.resilience.breaker = Some(settings);
+    let world = world(vec![Arc::new(cluster)], None);
+    let view = world.cluster(&Target { cluster: 0, subset: None, weight: 1 }).unwrap();
+    let mut counts = [0; 3];
+    for _ in 0..30 {
+        let chosen = view.choose(Asked::default(), &Tried::default(), Time::START, 0);
+        counts[chosen.ok().unwrap().choice.position] += 1;
+    }
+    assert_eq!(counts, [10; 3]);
+}

@@ -277,6 +277,7 @@ fn listeners() -> impl Strategy<Value = ListenerConfig> {
                 timeouts: timeouts.map_or_else(
                     Default::default,
                     |[header, body, keep_alive, write, tunnel]| DownstreamTimeouts {
+                        tls: DownstreamTimeouts::default().tls,
                         header,
                         body,
                         keep_alive,

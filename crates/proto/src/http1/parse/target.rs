@@ -26,10 +26,11 @@ pub(super) fn split(
 
 fn split_absolute(target: &[u8], locator: &Locator) -> Result<Target, ParseError> {
     let refused = ParseError::Malformed("the target is neither a path nor an http:// address");
-    let (scheme, rest) = target.split_at_checked(b"http://".len()).ok_or(refused)?;
-    if !scheme.eq_ignore_ascii_case(b"http://") {
-        return Err(refused);
-    }
+    let behind = |scheme: &[u8]| {
+        let (before, rest) = target.split_at_checked(scheme.len())?;
+        before.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    let rest = behind(b"http://").or_else(|| behind(b"https://")).ok_or(refused)?;
     let end = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     if !is_authority(authority) {

@@ -32,8 +32,14 @@ fn answered(text: &str, framing: Framing, connection: Connection) -> String {
     let mut fields = Fields { buffer: text.as_bytes().to_vec(), ..Fields::default() };
     let (head, _) = parse_response(&mut fields, text.len(), LIMITS).unwrap().unwrap();
     let mut out = Vec::new();
-    let outward =
-        Outward { framing, connection, trailers: true, request_id: ID.as_bytes(), date: DATE };
+    let outward = Outward {
+        framing,
+        connection,
+        trailers: true,
+        request_id: ID.as_bytes(),
+        date: DATE,
+        strict_transport: None,
+    };
     response_head(&mut out, &head, &outward);
     String::from_utf8(out).unwrap()
 }

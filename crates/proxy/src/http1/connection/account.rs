@@ -48,7 +48,7 @@ impl Connection {
             began: self.worker.wall_time(past.started),
             listener: &self.entrance.name,
             client: self.client,
-            scheme: "http",
+            scheme: self.scheme(),
             head: past.head,
             request_id: past.request_id,
             status: ended.status,

@@ -12,8 +12,10 @@ use evenkeel_proto::http1::{BodyDecoder, Framing};
 
 use super::account::Past;
 use super::read::NoHead;
+use super::redirect::{by_tls, has_come_by_tls};
 use super::show::Shown;
 use super::{Busy, Connection, Next};
+use crate::access::split_port;
 use crate::body::{Pump, Replay, Source};
 use crate::deadline::Deadline;
 use crate::exchange::{Answer, Ended, Exchange, Messages, Outcome, Progress, Switched, flush};
@@ -32,21 +34,23 @@ impl Connection {
             Err(NoHead::Gone) => return self.gone(busy, started),
             Err(NoHead::Shut) => return Next::CloseUnread,
             Err(NoHead::Refused(reason)) => {
-                let own = Own { head: None, failure: Some(reason), started };
+                let own = Own { head: None, kind: Kind::Refusal(reason), started };
                 return self.answer(busy, deadline, own, false).await;
             }
         };
         self.requests.update(|requests| requests + 1);
         let next = match self.judge(&mut head) {
             None => Next::CloseUnread,
-            Some(Ok(judged)) if max_forwards(&head) == Some(0) => {
-                let kept = judged.framing == Framing::Empty && judged.offer.is_none();
-                let own = Own { head: Some(&head), failure: None, started };
-                self.answer(busy, deadline, own, kept).await
-            }
-            Some(Ok(judged)) => self.pass_on(busy, deadline, (&head, judged), started).await,
+            Some(Ok(judged)) => match self.own_answer(&head) {
+                None => self.pass_on(busy, deadline, (&head, judged), started).await,
+                Some(kind) => {
+                    let kept = judged.framing == Framing::Empty && judged.offer.is_none();
+                    let own = Own { head: Some(&head), kind, started };
+                    self.answer(busy, deadline, own, kept).await
+                }
+            },
             Some(Err(reason)) => {
-                let own = Own { head: Some(&head), failure: Some(reason), started };
+                let own = Own { head: Some(&head), kind: Kind::Refusal(reason), started };
                 self.answer(busy, deadline, own, false).await
             }
         };
@@ -57,7 +61,37 @@ impl Connection {
     /// Judges a request by what is in force now. `None` if the listener is gone, and not only just now.
     fn judge(&self, head: &mut RequestHead) -> Option<Result<Judged, Reason>> {
         let world = self.worker.world_of(&self.entrance);
-        Some(judge(head, world.listener(&self.entrance)?))
+        let listener = world.listener(&self.entrance)?;
+        Some(judge(head, listener).and_then(|judged| {
+            if self.is_misdirected(head, listener) { Err(Reason::Misdirected) } else { Ok(judged) }
+        }))
+    }
+
+    /// What is answered to a request that goes no further although nothing is wrong with it; `None` if it does.
+    fn own_answer(&self, head: &RequestHead) -> Option<Kind> {
+        if max_forwards(head) == Some(0) {
+            return Some(Kind::Methods);
+        }
+        let world = self.worker.world_of(&self.entrance);
+        let listener = world.listener(&self.entrance)?;
+        let port = listener.redirect_to_https?;
+        if self.trusts(listener) && has_come_by_tls(head) {
+            return None;
+        }
+        let elsewhere = by_tls(head, port).map(Kind::Elsewhere);
+        // Who does not say for whom a request is cannot be told where to go with it.
+        Some(elsewhere.unwrap_or(Kind::Refusal(Reason::RequestMalformed)))
+    }
+
+    /// Whether a request came for a host that the certificate of the connection is not good for.
+    fn is_misdirected(&self, head: &RequestHead, listener: &Listener) -> bool {
+        let (Some(tls), true, Some(authority)) =
+            (&listener.tls, self.io.is_tls(), head.authority())
+        else {
+            return false;
+        };
+        let host = std::str::from_utf8(split_port(authority).0).unwrap_or_default();
+        !tls.serves(self.io.server_name().as_deref(), host)
     }
 
     /// The client has left. If that was in the middle of a head, it is one more request that came to nothing.
@@ -179,6 +213,11 @@ impl Connection {
         self.worker.looks.watch(exchange.deadline, run, show).await
     }
 
+    /// The scheme of what is asked for on this connection.
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.io.is_tls() { "https" } else { "http" }
+    }
+
     fn trusts(&self, listener: &Listener) -> bool {
         listener.trusted_proxies.contains(self.client.ip())
     }
@@ -186,7 +225,7 @@ impl Connection {
     pub(super) fn facts<'a>(&self, trusted: bool, request_id: &'a RequestId) -> ClientFacts<'a> {
         ClientFacts {
             address: self.client.ip(),
-            scheme: "http",
+            scheme: self.scheme(),
             trusted,
             request_id: request_id.as_str(),
         }
@@ -194,7 +233,7 @@ impl Connection {
 
     /// Answers what is not passed on. Unless it is `kept` the connection closes, for nobody asks any more where a body would end.
     async fn answer(&self, busy: &mut Busy, deadline: &Deadline, own: Own<'_>, kept: bool) -> Next {
-        let Own { head, failure, started } = own;
+        let Own { head, kind, started } = own;
         let world = self.worker.world_of(&self.entrance);
         let Some(listener) = world.listener(&self.entrance) else { return Next::CloseUnread };
         let own_id: RequestId = self.worker.request_id(started);
@@ -211,12 +250,17 @@ impl Connection {
             request_id,
             keep_alive: &mut keep_alive,
         };
-        let bytes_out = match failure {
-            Some(reason) => respond.refuse(reason, None, kept),
-            None => respond.own(200, &[("Allow", METHODS_ALLOWED)], Page::default()),
+        let (status, bytes_out) = match &kind {
+            Kind::Refusal(reason) => (reason.status(), respond.refuse(*reason, None, kept)),
+            Kind::Methods => {
+                (200, respond.own(200, &[("Allow", METHODS_ALLOWED)], Page::default()))
+            }
+            Kind::Elsewhere(location) => {
+                (308, respond.own(308, &[("Location", location)], Page::default()))
+            }
         };
         let broken = flush(&mut respond, deadline, listener).await.is_err();
-        let status = Some(failure.map_or(200, Reason::status)).filter(|_| !broken);
+        let (status, failure) = (Some(status).filter(|_| !broken), kind.failure());
         let ended = Ended { status, failure, broken, bytes_out, ..Ended::default() };
         self.account(
             &listener.counters,
@@ -256,11 +300,30 @@ pub(super) struct Request<'a> {
 }
 
 /// A request whose answer is our own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Own<'a> {
     /// Its head, if one could be read.
     head: Option<&'a RequestHead>,
-    /// Why it is not passed on; `None` if it was to come no further than this (RFC 9110 §7.6.2).
-    failure: Option<Reason>,
+    kind: Kind,
     started: Instant,
+}
+
+/// An answer of our own.
+#[derive(Debug)]
+enum Kind {
+    /// Why the request is not passed on.
+    Refusal(Reason),
+    /// It was to come no further than this (RFC 9110 §7.6.2).
+    Methods,
+    /// It shall come again, and there.
+    Elsewhere(String),
+}
+
+impl Kind {
+    fn failure(&self) -> Option<Reason> {
+        match self {
+            Self::Refusal(reason) => Some(*reason),
+            Self::Methods | Self::Elsewhere(_) => None,
+        }
+    }
 }

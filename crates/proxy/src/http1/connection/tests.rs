@@ -18,7 +18,7 @@ fn connection() -> Connection {
     let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
     let client = ([127, 0, 0, 1], 5000).into();
     let entrance = Entrance::new("web".into(), &listener());
-    Connection::new(worker, socket.into(), client, entrance, crew.join(0, None))
+    Connection::new(worker, Io::new(socket.into()), client, entrance, crew.join(0, None))
 }
 
 /// There may be very many connections that do nothing: what a request needs must not be part of them.

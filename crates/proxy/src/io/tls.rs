@@ -1,0 +1,275 @@
+//! TLS over a socket. Part of an [`Io`](super::Io).
+//!
+//! The library works on buffers of ours: what comes is decrypted where it was read, in a buffer of the thread, and what goes is encrypted into
+//! another. A session that nothing is under way on holds none.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use evenkeel_plan::tls::Handshake;
+use rustls::ServerConfig;
+
+use super::socket::Socket;
+
+mod party;
+mod records;
+
+use party::Party;
+use records::Records;
+
+/// One side of TLS over one socket.
+#[derive(Debug)]
+pub(super) struct Session(RefCell<State>);
+
+#[derive(Debug)]
+struct State {
+    party: Party,
+    records: Records,
+    /// Whether nothing more is sent, and the end is said or need not be.
+    is_finished: bool,
+}
+
+/// Why there is no handshake.
+#[derive(Debug)]
+pub(crate) enum HandshakeError {
+    /// The connection ended, or broke.
+    Closed,
+    /// One side did not like what the other said.
+    Refused(rustls::Error),
+}
+
+impl Session {
+    /// The server's side.
+    pub(super) fn server(config: Arc<ServerConfig>) -> Self {
+        let party = Party::server(config);
+        let state = State { party, records: Records::default(), is_finished: false };
+        Self(RefCell::new(state))
+    }
+
+    /// The name that the client asked for.
+    pub(super) fn server_name(&self) -> Option<Box<str>> {
+        self.0.borrow().party.server_name().map(Box::from)
+    }
+
+    /// What the handshake came to, if it has come to its end.
+    pub(super) fn handshake(&self) -> Handshake {
+        if self.0.borrow().party.is_resumed() { Handshake::Resumed } else { Handshake::Full }
+    }
+
+    /// Goes on with the handshake. What it leaves to be sent goes with the first bytes that are written, or when somebody waits.
+    pub(super) fn poll_handshake(
+        &self,
+        socket: &Socket,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), HandshakeError>> {
+        let state = &mut *self.0.borrow_mut();
+        while state.party.is_handshaking() {
+            match state.poll_fill(socket, cx, &mut []) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(_)) if state.party.is_handshaking() && state.records.is_over() => {
+                    return Poll::Ready(Err(HandshakeError::Closed));
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
+                    // It has said so in an alert, which is worth a try.
+                    let _ = state.records.poll_flush(socket, cx);
+                    state.is_finished = true;
+                    return Poll::Ready(Err(error.into()));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`Io::poll_recv`](super::Io::poll_recv).
+    pub(super) fn poll_recv(
+        &self,
+        socket: &Socket,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let state = &mut *self.0.borrow_mut();
+        loop {
+            let taken = state.records.take(buffer);
+            if taken > 0 || state.records.is_over() {
+                return Poll::Ready(Ok(taken));
+            }
+            let read = ready!(state.poll_fill(socket, cx, buffer))?;
+            if read > 0 {
+                return Poll::Ready(Ok(read));
+            }
+        }
+    }
+
+    /// As [`Io::poll_send`](super::Io::poll_send).
+    pub(super) fn poll_send(
+        &self,
+        socket: &Socket,
+        cx: &mut Context<'_>,
+        first: &[u8],
+        second: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let state = &mut *self.0.borrow_mut();
+        if state.is_finished {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        ready!(state.records.poll_make_way(socket, cx))?;
+        let (mut sent, length) = (0_usize, first.len() + second.len());
+        loop {
+            let second = rest(second, sent.saturating_sub(first.len()));
+            sent += state.encrypt_and_send(socket, cx, rest(first, sent), second)?;
+            if state.records.has_unsent() || sent >= length {
+                return Poll::Ready(Ok(sent));
+            }
+        }
+    }
+
+    /// As [`Io::poll_flush`](super::Io::poll_flush).
+    pub(super) fn poll_flush(&self, socket: &Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.borrow_mut().records.poll_flush(socket, cx)
+    }
+
+    /// As [`Io::flushed`](super::Io::flushed).
+    pub(super) fn flushed(&self) -> u64 {
+        self.0.borrow().records.flushed()
+    }
+
+    /// As [`Io::poll_readable`](super::Io::poll_readable).
+    pub(super) fn poll_readable(
+        &self,
+        socket: &Socket,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let state = &mut *self.0.borrow_mut();
+        if state.records.has_plain() || state.records.is_over() {
+            return Poll::Ready(Ok(()));
+        }
+        let readable = socket.poll_readable(cx);
+        if readable.is_pending() {
+            state.records.flush_before_waiting(socket, cx);
+        }
+        readable
+    }
+
+    /// As [`Io::poll_gone`](super::Io::poll_gone): the end is said in a record, so what is there is read, up to what somebody wants to read.
+    pub(super) fn poll_gone(&self, socket: &Socket, cx: &mut Context<'_>) -> Poll<()> {
+        let state = &mut *self.0.borrow_mut();
+        loop {
+            if state.records.has_plain() {
+                return Poll::Pending;
+            }
+            if state.records.is_over() || ready!(state.poll_fill(socket, cx, &mut [])).is_err() {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// As [`Io::is_quiet`](super::Io::is_quiet): records that carry nothing for us, as tickets do, are taken in.
+    pub(super) fn is_quiet(&self, socket: &Socket) -> bool {
+        let state = &mut *self.0.borrow_mut();
+        for _ in 0..RECORDS_OF_NOTHING_MAX {
+            if state.records.has_plain() || state.records.is_over() {
+                return false;
+            }
+            if socket.is_quiet() {
+                return true;
+            }
+            match state.try_fill(socket) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return false,
+                Ok(()) => {}
+            }
+        }
+        false
+    }
+
+    /// Whether nothing that has come waits to be read.
+    pub(super) fn is_drained(&self) -> bool {
+        !self.0.borrow().records.has_plain()
+    }
+
+    /// Says that nothing more will be sent, as far as that can be done without waiting.
+    pub(super) fn finish(&self, socket: &Socket) {
+        let state = &mut *self.0.borrow_mut();
+        if !std::mem::replace(&mut state.is_finished, true) {
+            state.say_end(socket);
+        }
+    }
+
+    /// The end shall not look like an orderly one.
+    pub(super) fn break_off(&self, broken: bool) {
+        self.0.borrow_mut().is_finished |= broken;
+    }
+}
+
+impl State {
+    /// Reads what is there and takes it in: what is decrypted goes into `into` as far as it fits. Returns how much that was, which may be 0.
+    fn poll_fill(
+        &mut self,
+        socket: &Socket,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self { party, records, .. } = self;
+        let filled = records.poll_read(
+            |room| socket.poll_recv(cx, room),
+            into,
+            |tls, target| party.turn(tls, target),
+        );
+        if filled.is_pending() {
+            records.flush_before_waiting(socket, cx);
+        }
+        filled
+    }
+
+    fn try_fill(&mut self, socket: &Socket) -> io::Result<()> {
+        let Self { party, records, .. } = self;
+        let read = |room: &mut [u8]| Poll::Ready(socket.try_recv(room));
+        match records.poll_read(read, &mut [], |tls, target| party.turn(tls, target)) {
+            Poll::Ready(outcome) => outcome.map(|_| ()),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// Encrypts as much as one turn takes of both, and hands it to the system as far as that takes it. Returns how much was encrypted.
+    fn encrypt_and_send(
+        &mut self,
+        socket: &Socket,
+        cx: &mut Context<'_>,
+        first: &[u8],
+        second: &[u8],
+    ) -> io::Result<usize> {
+        let Self { party, records, .. } = self;
+        records.send(
+            |room| party.encrypt(first, second, room),
+            |bytes| socket.poll_send(cx, bytes, &[]),
+        )
+    }
+
+    /// Says the end in a record behind all that is on its way; unsaid if it does not go out at once.
+    fn say_end(&mut self, socket: &Socket) {
+        let Self { party, records, .. } = self;
+        let send = |bytes: &[u8]| Poll::Ready(socket.try_send(bytes));
+        // Nobody is told if it fails: the connection is over.
+        let _ = records.send(|room| party.encrypt_end(room), send);
+    }
+}
+
+impl From<io::Error> for HandshakeError {
+    fn from(error: io::Error) -> Self {
+        error.downcast::<rustls::Error>().map_or(Self::Closed, Self::Refused)
+    }
+}
+
+/// More records than that which carry nothing do not come for a good reason.
+const RECORDS_OF_NOTHING_MAX: usize = 8;
+
+/// What is left of `bytes` when so many are gone.
+fn rest(bytes: &[u8], gone: usize) -> &[u8] {
+    &bytes[gone.min(bytes.len())..]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! What we are in a session, and the library's part of it: a server that has not heard of its client yet, a server, or a client.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use evenkeel_proto::tls::{Alert, ClientHelloReader, HELLO_BYTES_MAX, HelloError};
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
+use rustls::{HandshakeKind, ServerConfig};
+
+use super::records::{PIECE_BYTES, Yield};
+
+/// What we are.
+pub(super) enum Party {
+    /// A server to be: what the client says first is read before the library gets it, which keeps to itself for whom the client asks.
+    Awaiting(Box<ClientHelloReader>, Arc<ServerConfig>),
+    Server(Box<UnbufferedServerConnection>, Option<Box<str>>),
+}
+
+impl fmt::Debug for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Awaiting(..) => f.write_str("Awaiting"),
+            Self::Server(_, name) => f.debug_tuple("Server").field(name).finish_non_exhaustive(),
+        }
+    }
+}
+
+impl Party {
+    pub(super) fn server(config: Arc<ServerConfig>) -> Self {
+        Self::Awaiting(Box::new(ClientHelloReader::new(HELLO_BYTES_MAX)), config)
+    }
+
+    pub(super) fn is_handshaking(&self) -> bool {
+        match self {
+            Self::Awaiting(..) => true,
+            Self::Server(server, _) => server.is_handshaking(),
+        }
+    }
+
+    pub(super) fn server_name(&self) -> Option<&str> {
+        match self {
+            Self::Awaiting(..) => None,
+            Self::Server(_, name) => name.as_deref(),
+        }
+    }
+
+    /// Whether the client has resumed an earlier session.
+    pub(super) fn is_resumed(&self) -> bool {
+        match self {
+            Self::Awaiting(..) => false,
+            Self::Server(server, _) => server.handshake_kind() == Some(HandshakeKind::Resumed),
+        }
+    }
+
+    /// Takes in what has come. Returns how much of it is used up.
+    pub(super) fn turn(
+        &mut self,
+        tls: &mut [u8],
+        yielded: &mut Yield<'_>,
+    ) -> Result<usize, rustls::Error> {
+        if let Self::Awaiting(reader, config) = self {
+            match reader.read(tls) {
+                Ok(None) => return Ok(0),
+                Ok(Some(hello)) => {
+                    let server = UnbufferedServerConnection::new(Arc::clone(config))?;
+                    *self = Self::Server(Box::new(server), hello.server_name);
+                }
+                Err(error) => return Err(refuse(&error, tls, yielded)),
+            }
+        }
+        let mut used = 0;
+        loop {
+            let step = match self {
+                Self::Server(server, _) => {
+                    step(server.process_tls_records(&mut tls[used..]), yielded)
+                }
+                Self::Awaiting(..) => return Ok(used),
+            };
+            used += step.used;
+            match step.outcome {
+                Ok(true) => {}
+                Ok(false) => return Ok(used),
+                Err(error) => {
+                    self.tell_error(yielded);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// After an error what is left to be done is to say so.
+    fn tell_error(&mut self, yielded: &mut Yield<'_>) {
+        loop {
+            let step = match self {
+                Self::Server(server, _) => step(server.process_tls_records(&mut []), yielded),
+                Self::Awaiting(..) => return,
+            };
+            if !matches!(step.outcome, Ok(true)) {
+                return;
+            }
+        }
+    }
+
+    /// Encrypts what goes into one piece of `first` and then `second`. Returns how much that was, and how much of `room` is filled.
+    pub(super) fn encrypt(
+        &mut self,
+        first: &[u8],
+        second: &[u8],
+        room: &mut [u8],
+    ) -> io::Result<(usize, usize)> {
+        let first = &first[..first.len().min(PIECE_BYTES)];
+        let second = &second[..second.len().min(PIECE_BYTES - first.len())];
+        let made = self.write(&What::Bytes(first, second), room)?;
+        Ok((first.len() + second.len(), made))
+    }
+
+    /// The same of the word that nothing follows.
+    pub(super) fn encrypt_end(&mut self, room: &mut [u8]) -> io::Result<(usize, usize)> {
+        Ok((0, self.write(&What::End, room)?))
+    }
+
+    /// Writes into `room` what the library has to say, and then `what`. Returns how much of it is filled.
+    fn write(&mut self, what: &What<'_>, room: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        loop {
+            let room = &mut room[filled..];
+            let (made, is_done) = match self {
+                Self::Server(server, _) => write(server.process_tls_records(&mut []), what, room)?,
+                Self::Awaiting(..) => return Err(io::ErrorKind::NotConnected.into()),
+            };
+            filled += made;
+            if is_done {
+                return Ok(filled);
+            }
+        }
+    }
+}
+
+/// What is encrypted.
+enum What<'a> {
+    Bytes(&'a [u8], &'a [u8]),
+    End,
+}
+
+/// One step of the library through what has come.
+struct Step {
+    used: usize,
+    /// Whether there may be another one.
+    outcome: Result<bool, rustls::Error>,
+}
+
+fn step<D>(status: UnbufferedStatus<'_, '_, D>, yielded: &mut Yield<'_>) -> Step {
+    let UnbufferedStatus { discard: mut used, state } = status;
+    let outcome = state.and_then(|state| match state {
+        ConnectionState::ReadTraffic(mut traffic) => {
+            while let Some(record) = traffic.next_record() {
+                let record = record?;
+                yielded.decrypted(record.payload);
+                used += record.discard;
+            }
+            Ok(true)
+        }
+        ConnectionState::EncodeTlsData(mut data) => encode(&mut data, yielded).map(|()| true),
+        ConnectionState::TransmitTlsData(data) => {
+            // It goes out in its turn, before anything that is encrypted later.
+            data.done();
+            Ok(true)
+        }
+        ConnectionState::PeerClosed => {
+            yielded.over();
+            Ok(true)
+        }
+        ConnectionState::ReadEarlyData(_) => Err(rustls::Error::General("early data".into())),
+        // What is not known here waits for more, as these do.
+        _ => Ok(false),
+    });
+    Step { used, outcome }
+}
+
+/// A message of the library's own.
+fn encode<D>(
+    data: &mut EncodeTlsData<'_, D>,
+    yielded: &mut Yield<'_>,
+) -> Result<(), rustls::Error> {
+    let length = match data.encode(&mut []) {
+        Err(EncodeError::InsufficientSize(size)) => size.required_size,
+        Ok(_) | Err(EncodeError::AlreadyEncoded) => return Ok(()),
+    };
+    let encoded = data.encode(yielded.outgoing(length));
+    encoded.map(|_| ()).map_err(|error| rustls::Error::General(error.to_string()))
+}
+
+/// One step of the library towards writing `what`: how much of `room` it has filled, and whether that was it.
+fn write<D>(
+    status: UnbufferedStatus<'_, '_, D>,
+    what: &What<'_>,
+    room: &mut [u8],
+) -> io::Result<(usize, bool)> {
+    match status.state.map_err(io::Error::other)? {
+        ConnectionState::WriteTraffic(mut traffic) => {
+            let made = match what {
+                What::Bytes(first, second) => {
+                    let made = traffic.encrypt(first, room).map_err(io::Error::other)?;
+                    made + traffic.encrypt(second, &mut room[made..]).map_err(io::Error::other)?
+                }
+                What::End => traffic.queue_close_notify(room).map_err(io::Error::other)?,
+            };
+            Ok((made, true))
+        }
+        ConnectionState::EncodeTlsData(mut data) => {
+            Ok((data.encode(room).map_err(io::Error::other)?, false))
+        }
+        ConnectionState::TransmitTlsData(data) => {
+            data.done();
+            Ok((0, false))
+        }
+        // It was told when it was read.
+        ConnectionState::PeerClosed => Ok((0, false)),
+        _ => Err(io::ErrorKind::NotConnected.into()),
+    }
+}
+
+/// What a client begins with is not TLS, or not well-formed. Who speaks clear text to us is told so in clear text.
+fn refuse(error: &HelloError, begins: &[u8], yielded: &mut Yield<'_>) -> rustls::Error {
+    let alert = error.alert().map(Alert::fatal_record);
+    let answer = match &alert {
+        Some(record) => &record[..],
+        None if begins.first().is_some_and(u8::is_ascii_uppercase) => CLEAR_TEXT_ANSWER,
+        None => &[],
+    };
+    yielded.outgoing(answer.len()).copy_from_slice(answer);
+    rustls::Error::General(error.reason().into())
+}
+
+/// A method is all that begins with a capital letter.
+const CLEAR_TEXT_ANSWER: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 59\r\n\
+    Connection: close\r\n\r\nThis port speaks HTTPS: write https:// before its address.\n";

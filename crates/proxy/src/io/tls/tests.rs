@@ -1,0 +1,298 @@
+use std::future::poll_fn;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::pin::pin;
+use std::thread::{self, JoinHandle};
+
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::*;
+use crate::io::Io;
+
+type Client = StreamOwned<ClientConnection, UnixStream>;
+
+/// A configuration of the server, and one of a client who trusts it.
+fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["test".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let server = ServerConfig::builder().with_no_client_auth();
+    let server = server.with_single_cert(vec![cert.der().clone()], key).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(cert.der().clone()).unwrap();
+    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    (Arc::new(server), Arc::new(client))
+}
+
+/// A server's connection, and what `client` does at its other end.
+fn meet<T: Send + 'static>(
+    client: impl FnOnce(UnixStream, Arc<ClientConfig>) -> T + Send + 'static,
+) -> (Io, JoinHandle<T>) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let (server_config, client_config) = configs();
+    let client = thread::spawn(move || client(theirs, client_config));
+    (Io::terminate(ours.into(), server_config), client)
+}
+
+/// The same of a client who speaks TLS.
+fn meet_tls<T: Send + 'static>(
+    client: impl FnOnce(Client) -> T + Send + 'static,
+) -> (Io, JoinHandle<T>) {
+    meet(|socket, config| {
+        let name = ServerName::try_from("test").unwrap();
+        client(StreamOwned::new(ClientConnection::new(config, name).unwrap(), socket))
+    })
+}
+
+async fn shake_hands(io: &Io) -> Result<(), HandshakeError> {
+    poll_fn(|cx| io.poll_handshake(cx)).await
+}
+
+async fn receive(io: &Io, buffer: &mut [u8]) -> io::Result<usize> {
+    poll_fn(|cx| io.poll_recv(cx, buffer)).await
+}
+
+/// All that comes, read into a buffer of so many bytes.
+async fn receive_all(io: &Io, size: usize) -> io::Result<Vec<u8>> {
+    let (mut all, mut buffer) = (Vec::new(), vec![0; size]);
+    loop {
+        match receive(io, &mut buffer).await? {
+            0 => return Ok(all),
+            count => all.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+async fn send(io: &Io, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let (first, second) = bytes.split_at(bytes.len() / 3);
+        let sent = poll_fn(|cx| io.poll_send(cx, first, second)).await.unwrap();
+        bytes = &bytes[sent..];
+    }
+    poll_fn(|cx| io.poll_flush(cx)).await.unwrap();
+}
+
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|position| (position % 251) as u8).collect()
+}
+
+#[tokio::test]
+async fn what_is_sent_arrives_whatever_its_length_and_the_buffers() {
+    for (length, size) in
+        [(1, 1), (13, 100), (100_000, 100), (1_000_000, 8_192), (3_000_000, 262_144)]
+    {
+        let (io, client) = meet_tls(move |mut client| {
+            client.write_all(&pattern(length)).unwrap();
+            let mut echo = vec![0; length];
+            client.read_exact(&mut echo).unwrap();
+            client.conn.send_close_notify();
+            client.flush().unwrap();
+            (echo, client.read(&mut [0]).unwrap())
+        });
+        shake_hands(&io).await.unwrap();
+        assert_eq!((io.handshake(), io.server_name().as_deref()), (Handshake::Full, Some("test")));
+        let (mut all, mut buffer) = (Vec::new(), vec![0; size]);
+        while all.len() < length {
+            let count = receive(&io, &mut buffer).await.unwrap();
+            all.extend_from_slice(&buffer[..count]);
+        }
+        send(&io, &all).await;
+        assert_eq!(receive(&io, &mut buffer).await.unwrap(), 0, "the client says the end");
+        io.finish();
+        let (echo, rest) = client.join().unwrap();
+        assert!(echo == pattern(length) && rest == 0, "{length} in {size}");
+    }
+}
+
+/// A client that reads nothing for a while must not make us hold more than one piece.
+#[tokio::test]
+async fn a_client_that_does_not_read_is_waited_for() {
+    let (io, client) = meet_tls(|mut client| {
+        let mut first = [0];
+        client.read_exact(&mut first).unwrap();
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).unwrap();
+        1 + rest.len()
+    });
+    shake_hands(&io).await.unwrap();
+    let bytes = pattern(8_000_000);
+    send(&io, &bytes).await;
+    assert!(io.flushed() > 0, "it took longer than to write");
+    io.finish();
+    assert_eq!(client.join().unwrap(), bytes.len());
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_said_is_an_error() {
+    let (io, client) = meet_tls(|mut client| {
+        client.write_all(b"half").unwrap();
+    });
+    shake_hands(&io).await.unwrap();
+    let error = receive_all(&io, 100).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    client.join().unwrap();
+}
+
+#[tokio::test]
+async fn an_end_of_ours_is_said_unless_it_is_broken_off() {
+    for broken in [false, true] {
+        let (io, client) = meet_tls(|mut client| {
+            client.write_all(b"x").unwrap();
+            client.read_to_end(&mut Vec::new())
+        });
+        shake_hands(&io).await.unwrap();
+        receive(&io, &mut [0; 10]).await.unwrap();
+        io.reset_on_close(broken);
+        drop(io);
+        assert_eq!(client.join().unwrap().is_err(), broken);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_noticed_by_whoever_waits_for_that() {
+    let (io, client) = meet_tls(|mut client| {
+        client.write_all(b"x").unwrap();
+        let mut answer = [0; 2];
+        client.read_exact(&mut answer).unwrap();
+        client.conn.send_close_notify();
+        client.flush().unwrap();
+        client.sock.set_nonblocking(false).unwrap();
+        client
+    });
+    shake_hands(&io).await.unwrap();
+    receive(&io, &mut [0; 10]).await.unwrap();
+    let mut gone = pin!(poll_fn(|cx| io.poll_gone(cx)));
+    let still_there = poll_fn(|cx| Poll::Ready(gone.as_mut().poll(cx).is_pending())).await;
+    assert!(still_there);
+    send(&io, b"ok").await;
+    gone.await;
+    // The socket is still open: it was said in a record.
+    drop(client.join().unwrap());
+}
+
+#[tokio::test]
+async fn new_keys_are_taken_and_the_connection_stays_quiet() {
+    let (io, client) = meet_tls(|mut client| {
+        client.write_all(b"x").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        client.conn.refresh_traffic_keys().unwrap();
+        client.flush().unwrap();
+        client.write_all(b"y").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+    });
+    shake_hands(&io).await.unwrap();
+    for expected in [b"x", b"y"] {
+        let mut byte = [0];
+        receive(&io, &mut byte).await.unwrap();
+        assert_eq!(&byte, expected);
+        send(&io, b"z").await;
+    }
+    client.join().unwrap();
+}
+
+#[tokio::test]
+async fn who_speaks_clear_text_is_told_so_in_clear_text() {
+    let (io, client) = meet(|mut client, _| {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    assert!(matches!(shake_hands(&io).await, Err(HandshakeError::Refused(_))));
+    drop(io);
+    let answer = client.join().unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+    assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{answer}");
+}
+
+/// Each beginning, and the alert that answers it (RFC 8446 §6); `None` for nothing.
+#[tokio::test]
+async fn what_is_no_handshake_is_refused_with_an_alert() {
+    let huge = [&[22, 3, 1, 0x40, 0, 1, 0, 0xff, 0xff][..], &[0; 16_379]].concat();
+    for (bytes, alert) in [
+        (&b"\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00"[..], Some(10)),
+        (b"\x16\x03\x01\x00\x06\x01\x00\x00\x02\x03\x03", Some(50)),
+        (b"\x16\x03\x01\xff\xff\x01", Some(22)),
+        (&huge, Some(40)),
+        (b"\x00\x01\x02", None),
+        (b"", None),
+    ] {
+        let sent = bytes.to_vec();
+        let (io, client) = meet(move |mut client, _| {
+            client.write_all(&sent).unwrap();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).map(|_| answer)
+        });
+        assert!(shake_hands(&io).await.is_err(), "{bytes:?}");
+        io.finish();
+        let mut scratch = vec![0; 1000];
+        while poll_fn(|cx| io.poll_discard(cx, &mut scratch)).await.is_ok_and(|count| count > 0) {}
+        drop(io);
+        let answer = client.join().unwrap().unwrap_or_default();
+        let expected = alert.map(|alert| vec![21, 3, 3, 0, 2, 2, alert]).unwrap_or_default();
+        assert_eq!(answer, expected, "{:?}", &bytes[..bytes.len().min(20)]);
+    }
+}
+
+/// A client that sends a byte at a time costs no more than time.
+#[tokio::test]
+async fn a_handshake_that_comes_byte_by_byte_is_one() {
+    let (io, client) = meet(|socket, config| {
+        let name = ServerName::try_from("test").unwrap();
+        let mut conn = ClientConnection::new(config, name).unwrap();
+        let mut socket = Dripping(socket);
+        while conn.is_handshaking() {
+            conn.complete_io(&mut socket).unwrap();
+        }
+        conn.writer().write_all(b"hello").unwrap();
+        conn.complete_io(&mut socket).unwrap();
+        conn.send_close_notify();
+        while conn.wants_write() {
+            conn.write_tls(&mut socket).unwrap();
+        }
+    });
+    shake_hands(&io).await.unwrap();
+    assert_eq!(receive_all(&io, 100).await.unwrap(), b"hello");
+    client.join().unwrap();
+}
+
+/// Writes one byte at a time.
+struct Dripping(UnixStream);
+
+impl io::Read for Dripping {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl io::Write for Dripping {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(&bytes[..bytes.len().min(1)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An idle session holds the library's state, and no buffers.
+#[tokio::test]
+async fn a_session_with_nothing_under_way_holds_no_buffer() {
+    let (io, client) = meet_tls(|mut client| {
+        client.write_all(&pattern(20_000)).unwrap();
+        client.read_exact(&mut [0; 20_000]).unwrap();
+        client
+    });
+    shake_hands(&io).await.unwrap();
+    let mut received = 0;
+    while received < 20_000 {
+        received += receive(&io, &mut [0; 3_000]).await.unwrap();
+    }
+    send(&io, &pattern(20_000)).await;
+    assert_eq!(io.tls.as_ref().unwrap().0.borrow().records.held(), 0);
+    drop(client.join().unwrap());
+}
