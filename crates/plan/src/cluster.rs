@@ -1,5 +1,6 @@
 //! A named set of endpoints, and how to use it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::balance::{Balancer, Balancing, Census};
@@ -7,6 +8,7 @@ use crate::endpoint::{Endpoint, Labels};
 use crate::health::HealthCheck;
 use crate::overload::{Limits, Room};
 use crate::resilience::Resilience;
+use crate::tls::Origination;
 
 /// A named set of endpoints.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct Cluster {
     pub subsets: Vec<Balancer>,
     /// How the endpoints are checked: by all of these; empty when they are not.
     pub health: Vec<HealthCheck>,
+    /// How its endpoints are spoken TLS with; `None` for clear text.
+    pub tls: Option<Arc<Origination>>,
     /// How long to wait for an endpoint.
     pub timeouts: UpstreamTimeouts,
     /// The field by which endpoints are told how much time is left, in milliseconds; `None` for none. Believed of a client that is a trusted
@@ -43,6 +47,7 @@ impl Cluster {
             subsets: Vec::new(),
             endpoints,
             health: Vec::new(),
+            tls: None,
             timeouts: UpstreamTimeouts::default(),
             deadline_header: None,
             pool: PoolLimits::default(),
@@ -108,6 +113,8 @@ impl Cluster {
 pub struct UpstreamTimeouts {
     /// To accept a connection.
     pub connect: Duration,
+    /// For the handshake of TLS after that.
+    pub tls: Duration,
     /// From the request being sent to the first byte of the answer.
     pub first_byte: Duration,
     /// Without any byte moving in either direction, once the answer has begun.
@@ -120,6 +127,7 @@ impl Default for UpstreamTimeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(1),
+            tls: Duration::from_secs(5),
             first_byte: Duration::from_secs(60),
             idle: Duration::from_secs(60),
             exchange: None,

@@ -51,6 +51,8 @@ pub enum Reason {
     ConnectFailed,
     /// No endpoint accepted the connection in time.
     ConnectTimeout,
+    /// There was no handshake of TLS with the endpoint: it could not prove who it is, say, or wants to know who we are.
+    TlsFailed,
     /// The endpoint took the request and did not begin to answer in time.
     FirstByteTimeout,
     /// The endpoint took the request, and says nothing to anybody while others answer.
@@ -77,7 +79,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -102,6 +104,7 @@ impl Reason {
         Self::OutOfDescriptors,
         Self::ConnectFailed,
         Self::ConnectTimeout,
+        Self::TlsFailed,
         Self::FirstByteTimeout,
         Self::UpstreamStalled,
         Self::UpstreamIdle,
@@ -140,6 +143,7 @@ impl Reason {
             Self::OutOfDescriptors => "out_of_descriptors",
             Self::ConnectFailed => "connect_failed",
             Self::ConnectTimeout => "connect_timeout",
+            Self::TlsFailed => "tls_failed",
             Self::FirstByteTimeout => "first_byte_timeout",
             Self::UpstreamStalled => "upstream_stalled",
             Self::UpstreamIdle => "upstream_idle",
@@ -169,6 +173,7 @@ impl Reason {
             Self::HeadTooLarge => 431,
             Self::NotImplemented => 501,
             Self::ConnectFailed
+            | Self::TlsFailed
             | Self::UpstreamClosed
             | Self::UpstreamMalformed
             | Self::UpgradeRefused => 502,
@@ -193,6 +198,7 @@ impl Reason {
             self,
             Self::ConnectFailed
                 | Self::ConnectTimeout
+                | Self::TlsFailed
                 | Self::FirstByteTimeout
                 | Self::UpstreamStalled
                 | Self::UpstreamIdle
@@ -231,6 +237,7 @@ impl Reason {
             Self::OutOfDescriptors => "The balancer is out of file descriptors.",
             Self::ConnectFailed => "No endpoint accepted a connection.",
             Self::ConnectTimeout => "No endpoint accepted a connection in time.",
+            Self::TlsFailed => "No secure connection to an endpoint could be made.",
             Self::FirstByteTimeout => "The endpoint did not begin to answer in time.",
             Self::UpstreamStalled => "The endpoint answers nobody.",
             Self::UpstreamIdle => "The endpoint stopped answering.",

@@ -56,6 +56,8 @@ pub enum Failure {
     Crowded,
     /// No connection in time.
     ConnectTimeout,
+    /// The connection was made, and TLS over it was not.
+    Handshake,
     /// A pooled connection turned out to be closed before a byte of an answer came. Never costs budget; if nothing was sent
     /// on it, it does not count as an attempt either. What was sent may have been seen, and may be what the endpoint died of.
     Stale,
@@ -176,7 +178,9 @@ impl RetryPolicy {
     fn wants(&self, failure: Failure) -> bool {
         let trigger = match failure {
             Failure::Stale | Failure::Stalled => return true,
-            Failure::Refused | Failure::Crowded | Failure::ConnectTimeout => Trigger::Connect,
+            Failure::Refused | Failure::Crowded | Failure::ConnectTimeout | Failure::Handshake => {
+                Trigger::Connect
+            }
             Failure::Reset => Trigger::Reset,
             Failure::RefusedStream => Trigger::RefusedStream,
             Failure::FirstByteTimeout | Failure::Status { status: 504, .. } => {

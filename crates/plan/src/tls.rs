@@ -1,4 +1,5 @@
-//! TLS as the plan has it: what a listener shows its clients. Built by `control`, followed by `proxy` for each handshake.
+//! TLS as the plan has it: what a listener shows its clients, and what is asked of endpoints. Built by `control`, followed by `proxy` for
+//! each handshake.
 //!
 //! The configuration of the TLS library itself is part of the plan, as a thing that is only handed on: no other crate knows both `control`,
 //! which makes it, and `proxy`, which uses it.
@@ -10,10 +11,12 @@ use rustls::ServerConfig;
 mod certificates;
 mod handshake;
 mod names;
+mod origination;
 
 pub use certificates::{Certificate, Certificates};
 pub use handshake::Handshake;
 pub use names::Names;
+pub use origination::Origination;
 
 /// How a listener speaks TLS with its clients.
 #[derive(Clone, Debug)]

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use evenkeel_plan::tls::Handshake;
-use rustls::ServerConfig;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
 
 use crate::pipes::Pipe;
 
@@ -42,6 +43,20 @@ impl Io {
     pub(crate) fn terminate(socket: OwnedFd, config: Arc<ServerConfig>) -> Self {
         let tls = Some(Box::new(Session::server(config)));
         Self { socket: Socket::new(socket), tls }
+    }
+
+    /// From now on it is a client of TLS to whom `name` has to prove itself: nothing can be read or written before [`Io::poll_handshake`] is
+    /// ready.
+    ///
+    /// # Errors
+    /// The library's, for a configuration that it cannot work with.
+    pub(crate) fn originate(
+        mut self,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<Self, rustls::Error> {
+        self.tls = Some(Box::new(Session::client(config, name)?));
+        Ok(self)
     }
 
     /// Whether there is TLS over the socket.

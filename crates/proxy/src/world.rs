@@ -19,6 +19,7 @@ use evenkeel_plan::quantile::Quantiles;
 use evenkeel_plan::retry::{self, Decision, Why};
 use evenkeel_plan::route::Target;
 use evenkeel_plan::time::Time;
+use evenkeel_plan::tls::Origination;
 use evenkeel_plan::vitals::{ClusterVitals, Lease, Vitals};
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 use evenkeel_proto::head::RequestHead;
@@ -110,7 +111,7 @@ impl World {
             .iter()
             .map(|cluster| Memory {
                 states: past.states_of(cluster, worker),
-                pools: cluster.endpoints.iter().map(|endpoint| past.pool_of(endpoint)).collect(),
+                pools: cluster.endpoints.iter().map(|it| past.pool_of(cluster, it)).collect(),
                 vitals: cluster.endpoints.first().map(|it| Arc::clone(it.life.vitals.cluster())),
                 unearned: Cell::new(0),
                 answers: past.answers_of(cluster),
@@ -387,8 +388,7 @@ fn other_than<T>(
 struct Past<'a> {
     /// By the address in memory of the cluster, which it keeps for as long as nothing in it changes.
     states: HashMap<*const Cluster, &'a [Rc<RefCell<WorkerState>>]>,
-    /// By that of the endpoint's life, which it keeps under its name, and by where it is.
-    pools: HashMap<(*const Life, Option<SocketAddr>), &'a Rc<Pool>>,
+    pools: HashMap<PoolKey, &'a Rc<Pool>>,
     /// By that of what its endpoints have in common, which it keeps under its name.
     answers: HashMap<*const ClusterVitals, &'a Rc<RefCell<Quantiles>>>,
 }
@@ -398,7 +398,7 @@ impl<'a> Past<'a> {
         let clusters = || world.plan.clusters.iter().zip(&world.memories);
         let states = clusters().map(|(cluster, memory)| (Arc::as_ptr(cluster), &*memory.states));
         let pools = clusters().flat_map(|(cluster, memory)| {
-            let keys = cluster.endpoints.iter().map(key_of);
+            let keys = cluster.endpoints.iter().map(|endpoint| key_of(cluster, endpoint));
             keys.zip(&memory.pools)
         });
         let answers = clusters()
@@ -423,8 +423,9 @@ impl<'a> Past<'a> {
         Some(before.map(|before| Rc::clone(before)).unwrap_or_default())
     }
 
-    fn pool_of(&self, endpoint: &Endpoint) -> Rc<Pool> {
-        self.pools.get(&key_of(endpoint)).map(|pool| Rc::clone(pool)).unwrap_or_default()
+    fn pool_of(&self, cluster: &Cluster, endpoint: &Endpoint) -> Rc<Pool> {
+        let before = self.pools.get(&key_of(cluster, endpoint));
+        before.map(|pool| Rc::clone(pool)).unwrap_or_default()
     }
 }
 
@@ -432,8 +433,12 @@ fn vitals_of(cluster: &Cluster) -> Option<*const ClusterVitals> {
     Some(Arc::as_ptr(cluster.endpoints.first()?.life.vitals.cluster()))
 }
 
-fn key_of(endpoint: &Endpoint) -> (*const Life, Option<SocketAddr>) {
-    (Arc::as_ptr(&endpoint.life), endpoint.address)
+/// Whose connections are as good as any other: the address in memory of an endpoint's life, which it keeps under its name, where it is, and
+/// how TLS is spoken with it.
+type PoolKey = (*const Life, Option<SocketAddr>, Option<*const Origination>);
+
+fn key_of(cluster: &Cluster, endpoint: &Endpoint) -> PoolKey {
+    (Arc::as_ptr(&endpoint.life), endpoint.address, cluster.tls.as_ref().map(Arc::as_ptr))
 }
 
 /// So many requests are told to the budget together.

@@ -111,6 +111,7 @@ fn deed(reason: Reason) -> &'static str {
     match reason {
         Reason::ConnectFailed => "refused the connection or could not be reached",
         Reason::ConnectTimeout => "did not accept the connection in time",
+        Reason::TlsFailed => "made no secure connection",
         Reason::FirstByteTimeout => "did not begin to answer in time",
         Reason::UpstreamStalled => "said nothing to anybody while others answered",
         Reason::UpstreamIdle => "stopped in the middle of its answer",

@@ -393,6 +393,7 @@ pub(super) fn failure_of(reason: Reason) -> Option<Failure> {
     match reason {
         Reason::ConnectFailed => Some(Failure::Refused),
         Reason::ConnectTimeout => Some(Failure::ConnectTimeout),
+        Reason::TlsFailed => Some(Failure::Handshake),
         Reason::UpstreamClosed => Some(Failure::Reset),
         Reason::FirstByteTimeout => Some(Failure::FirstByteTimeout),
         _ => None,

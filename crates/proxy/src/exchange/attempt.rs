@@ -20,7 +20,7 @@ use super::way::Way;
 use super::{Answer, Exchange, Messages};
 use crate::access::Course;
 use crate::body::Source;
-use crate::upstream::attempt::{Attempt, AttemptError, connect};
+use crate::upstream::attempt::{Attempt, AttemptError, Reach, connect};
 use crate::upstream::link::Link;
 use crate::upstream::pool::Pool;
 use crate::upstream::slot::take_slot;
@@ -148,12 +148,19 @@ impl<'a> Exchange<'a> {
         let refused = Setback::before_sending;
         let address = target.endpoint.address.ok_or(refused(Reason::NoEndpoint))?;
         let timeouts = target.way.timeouts();
-        let timeout = timeouts.connect.min(self.left(target.way));
-        let mut outcome = connect(address, timeout, self.deadline).await;
+        let left = self.left(target.way);
+        let reach = Reach {
+            address,
+            name: &target.endpoint.name,
+            origination: target.way.cluster.plan.tls.as_deref(),
+            connect: timeouts.connect.min(left),
+            tls: timeouts.tls.min(left),
+        };
+        let mut outcome = connect(&reach, self.deadline).await;
         if outcome.as_ref().err() == Some(&Reason::OutOfDescriptors) {
             // Idle connections are a luxury: some descriptors are there after all.
             self.world.clear_pools();
-            outcome = connect(address, timeout, self.deadline).await;
+            outcome = connect(&reach, self.deadline).await;
         }
         match outcome {
             Ok(io) => {
@@ -163,7 +170,7 @@ impl<'a> Exchange<'a> {
             Err(Reason::OutOfDescriptors) => {
                 Err(Setback { reason: Reason::OutOfDescriptors, failed: None })
             }
-            Err(Reason::ConnectTimeout) if timeout < timeouts.connect => {
+            Err(Reason::ConnectTimeout) if left < timeouts.connect => {
                 Err(Setback { reason: Reason::ExchangeTimeout, failed: None })
             }
             Err(reason) => {

@@ -264,6 +264,7 @@ fn reason_of(failure: Failure) -> Reason {
         Failure::Refused => Reason::ConnectFailed,
         Failure::Crowded => Reason::Overloaded,
         Failure::ConnectTimeout => Reason::ConnectTimeout,
+        Failure::Handshake => Reason::TlsFailed,
         Failure::FirstByteTimeout | Failure::Status { .. } => Reason::FirstByteTimeout,
         Failure::Stalled => Reason::UpstreamStalled,
         Failure::Stale | Failure::Reset | Failure::RefusedStream => Reason::UpstreamClosed,

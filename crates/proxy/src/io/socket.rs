@@ -152,9 +152,11 @@ impl Socket {
 
     /// Whether the socket is open with nothing to read, as an idle connection ought to be. Costs a syscall only in doubt.
     pub(super) fn is_quiet(&self) -> bool {
-        let Some(stream) = self.stream.get() else { return false };
         // Not by polling: a task that has done much would be told 'pending' whatever the truth.
-        let peek = stream.try_io(Interest::READABLE, || peek(stream.as_fd()));
+        let peek = match self.stream.get() {
+            Some(stream) => stream.try_io(Interest::READABLE, || peek(stream.as_fd())),
+            None => self.with_socket(peek).unwrap_or_else(not_connected),
+        };
         matches!(peek, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 

@@ -4,12 +4,14 @@
 //! another. A session that nothing is under way on holds none.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use evenkeel_plan::tls::Handshake;
-use rustls::ServerConfig;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
 
 use super::socket::Socket;
 
@@ -29,6 +31,8 @@ struct State {
     records: Records,
     /// Whether nothing more is sent, and the end is said or need not be.
     is_finished: bool,
+    /// Whether something has come that ends the session.
+    is_broken: bool,
 }
 
 /// Why there is no handshake.
@@ -43,8 +47,23 @@ pub(crate) enum HandshakeError {
 impl Session {
     /// The server's side.
     pub(super) fn server(config: Arc<ServerConfig>) -> Self {
-        let party = Party::server(config);
-        let state = State { party, records: Records::default(), is_finished: false };
+        Self::new(Party::server(config))
+    }
+
+    /// The client's side, of whom `name` is to prove that it is.
+    ///
+    /// # Errors
+    /// The library's, for a configuration that it cannot work with.
+    pub(super) fn client(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<Self, rustls::Error> {
+        Ok(Self::new(Party::client(config, name)?))
+    }
+
+    fn new(party: Party) -> Self {
+        let state =
+            State { party, records: Records::default(), is_finished: false, is_broken: false };
         Self(RefCell::new(state))
     }
 
@@ -65,6 +84,8 @@ impl Session {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), HandshakeError>> {
         let state = &mut *self.0.borrow_mut();
+        // A client is the first to speak.
+        ready!(state.say_first(socket, cx))?;
         while state.party.is_handshaking() {
             match state.poll_fill(socket, cx, &mut []) {
                 Poll::Pending => return Poll::Pending,
@@ -75,7 +96,6 @@ impl Session {
                 Poll::Ready(Err(error)) => {
                     // It has said so in an alert, which is worth a try.
                     let _ = state.records.poll_flush(socket, cx);
-                    state.is_finished = true;
                     return Poll::Ready(Err(error.into()));
                 }
             }
@@ -212,25 +232,48 @@ impl State {
         cx: &mut Context<'_>,
         into: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let Self { party, records, .. } = self;
-        let filled = records.poll_read(
-            |room| socket.poll_recv(cx, room),
-            into,
-            |tls, target| party.turn(tls, target),
-        );
+        let filled = self.fill(into, |room| socket.poll_recv(cx, room));
         if filled.is_pending() {
-            records.flush_before_waiting(socket, cx);
+            self.records.flush_before_waiting(socket, cx);
         }
         filled
     }
 
     fn try_fill(&mut self, socket: &Socket) -> io::Result<()> {
-        let Self { party, records, .. } = self;
-        let read = |room: &mut [u8]| Poll::Ready(socket.try_recv(room));
-        match records.poll_read(read, &mut [], |tls, target| party.turn(tls, target)) {
+        match self.fill(&mut [], |room| Poll::Ready(socket.try_recv(room))) {
             Poll::Ready(outcome) => outcome.map(|_| ()),
             Poll::Pending => Ok(()),
         }
+    }
+
+    fn fill(
+        &mut self,
+        into: &mut [u8],
+        read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let Self { party, records, .. } = self;
+        if self.is_broken {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        let filled = records.poll_read(read, into, |tls, target| party.turn(tls, target));
+        if let Poll::Ready(Err(error)) = &filled
+            && error.get_ref().is_some()
+        {
+            // The library must not be asked again: it would look for what it has seen where that is no more.
+            (self.is_broken, self.is_finished) = (true, true);
+        }
+        filled
+    }
+
+    /// Takes nothing in, so that the library says what it has to say of itself.
+    fn say_first(&mut self, socket: &Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { party, records, .. } = self;
+        if let Party::Client(_) = party
+            && !records.has_unsent()
+        {
+            records.turn(|tls, target| party.turn(tls, target))?;
+        }
+        records.poll_flush(socket, cx)
     }
 
     /// Encrypts as much as one turn takes of both, and hands it to the system as far as that takes it. Returns how much was encrypted.
@@ -243,7 +286,7 @@ impl State {
     ) -> io::Result<usize> {
         let Self { party, records, .. } = self;
         records.send(
-            |room| party.encrypt(first, second, room),
+            |held, room| party.encrypt((first, second), held, room),
             |bytes| socket.poll_send(cx, bytes, &[]),
         )
     }
@@ -253,7 +296,16 @@ impl State {
         let Self { party, records, .. } = self;
         let send = |bytes: &[u8]| Poll::Ready(socket.try_send(bytes));
         // Nobody is told if it fails: the connection is over.
-        let _ = records.send(|room| party.encrypt_end(room), send);
+        let _ = records.send(|held, room| party.encrypt_end(held, room), send);
+    }
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the connection was closed in the middle of it"),
+            Self::Refused(error) => error.fmt(f),
+        }
     }
 }
 

@@ -1,14 +1,17 @@
 //! One try at one endpoint over HTTP/1: a connection, the request going out and the answer coming in.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use evenkeel_plan::limits::{INTERIM_RESPONSES_MAX, RESPONSE_FIELDS_MAX, RESPONSE_HEAD_BYTES_MAX};
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::tls::Origination;
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::forward::wants_keep_alive;
 use evenkeel_proto::head::ResponseHead;
@@ -62,22 +65,57 @@ impl AttemptError {
     }
 }
 
-/// Opens a connection to `address`.
+/// Opens a connection to an endpoint, and speaks TLS over it if the cluster wants that.
 ///
 /// # Errors
 /// The reason for which this endpoint is passed over.
-pub(crate) async fn connect(
-    address: SocketAddr,
-    timeout: Duration,
-    deadline: &Deadline,
-) -> Result<Io, Reason> {
-    deadline.set(timeout);
-    let mut connecting = pin!(Io::connect(address));
-    poll_fn(|cx| match connecting.as_mut().poll(cx) {
+pub(crate) async fn connect(reach: &Reach<'_>, deadline: &Deadline) -> Result<Io, Reason> {
+    deadline.set(reach.connect);
+    let mut connecting = pin!(Io::connect(reach.address));
+    let io = poll_fn(|cx| match connecting.as_mut().poll(cx) {
         Poll::Pending if deadline.is_expired() => Poll::Ready(Err(Reason::ConnectTimeout)),
         outcome => outcome.map_err(|error| connect_reason(&error)),
     })
-    .await
+    .await?;
+    match reach.origination {
+        None => Ok(io),
+        // Boxed: the room for a handshake is there only while there is one.
+        Some(origination) => Box::pin(shake_hands(io, reach, origination, deadline)).await,
+    }
+}
+
+/// Where an endpoint is, and how long it may take to get there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach<'a> {
+    pub(crate) address: SocketAddr,
+    /// As the config calls the endpoint.
+    pub(crate) name: &'a str,
+    pub(crate) origination: Option<&'a Origination>,
+    /// For the connection.
+    pub(crate) connect: Duration,
+    /// For TLS.
+    pub(crate) tls: Duration,
+}
+
+async fn shake_hands(
+    io: Io,
+    reach: &Reach<'_>,
+    origination: &Origination,
+    deadline: &Deadline,
+) -> Result<Io, Reason> {
+    let failed = |error: &dyn fmt::Display| {
+        tracing::debug!(endpoint = reach.name, %error, "no handshake with the endpoint");
+        Reason::TlsFailed
+    };
+    let name = origination.name_of(reach.name).ok_or_else(|| failed(&"it has no host name"))?;
+    let io = io.originate(Arc::clone(&origination.config), name).map_err(|it| failed(&it))?;
+    deadline.set(reach.tls);
+    poll_fn(|cx| match io.poll_handshake(cx) {
+        Poll::Pending if deadline.is_expired() => Poll::Ready(Err(Reason::ConnectTimeout)),
+        outcome => outcome.map_err(|error| failed(&error)),
+    })
+    .await?;
+    Ok(io)
 }
 
 /// Running out of descriptors is our own fault, and must not be held against an endpoint.

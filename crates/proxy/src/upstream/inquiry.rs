@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
-use super::attempt::{Attempt, connect};
+use super::attempt::{Attempt, Reach, connect};
 use super::link::Link;
 use super::pool::{Idle, Pool};
 use crate::body::{Sink as _, Source as _};
@@ -88,7 +88,14 @@ impl Inquiry {
             None => {
                 // No other connection has to make way for a question.
                 let slot = Slot::try_new(Arc::clone(&endpoint.life))?;
-                let io = connect(endpoint.address?, TIME_LIMIT, &deadline).await.ok()?;
+                let reach = Reach {
+                    address: endpoint.address?,
+                    name: &endpoint.name,
+                    origination: self.cluster.tls.as_deref(),
+                    connect: TIME_LIMIT,
+                    tls: TIME_LIMIT,
+                };
+                let io = connect(&reach, &deadline).await.ok()?;
                 Link::new(io, slot, worker.now(), worker.random())
             }
         };

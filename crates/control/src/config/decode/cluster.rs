@@ -64,6 +64,7 @@ fn timeouts(section: &mut Section<'_>) -> UpstreamTimeouts {
     let default = UpstreamTimeouts::default();
     let timeouts = UpstreamTimeouts {
         connect: section.duration("connect", default.connect),
+        tls: default.tls,
         first_byte: section.duration("first_byte", default.first_byte),
         idle: section.duration("idle", default.idle),
         exchange: section.unless_off("exchange", "a duration in quotes", parse_wait),

@@ -436,6 +436,7 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                 timeouts: timeouts.map_or_else(
                     Default::default,
                     |([connect, first_byte, idle], exchange)| UpstreamTimeouts {
+                        tls: UpstreamTimeouts::default().tls,
                         connect,
                         first_byte,
                         idle,

@@ -1,13 +1,15 @@
-//! What we are in a session, and the library's part of it: a server that has not heard of its client yet, a server, or a client.
+//! What we are in a session, and the library's part of it: a server that has not heard from its client yet, a server, or a client.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use evenkeel_proto::tls::{Alert, ClientHelloReader, HELLO_BYTES_MAX, HelloError};
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
-use rustls::{HandshakeKind, ServerConfig};
+use rustls::{ClientConfig, CommonState, HandshakeKind, ServerConfig};
 
 use super::records::{PIECE_BYTES, Yield};
 
@@ -16,6 +18,7 @@ pub(super) enum Party {
     /// A server to be: what the client says first is read before the library gets it, which keeps to itself for whom the client asks.
     Awaiting(Box<ClientHelloReader>, Arc<ServerConfig>),
     Server(Box<UnbufferedServerConnection>, Option<Box<str>>),
+    Client(Box<UnbufferedClientConnection>),
 }
 
 impl fmt::Debug for Party {
@@ -23,6 +26,7 @@ impl fmt::Debug for Party {
         match self {
             Self::Awaiting(..) => f.write_str("Awaiting"),
             Self::Server(_, name) => f.debug_tuple("Server").field(name).finish_non_exhaustive(),
+            Self::Client(_) => f.write_str("Client"),
         }
     }
 }
@@ -32,25 +36,40 @@ impl Party {
         Self::Awaiting(Box::new(ClientHelloReader::new(HELLO_BYTES_MAX)), config)
     }
 
+    /// A client of whom `name` is to prove that it is.
+    ///
+    /// # Errors
+    /// The library's, for a configuration that it cannot work with.
+    pub(super) fn client(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<Self, rustls::Error> {
+        Ok(Self::Client(Box::new(UnbufferedClientConnection::new(config, name)?)))
+    }
+
     pub(super) fn is_handshaking(&self) -> bool {
-        match self {
-            Self::Awaiting(..) => true,
-            Self::Server(server, _) => server.is_handshaking(),
-        }
+        self.common().is_none_or(CommonState::is_handshaking)
     }
 
     pub(super) fn server_name(&self) -> Option<&str> {
         match self {
-            Self::Awaiting(..) => None,
+            Self::Awaiting(..) | Self::Client(_) => None,
             Self::Server(_, name) => name.as_deref(),
         }
     }
 
-    /// Whether the client has resumed an earlier session.
+    /// Whether an earlier session was resumed.
     pub(super) fn is_resumed(&self) -> bool {
+        let kind = self.common().and_then(CommonState::handshake_kind);
+        kind == Some(HandshakeKind::Resumed)
+    }
+
+    /// What both sides of the library have in common.
+    fn common(&self) -> Option<&CommonState> {
         match self {
-            Self::Awaiting(..) => false,
-            Self::Server(server, _) => server.handshake_kind() == Some(HandshakeKind::Resumed),
+            Self::Awaiting(..) => None,
+            Self::Server(server, _) => Some(server),
+            Self::Client(client) => Some(client),
         }
     }
 
@@ -72,10 +91,10 @@ impl Party {
         }
         let mut used = 0;
         loop {
+            let rest = &mut tls[used..];
             let step = match self {
-                Self::Server(server, _) => {
-                    step(server.process_tls_records(&mut tls[used..]), yielded)
-                }
+                Self::Server(server, _) => step(server.process_tls_records(rest), yielded),
+                Self::Client(client) => step(client.process_tls_records(rest), yielded),
                 Self::Awaiting(..) => return Ok(used),
             };
             used += step.used;
@@ -90,46 +109,56 @@ impl Party {
         }
     }
 
-    /// After an error what is left to be done is to say so.
+    /// After an error what is left to be done is to say so. No longer than there is something to be said: the library would look once more
+    /// at what it did not like.
     fn tell_error(&mut self, yielded: &mut Yield<'_>) {
-        loop {
+        while self.common().is_some_and(CommonState::wants_write) {
             let step = match self {
                 Self::Server(server, _) => step(server.process_tls_records(&mut []), yielded),
+                Self::Client(client) => step(client.process_tls_records(&mut []), yielded),
                 Self::Awaiting(..) => return,
             };
-            if !matches!(step.outcome, Ok(true)) {
+            if step.outcome.is_err() {
                 return;
             }
         }
     }
 
-    /// Encrypts what goes into one piece of `first` and then `second`. Returns how much that was, and how much of `room` is filled.
+    /// Encrypts what goes into one piece of `first` and then `second`. The library wants to see what has come and is not used up, at which it
+    /// may have looked already. Returns how much was encrypted, and how much of `room` is filled.
     pub(super) fn encrypt(
         &mut self,
-        first: &[u8],
-        second: &[u8],
+        (first, second): (&[u8], &[u8]),
+        held: &mut Vec<u8>,
         room: &mut [u8],
     ) -> io::Result<(usize, usize)> {
         let first = &first[..first.len().min(PIECE_BYTES)];
         let second = &second[..second.len().min(PIECE_BYTES - first.len())];
-        let made = self.write(&What::Bytes(first, second), room)?;
+        let made = self.write(&What::Bytes(first, second), held, room)?;
         Ok((first.len() + second.len(), made))
     }
 
     /// The same of the word that nothing follows.
-    pub(super) fn encrypt_end(&mut self, room: &mut [u8]) -> io::Result<(usize, usize)> {
-        Ok((0, self.write(&What::End, room)?))
+    pub(super) fn encrypt_end(
+        &mut self,
+        held: &mut Vec<u8>,
+        room: &mut [u8],
+    ) -> io::Result<(usize, usize)> {
+        Ok((0, self.write(&What::End, held, room)?))
     }
 
     /// Writes into `room` what the library has to say, and then `what`. Returns how much of it is filled.
-    fn write(&mut self, what: &What<'_>, room: &mut [u8]) -> io::Result<usize> {
+    fn write(&mut self, what: &What<'_>, held: &mut Vec<u8>, room: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         loop {
             let room = &mut room[filled..];
-            let (made, is_done) = match self {
-                Self::Server(server, _) => write(server.process_tls_records(&mut []), what, room)?,
+            let written = match self {
+                Self::Server(server, _) => write(server.process_tls_records(held), what, room),
+                Self::Client(client) => write(client.process_tls_records(held), what, room),
                 Self::Awaiting(..) => return Err(io::ErrorKind::NotConnected.into()),
             };
+            held.drain(..written.used);
+            let (made, is_done) = written.outcome?;
             filled += made;
             if is_done {
                 return Ok(filled);
@@ -192,13 +221,25 @@ fn encode<D>(
     encoded.map(|_| ()).map_err(|error| rustls::Error::General(error.to_string()))
 }
 
-/// One step of the library towards writing `what`: how much of `room` it has filled, and whether that was it.
-fn write<D>(
-    status: UnbufferedStatus<'_, '_, D>,
+/// One step of the library towards writing something.
+struct Written {
+    used: usize,
+    /// How much room is filled, and whether that was it.
+    outcome: io::Result<(usize, bool)>,
+}
+
+fn write<D>(status: UnbufferedStatus<'_, '_, D>, what: &What<'_>, room: &mut [u8]) -> Written {
+    let UnbufferedStatus { discard: used, state } = status;
+    let outcome = state.map_err(io::Error::other).and_then(|state| write_in(state, what, room));
+    Written { used, outcome }
+}
+
+fn write_in<D>(
+    state: ConnectionState<'_, '_, D>,
     what: &What<'_>,
     room: &mut [u8],
 ) -> io::Result<(usize, bool)> {
-    match status.state.map_err(io::Error::other)? {
+    match state {
         ConnectionState::WriteTraffic(mut traffic) => {
             let made = match what {
                 What::Bytes(first, second) => {

@@ -106,6 +106,15 @@ impl Records {
         })
     }
 
+    /// Gives nothing to `turn`, for what it makes of its own.
+    pub(super) fn turn(
+        &mut self,
+        turn: impl FnOnce(&mut [u8], &mut Yield<'_>) -> Result<usize, rustls::Error>,
+    ) -> io::Result<()> {
+        let mut yielded = Yield { into: &mut [], filled: 0, records: self };
+        turn(&mut [], &mut yielded).map(|_| ()).map_err(io::Error::other)
+    }
+
     /// How many bytes of memory lie here.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
@@ -126,7 +135,7 @@ impl Records {
     /// Returns how much was taken.
     pub(super) fn send(
         &mut self,
-        encrypt: impl FnOnce(&mut [u8]) -> io::Result<(usize, usize)>,
+        encrypt: impl FnOnce(&mut Vec<u8>, &mut [u8]) -> io::Result<(usize, usize)>,
         send: impl FnOnce(&[u8]) -> Poll<io::Result<usize>>,
     ) -> io::Result<usize> {
         SCRATCH.with_borrow_mut(|scratch| {
@@ -134,8 +143,9 @@ impl Records {
             let room = &mut scratch.outgoing;
             room.resize(room.len().max(unsent.len() + SCRATCH_BYTES), 0);
             room[..unsent.len()].copy_from_slice(unsent);
-            let (taken, made) = encrypt(&mut room[unsent.len()..])?;
-            let all = &room[..unsent.len() + made];
+            let before = unsent.len();
+            let (taken, made) = encrypt(&mut self.incoming, &mut room[before..])?;
+            let all = &room[..before + made];
             let sent = match send(all) {
                 Poll::Ready(sent) => sent?,
                 Poll::Pending => 0,
