@@ -44,8 +44,8 @@ pub struct RequestHead {
 pub(crate) enum Target {
     /// `/path?query`, or `*`.
     Origin(Span),
-    /// `http://authority/path?query`; the path is empty when the client left it out.
-    Absolute { authority: Span, path: Span },
+    /// `http://authority/path?query`, or `https://`; the path is empty when the client left it out.
+    Absolute { authority: Span, path: Span, is_https: bool },
 }
 
 impl RequestHead {
@@ -74,6 +74,14 @@ impl RequestHead {
         let length = path::normalise(span.of_mut(&mut self.fields.buffer), rules)?;
         *span = span.shortened(length);
         Ok(())
+    }
+
+    /// The scheme of an absolute target; `None` for one that has none.
+    pub fn scheme(&self) -> Option<&'static str> {
+        match self.target {
+            Target::Absolute { is_https, .. } => Some(if is_https { "https" } else { "http" }),
+            Target::Origin(_) => None,
+        }
     }
 
     /// Whom the client wants to talk to. An absolute target overrules `Host` (RFC 9112 §3.2.2).

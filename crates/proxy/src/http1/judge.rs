@@ -18,11 +18,18 @@ pub(crate) struct Judged {
     pub(crate) offer: Option<Offer>,
 }
 
-/// Brings the path of `head` into its normal form, and says how the request goes on.
+/// Brings the path of `head` into its normal form, and says how the request goes on that came by `scheme`.
 ///
 /// # Errors
 /// The reason for which it does not. The connection must not be used for another request then.
-pub(crate) fn judge(head: &mut RequestHead, listener: &Listener) -> Result<Judged, Reason> {
+pub(crate) fn judge(
+    head: &mut RequestHead,
+    listener: &Listener,
+    scheme: &str,
+) -> Result<Judged, Reason> {
+    if head.scheme().is_some_and(|wanted| wanted != scheme) {
+        return Err(Reason::RequestMalformed);
+    }
     let framing = request_framing(head).map_err(|error| match error {
         FramingError::Ambiguous(_) => Reason::RequestMalformed,
         FramingError::UnknownCoding => Reason::NotImplemented,

@@ -30,19 +30,23 @@ fn split_absolute(target: &[u8], locator: &Locator) -> Result<Target, ParseError
         let (before, rest) = target.split_at_checked(scheme.len())?;
         before.eq_ignore_ascii_case(scheme).then_some(rest)
     };
-    let rest = behind(b"http://").or_else(|| behind(b"https://")).ok_or(refused)?;
+    let (rest, is_https) = match behind(b"http://") {
+        Some(rest) => (rest, false),
+        None => (behind(b"https://").ok_or(refused)?, true),
+    };
     let end = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     if !is_authority(authority) {
         return Err(ParseError::Malformed("the target's authority is not a host"));
     }
-    Ok(Target::Absolute { authority: locator.span(authority), path: locator.span(path) })
+    let (authority, path) = (locator.span(authority), locator.span(path));
+    Ok(Target::Absolute { authority, path, is_https })
 }
 
 /// `http://host?query` has no path, where origin-form must have `/` (RFC 9112 §3.2.1). The second slash of `http://` makes room
 /// for it: the authority moves over it, and leaves a byte between itself and the query.
 pub(super) fn complete(head: &mut RequestHead) {
-    let Target::Absolute { authority, path } = &mut head.target else { return };
+    let Target::Absolute { authority, path, .. } = &mut head.target else { return };
     if !path.of(&head.fields.buffer).starts_with(b"?") {
         return;
     }

@@ -62,7 +62,7 @@ impl Connection {
     fn judge(&self, head: &mut RequestHead) -> Option<Result<Judged, Reason>> {
         let world = self.worker.world_of(&self.entrance);
         let listener = world.listener(&self.entrance)?;
-        Some(judge(head, listener).and_then(|judged| {
+        Some(judge(head, listener, self.scheme()).and_then(|judged| {
             if self.is_misdirected(head, listener) { Err(Reason::Misdirected) } else { Ok(judged) }
         }))
     }

@@ -6,12 +6,16 @@ use super::*;
 use crate::fixture::listener;
 
 fn judged(text: &str) -> Result<(Judged, String), Reason> {
+    judged_by(text, "http")
+}
+
+fn judged_by(text: &str, scheme: &str) -> Result<(Judged, String), Reason> {
     let mut fields = Fields::default();
     fields.buffer.extend_from_slice(text.as_bytes());
     let limits = ParseLimits { fields: 20, target_bytes: 64, names: UnusualNames::Drop };
     let (mut head, _) = parse_request(&mut fields, text.len(), limits).unwrap().unwrap();
     let limits = DownstreamLimits { body: Some(10), ..DownstreamLimits::default() };
-    let judged = judge(&mut head, &Listener { limits, ..listener() })?;
+    let judged = judge(&mut head, &Listener { limits, ..listener() }, scheme)?;
     Ok((judged, String::from_utf8_lossy(head.path()).into_owned()))
 }
 
@@ -37,6 +41,21 @@ fn a_request_that_is_not_passed_on_has_one_reason() {
     for (text, reason) in cases {
         let text = text.replace('_', "HTTP/1.1\r\nHost: a\r\n") + "\r\n";
         assert_eq!(judged(&text).unwrap_err(), reason, "{text}");
+    }
+}
+
+/// A target that names the other scheme was meant for somebody else, or is to be read in two ways (RFC 9112 §3.2.2).
+#[test]
+fn an_absolute_target_names_the_scheme_by_which_it_came() {
+    for (target, scheme, is_taken) in [
+        ("http://a/", "http", true),
+        ("HTTPS://a/", "https", true),
+        ("https://a/", "http", false),
+        ("http://a/", "https", false),
+        ("/", "https", true),
+    ] {
+        let text = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(judged_by(&text, scheme).is_ok(), is_taken, "{target} by {scheme}");
     }
 }
 
