@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use evenkeel_plan::Plan;
 use evenkeel_plan::binder::Binder;
@@ -20,6 +20,7 @@ mod order;
 mod port_owner;
 mod reload;
 
+pub use crate::certificates::Unusable;
 pub use bind_problem::BindProblem;
 pub(crate) use build::build;
 pub use build::{UnknownCluster, balancing};
@@ -29,6 +30,7 @@ pub(crate) use order::{Desk, Inbox, Order, ReloadWish, Wish};
 pub(crate) use port_owner::others_listen;
 
 use crate::access_log::OpenError;
+use crate::certificates::{self, Store};
 use crate::config::{Config, ConfigFile, Seen};
 use crate::events::Events;
 use crate::fittings::{FittingError, Fittings};
@@ -42,6 +44,7 @@ use crate::resolve::{Known, Lookup, Resolver};
 pub(crate) struct Conductor<L> {
     parts: Parts,
     fittings: Fittings,
+    certificates: Arc<Store>,
     resolver: Resolver<L>,
     knowledge: Knowledge,
     plans: watch::Sender<Arc<Plan>>,
@@ -101,6 +104,8 @@ pub enum ApplyError {
     Bind(BindProblem),
     /// The access log could not be opened.
     AccessLog(OpenError),
+    /// A certificate cannot be used.
+    Certificates(Unusable),
     /// A listener leads nowhere: the config was not checked.
     UnknownCluster(UnknownCluster),
 }
@@ -110,7 +115,7 @@ pub enum ApplyError {
 /// # Errors
 /// What would keep it from being one.
 pub fn rehearse(config: &Config) -> Result<(), UnknownCluster> {
-    build(config, &Plan::default(), 1, |_| None).map(drop)
+    build(config, &Plan::default(), 1, |_| None, &certificates::Known::default()).map(drop)
 }
 
 impl<L: Lookup> Conductor<L> {
@@ -125,6 +130,7 @@ impl<L: Lookup> Conductor<L> {
         Self {
             parts,
             fittings,
+            certificates: Arc::default(),
             resolver: Resolver::new(lookup),
             knowledge,
             plans: watch::Sender::new(Arc::default()),
@@ -132,6 +138,11 @@ impl<L: Lookup> Conductor<L> {
             overrides: Overrides::default(),
             file,
         }
+    }
+
+    /// What is known of certificates; somebody has to follow their files.
+    pub(crate) fn certificates(&self) -> Arc<Store> {
+        Arc::clone(&self.certificates)
     }
 
     /// The plans in force, one after the other; the first is the empty one.
@@ -175,7 +186,7 @@ impl<L: Lookup> Conductor<L> {
 
     fn follow_names(&mut self) {
         let Some(config) = self.knowledge.in_force.config() else { return };
-        if let Err(error) = self.publish(&config) {
+        if let Err(error) = self.publish(&config, &self.certificates.known()) {
             tracing::error!(%error, "a changed address could not be put in force");
         }
     }
@@ -186,7 +197,10 @@ impl<L: Lookup> Conductor<L> {
         self.resolver.settle(SETTLE_WITHIN).await;
         let fitted = self.fittings.prepare(&config).await;
         let applied = fitted.map_err(ApplyError::from).and_then(|fitted| {
-            self.publish(&config)?;
+            let certificates = self.certificates.known().with(&config, SystemTime::now());
+            let certificates = certificates.map_err(ApplyError::Certificates)?;
+            self.publish(&config, &certificates)?;
+            self.certificates.commit(certificates);
             self.fittings.commit(fitted);
             Ok(())
         });
@@ -209,13 +223,17 @@ impl<L: Lookup> Conductor<L> {
     }
 
     /// Builds the plan of `config`, binds, publishes and accepts.
-    fn publish(&mut self, config: &Config) -> Result<(), ApplyError> {
+    fn publish(
+        &mut self,
+        config: &Config,
+        certificates: &certificates::Known,
+    ) -> Result<(), ApplyError> {
         let before = Arc::clone(&self.plans.borrow());
         let address = |host: &str| match self.resolver.known(host) {
             Known::At(address) => Some(address),
             Known::Not | Known::Never(_) => None,
         };
-        let plan = build(config, &before, self.parts.workers, address);
+        let plan = build(config, &before, self.parts.workers, address, certificates);
         let plan = plan.map_err(ApplyError::UnknownCluster)?;
         let prepared = self.parts.binder.prepare(&plan);
         prepared.map_err(|error| ApplyError::Bind(BindProblem::of_listener(&error)))?;
@@ -282,6 +300,7 @@ impl fmt::Display for ApplyError {
         match self {
             Self::Bind(problem) => problem.fmt(f),
             Self::AccessLog(error) => error.fmt(f),
+            Self::Certificates(problem) => problem.fmt(f),
             Self::UnknownCluster(problem) => problem.fmt(f),
         }
     }

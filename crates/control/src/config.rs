@@ -43,6 +43,7 @@ use diagnostic::Sink;
 use draft::Draft;
 use files::{NoFiles, not_text_line};
 
+pub use crate::certificates::{Finding, Part, Problem, Remark};
 pub(crate) use address::parse_endpoint;
 pub use admin_section::AdminSection;
 pub use config_file::ConfigFile;
@@ -52,10 +53,11 @@ pub(crate) use diff::diff;
 pub use expand::Variables;
 pub use files::{Files, Folder};
 pub use model::{
-    AccessConfig, AccessPath, AdminBind, AdmissionConfig, BalanceConfig, ClusterConfig, Config,
-    ConnectionRateConfig, ConnectionsConfig, CookieConfig, EligibilityConfig, EndpointConfig,
-    ErrorsConfig, ListenerConfig, LogLevel, PageConfig, RateLimitConfig, RouteConfig, Secret,
-    StickyConfig, WorkerCount,
+    AccessConfig, AccessPath, AdminBind, AdmissionConfig, BalanceConfig, CertificateSource,
+    ClusterConfig, Config, ConnectionRateConfig, ConnectionsConfig, CookieConfig,
+    EligibilityConfig, EndpointConfig, ErrorsConfig, FilePlace, HstsConfig, HttpsPort,
+    ListenerConfig, LogLevel, PageConfig, RateLimitConfig, RouteConfig, Secret, StickyConfig,
+    TlsConfig, TlsVersion, WorkerCount,
 };
 pub use report::{Report, Verdict};
 pub use seen::Seen;

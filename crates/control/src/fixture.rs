@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use crate::access_log::AccessLog;
 use crate::admin::{EndpointState, EndpointStatus, StandingStatus};
+use crate::certificates::Known;
 use crate::conductor::{self, Desk, Knowledge};
 use crate::config::{
     AdminBind, AdmissionConfig, BalanceConfig, ClusterConfig, Config, ConnectionsConfig,
@@ -49,6 +50,9 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         paths: PathRules::default(),
         header_names: UnusualNames::default(),
         errors: ErrorsConfig::default(),
+        tls: None,
+        redirect_to_https: None,
+        hsts: None,
     });
     let clusters = clusters.iter().map(|(name, endpoints)| ClusterConfig {
         name: (*name).to_owned(),
@@ -96,7 +100,8 @@ pub(crate) fn endpoint(name: &str) -> EndpointConfig {
 /// The plan that such a config makes for two workers, with addresses as written.
 pub(crate) fn plan(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -> Plan {
     let config = config(listeners, clusters);
-    conductor::build(&config, &Plan::default(), 2, |host| host.parse().ok()).unwrap()
+    conductor::build(&config, &Plan::default(), 2, |host| host.parse().ok(), &Known::default())
+        .unwrap()
 }
 
 /// Binds nothing, and says that it did.

@@ -4,6 +4,7 @@
 
 mod access_log;
 pub mod admin;
+mod certificates;
 pub mod conductor;
 pub mod config;
 pub mod events;

@@ -8,6 +8,7 @@ use evenkeel_plan::lines::LineReceiver;
 
 use crate::access_log::{AccessLog, Remote};
 use crate::admin::{self, Address, Status, Trigger};
+use crate::certificates;
 use crate::conductor::{
     Applied, ApplyError, Conductor, Desk, Knowledge, Parts, Refused, ReloadWish, Wish,
 };
@@ -49,11 +50,13 @@ pub async fn start(setup: Setup) -> Result<Control, StartError> {
     let panics = Panics::new(Arc::clone(&knowledge.events));
     let mut conductor = Conductor::new(parts, fittings, SystemLookup, knowledge, file.clone());
     let plans = conductor.plans();
+    let certificates = conductor.certificates();
     conductor.apply(config).await.map_err(StartError::Apply)?;
     let mut tasks = vec![
         Task::spawn(panics.run(plans.clone())),
         Task::spawn(checks.run(plans.clone())),
         Task::spawn(outliers.run(plans)),
+        Task::spawn(certificates::run(certificates)),
         Task::spawn(conductor.run(orders)),
     ];
     if let Some(file) = file {

@@ -73,13 +73,13 @@ async fn has_changed(
     }
     let began = Instant::now();
     let deadline = began + RESTLESS_MAX;
-    let mut before = file.read().1;
+    let mut before = file.look();
     let took = began.elapsed();
     while before != *seen.borrow() {
         sleep(QUIET).await;
         // It is in what is read now.
         let _ = told.try_recv();
-        let now = file.read().1;
+        let now = file.look();
         // Somebody else has had it read in the meantime.
         if now == *seen.borrow() {
             return (false, took);

@@ -6,9 +6,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use evenkeel_control::config::{Config, Folder};
 use evenkeel_plan::reason::Reason;
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 #[test]
 fn every_mistake_is_explained_as_in_the_file_beside_it() {
@@ -23,7 +25,8 @@ fn mistakes_that_are_not_in_a_text_are_explained_as_in_their_files() {
     compare(ON_DISK.iter().map(|(name, prepare)| {
         let folder = tempfile::tempdir().unwrap();
         prepare(folder.path());
-        let report = Config::load(&folder.path().join("evenkeel.toml")).err().unwrap().to_string();
+        let loaded = Config::load(&folder.path().join("evenkeel.toml"));
+        let report = loaded.map_or_else(|report| report, |loaded| loaded.warnings).to_string();
         let said = report.replace(&format!("{}/", folder.path().display()), "");
         (golden.join(name).with_extension("expected"), said)
     }));
@@ -64,7 +67,7 @@ fn compare(cases: impl Iterator<Item = (PathBuf, String)>) {
 type Prepare = fn(&Path);
 
 /// Cases that are not in a text but in what is on the disk; each makes a folder with an `evenkeel.toml`, or none.
-const ON_DISK: [(&str, Prepare); 8] = [
+const ON_DISK: [(&str, Prepare); 9] = [
     ("file-absent", |_| ()),
     ("file-is-a-directory", |folder| fs::create_dir(folder.join("evenkeel.toml")).unwrap()),
     ("file-not-text", |folder| write(folder, "evenkeel.toml", b"workers = 1\n\xff\xfe")),
@@ -86,7 +89,23 @@ const ON_DISK: [(&str, Prepare); 8] = [
         write(folder, "evenkeel.toml", INCLUDE);
         (0..=1000).for_each(|number| write(folder, &format!("part-{number}.toml"), b""));
     }),
+    ("certificate-odd", |folder| {
+        write(folder, "evenkeel.toml", HTTPS);
+        let in_days = |days: u64| {
+            let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            date_time_ymd(1970, 1, 1) + since_1970 + Duration::from_secs(days * 24 * 3600 + 60)
+        };
+        let mut params = CertificateParams::new(["a.example".to_owned()]).unwrap();
+        params.not_after = in_days(10);
+        let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let chain = [&other, &key].map(|key| params.clone().self_signed(key).unwrap().pem());
+        write(folder, "a.crt", chain.concat().as_bytes());
+        write(folder, "a.key", key.serialize_pem().as_bytes());
+    }),
 ];
+
+const HTTPS: &[u8] = b"[listener.web]\nbind = ':443'\nprotocol = 'https'\n\
+    certificates = { cert = 'a.crt', key = 'a.key' }\nto = '9001'\n";
 
 const PAGE: &[u8] =
     b"[listener.web]\nbind = ':8080'\nto = '9001'\nerrors.pages = { 503 = 'sorry.html' }\n";

@@ -11,7 +11,7 @@ use evenkeel_control::config::{Config, Folder, schema};
 use serde_json::{Map, Value};
 
 /// Each table of the schema, and a config in which `{}` stands for a key of it.
-const TABLES: [(&str, &str); 26] = [
+const TABLES: [(&str, &str); 29] = [
     ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
     ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
     ("RateLimit", "[listener.a]\nbind = ':1'\nto = '9001'\nrate_limit = { rate = '1/s', {} }\n"),
@@ -19,7 +19,22 @@ const TABLES: [(&str, &str); 26] = [
         "ConnectionRate",
         "[listener.a]\nbind = ':1'\nto = '9001'\nconnection_rate = { rate = '1/s', {} }\n",
     ),
-    ("ListenerTimeouts", "[listener.a]\nbind = ':1'\nto = '9001'\ntimeouts = { {} }\n"),
+    (
+        "ListenerTimeouts",
+        "[listener.a]\nbind = ':1'\nto = '9001'\nprotocol = 'https'\ncertificates = 'a'\ntimeouts = { {} }\n",
+    ),
+    (
+        "CertificateFiles",
+        "[listener.a]\nbind = ':1'\nto = '9001'\nprotocol = 'https'\ncertificates = { cert = 'a', {} }\n",
+    ),
+    (
+        "Tls",
+        "[listener.a]\nbind = ':1'\nto = '9001'\nprotocol = 'https'\ncertificates = 'a'\ntls = { {} }\n",
+    ),
+    (
+        "Hsts",
+        "[listener.a]\nbind = ':1'\nto = '9001'\nprotocol = 'https'\ncertificates = 'a'\nhsts = { max_age = '1s', {} }\n",
+    ),
     ("ListenerLimits", "[listener.a]\nbind = ':1'\nto = '9001'\nlimits = { {} }\n"),
     ("Paths", "[listener.a]\nbind = ':1'\nto = '9001'\npaths = { {} }\n"),
     ("Errors", "[listener.a]\nbind = ':1'\nto = '9001'\nerrors = { {} }\n"),
@@ -165,6 +180,7 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Listener.limits",
         "Listener.paths",
         "Listener.errors",
+        "Listener.tls",
         "Cluster.timeouts",
         "Cluster.limits",
         "Cluster.pool",
@@ -174,6 +190,8 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Listener.bind",
         "Listener.to",
         "Cluster.breaker",
+        "CertificateFiles.cert",
+        "Hsts.max_age",
         "RateLimit.rate",
         "ConnectionRate.rate",
         "Cluster.endpoints",
@@ -184,6 +202,7 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "BalanceTable.path",
         "Route.to",
         // They depend on each other.
+        "Listener.certificates",
         "Health.kind",
         "Health.path",
         "Health.host",
@@ -197,6 +216,7 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Sticky.domain",
         "Sticky.keys",
         // Without it, what something else says.
+        "CertificateFiles.key",
         "Route.name",
         "Route.listener",
         "RouteTimeouts.exchange",
@@ -258,6 +278,8 @@ fn every_example_on_the_page_is_right() {
     for page in ["503.html", "5xx.html", "4xx.json"] {
         fs::write(folder.path().join("pages").join(page), "").unwrap();
     }
+    certificates::write(&folder.path().join("certs"), "example.com");
+    certificates::write(folder.path(), "example.com");
     for example in examples {
         // Who copies it has the variable, and nobody a key that all the world knows.
         let mut text = example
@@ -276,6 +298,19 @@ fn every_example_on_the_page_is_right() {
         let loaded = Config::parse_with("example", &text, &Folder::new(folder.path()));
         let warnings = loaded.unwrap_or_else(|report| panic!("{text}\n{report}")).warnings;
         assert!(warnings.is_empty(), "{text}\n{warnings}");
+    }
+}
+
+mod certificates {
+    use super::*;
+
+    /// `NAME.crt` and `NAME.key`, good for a long time.
+    pub(super) fn write(folder: &Path, name: &str) {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        fs::create_dir_all(folder).unwrap();
+        fs::write(folder.join(format!("{name}.crt")), cert.pem()).unwrap();
+        fs::write(folder.join(format!("{name}.key")), signing_key.serialize_pem()).unwrap();
     }
 }
 

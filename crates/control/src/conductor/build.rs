@@ -15,9 +15,11 @@ use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 mod admission;
 mod routes;
 mod sessions;
+mod tls;
 
 use routes::Names;
 
+use crate::certificates::Known;
 use crate::config::{
     BalanceConfig, ClusterConfig, Config, EligibilityConfig, EndpointConfig, ErrorsConfig,
     ListenerConfig,
@@ -47,6 +49,7 @@ pub(crate) fn build(
     before: &Plan,
     workers: usize,
     address: impl Fn(&str) -> Option<IpAddr>,
+    certificates: &Known,
 ) -> Result<Plan, UnknownCluster> {
     // By name, because there may be ten thousand of each.
     let old_clusters: HashMap<&str, &Arc<Cluster>> =
@@ -77,7 +80,11 @@ pub(crate) fn build(
     });
     let listeners = config.listeners.iter().map(|listener| {
         let old = old_listeners.get(listener.name.as_str()).copied();
-        let new = build_listener(listener, &names, old, workers)?;
+        let new = Listener {
+            tls: certificates.termination(&listener.name),
+            redirect_to_https: tls::redirect(listener, config),
+            ..build_listener(listener, &names, old, workers)?
+        };
         Ok(old.filter(|old| is_same_listener(old, &new)).cloned().unwrap_or_else(|| Arc::new(new)))
     });
     // The publisher numbers it.
@@ -169,7 +176,7 @@ fn build_listener(
         errors: Arc::new(answers(&listener.errors)),
         tls: None,
         redirect_to_https: None,
-        hsts: None,
+        hsts: listener.hsts.as_ref().map(tls::strict_transport),
         counters: old
             .map_or_else(|| Arc::new(Sharded::new(workers)), |old| Arc::clone(&old.counters)),
     })
@@ -210,6 +217,7 @@ fn is_same_listener(old: &Listener, new: &Listener) -> bool {
         && (old.timeouts, old.limits) == (new.timeouts, new.limits)
         && (old.paths, old.header_names) == (new.paths, new.header_names)
         && old.errors == new.errors
+        && tls::is_same(old, new)
         && match (&old.door, &new.door) {
             (Some(old), Some(new)) => old.is_same(new),
             (old, new) => old.is_none() && new.is_none(),

@@ -137,7 +137,9 @@ fn check_references(draft: &Draft, sink: &Sink) {
     for listener in &draft.listeners {
         match &listener.target {
             Target::Named(_) => {}
-            Target::Missing => all_found &= !draft.routes.is_empty(),
+            Target::Missing => {
+                all_found &= !draft.routes.is_empty() || listener.redirect_to_https.is_some();
+            }
             Target::Own(own) => {
                 all_found &= own.endpoints.list.len() == own.endpoints.written;
                 if let Some(cluster) = clusters.get(own.name.get_ref().as_str()) {

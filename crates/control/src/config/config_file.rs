@@ -3,14 +3,16 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use super::decode::MEDIA_TYPES;
 use super::drafts::Drafts;
 use super::files::Folder;
 use super::model::{Config, WorkerCount};
 use super::report::Report;
-use super::seen::{Seen, Witness};
+use super::seen::{Findings, Seen, Witness};
 use super::{Loaded, environment};
+use crate::certificates::Known;
 use crate::persist::Rewrite;
 
 /// A config file.
@@ -25,18 +27,33 @@ pub struct ConfigFile {
 impl ConfigFile {
     /// Reads and checks it as it is now. Also says what it has seen on the way, whatever came of it.
     pub fn read(&self) -> (Result<Loaded, Report>, Seen) {
-        let witness = Witness::new(Folder::of(&self.path));
+        self.read_on(&Known::default())
+    }
+
+    /// The same where certificates are in use already: what is good of them may stay, whatever their files have become.
+    pub(crate) fn read_on(&self, known: &Known) -> (Result<Loaded, Report>, Seen) {
+        self.read_with(&|source| known.findings(source, SystemTime::now()))
+    }
+
+    /// What would be seen on the way. No certificate is looked at.
+    pub(crate) fn look(&self) -> Seen {
+        self.read_with(&|_| Vec::new()).1
+    }
+
+    fn read_with(&self, findings: &Findings<'_>) -> (Result<Loaded, Report>, Seen) {
+        let witness = Witness::new(Folder::of(&self.path), findings);
         // Before it is read: a change in between is then noticed later, and not missed.
         witness.note_disk(&self.path);
         let loaded = Config::load_with(&self.path, &witness, &environment);
         (loaded.map(|loaded| self.with_workers(loaded)), witness.into_seen())
     }
 
-    /// The same for what it would be if these files were rewritten.
+    /// What reading it again would give if these files were rewritten.
     pub(crate) fn rehearse(&self, texts: &[Rewrite]) -> (Result<Loaded, Report>, Seen) {
         let drafts = Drafts::new(Folder::of(&self.path), texts);
         let own = drafts.text(&self.path);
-        let witness = Witness::new(drafts);
+        // It was read a moment ago, with the certificates.
+        let witness = Witness::new(drafts, &|_| Vec::new());
         let loaded = match own {
             Some(text) => {
                 witness.note(self.path.clone(), Some(text.as_bytes()));

@@ -30,6 +30,7 @@ mod paths;
 mod retry;
 mod route;
 mod sticky;
+mod tls;
 
 use admin::AdminDraft;
 pub(super) use errors::MEDIA_TYPES;

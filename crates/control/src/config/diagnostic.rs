@@ -148,6 +148,8 @@ pub enum Code {
     IncludeNotText = 409,
     /// More files to include than anybody means.
     TooManyIncludes = 410,
+    /// A certificate that cannot be used.
+    CertificateRefused = 411,
     /// Checks overlap.
     IntervalBelowTimeout = 901,
     /// A cluster that nothing uses.
@@ -180,6 +182,14 @@ pub enum Code {
     CannotRun = 930,
     /// Hurried checks that are slower than others.
     FastAboveInterval = 931,
+    /// A certificate that cannot be used, in place of one that is in use.
+    CertificateKept = 940,
+    /// A certificate that is good for a few days only.
+    CertificateExpires = 941,
+    /// A chain that is not in the order that clients want.
+    ChainUnsorted = 942,
+    /// `preload` where no list takes it.
+    NotPreloaded = 943,
 }
 
 // === impl Diagnostic ===

@@ -19,9 +19,10 @@ use toml::Spanned;
 
 use super::diagnostic::Span;
 use super::model::{
-    AccessConfig, AdminBind, AdmissionConfig, BalanceConfig, ClusterConfig, Config,
-    ConnectionsConfig, EligibilityConfig, EndpointConfig, ErrorsConfig, ListenerConfig, LogLevel,
-    PageConfig, RouteConfig, Secret, StickyConfig, WorkerCount,
+    AccessConfig, AdminBind, AdmissionConfig, BalanceConfig, CertificateSource, ClusterConfig,
+    Config, ConnectionsConfig, EligibilityConfig, EndpointConfig, ErrorsConfig, HstsConfig,
+    HttpsPort, ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret, StickyConfig, TlsConfig,
+    TlsVersion, WorkerCount,
 };
 
 /// See [`Config`].
@@ -63,6 +64,16 @@ pub(super) struct ListenerDraft {
     pub(super) paths: PathRules,
     pub(super) header_names: UnusualNames,
     pub(super) errors: ErrorsDraft,
+    pub(super) tls: Option<TlsDraft>,
+    pub(super) redirect_to_https: Option<HttpsPort>,
+    pub(super) hsts: Option<HstsConfig>,
+}
+
+/// See [`TlsConfig`].
+#[derive(Debug, Default)]
+pub(super) struct TlsDraft {
+    pub(super) certificates: Vec<Spanned<CertificateSource>>,
+    pub(super) min_version: TlsVersion,
 }
 
 /// See [`ErrorsConfig`].
@@ -204,8 +215,18 @@ impl ListenerDraft {
             paths: self.paths,
             header_names: self.header_names,
             errors: self.errors.finish(),
+            tls: self.tls.map(TlsDraft::finish),
+            redirect_to_https: self.redirect_to_https,
+            hsts: self.hsts,
         };
         (listener, own)
+    }
+}
+
+impl TlsDraft {
+    fn finish(self) -> TlsConfig {
+        let certificates = self.certificates.into_iter().map(Spanned::into_inner).collect();
+        TlsConfig { certificates, min_version: self.min_version }
     }
 }
 

@@ -7,11 +7,13 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
+use std::time::SystemTime;
 
 use super::diagnostic::{Code, Diagnostic, Sink, quoted};
 use super::draft::{AccessDraft, Draft, PageDraft, Target};
-use super::model::AccessPath;
+use super::model::{AccessPath, CertificateSource};
 use super::sources::Sources;
+use crate::certificates::{Finding, Known, Remark};
 
 /// What a config can see of the disk.
 pub trait Files {
@@ -41,6 +43,11 @@ pub trait Files {
     fn obstacle(&self, _path: &Path) -> Option<&'static str> {
         None
     }
+
+    /// What is to be said about the certificates of `source`; nothing if they are good, or nobody can tell.
+    fn findings(&self, _source: &CertificateSource) -> Vec<Finding> {
+        Vec::new()
+    }
 }
 
 /// The disk, seen from the folder of a config.
@@ -63,6 +70,7 @@ pub(super) fn look(draft: &mut Draft, files: &dyn Files, sources: &Sources, sink
             Err(problem) => sink.report(problem.at(span)),
         }
     }
+    look_at_certificates(draft, files, sources, sink);
     let own = draft.listeners.iter().filter_map(|listener| match &listener.target {
         Target::Own(cluster) => Some(&**cluster),
         Target::Named(_) | Target::Missing => None,
@@ -157,6 +165,10 @@ impl Files for Folder {
             Ok(_) | Err(_) => None,
         }
     }
+
+    fn findings(&self, source: &CertificateSource) -> Vec<Finding> {
+        Known::default().findings(source, SystemTime::now())
+    }
 }
 
 // === impl NoFiles ===
@@ -216,6 +228,39 @@ fn unreadable(file: &str, error: &io::Error) -> Diagnostic {
             }
         }
     }
+}
+
+// === Certificates ===
+
+fn look_at_certificates(draft: &mut Draft, files: &dyn Files, sources: &Sources, sink: &Sink) {
+    let tls = draft.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
+    for certificate in tls.flat_map(|tls| &mut tls.certificates) {
+        let span = certificate.span();
+        for place in certificate.get_mut().places_mut() {
+            let path = sources.resolve(span.start, Path::new(&place.written));
+            place.written = path.to_string_lossy().into_owned();
+            place.path = files.locate(&path);
+        }
+        for finding in files.findings(certificate.get_ref()) {
+            sink.report(of_certificate(&finding).at(span.clone()));
+        }
+    }
+}
+
+fn of_certificate(finding: &Finding) -> Diagnostic {
+    let (code, label, help) = match &finding.remark {
+        Remark::Refused(problem) => (Code::CertificateRefused, "cannot be used", problem.help()),
+        Remark::Kept(problem) => (Code::CertificateKept, "is not used as it is", problem.help()),
+        Remark::ExpiresIn(_) => {
+            (Code::CertificateExpires, "expires soon", "renew it, and look at what should have")
+        }
+        Remark::Sorted => (
+            Code::ChainUnsorted,
+            "is sent in the right order",
+            "first the certificate itself, then each time the one that has signed the one before",
+        ),
+    };
+    Diagnostic::new(code, format!("certificate {finding}")).label(label).help(help)
 }
 
 // === Programs ===

@@ -195,6 +195,99 @@ pub struct ListenerConfig {
     pub header_names: UnusualNames,
     /// How the errors that we make ourselves are answered.
     pub errors: ErrorsConfig,
+    /// How it speaks TLS with clients; `None` for clear text.
+    pub tls: Option<TlsConfig>,
+    /// Where requests are sent instead of being served; `None` for nowhere.
+    pub redirect_to_https: Option<HttpsPort>,
+    /// For how long clients are told to come by TLS only; `None` if they are not.
+    pub hsts: Option<HstsConfig>,
+}
+
+/// How a listener speaks TLS: what [`evenkeel_plan::tls::Termination`] is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Where its certificates are; at least one.
+    pub certificates: Vec<CertificateSource>,
+    /// What clients have to speak at least.
+    pub min_version: TlsVersion,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    #[default]
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+/// Where certificates are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CertificateSource {
+    /// All in this directory that have a key.
+    Directory(FilePlace),
+    /// This one.
+    Files {
+        /// The certificate, and the authorities that stand for it.
+        cert: FilePlace,
+        /// Its key; `None` if that is in the same file.
+        key: Option<FilePlace>,
+    },
+}
+
+/// A file or directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FilePlace {
+    /// As it is written; a relative path starts at the folder of the config.
+    pub written: String,
+    /// As the process calls it.
+    pub path: PathBuf,
+}
+
+impl CertificateSource {
+    /// All that it names.
+    pub(super) fn places_mut(&mut self) -> impl Iterator<Item = &mut FilePlace> {
+        let (one, other) = match self {
+            Self::Directory(folder) => (folder, None),
+            Self::Files { cert, key } => (cert, key.as_mut()),
+        };
+        std::iter::once(one).chain(other)
+    }
+}
+
+impl From<String> for FilePlace {
+    /// Before it is known which folder the config is in.
+    fn from(written: String) -> Self {
+        Self { path: PathBuf::from(&written), written }
+    }
+}
+
+/// The port of `https` that clients are sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpsPort {
+    /// That of the listener for `https`, if there is one only; else 443.
+    Ours,
+    /// This one.
+    Only(u16),
+}
+
+/// What `Strict-Transport-Security` says (RFC 6797 §6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HstsConfig {
+    /// For how long, in whole seconds; 0 takes back what was said before.
+    pub max_age: Duration,
+    /// Whether for all names below, too.
+    pub include_subdomains: bool,
+    /// Whether browsers may be shipped with it.
+    pub preload: bool,
+}
+
+impl HstsConfig {
+    /// For so long, and no more than that.
+    pub fn new(max_age: Duration) -> Self {
+        Self { max_age, include_subdomains: false, preload: false }
+    }
 }
 
 /// Which requests go where.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::BYTES_MAX;
 use super::files::{self, Files};
+use super::model::CertificateSource;
+use crate::certificates::Finding;
 
 /// What a config was made from. Equal if every file is.
 #[derive(Clone, Debug, Default)]
@@ -38,15 +40,19 @@ impl Seen {
 }
 
 /// Files as a config sees them, and a note of everything that was looked at.
-#[derive(Debug)]
-pub(super) struct Witness<F> {
+pub(super) struct Witness<'a, F> {
     files: F,
+    findings: &'a Findings<'a>,
     seen: RefCell<Seen>,
 }
 
-impl<F: Files> Witness<F> {
-    pub(super) fn new(files: F) -> Self {
-        Self { files, seen: RefCell::default() }
+/// What is to be said about the certificates of a source. They are no part of what the config was made from: the config stays the same
+/// when they are renewed.
+pub(super) type Findings<'a> = dyn Fn(&CertificateSource) -> Vec<Finding> + 'a;
+
+impl<'a, F: Files> Witness<'a, F> {
+    pub(super) fn new(files: F, findings: &'a Findings<'a>) -> Self {
+        Self { files, findings, seen: RefCell::default() }
     }
 
     /// The file at `path` has these bytes, or is not there.
@@ -67,7 +73,7 @@ impl<F: Files> Witness<F> {
     }
 }
 
-impl<F: Files> Files for Witness<F> {
+impl<F: Files> Files for Witness<'_, F> {
     fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
         let read = self.files.read(path, bytes_max);
         self.note(self.files.locate(path), read.as_deref().ok());
@@ -91,6 +97,10 @@ impl<F: Files> Files for Witness<F> {
 
     fn obstacle(&self, path: &Path) -> Option<&'static str> {
         self.files.obstacle(path)
+    }
+
+    fn findings(&self, source: &CertificateSource) -> Vec<Finding> {
+        (self.findings)(source)
     }
 }
 

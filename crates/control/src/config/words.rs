@@ -4,6 +4,8 @@ use evenkeel_plan::access::{AccessFormat, Kept};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::{Ambiguity, EmptySegments};
 
+use super::model::TlsVersion;
+
 /// Words, and what each stands for.
 pub(super) type Words<T, const N: usize> = [(&'static str, T); N];
 
@@ -26,6 +28,10 @@ pub(super) const EMPTY_SEGMENTS: Words<EmptySegments, 3> = [
 /// What may become of fields with unusual names.
 pub(super) const UNUSUAL_NAMES: Words<UnusualNames, 3> =
     [("drop", UnusualNames::Drop), ("refuse", UnusualNames::Refuse), ("keep", UnusualNames::Keep)];
+
+/// The versions of TLS.
+pub(super) const TLS_VERSIONS: Words<TlsVersion, 2> =
+    [("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)];
 
 /// The forms of the access log; the command line has them, too.
 pub const ACCESS_FORMATS: [(&str, AccessFormat); 2] =

@@ -23,6 +23,7 @@ mod listener;
 mod resilience;
 mod route;
 mod table;
+mod tls;
 
 use health::add_health;
 use listener::listener_table;

@@ -16,6 +16,16 @@ use crate::config::{
 use crate::fixture::{config, endpoint};
 use evenkeel_plan::rate::{Per, Quota, Rate, RateTable};
 
+/// Without certificates.
+fn build(
+    config: &Config,
+    before: &Plan,
+    workers: usize,
+    address: impl Fn(&str) -> Option<IpAddr>,
+) -> Result<Plan, UnknownCluster> {
+    super::build(config, before, workers, address, &Known::default())
+}
+
 #[test]
 fn names_become_positions_and_addresses() {
     let config = config(&[("web", "api")], &[("api", &["10.0.0.1:80", "db.internal:81"])]);

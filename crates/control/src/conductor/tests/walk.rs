@@ -298,7 +298,8 @@ impl Walk {
             Known::At(address) => Some(address),
             Known::Not | Known::Never(_) => None,
         };
-        let fresh = build(&config, &Plan::default(), 1, address).unwrap();
+        let fresh =
+            build(&config, &Plan::default(), 1, address, &certificates::Known::default()).unwrap();
         assert_eq!(facts(&plan), facts(&fresh), "{at}");
         self.check_status(base, &config, &plan);
         self.check_lives(&before.plan, &plan);

@@ -38,7 +38,8 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
     }
     // A route whose listener is not known may be meant for any.
     for listener in draft.listeners.iter().filter(|_| all_found && !draft.routes.is_empty()) {
-        let leads_nowhere = matches!(listener.target, Target::Missing);
+        let leads_nowhere =
+            matches!(listener.target, Target::Missing) && listener.redirect_to_https.is_none();
         if leads_nowhere && !taken.has_routes(listener.name.get_ref()) {
             sink.report(no_target(listener));
         }

@@ -17,7 +17,7 @@ use super::super::model::EligibilityConfig;
 use super::super::section::{Field, Section};
 use super::super::words::UNUSUAL_NAMES;
 use super::super::{address, units};
-use super::{admission, balance, endpoint, errors, health, paths};
+use super::{admission, balance, endpoint, errors, health, paths, tls};
 
 /// Reads one listener.
 pub(super) fn read(
@@ -25,16 +25,21 @@ pub(super) fn read(
     section: &mut Section<'_>,
     has_routes: bool,
 ) -> ListenerDraft {
-    if let Some(protocol) = section.optional("protocol") {
-        protocol.word(&PROTOCOLS, &PROTOCOLS_LATER);
-    }
+    let protocol = match section.optional("protocol") {
+        Some(field) => field.word(&PROTOCOLS, &PROTOCOLS_LATER),
+        None => Some("http"),
+    };
+    let redirect_to_https = tls::redirect(section, protocol);
+    let needs_target = !has_routes && redirect_to_https.is_none();
     ListenerDraft {
         binds: binds(section),
-        target: target(&name, section, has_routes),
+        target: target(&name, section, needs_target),
         admission: admission::read(section),
         connections: admission::connections(section),
         trusted_proxies: trusted_proxies(section),
-        timeouts: section.table("timeouts", timeouts).unwrap_or_default(),
+        timeouts: section
+            .table("timeouts", |section| timeouts(section, protocol))
+            .unwrap_or_default(),
         limits: section.table("limits", limits).unwrap_or_default(),
         paths: section.table("paths", paths::read).unwrap_or_default(),
         header_names: section
@@ -42,6 +47,9 @@ pub(super) fn read(
             .and_then(|field| field.choice(&UNUSUAL_NAMES))
             .unwrap_or_default(),
         errors: section.table("errors", errors::read).unwrap_or_default(),
+        tls: tls::read(section, protocol),
+        redirect_to_https,
+        hsts: tls::hsts(section, protocol),
         name,
     }
 }
@@ -65,11 +73,11 @@ fn binds(section: &mut Section<'_>) -> Vec<Spanned<Bind>> {
 
 /// A name leads to a cluster; anything with a port, or a list, is endpoints, and then the keys of a cluster that people
 /// want most may stand here, too.
-fn target(name: &Spanned<String>, section: &mut Section<'_>, has_routes: bool) -> Target {
+fn target(name: &Spanned<String>, section: &mut Section<'_>, is_needed: bool) -> Target {
     let (balance, health) = (section.optional("balance"), section.optional("health"));
-    let to = if has_routes { section.optional("to") } else { section.required("to", TO_HELP) };
+    let to = if is_needed { section.required("to", TO_HELP) } else { section.optional("to") };
     let Some(to) = to else {
-        for field in [&balance, &health].into_iter().flatten().filter(|_| has_routes) {
+        for field in [&balance, &health].into_iter().flatten().filter(|_| !is_needed) {
             field.report_misplaced("it belongs to the `[cluster.NAME]` that a route sends to");
         }
         return Target::Missing;
@@ -123,10 +131,10 @@ fn trusts_everybody() -> Diagnostic {
         .help("any client can now claim any address in X-Forwarded-For; list the networks of your proxies")
 }
 
-fn timeouts(section: &mut Section<'_>) -> DownstreamTimeouts {
+fn timeouts(section: &mut Section<'_>, protocol: Option<&str>) -> DownstreamTimeouts {
     let default = DownstreamTimeouts::default();
     DownstreamTimeouts {
-        tls: default.tls,
+        tls: tls::timeout(section, protocol, default.tls),
         header: section.duration("header", default.header),
         body: section.duration("body", default.body),
         keep_alive: section.duration("keep_alive", default.keep_alive),
@@ -193,10 +201,10 @@ const TO_HELP: &str =
     "as in `to = [\"10.0.0.1:8080\", \"10.0.0.2:8080\"]`, or `to = \"api\"` with a `[cluster.api]`";
 
 /// What listeners can speak.
-pub(in super::super) const PROTOCOLS: [&str; 1] = ["http"];
+pub(in super::super) const PROTOCOLS: [&str; 2] = ["http", "https"];
 
 /// What they will be able to speak.
-pub(in super::super) const PROTOCOLS_LATER: [&str; 4] = ["https", "tcp", "tls", "udp"];
+pub(in super::super) const PROTOCOLS_LATER: [&str; 3] = ["tcp", "tls", "udp"];
 
 /// Browsers send about 20 fields; below 8 nothing useful gets through, and each costs memory per connection.
 const HEADER_COUNT: RangeInclusive<u64> = 8..=FIELDS_MAX as u64;

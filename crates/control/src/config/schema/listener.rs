@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use super::cluster::{BalanceKey, Endpoint, HealthKey};
 use super::values::{
     Ambiguity, Auto, Bind, ClusterName, CountRate, Duration, Either, EmptySegments, FilePath,
-    KeySource, Network, Off, OneOrMany, Protocol, Size, UnusualNames,
+    FolderPath, KeySource, Network, Off, OneOrMany, Protocol, Size, TlsVersion, UnusualNames,
 };
 
 /// Where to accept, and what may come in there. The name is what metrics and status call it.
@@ -36,7 +36,7 @@ pub(super) struct Listener {
     protocol: Option<Protocol>,
 
     /// Where to send what no route takes: the name of a cluster; or endpoints, and then `balance` and `health` may stand here.
-    /// Needed only if no `[[route]]` is for this listener.
+    /// Needed only if no `[[route]]` is for this listener, and it does not redirect.
     to: Option<Either<ClusterName, OneOrMany<Endpoint>>>,
 
     /// As in a cluster; only with endpoints in `to`.
@@ -95,6 +95,90 @@ pub(super) struct Listener {
 
     /// How errors are answered that no endpoint made.
     errors: Option<Errors>,
+
+    /// What clients are shown, with `protocol = "https"`, which needs it: directories with certificates and their keys, or files.
+    /// Which of several is for a client goes by the name that it asks for. Files are read again when they have changed.
+    certificates: Option<OneOrMany<Either<FolderPath, CertificateFiles>>>,
+
+    /// How TLS is spoken, with `protocol = "https"`.
+    tls: Option<Tls>,
+
+    /// Whether requests are sent to `https` instead of being served, with `protocol = "http"`. To the port of the listener with
+    /// `protocol = "https"` if there is one, to 443 if there are several or none; or the port itself.
+    #[schemars(extend("default" = false))]
+    redirect_to_https: Option<Either<bool, Port>>,
+
+    /// For how long browsers shall come by `https` only, with `protocol = "https"`: what answers say in
+    /// `Strict-Transport-Security`.
+    #[schemars(extend("default" = "off"))]
+    hsts: Option<Either<Either<Duration, Hsts>, Off>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Port(#[schemars(range(min = 1, max = u16::MAX))] u16);
+
+/// A certificate in files of its own, in PEM.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[listener.NAME.certificates]", "x-example" = r#"
+[listener.web]
+bind = ":443"
+protocol = "https"
+certificates = ["certs", { cert = "example.com.crt", key = "example.com.key" }]
+to = "api"
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct CertificateFiles {
+    /// The certificate, and behind it the authorities between it and the root.
+    cert: FilePath,
+
+    /// Its private key. Without it, the key is in the same file.
+    key: Option<FilePath>,
+}
+
+/// How TLS is spoken.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[listener.NAME.tls]", "x-example" = r#"
+[listener.web]
+bind = ":443"
+protocol = "https"
+certificates = ["certs"]
+to = "api"
+tls = { min_version = "1.3" }
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Tls {
+    /// What clients have to speak at least.
+    #[schemars(extend("default" = "1.2"))]
+    min_version: Option<TlsVersion>,
+}
+
+/// What `Strict-Transport-Security` says (RFC 6797).
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[listener.NAME.hsts]", "x-example" = r#"
+[listener.web]
+bind = ":443"
+protocol = "https"
+certificates = ["certs"]
+to = "api"
+hsts = { max_age = "365d", include_subdomains = true }
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Hsts {
+    /// For how long, in whole seconds. `"0s"` takes back what was said before.
+    max_age: Duration,
+
+    /// Whether for all names below this one, too.
+    #[schemars(extend("default" = false))]
+    include_subdomains: Option<bool>,
+
+    /// Whether browsers may be shipped with it. It takes months to take that back.
+    #[schemars(extend("default" = false))]
+    preload: Option<bool>,
 }
 
 #[derive(JsonSchema)]
@@ -194,6 +278,10 @@ keep_alive = "30s"
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct ListenerTimeouts {
+    /// For the handshake of TLS, with `protocol = "https"`.
+    #[schemars(extend("default" = "10s"))]
+    tls: Option<Duration>,
+
     /// For a whole head, from its first byte.
     #[schemars(extend("default" = "10s"))]
     header: Option<Duration>,

@@ -7,7 +7,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::super::decode::{CHECK_KINDS, PROTOCOLS};
 use super::super::model::LogLevel;
-use super::super::words::{ACCESS_FORMATS, AMBIGUITY, EMPTY_SEGMENTS, KEPT, UNUSUAL_NAMES};
+use super::super::words::{
+    ACCESS_FORMATS, AMBIGUITY, EMPTY_SEGMENTS, KEPT, TLS_VERSIONS, UNUSUAL_NAMES,
+};
 
 /// A kind of string, with its name, what it looks like, and what it is. Variables may stand in all of them.
 macro_rules! strings {
@@ -61,6 +63,8 @@ strings! {
         "letters, digits, `-`, `_` and `.`, at most 64, at least one of them a letter";
     FilePath, "path of a file", ".*[^/]",
         "where a relative one starts depends on the key";
+    FolderPath, "path of a directory", ".+",
+        "a relative one starts at the folder of the file that names it";
     RequestPath, "path of a URL", "/[!-\"$-~]*",
         "starts with a slash, such as `\"/health\"`";
     Method, "method", "[A-Z-]+",
@@ -132,6 +136,7 @@ words! {
     CheckKind, CHECK_KINDS;
     RetryTrigger, evenkeel_plan::retry::Trigger::ALL.map(evenkeel_plan::retry::Trigger::name);
     SameSite, evenkeel_plan::balance::SameSite::ALL.map(evenkeel_plan::balance::SameSite::name);
+    TlsVersion, TLS_VERSIONS.map(|(word, _)| word);
     UnusualNames, UNUSUAL_NAMES.map(|(word, _)| word);
     Ambiguity, AMBIGUITY.map(|(word, _)| word);
     EmptySegments, EMPTY_SEGMENTS.map(|(word, _)| word);

@@ -12,11 +12,13 @@ use super::super::words::{AMBIGUITY, EMPTY_SEGMENTS, UNUSUAL_NAMES, word_for};
 use super::add_use;
 use super::admission::{add_admission, add_connections};
 use super::table::{Table, list, string};
+use super::tls::add_tls;
 
 /// The keys of a listener; with those of `own`, a cluster that is written into it.
 pub(super) fn listener_table(listener: &ListenerConfig, own: Option<&ClusterConfig>) -> Table {
     let mut table = Table::default();
     table.add("bind", list(listener.binds.iter().map(|bind| string(&bind.to_string())).collect()));
+    add_tls(&mut table, listener);
     match (own, &listener.to) {
         (Some(cluster), _) => add_use(&mut table, "to", cluster),
         (None, Some(to)) => table.add("to", string(to)),
@@ -42,6 +44,7 @@ pub(super) fn listener_table(listener: &ListenerConfig, own: Option<&ClusterConf
 fn timeouts(timeouts: &DownstreamTimeouts) -> Table {
     let default = DownstreamTimeouts::default();
     let mut table = Table::default();
+    table.add_duration("tls", timeouts.tls, default.tls);
     table.add_duration("header", timeouts.header, default.header);
     table.add_duration("body", timeouts.body, default.body);
     table.add_duration("keep_alive", timeouts.keep_alive, default.keep_alive);

@@ -30,10 +30,11 @@ use proptest::sample::select;
 use super::super::decode::STATUS_DEFAULT;
 use super::super::files::Files;
 use super::super::model::{
-    AdmissionConfig, ConnectionRateConfig, ConnectionsConfig, ErrorsConfig, ListenerConfig,
-    PageConfig, RateLimitConfig, RouteConfig,
+    AdmissionConfig, CertificateSource, ConnectionRateConfig, ConnectionsConfig, ErrorsConfig,
+    FilePlace, HstsConfig, HttpsPort, ListenerConfig, PageConfig, RateLimitConfig, RouteConfig,
+    TlsConfig,
 };
-use super::super::words::{AMBIGUITY, EMPTY_SEGMENTS, UNUSUAL_NAMES};
+use super::super::words::{AMBIGUITY, EMPTY_SEGMENTS, TLS_VERSIONS, UNUSUAL_NAMES};
 use super::*;
 
 proptest! {
@@ -261,12 +262,21 @@ fn listeners() -> impl Strategy<Value = ListenerConfig> {
     let sizes = (256..=1_048_576_usize, 8..=256_usize, 256..=1_048_576_usize);
     let limits = (sizes, option::of(1..=u64::MAX));
     let timeouts = [durations(1), durations(1), durations(1), durations(1), durations(1)];
+    let secure = option::of((tls(), default_or(durations(1)), option::of(hsts())));
+    let ports = prop_oneof![Just(HttpsPort::Ours), (1..=u16::MAX).prop_map(HttpsPort::Only)];
+    let secure = (secure, option::of(ports));
     let bounds = (default_or(timeouts), default_or(limits));
     let names = select(UNUSUAL_NAMES.map(|(_, names)| names).to_vec());
     let rules = (path_rules(), names, errors());
-    (vec(bind, 1..3), (networks(), admissions(), connections()), bounds, rules).prop_map(
-        |(binds, who, (timeouts, limits), (paths, header_names, errors))| {
+    let who = (networks(), admissions(), connections());
+    (vec(bind, 1..3), who, bounds, rules, secure).prop_map(
+        |(binds, who, (timeouts, limits), (paths, header_names, errors), (secure, redirect))| {
             let (trusted_proxies, admission, connections) = who;
+            // What has no effect cannot be said.
+            let redirect_to_https = redirect.filter(|_| secure.is_none());
+            let (tls, handshake, hsts) = secure
+                .map_or((None, None, None), |(tls, handshake, hsts)| (Some(tls), handshake, hsts));
+            let handshake = handshake.unwrap_or(DownstreamTimeouts::default().tls);
             ListenerConfig {
                 name: String::new(),
                 binds,
@@ -275,9 +285,9 @@ fn listeners() -> impl Strategy<Value = ListenerConfig> {
                 connections,
                 trusted_proxies,
                 timeouts: timeouts.map_or_else(
-                    Default::default,
+                    || DownstreamTimeouts { tls: handshake, ..Default::default() },
                     |[header, body, keep_alive, write, tunnel]| DownstreamTimeouts {
-                        tls: DownstreamTimeouts::default().tls,
+                        tls: handshake,
                         header,
                         body,
                         keep_alive,
@@ -297,9 +307,33 @@ fn listeners() -> impl Strategy<Value = ListenerConfig> {
                 paths,
                 header_names,
                 errors,
+                tls,
+                redirect_to_https,
+                hsts,
             }
         },
     )
+}
+
+fn tls() -> impl Strategy<Value = TlsConfig> {
+    let path = || "[a-z$\"/]{0,9}[a-z]".prop_map(FilePlace::from);
+    let files = (path(), option::of(path()));
+    let source = prop_oneof![
+        path().prop_map(CertificateSource::Directory),
+        files.prop_map(|(cert, key)| CertificateSource::Files { cert, key }),
+    ];
+    let versions = select(TLS_VERSIONS.map(|(_, version)| version).to_vec());
+    (vec(source, 1..3), versions)
+        .prop_map(|(certificates, min_version)| TlsConfig { certificates, min_version })
+}
+
+fn hsts() -> impl Strategy<Value = HstsConfig> {
+    let flags = (any::<bool>(), any::<bool>());
+    (0..=31_536_000_u64, flags).prop_map(|(seconds, (include_subdomains, preload))| HstsConfig {
+        max_age: Duration::from_secs(seconds),
+        include_subdomains,
+        preload,
+    })
 }
 
 fn networks() -> impl Strategy<Value = Vec<IpNet>> {

@@ -1,0 +1,25 @@
+//! The certificates of listeners: read, judged, and handed to the plan. The conductor asks the [`Store`] for what a config needs, the
+//! config's reader for what is wrong with it, and [`watch`] replaces what has been renewed.
+//!
+//! ```text
+//! source ─► pairs of files ─► parse ─► store ─► plan::tls::Termination
+//! ```
+
+mod expiry;
+mod news;
+mod parse;
+mod problem;
+mod source;
+mod store;
+mod terminate;
+mod watch;
+
+pub use problem::{Finding, Part, Problem, Remark};
+pub use store::Unusable;
+pub(crate) use store::{Known, Store};
+pub(crate) use watch::run;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

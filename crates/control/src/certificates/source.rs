@@ -1,0 +1,134 @@
+//! Where certificates come from: which files a source stands for, and what is in them. Called by the store.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::parse::{CHAIN_BYTES_MAX, Parsed, parse};
+use super::problem::{Part, Problem};
+use crate::config::{CertificateSource, Files as _, Folder};
+
+/// The two files of a certificate; the same twice if both are in one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Pair {
+    pub(super) chain: PathBuf,
+    pub(super) key: PathBuf,
+}
+
+/// What a pair was when it was looked at: what changes when a file is written or replaced. `None` for a file that is not there.
+pub(super) type Stamp = [Option<[i64; 7]>; 2];
+
+/// What is wrong, and with which file or directory.
+pub(super) type Refusal = (PathBuf, Problem);
+
+impl Pair {
+    /// What its files are now.
+    pub(super) fn stamp(&self) -> Stamp {
+        [&self.chain, &self.key].map(|file| {
+            let about = fs::metadata(file).ok()?;
+            let (device, inode, size) = (about.dev(), about.ino(), about.size());
+            let identity = [device, inode, size].map(u64::cast_signed);
+            let times = [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()];
+            let mut stamp = [0; 7];
+            stamp[..3].copy_from_slice(&identity);
+            stamp[3..].copy_from_slice(&times);
+            Some(stamp)
+        })
+    }
+
+    /// Reads it, as something that has to be good `now`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, and in which file.
+    pub(super) fn read(&self, now: SystemTime) -> Result<Parsed, Refusal> {
+        let read = |file: &PathBuf| {
+            Folder::new("")
+                .read(file, FILE_BYTES_MAX)
+                .map_err(|error| (file.clone(), unreadable(&error)))
+        };
+        let chain = read(&self.chain)?;
+        let key = if self.key == self.chain { None } else { Some(read(&self.key)?) };
+        parse(&chain, key.as_deref().unwrap_or(&chain), now).map_err(|problem| {
+            let file = match problem.part() {
+                Part::Chain => &self.chain,
+                Part::Key => &self.key,
+            };
+            (file.clone(), problem)
+        })
+    }
+}
+
+fn unreadable(error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => Problem::TooLarge(CHAIN_BYTES_MAX),
+        io::ErrorKind::NotFound => Problem::Absent,
+        io::ErrorKind::NotADirectory => Problem::NoDirectory,
+        _ => Problem::Unreadable(error.to_string()),
+    }
+}
+
+/// The pairs that a source stands for, in the order of their names.
+///
+/// # Errors
+///
+/// Why the directory cannot be looked through, or that nothing is in it.
+pub(super) fn pairs(source: &CertificateSource) -> Result<Vec<Pair>, Refusal> {
+    let folder = match source {
+        CertificateSource::Files { cert, key } => {
+            let key = key.as_ref().unwrap_or(cert).path.clone();
+            return Ok(vec![Pair { chain: cert.path.clone(), key }]);
+        }
+        CertificateSource::Directory(folder) => &folder.path,
+    };
+    let refused = |problem| (folder.clone(), problem);
+    let names = Folder::new("").list(folder).map_err(|error| refused(unreadable(&error)))?;
+    let names: BTreeSet<String> = names
+        .into_iter()
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    let mut pairs = pairs_among(folder, &names);
+    let below = names.iter().filter(|name| Path::new(name).extension().is_none_or(is_no_file));
+    pairs.extend(below.filter_map(|name| certbot_pair(&folder.join(name))));
+    if pairs.is_empty() { Err(refused(Problem::NothingFound)) } else { Ok(pairs) }
+}
+
+/// The pairs among the files of a folder. Where certbot has written, its other files are parts of the same.
+fn pairs_among(folder: &Path, names: &BTreeSet<String>) -> Vec<Pair> {
+    let pair = |chain: &str, key: &str| Pair { chain: folder.join(chain), key: folder.join(key) };
+    if names.contains(CERTBOT[0]) && names.contains(CERTBOT[1]) {
+        return vec![pair(CERTBOT[0], CERTBOT[1])];
+    }
+    let chains = names.iter().filter_map(|name| {
+        let (stem, extension) = name.rsplit_once('.')?;
+        if !EXTENSIONS.contains(&extension) || stem.ends_with("-key") {
+            return None;
+        }
+        let keys = [format!("{stem}.key"), format!("{stem}-key.pem")];
+        let key = keys.iter().find(|key| names.contains(*key)).unwrap_or(name);
+        Some(pair(name, key))
+    });
+    chains.collect()
+}
+
+fn certbot_pair(folder: &Path) -> Option<Pair> {
+    let [chain, key] = CERTBOT.map(|name| folder.join(name));
+    (chain.exists() && key.exists()).then_some(Pair { chain, key })
+}
+
+fn is_no_file(extension: &std::ffi::OsStr) -> bool {
+    !EXTENSIONS.iter().any(|known| extension == *known) && extension != "key"
+}
+
+/// What files with certificates are called.
+const EXTENSIONS: [&str; 3] = ["crt", "pem", "cer"];
+
+/// What certbot calls a chain and its key.
+const CERTBOT: [&str; 2] = ["fullchain.pem", "privkey.pem"];
+
+/// More than any chain that is taken has in PEM, with some text between.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;

@@ -1,0 +1,327 @@
+//! What is known of all certificates: what is shown, by whom, and what was wrong with the files when they were last read.
+//!
+//! What is known never changes; it is replaced by what is known next. So reading files holds no lock, and whatever turns out not to be
+//! wanted after all is dropped.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use evenkeel_plan::tls::{Certificate, Certificates, Termination};
+use rustls::server::ProducesTickets;
+
+use super::expiry::{Nearness, days_left};
+use super::news;
+use super::parse::Parsed;
+use super::problem::{Finding, Problem, Remark};
+use super::source::{Pair, Refusal, Stamp, pairs};
+use super::terminate::{self, terminate};
+use crate::config::{CertificateSource, Config, TlsConfig, TlsVersion};
+
+/// Shared by the conductor, which follows configs, and the watch, which follows files.
+#[derive(Debug, Default)]
+pub(crate) struct Store(Mutex<Arc<Known>>);
+
+/// Certificates as they were at some moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// That moment.
+    pub(super) at: SystemTime,
+    pub(super) pairs: BTreeMap<Pair, Entry>,
+    pub(super) sources: BTreeMap<CertificateSource, Found>,
+    listeners: BTreeMap<String, Terminator>,
+}
+
+/// What a source stands for.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) pairs: Vec<Pair>,
+    /// Why it could not be looked through, or that it has nothing; then these are the pairs that it had before.
+    pub(super) problem: Option<Refusal>,
+}
+
+/// A pair of files.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// What they were just before they were read.
+    stamp: Stamp,
+    /// What was last good in them.
+    pub(super) good: Option<Parsed>,
+    /// What is wrong with them now.
+    pub(super) problem: Option<Refusal>,
+}
+
+/// A listener that speaks TLS.
+#[derive(Clone, Debug)]
+struct Terminator {
+    sources: Vec<CertificateSource>,
+    min_version: TlsVersion,
+    tickets: Arc<dyn ProducesTickets>,
+    termination: Termination,
+    shown: Vec<Arc<Certificate>>,
+}
+
+/// Why a listener cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// One of its certificates.
+    Certificate(Finding),
+    /// The TLS library itself: what it says.
+    Library(String),
+}
+
+// === impl Store ===
+
+impl Store {
+    /// What is known now.
+    pub(crate) fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.lock())
+    }
+
+    /// From now on it is `next` that is known, and shown. For who has published a plan with it.
+    pub(crate) fn commit(&self, next: Known) {
+        let next = Arc::new(next);
+        let before = std::mem::replace(&mut *self.lock(), Arc::clone(&next));
+        next.show(&before);
+        news::good(&before, &next);
+    }
+
+    /// Looks at all files, reads those that have changed, and shows what is good in them. A config that was put in force meanwhile
+    /// wins: the next look makes up for it.
+    pub(crate) fn refresh(&self, now: SystemTime) {
+        let before = self.known();
+        let next = Arc::new(before.refreshed(now));
+        let mut known = self.lock();
+        if !Arc::ptr_eq(&known, &before) {
+            return;
+        }
+        *known = Arc::clone(&next);
+        // Before anybody else can replace it again.
+        next.show(&before);
+        drop(known);
+        news::good(&before, &next);
+        news::problems(&before, &next);
+        news::expiry(&before, &next);
+    }
+
+    /// A panic elsewhere must not take the certificates with it.
+    fn lock(&self) -> MutexGuard<'_, Arc<Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    /// How `listener` shakes hands; `None` if it does not.
+    pub(crate) fn termination(&self, listener: &str) -> Option<Termination> {
+        self.listeners.get(listener).map(|it| it.termination.clone())
+    }
+
+    /// What `listener` shows its clients.
+    #[cfg(test)]
+    pub(crate) fn shown_by(&self, listener: &str) -> &[Arc<Certificate>] {
+        self.listeners.get(listener).map_or(&[], |it| &it.shown)
+    }
+
+    /// What is to be said about the files of a source that a config is about to use.
+    pub(crate) fn findings(&self, source: &CertificateSource, now: SystemTime) -> Vec<Finding> {
+        let next = self.gather([source], now);
+        let is_kept = self.good(source).next().is_some();
+        let remark = if is_kept { Remark::Kept } else { Remark::Refused };
+        let refusals = next.refusals(source);
+        let mut findings: Vec<Finding> =
+            refusals.map(|(file, problem)| Finding { file, remark: remark(problem) }).collect();
+        for (pair, good) in next.good(source) {
+            let soon = days_left(&good.certificate, now).map(Remark::ExpiresIn);
+            let remarks = soon.into_iter().chain(good.was_sorted.then_some(Remark::Sorted));
+            findings.extend(remarks.map(|remark| Finding { file: pair.chain.clone(), remark }));
+        }
+        findings
+    }
+
+    /// What would be known if `config` were in force. Listeners that stay keep their tickets, and what nothing has changed in.
+    ///
+    /// # Errors
+    ///
+    /// A listener has a source in which nothing is good, nor ever was.
+    pub(crate) fn with(&self, config: &Config, now: SystemTime) -> Result<Self, Unusable> {
+        let tls = || config.listeners.iter().filter_map(|it| Some((&it.name, it.tls.as_ref()?)));
+        let mut next = self.gather(tls().flat_map(|(_, tls)| &tls.certificates), now);
+        for (name, tls) in tls() {
+            let terminator = next.terminator(self.listeners.get(name), tls)?;
+            next.listeners.insert(name.clone(), terminator);
+        }
+        Ok(next)
+    }
+
+    fn terminator(
+        &self,
+        old: Option<&Terminator>,
+        tls: &TlsConfig,
+    ) -> Result<Terminator, Unusable> {
+        for source in &tls.certificates {
+            if let (None, Some(refusal)) = (self.good(source).next(), self.refusals(source).next())
+            {
+                let (file, problem) = refusal;
+                let remark = Remark::Refused(problem);
+                return Err(Unusable::Certificate(Finding { file, remark }));
+            }
+        }
+        let shown = self.shown(&tls.certificates);
+        let (certificates, tickets) = match old {
+            Some(old) => (Arc::clone(&old.termination.certificates), Arc::clone(&old.tickets)),
+            None => (Arc::new(Certificates::new(&shown)), terminate::tickets()?),
+        };
+        let termination = match old.filter(|old| old.min_version == tls.min_version) {
+            Some(old) => old.termination.clone(),
+            None => terminate(certificates, Arc::clone(&tickets), tls.min_version)?,
+        };
+        let (sources, min_version) = (tls.certificates.clone(), tls.min_version);
+        Ok(Terminator { sources, min_version, tickets, termination, shown })
+    }
+
+    /// Whether a look would find something that is news.
+    pub(crate) fn is_stale(&self, now: SystemTime) -> bool {
+        let is_other = |(source, before): (&CertificateSource, &Found)| match pairs(source) {
+            Ok(pairs) => before.problem.is_some() || pairs != before.pairs,
+            Err(problem) => before.problem.as_ref() != Some(&problem),
+        };
+        self.sources.iter().any(is_other)
+            || self.pairs.iter().any(|(pair, entry)| {
+                let is_nearer = |good: &Parsed| {
+                    let nearness = |at| Nearness::of(&good.certificate, at);
+                    nearness(now) > nearness(self.at)
+                };
+                !entry.is_fresh(pair.stamp(), now) || entry.good.as_ref().is_some_and(is_nearer)
+            })
+    }
+
+    fn refreshed(&self, now: SystemTime) -> Self {
+        let mut next = self.gather(self.sources.keys(), now);
+        for (name, old) in &self.listeners {
+            let shown = next.shown(&old.sources);
+            next.listeners.insert(name.clone(), Terminator { shown, ..old.clone() });
+        }
+        next
+    }
+
+    /// The sources, with what is good in their files now, or was before. No listeners.
+    fn gather<'a>(
+        &self,
+        sources: impl IntoIterator<Item = &'a CertificateSource>,
+        now: SystemTime,
+    ) -> Self {
+        let mut next = Self { at: now, ..Self::default() };
+        for source in sources {
+            if next.sources.contains_key(source) {
+                continue;
+            }
+            let found = pairs(source).map(|pairs| Found { pairs, problem: None });
+            let found = found.unwrap_or_else(|problem| {
+                let before = self.sources.get(source).map(|before| before.pairs.clone());
+                Found { pairs: before.unwrap_or_default(), problem: Some(problem) }
+            });
+            for pair in &found.pairs {
+                if !next.pairs.contains_key(pair) {
+                    next.pairs.insert(pair.clone(), Entry::of(pair, self.pairs.get(pair), now));
+                }
+            }
+            next.sources.insert(source.clone(), found);
+        }
+        next
+    }
+
+    /// What is good of a source.
+    fn good(&self, source: &CertificateSource) -> impl Iterator<Item = (&Pair, &Parsed)> {
+        let pairs = self.sources.get(source).into_iter().flat_map(|found| &found.pairs);
+        pairs.filter_map(|pair| Some((pair, self.pairs.get(pair)?.good.as_ref()?)))
+    }
+
+    /// What is wrong with a source.
+    fn refusals(&self, source: &CertificateSource) -> impl Iterator<Item = Refusal> {
+        let found = self.sources.get(source);
+        let whole = found.and_then(|found| found.problem.clone());
+        let pairs = found.into_iter().flat_map(|found| &found.pairs);
+        whole.into_iter().chain(pairs.filter_map(|pair| self.pairs.get(pair)?.problem.clone()))
+    }
+
+    fn shown(&self, sources: &[CertificateSource]) -> Vec<Arc<Certificate>> {
+        let good = sources.iter().flat_map(|source| self.good(source));
+        good.map(|(_, parsed)| Arc::clone(&parsed.certificate)).collect()
+    }
+
+    /// Puts what is to be shown where handshakes look.
+    fn show(&self, before: &Self) {
+        for (name, terminator) in &self.listeners {
+            let old = before.listeners.get(name).map_or(&[][..], |old| &old.shown);
+            let is_same =
+                |(old, new): (&Arc<Certificate>, &Arc<Certificate>)| Arc::ptr_eq(old, new);
+            let shown = &terminator.shown;
+            if old.len() != shown.len() || !old.iter().zip(shown).all(is_same) {
+                terminator.termination.certificates.replace(shown);
+            }
+        }
+    }
+}
+
+impl Default for Known {
+    /// Nothing, long ago.
+    fn default() -> Self {
+        Self {
+            at: SystemTime::UNIX_EPOCH,
+            pairs: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+        }
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// What is in `pair` now; `old` is what was there before.
+    fn of(pair: &Pair, old: Option<&Self>, now: SystemTime) -> Self {
+        // Before it is read: a change in between is then noticed later, and not missed.
+        let stamp = pair.stamp();
+        if let Some(old) = old.filter(|old| old.is_fresh(stamp, now)) {
+            return old.clone();
+        }
+        let old = old.and_then(|old| old.good.clone());
+        match pair.read(now) {
+            Ok(new) => {
+                // Whoever writes the same again, or copies it about, changes nothing.
+                let same = old.filter(|old| old.certificate.key.cert == new.certificate.key.cert);
+                Self { stamp, good: Some(same.unwrap_or(new)), problem: None }
+            }
+            Err(problem) => Self { stamp, good: old, problem: Some(problem) },
+        }
+    }
+
+    /// Whether reading the files again would find the same.
+    fn is_fresh(&self, stamp: Stamp, now: SystemTime) -> bool {
+        let is_due = match &self.problem {
+            Some((_, Problem::NotYetValid(from))) => now >= *from,
+            _ => false,
+        };
+        self.stamp == stamp && !is_due
+    }
+}
+
+// === impl Unusable ===
+
+impl From<rustls::Error> for Unusable {
+    fn from(error: rustls::Error) -> Self {
+        Self::Library(error.to_string())
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(finding) => finding.fmt(f),
+            Self::Library(why) => write!(f, "TLS cannot be had: {why}"),
+        }
+    }
+}

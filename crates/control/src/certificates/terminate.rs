@@ -1,0 +1,54 @@
+//! How a listener shakes hands: the TLS library's configuration. Made by the store.
+
+use std::sync::{Arc, LazyLock};
+
+use evenkeel_plan::tls::{Certificates, Termination};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
+use rustls::server::{NoServerSessionStorage, ProducesTickets};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
+
+use crate::config::TlsVersion;
+
+/// A listener's side of handshakes that shows `certificates`, and gives out and takes `tickets`.
+///
+/// # Errors
+///
+/// The library cannot do what it was built for.
+pub(super) fn terminate(
+    certificates: Arc<Certificates>,
+    tickets: Arc<dyn ProducesTickets>,
+    min_version: TlsVersion,
+) -> Result<Termination, rustls::Error> {
+    let versions: &[&SupportedProtocolVersion] = match min_version {
+        TlsVersion::Tls12 => &[&TLS13, &TLS12],
+        TlsVersion::Tls13 => &[&TLS13],
+    };
+    let mut config = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
+        .with_protocol_versions(versions)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::<Certificates>::clone(&certificates));
+    config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+    config.ticketer = tickets;
+    // Each costs a signature of bytes; browsers that open several connections at once share one well enough.
+    config.send_tls13_tickets = 1;
+    // What tickets are for it would do again, for old clients, behind a lock that all workers share.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(Termination { config: Arc::new(config), certificates })
+}
+
+/// Keys for tickets that nobody else has, replaced by themselves (RFC 5077 §5.5): a ticket is good for 12 h at most.
+///
+/// # Errors
+///
+/// The system has no random bytes.
+pub(super) fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
+    Ticketer::new()
+}
+
+/// What can be spoken over TLS, the best first.
+const ALPN: [&[u8]; 1] = [b"http/1.1"];
+
+/// The library's choice: ephemeral keys and authenticated encryption only, post-quantum key exchange first.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(default_provider()));

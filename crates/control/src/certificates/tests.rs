@@ -1,0 +1,453 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use evenkeel_plan::tls::Termination;
+use rcgen::{SanType, date_time_ymd};
+
+use super::fixture::{Made, by_openssl, chain, directory, files, good, in_days, made, write};
+use super::parse::{Parsed, parse};
+use super::*;
+use crate::config::{CertificateSource, Config, ConfigFile, TlsConfig, TlsVersion};
+use crate::fixture::config;
+
+// === What is good and what is not ===
+
+#[test]
+fn a_good_pair_is_read_with_its_names_and_its_time() {
+    let made = made(&["Example.com", "*.example.com", "under_score.example"], |params| {
+        params.subject_alt_names.extend([
+            SanType::IpAddress("192.0.2.1".parse().unwrap()),
+            SanType::IpAddress("2001:db8::1".parse().unwrap()),
+            SanType::Rfc822Name("a@example.com".try_into().unwrap()),
+        ]);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2040, 1, 1);
+    });
+    let parsed = read(&made.cert, &made.key).unwrap();
+    let names: Vec<&str> = parsed.certificate.names.iter().collect();
+    let expected =
+        ["example.com", "*.example.com", "under_score.example", "192.0.2.1", "2001:db8::1"];
+    assert_eq!(names, expected);
+    assert_eq!(parsed.certificate.validity, (unix(1_577_836_800), unix(2_208_988_800)));
+    assert!(!parsed.was_sorted);
+    let both = format!("{}{}", made.key, made.cert);
+    assert!(read(&both, &both).is_ok());
+}
+
+#[test]
+fn every_usual_kind_of_key_is_taken() {
+    for kind in ["rsa:2048", "ed25519", "ec -pkeyopt ec_paramgen_curve:P-384"] {
+        let made = by_openssl(&format!("-nodes -newkey {kind}"));
+        assert!(read(&made.cert, &made.key).is_ok(), "{kind}");
+    }
+}
+
+#[test]
+fn each_way_to_be_bad_has_its_own_answer() {
+    let Made { cert, key } = good("a.example");
+    let empty = |kind| format!("-----BEGIN {kind}-----\nMAA=\n-----END {kind}-----\n");
+    let cut = |text: &str| text[..text.len() / 2].to_owned();
+    for (cert, key, problem) in [
+        (String::new(), key.clone(), Problem::Garbled(Part::Chain)),
+        ("\u{30}\u{82}\u{1}".to_owned(), key.clone(), Problem::Garbled(Part::Chain)),
+        (cert.replace("MI", "!!"), key.clone(), Problem::Garbled(Part::Chain)),
+        (cut(&cert), key.clone(), Problem::Truncated(Part::Chain)),
+        (cert.clone(), String::new(), Problem::Garbled(Part::Key)),
+        (cert.clone(), cut(&key), Problem::Truncated(Part::Key)),
+        (key.clone(), key.clone(), Problem::NoCertificate),
+        (cert.clone(), cert.clone(), Problem::NoKey),
+        (cert.clone(), good("a.example").key, Problem::KeyMismatch),
+        (empty("CERTIFICATE"), key.clone(), Problem::NotACertificate),
+        (cert.clone(), empty("PRIVATE KEY"), Problem::UnusableKey),
+        (cert.repeat(1000), key.clone(), Problem::TooLarge(100_000)),
+    ] {
+        assert_eq!(refused(&cert, &key), problem, "{cert}{key}");
+    }
+}
+
+#[test]
+fn only_what_is_valid_now_and_has_names_is_taken() {
+    let past = made(&["a"], |params| params.not_after = date_time_ymd(2020, 1, 1));
+    let past = refused(&past.cert, &past.key);
+    assert_eq!(past, Problem::Expired(unix(1_577_836_800)));
+    assert_eq!(past.to_string(), "has expired: it was valid until 2020-01-01 00:00 UTC");
+    let future = made(&["a"], |params| params.not_before = date_time_ymd(2090, 1, 1));
+    assert_eq!(refused(&future.cert, &future.key), Problem::NotYetValid(unix(3_786_912_000)));
+    let nameless = made(&[], |_| {});
+    assert_eq!(refused(&nameless.cert, &nameless.key), Problem::NoName);
+    let mailbox = SanType::Rfc822Name("a@a.example".try_into().unwrap());
+    let mailbox = made(&[], |params| params.subject_alt_names = vec![mailbox]);
+    assert_eq!(refused(&mailbox.cert, &mailbox.key), Problem::NoName);
+}
+
+#[test]
+fn a_name_that_is_none_is_refused() {
+    let (long, longer) = ("a".repeat(64), ["a"; 128].join("."));
+    let bad = ["a.example\0.evil.example", "", ".", "a..example", "a.example.", "*", "*."];
+    let worse = ["a.*.example", "w*.example", "a b.example", "*.*.example", "http://a", "a:443"];
+    for name in bad.into_iter().chain(worse).chain([long.as_str(), longer.as_str()]) {
+        let made = made(&["good.example", name], |_| {});
+        assert_eq!(refused(&made.cert, &made.key), Problem::BadName(name.to_owned()));
+    }
+}
+
+#[test]
+fn what_can_be_forged_and_what_is_locked_is_refused() {
+    for (arguments, problem) in [
+        ("-nodes -newkey rsa:1024", Problem::WeakKey(1024)),
+        ("-nodes -newkey rsa:2048 -sha1", Problem::WeakSignature("SHA-1")),
+        (
+            "-nodes -newkey rsa:2048 -sha1 -sigopt rsa_padding_mode:pss",
+            Problem::WeakSignature("SHA-1"),
+        ),
+        (
+            "-nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -sha1",
+            Problem::WeakSignature("SHA-1"),
+        ),
+        ("-passout pass:secret -newkey rsa:2048", Problem::EncryptedKey),
+    ] {
+        let made = by_openssl(arguments);
+        assert_eq!(refused(&made.cert, &made.key), problem, "{arguments}");
+    }
+    // A hash that is good, of which the signature says so itself.
+    let pss = by_openssl("-nodes -newkey rsa:2048 -sha256 -sigopt rsa_padding_mode:pss");
+    assert!(read(&pss.cert, &pss.key).is_ok());
+    // As keys were locked before PKCS #8.
+    let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n\
+        MAA=\n-----END RSA PRIVATE KEY-----\n";
+    assert_eq!(refused(&good("a.example").cert, old), Problem::EncryptedKey);
+}
+
+#[test]
+fn a_chain_is_put_in_order_whatever_order_it_has() {
+    let ([leaf, middle, root], key) = chain("a.example");
+    let ordered = |texts: &[&String]| {
+        let text: String = texts.iter().map(|each| each.as_str()).collect();
+        let parsed = read(&text, &key).unwrap();
+        (parsed.certificate.key.cert.clone(), parsed.was_sorted)
+    };
+    let (right, was_sorted) = ordered(&[&leaf, &middle, &root]);
+    assert!(!was_sorted);
+    for other in [[&root, &middle, &leaf], [&middle, &leaf, &root], [&leaf, &root, &middle]] {
+        assert_eq!(ordered(&other), (right.clone(), true));
+    }
+    assert_eq!(ordered(&[&leaf, &middle]), (right[..2].to_vec(), false));
+    assert_eq!(ordered(&[&middle, &leaf]), (right[..2].to_vec(), true));
+}
+
+// === Where they are ===
+
+#[test]
+fn a_directory_has_the_pairs_that_its_names_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write(folder.path(), "a.example", &good("a.example"));
+    let [b, c, d] = ["b.example", "c.example", "d.example"].map(good);
+    put("b.pem", &format!("{}{}", b.cert, b.key));
+    put("c.pem", &c.cert);
+    put("c-key.pem", &c.key);
+    put("d.example/fullchain.pem", &d.cert);
+    put("d.example/privkey.pem", &d.key);
+    put("d.example/cert.pem", "not looked at");
+    put("e/chain.pem", "not looked at");
+    put("README", "not looked at");
+    put(".hidden.crt", "not looked at");
+    let store = store_of(&[&directory(folder.path())]);
+    assert_eq!(shown(&store), ["a.example", "b.example", "c.example", "d.example"]);
+    let inside = store_of(&[&directory(&folder.path().join("d.example"))]);
+    assert_eq!(shown(&inside), ["d.example"]);
+}
+
+#[test]
+fn a_source_that_cannot_be_read_says_why_and_which_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write(folder.path(), "a", &good("a.example"));
+    fs::create_dir(at("empty")).unwrap();
+    fs::write(at("large.crt"), vec![b'x'; 1 << 21]).unwrap();
+    for (source, file, problem) in [
+        (directory(&at("empty")), "empty", Problem::NothingFound),
+        (directory(&at("nowhere")), "nowhere", Problem::Absent),
+        (directory(&at("a.crt")), "a.crt", Problem::NoDirectory),
+        (files(at("a.crt"), at("b.key")), "b.key", Problem::Absent),
+        (files(at("a.key"), at("a.crt")), "a.key", Problem::NoCertificate),
+        (files(at("large.crt"), at("a.key")), "large.crt", Problem::TooLarge(100_000)),
+        (
+            files(at("empty"), at("a.key")),
+            "empty",
+            Problem::Unreadable("is a directory".to_owned()),
+        ),
+    ] {
+        let remark = Remark::Refused(problem);
+        assert_eq!(findings(&source), [Finding { file: at(file), remark }]);
+    }
+    fs::set_permissions(at("a.key"), fs::Permissions::from_mode(0o000)).unwrap();
+    // Whoever may read everything sees no difference.
+    if fs::read(at("a.key")).is_err() {
+        let remark = Remark::Refused(Problem::Unreadable("permission denied".to_owned()));
+        let source = files(at("a.crt"), at("a.key"));
+        assert_eq!(findings(&source), [Finding { file: at("a.key"), remark }]);
+    }
+}
+
+// === While it runs ===
+
+#[test]
+fn a_renewed_certificate_is_shown_by_the_same_object_and_a_broken_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a", &good("one.example"));
+    let store = store_of(&[&directory(folder.path())]);
+    let before = termination(&store);
+    assert!(!store.known().is_stale(SystemTime::now()));
+
+    write(folder.path(), "a", &good("two.example"));
+    assert!(store.known().is_stale(SystemTime::now()));
+    store.refresh(SystemTime::now());
+    assert!(!store.known().is_stale(SystemTime::now()));
+    assert_eq!(shown(&store), ["two.example"]);
+    assert!(before.serves(Some("x.example"), "two.example"));
+    assert!(!before.serves(Some("x.example"), "one.example"));
+
+    let three = good("three.example");
+    for broken in [
+        Made::default(),
+        Made { key: good("three.example").key, ..three.clone() },
+        made(&["three.example"], |params| params.not_after = date_time_ymd(2020, 1, 1)),
+    ] {
+        write(folder.path(), "a", &broken);
+        store.refresh(SystemTime::now());
+        assert_eq!(shown(&store), ["two.example"]);
+        assert!(before.serves(Some("x.example"), "two.example"));
+    }
+    fs::remove_file(folder.path().join("a.crt")).unwrap();
+    store.refresh(SystemTime::now());
+    assert_eq!(shown(&store), ["two.example"]);
+    fs::remove_dir_all(folder.path()).unwrap();
+    store.refresh(SystemTime::now());
+    assert_eq!(shown(&store), ["two.example"]);
+
+    write(folder.path(), "a", &three);
+    store.refresh(SystemTime::now());
+    assert_eq!(shown(&store), ["three.example"]);
+    let after = termination(&store);
+    assert!(Arc::ptr_eq(&before.config, &after.config));
+    assert!(Arc::ptr_eq(&before.certificates, &after.certificates));
+}
+
+#[test]
+fn a_pair_that_comes_or_goes_in_a_directory_comes_or_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a", &good("a.example"));
+    let store = store_of(&[&directory(folder.path())]);
+    write(folder.path(), "b", &good("b.example"));
+    store.refresh(SystemTime::now());
+    assert_eq!(shown(&store), ["a.example", "b.example"]);
+    fs::remove_file(folder.path().join("a.crt")).unwrap();
+    store.refresh(SystemTime::now());
+    assert_eq!(shown(&store), ["b.example"]);
+    fs::write(folder.path().join("c.crt"), "text").unwrap();
+    store.refresh(SystemTime::now());
+    assert_eq!(shown(&store), ["b.example"]);
+}
+
+#[test]
+fn what_is_not_valid_yet_is_shown_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a", &good("a.example"));
+    let store = store_of(&[&directory(folder.path())]);
+    let next = made(&["b.example"], |params| params.not_before = date_time_ymd(2090, 1, 1));
+    write(folder.path(), "a", &next);
+    store.refresh(SystemTime::now());
+    assert_eq!(shown(&store), ["a.example"]);
+    let then = unix(3_786_912_000);
+    assert!(store.known().is_stale(then));
+    store.refresh(then);
+    assert_eq!(shown(&store), ["b.example"]);
+}
+
+#[test]
+fn a_certificate_that_comes_near_its_end_is_news_at_each_step_and_stays_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let until = in_days(20).duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let made = made(&["a.example"], |params| params.not_after = date_time_ymd(1970, 1, 1) + until);
+    write(folder.path(), "a", &made);
+    let source = directory(folder.path());
+    let store = store_of(&[&source]);
+    assert_eq!(store.known().findings(&source, SystemTime::now()), []);
+    for (day, is_news) in
+        [(5, false), (7, true), (8, false), (16, false), (18, true), (19, false), (21, true)]
+    {
+        assert_eq!(store.known().is_stale(in_days(day)), is_news, "{day}");
+        store.refresh(in_days(day));
+        assert_eq!(shown(&store), ["a.example"], "{day}");
+    }
+    let remark = Remark::ExpiresIn(7);
+    let file = folder.path().join("a.crt");
+    assert_eq!(store.known().findings(&source, in_days(12)), [Finding { file, remark }]);
+}
+
+// === Configs ===
+
+#[test]
+fn a_listener_that_stays_keeps_its_tickets_and_what_it_shows_them_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
+    write(&one, "a", &good("a.example"));
+    write(&two, "b", &good("b.example"));
+    let [one, two] = [directory(&one), directory(&two)];
+    let store = store_of(&[&one]);
+    let before = termination(&store);
+
+    put(&store, &with_tls(&[&one, &two], TlsVersion::Tls12));
+    assert!(Arc::ptr_eq(&before.config, &termination(&store).config));
+    assert_eq!(shown(&store), ["a.example", "b.example"]);
+    assert!(before.serves(Some("b.example"), "b.example"));
+    put(&store, &with_tls(&[&two], TlsVersion::Tls13));
+    let after = termination(&store);
+    assert!(!Arc::ptr_eq(&before.config, &after.config));
+    assert!(Arc::ptr_eq(&before.certificates, &after.certificates));
+    assert!(Arc::ptr_eq(&before.config.ticketer, &after.config.ticketer));
+    assert_eq!(shown(&store), ["b.example"]);
+
+    put(&store, &config(&[], &[]));
+    put(&store, &with_tls(&[&two], TlsVersion::Tls13));
+    assert!(!Arc::ptr_eq(&after.config.ticketer, &termination(&store).config.ticketer));
+}
+
+#[test]
+fn a_plan_that_is_not_published_after_all_shows_nothing_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
+    write(&one, "a", &good("a.example"));
+    write(&two, "b", &good("b.example"));
+    let store = store_of(&[&directory(&one)]);
+    let config = with_tls(&[&directory(&two)], TlsVersion::Tls12);
+    drop(store.known().with(&config, SystemTime::now()).unwrap());
+    assert_eq!(shown(&store), ["a.example"]);
+    assert!(termination(&store).serves(Some("x.example"), "a.example"));
+}
+
+#[test]
+fn two_listeners_have_tickets_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a", &good("a.example"));
+    let mut config = with_tls(&[&directory(folder.path())], TlsVersion::Tls12);
+    let mut other = config.listeners[0].clone();
+    other.name = "other".to_owned();
+    config.listeners.push(other);
+    let known = Known::default().with(&config, SystemTime::now()).unwrap();
+    let [web, other] = ["web", "other"].map(|name| known.termination(name).unwrap());
+    let ticket = web.config.ticketer.encrypt(b"session").unwrap();
+    assert_eq!(web.config.ticketer.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
+    assert_eq!(other.config.ticketer.decrypt(&ticket), None);
+}
+
+#[test]
+fn handshakes_offer_what_we_speak_and_no_early_data() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a", &good("a.example"));
+    let store = store_of(&[&directory(folder.path())]);
+    let config = termination(&store).config;
+    assert_eq!(config.alpn_protocols, [b"http/1.1".to_vec()]);
+    assert_eq!((config.send_tls13_tickets, config.max_early_data_size), (1, 0));
+    assert!(config.ticketer.enabled());
+    assert!(store.known().termination("api").is_none());
+}
+
+#[test]
+fn a_broken_certificate_stops_only_a_config_that_has_no_older_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = directory(folder.path());
+    let file = folder.path().join("a.crt");
+    fs::write(&file, "text").unwrap();
+    let config = with_tls(&[&source], TlsVersion::Tls12);
+    let refused = Known::default().with(&config, SystemTime::now()).unwrap_err();
+    let remark = Remark::Refused(Problem::Garbled(Part::Chain));
+    assert_eq!(refused, Unusable::Certificate(Finding { file: file.clone(), remark }));
+
+    write(folder.path(), "a", &good("a.example"));
+    let store = store_of(&[&source]);
+    fs::write(&file, "text").unwrap();
+    let remark = Remark::Kept(Problem::Garbled(Part::Chain));
+    let findings = store.known().findings(&source, SystemTime::now());
+    assert_eq!(findings, [Finding { file, remark }]);
+    put(&store, &config);
+    assert_eq!(shown(&store), ["a.example"]);
+}
+
+#[test]
+fn a_config_whose_renewed_certificate_is_broken_is_read_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("evenkeel.toml");
+    let text =
+        "[listener.web]\nbind = ':443'\nprotocol = 'https'\ncertificates = 'certs'\nto = '9001'\n";
+    fs::write(&path, text).unwrap();
+    write(&folder.path().join("certs"), "a", &good("a.example"));
+    let file = ConfigFile { path, workers: None };
+    let store = Store::default();
+    put(&store, &file.read().0.unwrap().config);
+    write(&folder.path().join("certs"), "a", &Made::default());
+
+    assert!(file.read().0.is_err());
+    let warnings = file.read_on(&store.known()).0.unwrap().warnings.to_string();
+    let said = warnings.replace(&format!("{}/", folder.path().display()), "");
+    let golden =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/config/without-toml/certificate-kept.expected");
+    if std::env::var_os("EVENKEEL_BLESS").is_some() {
+        fs::write(golden, &said).unwrap();
+    }
+    assert_eq!(fs::read_to_string(golden).unwrap(), said);
+}
+
+// === In short ===
+
+fn read(cert: &str, key: &str) -> Result<Parsed, Problem> {
+    parse(cert.as_bytes(), key.as_bytes(), SystemTime::now())
+}
+
+fn refused(cert: &str, key: &str) -> Problem {
+    read(cert, key).unwrap_err()
+}
+
+fn unix(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+/// What is said where nothing is in use yet.
+fn findings(source: &CertificateSource) -> Vec<Finding> {
+    Known::default().findings(source, SystemTime::now())
+}
+
+fn with_tls(sources: &[&CertificateSource], min_version: TlsVersion) -> Config {
+    let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    let certificates = sources.iter().map(|source| (*source).clone()).collect();
+    config.listeners[0].tls = Some(TlsConfig { certificates, min_version });
+    config
+}
+
+fn put(store: &Store, config: &Config) {
+    store.commit(store.known().with(config, SystemTime::now()).unwrap());
+}
+
+fn store_of(sources: &[&CertificateSource]) -> Store {
+    let store = Store::default();
+    put(&store, &with_tls(sources, TlsVersion::Tls12));
+    store
+}
+
+fn termination(store: &Store) -> Termination {
+    store.known().termination("web").unwrap()
+}
+
+/// The first names of what is shown.
+fn shown(store: &Store) -> Vec<String> {
+    let known = store.known();
+    let names = known.shown_by("web").iter().map(|it| it.names.iter().next().unwrap().to_owned());
+    names.collect()
+}

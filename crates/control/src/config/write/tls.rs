@@ -1,0 +1,55 @@
+//! What a listener says about TLS, as it is written.
+
+use super::super::model::{
+    CertificateSource, HstsConfig, HttpsPort, ListenerConfig, TlsConfig, TlsVersion,
+};
+use super::super::units::format_duration;
+use super::super::words::{TLS_VERSIONS, word_for};
+use super::table::{Table, list, string};
+
+/// Adds how it shakes hands, and what it says of those who do not.
+pub(super) fn add_tls(table: &mut Table, listener: &ListenerConfig) {
+    if let Some(TlsConfig { certificates, min_version }) = &listener.tls {
+        table.add("protocol", string("https"));
+        table.add("certificates", list(certificates.iter().map(source).collect()));
+        let mut tls = Table::default();
+        let word = string(word_for(&TLS_VERSIONS, min_version));
+        tls.add_unless("min_version", word, *min_version == TlsVersion::default());
+        table.add_table("tls", &tls);
+    }
+    match listener.redirect_to_https {
+        Some(HttpsPort::Ours) => table.add("redirect_to_https", true),
+        Some(HttpsPort::Only(port)) => table.add("redirect_to_https", port),
+        None => {}
+    }
+    if let Some(hsts) = &listener.hsts {
+        table.add("hsts", strict_transport(hsts));
+    }
+}
+
+fn source(source: &CertificateSource) -> String {
+    match source {
+        CertificateSource::Directory(folder) => string(&folder.written),
+        CertificateSource::Files { cert, key } => {
+            let mut table = Table::default();
+            table.add("cert", string(&cert.written));
+            if let Some(key) = key {
+                table.add("key", string(&key.written));
+            }
+            table.inline()
+        }
+    }
+}
+
+/// The time alone, if there is nothing else to say.
+fn strict_transport(hsts: &HstsConfig) -> String {
+    let age = string(&format_duration(hsts.max_age));
+    if *hsts == HstsConfig::new(hsts.max_age) {
+        return age;
+    }
+    let mut table = Table::default();
+    table.add("max_age", age);
+    table.add_unless("include_subdomains", true, !hsts.include_subdomains);
+    table.add_unless("preload", true, !hsts.preload);
+    table.inline()
+}
