@@ -115,3 +115,133 @@ impl Certificate {
         self.key.key.algorithm() == SignatureAlgorithm::RSA
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
+    use rustls::SignatureScheme;
+    use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+    use super::*;
+
+    /// One for these names.
+    fn certificate(names: &[&str], is_rsa: bool) -> Arc<Certificate> {
+        let algorithm = if is_rsa { &PKCS_RSA_SHA256 } else { &PKCS_ECDSA_P256_SHA256 };
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let chain = CertificateParams::default().self_signed(&key).unwrap();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let key = any_supported_type(&key).unwrap();
+        let validity = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
+        let key = Arc::new(CertifiedKey::new(vec![chain.der().clone()], key));
+        Arc::new(Certificate { key, names: Names::new(names.iter().copied()), validity })
+    }
+
+    fn curve(names: &[&str]) -> Arc<Certificate> {
+        certificate(names, false)
+    }
+
+    /// Which of `all` is shown to a client that can check signatures of these schemes.
+    fn shown(
+        all: &[Arc<Certificate>],
+        certificates: &Certificates,
+        server_name: Option<&str>,
+        schemes: &[SignatureScheme],
+    ) -> Option<usize> {
+        let is_fit = |key: &CertifiedKey| key.key.choose_scheme(schemes).is_some();
+        let key = certificates.choose(server_name, is_fit)?;
+        all.iter().position(|certificate| Arc::ptr_eq(&certificate.key, &key))
+    }
+
+    #[test]
+    fn an_exact_name_comes_before_a_star_and_a_star_before_the_first_of_all() {
+        let all = [
+            curve(&["first.example"]),
+            curve(&["*.example.com", "Example.com"]),
+            curve(&["www.example.com"]),
+            curve(&["www.example.com", "*.example.com"]),
+            curve(&["*.b.example.com"]),
+        ];
+        let certificates = Certificates::new(&all);
+        for (name, expected) in [
+            (None, 0),
+            (Some("unknown.example"), 0),
+            (Some("first.example"), 0),
+            (Some("example.com"), 1),
+            (Some("api.example.com"), 1),
+            (Some("API.Example.COM"), 1),
+            (Some("www.example.com"), 2),
+            (Some("WWW.example.com"), 2),
+            (Some("a.b.example.com"), 4),
+            (Some("b.example.com"), 1),
+            (Some("x.a.b.example.com"), 0),
+            (Some("*.example.com"), 1),
+            (Some(""), 0),
+            (Some("."), 0),
+        ] {
+            assert_eq!(shown(&all, &certificates, name, CURVES), Some(expected), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn curves_come_before_rsa_where_the_client_can_check_both() {
+        let all = [
+            certificate(&["a.example"], true),
+            certificate(&["a.example"], false),
+            certificate(&["only-rsa.example"], true),
+        ];
+        let certificates = Certificates::new(&all);
+        let both = [CURVES, RSA].concat();
+        let a = Some("a.example");
+        let only = Some("only-rsa.example");
+        for (name, schemes, expected) in [
+            (a, &both[..], Some(1)),
+            (a, CURVES, Some(1)),
+            (a, RSA, Some(0)),
+            (a, &[], None),
+            // Whoever asks for no name gets the first, and that is two of the same names.
+            (None, &both, Some(1)),
+            (None, RSA, Some(0)),
+            (only, &both, Some(2)),
+            // Another name's would be refused anyhow.
+            (only, CURVES, None),
+        ] {
+            assert_eq!(shown(&all, &certificates, name, schemes), expected, "{name:?} {schemes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_replaced_is_not_shown_any_more() {
+        let (old, new) = ([curve(&["a.example"])], [curve(&["b.example"]), curve(&["a.example"])]);
+        let certificates = Certificates::new(&old);
+        assert_eq!(shown(&old, &certificates, Some("a.example"), CURVES), Some(0));
+        certificates.replace(&new);
+        assert_eq!(shown(&new, &certificates, Some("a.example"), CURVES), Some(1));
+        assert_eq!(shown(&new, &certificates, None, CURVES), Some(0));
+        certificates.replace(&[]);
+        assert!(certificates.choose(Some("a.example"), |_| true).is_none());
+        assert!(certificates.choose(None, |_| true).is_none());
+        assert!(!certificates.cover(None, "a.example"));
+    }
+
+    #[test]
+    fn only_what_a_client_was_shown_covers_what_it_asks_for() {
+        let all = [curve(&["a.example", "b.example"]), curve(&["*.example.com"])];
+        let certificates = Certificates::new(&all);
+        for (name, host, is_covered) in [
+            (Some("a.example"), "b.example", true),
+            (Some("a.example"), "www.example.com", false),
+            (Some("www.example.com"), "API.example.com", true),
+            (Some("www.example.com"), "a.example", false),
+            (Some("unknown.example"), "a.example", true),
+            (Some("unknown.example"), "unknown.example", false),
+            (None, "b.example", true),
+            (None, "www.example.com", false),
+        ] {
+            assert_eq!(certificates.cover(name, host), is_covered, "{name:?} {host}");
+        }
+    }
+
+    const CURVES: &[SignatureScheme] = &[SignatureScheme::ECDSA_NISTP256_SHA256];
+    const RSA: &[SignatureScheme] = &[SignatureScheme::RSA_PSS_SHA256];
+}
