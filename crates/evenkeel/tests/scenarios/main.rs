@@ -52,5 +52,6 @@ mod shares;
 mod simulate;
 mod slow_clients;
 mod stopping;
+mod tls;
 mod upgrades;
 mod why;

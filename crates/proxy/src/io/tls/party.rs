@@ -9,7 +9,7 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
-use rustls::{ClientConfig, CommonState, HandshakeKind, ServerConfig};
+use rustls::{ClientConfig, CommonState, HandshakeKind, PeerIncompatible, ServerConfig};
 
 use super::records::{PIECE_BYTES, Yield};
 
@@ -82,6 +82,11 @@ impl Party {
         if let Self::Awaiting(reader, config) = self {
             match reader.read(tls) {
                 Ok(None) => return Ok(0),
+                Ok(Some(hello)) if hello.version() < TLS12 => {
+                    let record = Alert::ProtocolVersion.fatal_record();
+                    yielded.outgoing(record.len()).copy_from_slice(&record);
+                    return Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into());
+                }
                 Ok(Some(hello)) => {
                     let server = UnbufferedServerConnection::new(Arc::clone(config))?;
                     *self = Self::Server(Box::new(server), hello.server_name);
@@ -274,6 +279,9 @@ fn refuse(error: &HelloError, begins: &[u8], yielded: &mut Yield<'_>) -> rustls:
     yielded.outgoing(answer.len()).copy_from_slice(answer);
     rustls::Error::General(error.reason().into())
 }
+
+/// As it goes over the wire (RFC 8446 §4.2.1).
+const TLS12: u16 = 0x0303;
 
 /// A method is all that begins with a capital letter.
 const CLEAR_TEXT_ANSWER: &[u8] =
