@@ -20,6 +20,6 @@ pub(crate) use store::{Known, Store};
 pub(crate) use watch::run;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

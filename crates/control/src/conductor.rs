@@ -44,7 +44,6 @@ use crate::resolve::{Known, Lookup, Resolver};
 pub(crate) struct Conductor<L> {
     parts: Parts,
     fittings: Fittings,
-    certificates: Arc<Store>,
     resolver: Resolver<L>,
     knowledge: Knowledge,
     plans: watch::Sender<Arc<Plan>>,
@@ -61,6 +60,8 @@ pub(crate) struct Knowledge {
     pub(crate) journal: Arc<Journal>,
     pub(crate) events: Arc<Events>,
     pub(crate) in_force: Arc<InForce>,
+    /// What is known of certificates; somebody has to follow their files.
+    pub(crate) certificates: Arc<Store>,
     /// What the file was when it was last read.
     pub(crate) seen: watch::Sender<Seen>,
 }
@@ -71,6 +72,7 @@ impl Knowledge {
         Self {
             journal: Arc::default(),
             events: Arc::default(),
+            certificates: Arc::default(),
             in_force: Arc::new(InForce::new(file.map(|file| file.path.display().to_string()))),
             seen: watch::Sender::new(seen),
         }
@@ -130,7 +132,6 @@ impl<L: Lookup> Conductor<L> {
         Self {
             parts,
             fittings,
-            certificates: Arc::default(),
             resolver: Resolver::new(lookup),
             knowledge,
             plans: watch::Sender::new(Arc::default()),
@@ -138,11 +139,6 @@ impl<L: Lookup> Conductor<L> {
             overrides: Overrides::default(),
             file,
         }
-    }
-
-    /// What is known of certificates; somebody has to follow their files.
-    pub(crate) fn certificates(&self) -> Arc<Store> {
-        Arc::clone(&self.certificates)
     }
 
     /// The plans in force, one after the other; the first is the empty one.
@@ -186,7 +182,7 @@ impl<L: Lookup> Conductor<L> {
 
     fn follow_names(&mut self) {
         let Some(config) = self.knowledge.in_force.config() else { return };
-        if let Err(error) = self.publish(&config, &self.certificates.known()) {
+        if let Err(error) = self.publish(&config, &self.knowledge.certificates.known()) {
             tracing::error!(%error, "a changed address could not be put in force");
         }
     }
@@ -197,10 +193,10 @@ impl<L: Lookup> Conductor<L> {
         self.resolver.settle(SETTLE_WITHIN).await;
         let fitted = self.fittings.prepare(&config).await;
         let applied = fitted.map_err(ApplyError::from).and_then(|fitted| {
-            let certificates = self.certificates.known().with(&config, SystemTime::now());
+            let certificates = self.knowledge.certificates.known().with(&config, SystemTime::now());
             let certificates = certificates.map_err(ApplyError::Certificates)?;
             self.publish(&config, &certificates)?;
-            self.certificates.commit(certificates);
+            self.knowledge.certificates.commit(certificates);
             self.fittings.commit(fitted);
             Ok(())
         });

@@ -11,6 +11,7 @@ use evenkeel_plan::sight::Sight;
 use tokio::sync::watch;
 
 use crate::admin::Address;
+use crate::certificates::Store;
 use crate::conductor::{Desk, Knowledge};
 use crate::events::{EventKind, EventLevel, Events};
 use crate::in_force::InForce;
@@ -23,6 +24,7 @@ pub(crate) struct Overview {
     pub(crate) journal: Arc<Journal>,
     pub(crate) events: Arc<Events>,
     pub(crate) in_force: Arc<InForce>,
+    pub(crate) certificates: Arc<Store>,
     /// Where changes are ordered.
     pub(crate) desk: Desk,
     admin_address: Mutex<Option<Address>>,
@@ -72,6 +74,7 @@ impl Overview {
             journal: Arc::clone(&knowledge.journal),
             events: Arc::clone(&knowledge.events),
             in_force: Arc::clone(&knowledge.in_force),
+            certificates: Arc::clone(&knowledge.certificates),
             desk,
             admin_address: Mutex::default(),
             first_round,

@@ -46,11 +46,11 @@ pub async fn start(setup: Setup) -> Result<Control, StartError> {
     let overview = Arc::new(overview);
     let fittings = Fittings::new(Arc::clone(&overview), access_log.remote(), set_level);
     let seen = knowledge.seen.subscribe();
+    let certificates = Arc::clone(&knowledge.certificates);
     let outliers = Outliers::new(&knowledge, parts.started);
     let panics = Panics::new(Arc::clone(&knowledge.events));
     let mut conductor = Conductor::new(parts, fittings, SystemLookup, knowledge, file.clone());
     let plans = conductor.plans();
-    let certificates = conductor.certificates();
     conductor.apply(config).await.map_err(StartError::Apply)?;
     let mut tasks = vec![
         Task::spawn(panics.run(plans.clone())),

@@ -11,6 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 mod access_log;
+mod certificates;
 mod config;
 mod listeners;
 mod process;
@@ -58,6 +59,7 @@ impl Collector for Balancer {
         config::encode(&mut families, &self.0.in_force)?;
         access_log::encode(&mut families, &self.0.lines)?;
         listeners::encode(&mut families, &plan)?;
+        certificates::encode(&mut families, &plan, &self.0.certificates.known())?;
         upstreams::encode(&mut families, &plan, &self.0.journal)
     }
 }

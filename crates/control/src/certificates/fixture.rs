@@ -11,13 +11,13 @@ use crate::config::{CertificateSource, FilePlace};
 
 /// A certificate and its key, in PEM.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Made {
-    pub(super) cert: String,
-    pub(super) key: String,
+pub(crate) struct Made {
+    pub(crate) cert: String,
+    pub(crate) key: String,
 }
 
 /// A certificate that nobody else has signed, after `change`.
-pub(super) fn made(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Made {
+pub(crate) fn made(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Made {
     let mut params = params(names);
     change(&mut params);
     let key = KeyPair::generate().unwrap();
@@ -25,12 +25,12 @@ pub(super) fn made(names: &[&str], change: impl FnOnce(&mut CertificateParams)) 
 }
 
 /// A good one.
-pub(super) fn good(name: &str) -> Made {
+pub(crate) fn good(name: &str) -> Made {
     made(&[name], |_| {})
 }
 
 /// The certificate, the authority that has signed it, and the root; and the key.
-pub(super) fn chain(name: &str) -> ([String; 3], String) {
+pub(crate) fn chain(name: &str) -> ([String; 3], String) {
     let authority = |name: &str| {
         let mut params = params(&[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -54,7 +54,7 @@ fn params(names: &[&str]) -> CertificateParams {
 }
 
 /// What `openssl req -x509` makes for a.example with these arguments, too.
-pub(super) fn by_openssl(arguments: &str) -> Made {
+pub(crate) fn by_openssl(arguments: &str) -> Made {
     let folder = tempfile::tempdir().unwrap();
     let [cert, key] = ["cert", "key"].map(|name| folder.path().join(name));
     let output = Command::new("openssl")
@@ -70,19 +70,19 @@ pub(super) fn by_openssl(arguments: &str) -> Made {
 }
 
 /// Writes `NAME.crt` and `NAME.key`.
-pub(super) fn write(folder: &Path, name: &str, made: &Made) {
+pub(crate) fn write(folder: &Path, name: &str, made: &Made) {
     fs::create_dir_all(folder).unwrap();
     fs::write(folder.join(format!("{name}.crt")), &made.cert).unwrap();
     fs::write(folder.join(format!("{name}.key")), &made.key).unwrap();
 }
 
 /// The directory as a source.
-pub(super) fn directory(folder: &Path) -> CertificateSource {
+pub(crate) fn directory(folder: &Path) -> CertificateSource {
     CertificateSource::Directory(place(folder.to_owned()))
 }
 
 /// Two files as a source.
-pub(super) fn files(cert: PathBuf, key: PathBuf) -> CertificateSource {
+pub(crate) fn files(cert: PathBuf, key: PathBuf) -> CertificateSource {
     CertificateSource::Files { cert: place(cert), key: Some(place(key)) }
 }
 
@@ -91,6 +91,6 @@ fn place(path: PathBuf) -> FilePlace {
 }
 
 /// So many days from now.
-pub(super) fn in_days(days: u64) -> SystemTime {
+pub(crate) fn in_days(days: u64) -> SystemTime {
     SystemTime::now() + Duration::from_secs(days * 24 * 3600)
 }

@@ -7,8 +7,15 @@ use super::problem::{Finding, Remark, date};
 use super::source::{Pair, Refusal};
 use super::store::{Entry, Known};
 
+/// Tells everything that is different.
+pub(super) fn tell(before: &Known, after: &Known) {
+    good(before, after);
+    problems(before, after);
+    expiry(before, after);
+}
+
 /// What is in use from now on.
-pub(super) fn good(before: &Known, after: &Known) {
+fn good(before: &Known, after: &Known) {
     let is_new = |(pair, entry): &(&Pair, &Entry)| {
         let Some(new) = &entry.good else { return false };
         let Some(old) = before.pairs.get(*pair) else { return true };
@@ -30,7 +37,7 @@ pub(super) fn good(before: &Known, after: &Known) {
 }
 
 /// What cannot be used any more, or still cannot be for another reason.
-pub(super) fn problems(before: &Known, after: &Known) {
+fn problems(before: &Known, after: &Known) {
     let tell = |(file, problem): &Refusal, has_good: bool| {
         let (file, problem) = (file.clone(), problem.clone());
         let remark = if has_good { Remark::Kept } else { Remark::Refused };
@@ -51,7 +58,7 @@ pub(super) fn problems(before: &Known, after: &Known) {
 }
 
 /// What is nearer to its end than before in a way that matters.
-pub(super) fn expiry(before: &Known, after: &Known) {
+fn expiry(before: &Known, after: &Known) {
     for (pair, good) in after.pairs.iter().filter_map(|(pair, it)| Some((pair, it.good.as_ref()?)))
     {
         let nearness = Nearness::of(&good.certificate, after.at);

@@ -81,28 +81,25 @@ impl Store {
 
     /// From now on it is `next` that is known, and shown. For who has published a plan with it.
     pub(crate) fn commit(&self, next: Known) {
-        let next = Arc::new(next);
-        let before = std::mem::replace(&mut *self.lock(), Arc::clone(&next));
-        next.show(&before);
-        news::good(&before, &next);
+        Self::replace(&mut self.lock(), next);
     }
 
     /// Looks at all files, reads those that have changed, and shows what is good in them. A config that was put in force meanwhile
     /// wins: the next look makes up for it.
     pub(crate) fn refresh(&self, now: SystemTime) {
         let before = self.known();
-        let next = Arc::new(before.refreshed(now));
+        let next = before.refreshed(now);
         let mut known = self.lock();
-        if !Arc::ptr_eq(&known, &before) {
-            return;
+        if Arc::ptr_eq(&known, &before) {
+            Self::replace(&mut known, next);
         }
-        *known = Arc::clone(&next);
-        // Before anybody else can replace it again.
-        next.show(&before);
-        drop(known);
-        news::good(&before, &next);
-        news::problems(&before, &next);
-        news::expiry(&before, &next);
+    }
+
+    /// Under the lock to the end: what is shown is what is known.
+    fn replace(known: &mut Arc<Known>, next: Known) {
+        next.show(known);
+        news::tell(known, &next);
+        *known = Arc::new(next);
     }
 
     /// A panic elsewhere must not take the certificates with it.
@@ -120,9 +117,14 @@ impl Known {
     }
 
     /// What `listener` shows its clients.
-    #[cfg(test)]
     pub(crate) fn shown_by(&self, listener: &str) -> &[Arc<Certificate>] {
         self.listeners.get(listener).map_or(&[], |it| &it.shown)
+    }
+
+    /// How many files and directories of `listener` cannot be used as they are now; `None` if it does not speak TLS.
+    pub(crate) fn problems_of(&self, listener: &str) -> Option<usize> {
+        let sources = &self.listeners.get(listener)?.sources;
+        Some(sources.iter().flat_map(|source| self.refusals(source)).count())
     }
 
     /// What is to be said about the files of a source that a config is about to use.

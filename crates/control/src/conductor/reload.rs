@@ -80,7 +80,7 @@ impl<L: Lookup> Conductor<L> {
         let Some(file) = self.file.clone() else {
             return self.reload_without_a_file(wish).await;
         };
-        let (loaded, seen) = file.read_on(&self.certificates.known());
+        let (loaded, seen) = file.read_on(&self.knowledge.certificates.known());
         self.knowledge.seen.send_replace(seen);
         let Loaded { config, warnings } =
             loaded.map_err(|report| Refused::Config(Box::new(report)))?;

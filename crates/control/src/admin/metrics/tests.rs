@@ -1,15 +1,20 @@
 use std::collections::HashSet;
-use std::time::Duration;
+use std::fs;
+use std::time::{Duration, SystemTime};
 
 use evenkeel_plan::lines::LineCounters;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::vitals::{Slot, Standing};
 use evenkeel_proto::method::Method;
+use rcgen::date_time_ymd;
 use tokio::sync::watch;
 
 use super::*;
+use crate::certificates::Store;
+use crate::certificates::fixture::{directory, made, write};
 use crate::conductor::Desk;
+use crate::config::{TlsConfig, TlsVersion};
 use crate::fixture::{self, NothingInFlight, plan};
 use crate::overview::Machinery;
 
@@ -83,6 +88,9 @@ fn what_was_counted_is_what_is_shown() {
         r#"evenkeel_request_duration_seconds_count{listener="web"} 2"#.to_owned(),
         r#"evenkeel_request_duration_seconds_bucket{le="0.005",listener="web"} 1"#.to_owned(),
         r#"evenkeel_request_duration_seconds_bucket{le="+Inf",listener="web"} 2"#.to_owned(),
+        r#"evenkeel_tls_certificate_not_after_seconds{listener="web",name="a.example"} 2208988800"#
+            .to_owned(),
+        r#"evenkeel_tls_certificate_problems{listener="web"} 1"#.to_owned(),
         format!(r#"evenkeel_upstream_requests_total{{{endpoint},code_class="5xx"}} 4"#),
         format!(r#"evenkeel_upstream_connects_total{{{endpoint},result="failed"}} 2"#),
         format!("evenkeel_upstream_inflight{{{endpoint}}} 0"),
@@ -98,6 +106,21 @@ fn what_was_counted_is_what_is_shown() {
         assert!(text.lines().any(|line| line == expected), "{expected} is not in\n{text}");
     }
     assert!(!text.contains(r#"method="PATCH""#), "what never occurred is not shown");
+}
+
+/// Two of one name, and a third that is none.
+fn know_certificates(store: &Store) {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, year) in [("a", 2050), ("b", 2040)] {
+        let made = made(&["a.example"], |it| it.not_after = date_time_ymd(year, 1, 1));
+        write(folder.path(), file, &made);
+    }
+    let mut config = fixture::config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+    let certificates = vec![directory(folder.path())];
+    config.listeners[0].tls = Some(TlsConfig { certificates, min_version: TlsVersion::Tls12 });
+    store.commit(store.known().with(&config, SystemTime::now()).unwrap());
+    fs::write(folder.path().join("c.crt"), "text").unwrap();
+    store.refresh(SystemTime::now());
 }
 
 /// One scrape of a small plan with two workers and something counted in each.
@@ -133,6 +156,7 @@ fn scrape() -> String {
     let sight = Arc::new(NothingInFlight);
     let machinery = Machinery { workers: 2, lines: Arc::new(lines), sight };
     let (knowledge, desk) = (fixture::knowledge(), Desk::new().0);
+    know_certificates(&knowledge.certificates);
     let overview = Overview::new(publisher.reader(), &knowledge, desk, first_round, machinery);
     Metrics::new(Arc::new(overview)).render().unwrap()
 }
