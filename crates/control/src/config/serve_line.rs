@@ -180,16 +180,17 @@ impl Line {
 /// An address, after the protocol if it is given.
 fn parse_listen(word: &str) -> Result<Bind, Diagnostic> {
     let Some((protocol, address)) = word.split_once(':') else { return address::parse_bind(word) };
-    if PROTOCOLS.contains(&protocol) {
+    // The others of a file need what a line cannot say, as certificates.
+    if protocol == "http" {
         return address::parse_bind(address);
     }
-    if !PROTOCOLS_LATER.contains(&protocol) {
+    if !PROTOCOLS.iter().chain(&PROTOCOLS_LATER).any(|known| *known == protocol) {
         return address::parse_bind(word);
     }
     let message = format!("listening with {} is not supported yet", quoted(protocol));
     Err(Diagnostic::new(Code::Unsupported, message)
         .label("not supported yet")
-        .help(format!("this version speaks {}", PROTOCOLS.join(", "))))
+        .help("a command line speaks http; for https write a file, with `certificates`"))
 }
 
 /// `!` before an endpoint makes it a backup, `*3` after it gives it weight 3.
