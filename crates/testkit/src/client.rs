@@ -1,13 +1,17 @@
-//! A raw, blocking HTTP/1 client: sends any bytes, and judges the answer's framing strictly.
+//! A raw, blocking HTTP/1 client, in clear text or over TLS: sends any bytes, and judges the answer's framing strictly.
 
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use socket2::{Domain, SockRef, Socket, Type};
 
 mod drip;
 mod response;
+mod stream;
 
 pub use drip::Drip;
 pub use response::Response;
@@ -15,11 +19,12 @@ pub use response::Response;
 use crate::message::Framing;
 use crate::wait::Deadline;
 use crate::wire::Wire;
+use stream::Stream;
 
 /// One connection, kept alive between requests for as long as the other side does.
 #[derive(Debug)]
 pub struct Client {
-    wire: Wire,
+    wire: Wire<Stream>,
 }
 
 impl Client {
@@ -29,6 +34,20 @@ impl Client {
     /// What `connect` says.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
         Self::over(TcpStream::connect_timeout(&address, CONNECT_WITHIN)?)
+    }
+
+    /// Connects, and shakes hands over TLS with whoever is to be `name`, by the rules of `config`.
+    ///
+    /// # Errors
+    /// What `connect` and the handshake say; also a handshake in which nothing comes for 5 s.
+    pub fn connect_tls(
+        address: SocketAddr,
+        name: ServerName<'static>,
+        config: Arc<ClientConfig>,
+    ) -> io::Result<Self> {
+        let socket = prepared(TcpStream::connect_timeout(&address, CONNECT_WITHIN)?)?;
+        socket.set_read_timeout(Some(CONNECT_WITHIN))?;
+        Ok(Self { wire: Wire::new(Stream::shake_hands(socket, name, config)?) })
     }
 
     /// Connects from that address of this machine, such as any of 127.0.0.0/8.
@@ -42,10 +61,8 @@ impl Client {
         Self::over(socket.into())
     }
 
-    fn over(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(WRITE_WITHIN))?;
-        Ok(Self { wire: Wire::new(stream) })
+    fn over(socket: TcpStream) -> io::Result<Self> {
+        Ok(Self { wire: Wire::new(Stream::Clear(prepared(socket)?)) })
     }
 
     /// Sends `bytes` as they are.
@@ -53,7 +70,7 @@ impl Client {
     /// # Errors
     /// What `send` says; a timeout when the other side takes nothing for 10 s.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.wire.stream().write_all(bytes)
+        self.wire.stream_mut().write_all(bytes)
     }
 
     /// Sends `bytes` in pieces of `size`, each a segment of its own if the other side is quick enough to read it so.
@@ -64,12 +81,13 @@ impl Client {
         bytes.chunks(size.max(1)).try_for_each(|piece| self.send(piece))
     }
 
-    /// Begins to send `byte` again and again, with a `pause` after each, until the other side or the drip is gone.
+    /// Begins to send `byte` again and again, with a `pause` after each, until the other side or the drip is gone. It goes past
+    /// TLS, which cannot be shared.
     ///
     /// # Errors
     /// When the socket cannot be shared with a thread.
     pub fn drip(&self, byte: u8, pause: Duration) -> io::Result<Drip> {
-        Drip::begin(self.wire.stream().try_clone()?, byte, pause)
+        Drip::begin(self.stream().try_clone()?, byte, pause)
     }
 
     /// Reads one answer to anything but a HEAD. An interim answer (1xx) is one too.
@@ -126,7 +144,7 @@ impl Client {
     /// # Errors
     /// When the connection is already gone.
     pub fn finish_sending(&self) -> io::Result<()> {
-        self.wire.stream().shutdown(Shutdown::Write)
+        self.stream().shutdown(Shutdown::Write)
     }
 
     /// Ends the connection with a reset.
@@ -134,13 +152,13 @@ impl Client {
     /// # Errors
     /// What `setsockopt` says.
     pub fn reset(self) -> io::Result<()> {
-        SockRef::from(self.wire.stream()).set_linger(Some(Duration::ZERO))
+        SockRef::from(self.stream()).set_linger(Some(Duration::ZERO))
     }
 
     /// The socket, for its addresses and options.
     #[must_use]
     pub fn stream(&self) -> &TcpStream {
-        self.wire.stream()
+        self.wire.stream().socket()
     }
 
     fn read(&mut self, within: Duration, method: &str) -> io::Result<Response> {
@@ -158,6 +176,12 @@ impl Client {
         }
         Ok(response)
     }
+}
+
+fn prepared(socket: TcpStream) -> io::Result<TcpStream> {
+    socket.set_nodelay(true)?;
+    socket.set_write_timeout(Some(WRITE_WITHIN))?;
+    Ok(socket)
 }
 
 /// Gets `path` over a connection of its own, which must end after the answer.

@@ -118,3 +118,54 @@ fn a_client_comes_from_the_address_that_it_is_told() {
     let (_, peer) = listener.accept().unwrap();
     assert_eq!((peer, peer.ip()), (client.stream().local_addr().unwrap(), source.into()));
 }
+
+/// The configurations of a server that proves to be `localhost`, and of a client that trusts nobody else.
+fn tls() -> (Arc<rustls::ServerConfig>, Arc<ClientConfig>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = made.signing_key.serialize_der().try_into().unwrap();
+    let certificate = made.cert.der().clone();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let server = rustls::ServerConfig::builder().with_no_client_auth();
+    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    (server.with_single_cert(vec![certificate], key).unwrap().into(), client.into())
+}
+
+#[test]
+fn over_tls_questions_and_answers_are_the_same() {
+    let (server, config) = tls();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (socket, _) = listener.accept().unwrap();
+        let session = rustls::ServerConnection::new(server).unwrap();
+        let mut stream = rustls::StreamOwned::new(session, socket);
+        let mut question = [0; 8];
+        io::Read::read_exact(&mut stream, &mut question).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirstextra").unwrap();
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+        question
+    });
+    let mut client =
+        Client::connect_tls(address, ServerName::try_from("localhost").unwrap(), config).unwrap();
+    assert_eq!(client.exchange(b"question", SOON).unwrap().text(), "first");
+    assert_eq!(client.read_to_end(SOON).unwrap(), b"extra");
+    assert_eq!(&server.join().unwrap(), b"question");
+}
+
+#[test]
+fn a_server_that_is_another_is_not_spoken_to() {
+    let (server, config) = tls();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut session = rustls::ServerConnection::new(server).unwrap();
+        session.complete_io(&mut socket)
+    });
+    let another = ServerName::try_from("another.test").unwrap();
+    let error = Client::connect_tls(address, another, config).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+    server.join().unwrap().unwrap_err();
+}
