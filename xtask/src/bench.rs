@@ -1,4 +1,4 @@
-//! `cargo xtask bench http1`: CPU time per answer, syscalls per answer and memory per idle
+//! `cargo xtask bench http1` and `tls`: CPU time per answer, syscalls per answer and memory per idle
 //! connection of Evenkeel and of others that do equal work, side by side in one run.
 
 use std::fs;
@@ -11,20 +11,25 @@ mod case;
 mod config;
 pub(crate) mod contender;
 mod equal_work;
+mod load;
 mod memory;
+mod protocol;
 mod report;
+mod resumption;
 mod rounds;
 mod running;
 pub(crate) mod scale;
 mod stats;
 mod syscalls;
-mod wrk;
+mod tls;
 
 use crate::Outcome;
 use crate::tools::{self, cargo, succeed};
 use case::Case;
 use contender::Contender;
+use protocol::Protocol;
 use report::Report;
+use tls::Tls;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -73,26 +78,39 @@ enum Pass {
     Memory,
 }
 
-pub(crate) fn run(options: &Options) -> Outcome {
+/// In clear text.
+pub(crate) fn http1(options: &Options) -> Outcome {
+    run(options, &Protocol::Http1)
+}
+
+/// Over TLS with clients, in clear text with the origins.
+pub(crate) fn tls(options: &Options) -> Outcome {
+    run(options, &Protocol::Tls(Tls::write()?))
+}
+
+fn run(options: &Options, protocol: &Protocol) -> Outcome {
     let contenders = options.contenders();
-    tools::install_missing(&["wrk", "strace", "nginx", "haproxy"]);
+    tools::install_missing(&["wrk", "ab", "strace", "nginx", "haproxy"]);
     build(&contenders)?;
     raise_descriptor_limit()?;
     fs::create_dir_all(config::DIRECTORY)?;
 
-    let mut report = Report::new(&contenders)?;
+    let mut report = Report::new(protocol, &contenders)?;
+    if let Some(tls) = protocol.tls().filter(|_| options.wants(Pass::Connect)) {
+        report.load(resumption::check(tls)?);
+    }
     for &contender in &contenders {
-        report.equal_work(contender, &equal_work::check(contender)?);
+        report.equal_work(contender, &equal_work::check(contender, protocol)?);
     }
     for case in Case::ALL.into_iter().filter(|case| options.wants(case.pass())) {
-        report.case(case, rounds::run(case, &contenders, options.timing())?);
+        report.case(case, rounds::run(case, protocol, &contenders, options.timing())?);
     }
     for &contender in &contenders {
         if options.wants(Pass::Syscalls) {
-            report.syscalls(contender, syscalls::count(contender));
+            report.syscalls(contender, syscalls::count(contender, protocol));
         }
         if options.wants(Pass::Memory) {
-            report.memory(contender, memory::measure(contender));
+            report.memory(contender, memory::measure(contender, protocol));
         }
     }
     println!("{}", report.markdown());

@@ -40,6 +40,8 @@ enum Command {
 enum Bench {
     /// HTTP/1 on both sides: CPU time, syscalls and memory
     Http1(bench::Options),
+    /// The same with TLS to the clients
+    Tls(bench::Options),
     /// Ten thousand routes and endpoints beside two endpoints: time, memory, CPU time
     Scale(bench::scale::Options),
 }
@@ -69,7 +71,8 @@ fn run(command: &Command) -> Outcome {
             Ok(evenkeel_testkit::stamping::main(*address, journal).map(|()| true)?)
         }
         Command::Package(options) => package::run(options),
-        Command::Bench(Bench::Http1(options)) => bench::run(options),
+        Command::Bench(Bench::Http1(options)) => bench::http1(options),
+        Command::Bench(Bench::Tls(options)) => bench::tls(options),
         Command::Bench(Bench::Scale(options)) => bench::scale::run(options),
     }
 }

@@ -1,7 +1,7 @@
 //! The kinds of load that are measured.
 
 use super::Pass;
-use super::wrk::Load;
+use super::load::Load;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {

@@ -7,20 +7,23 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::contender::Contender;
+use super::protocol::Protocol;
+use super::tls::Tls;
 use crate::Outcome;
 
 /// Where configs and what the contenders write go.
 pub(super) const DIRECTORY: &str = "target/bench";
 
-/// What a config is made of: loopback ports.
+/// What a config is made of: what clients speak, and loopback ports.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Setup {
+pub(super) struct Setup<'a> {
+    pub(super) protocol: &'a Protocol,
     pub(super) listen: u16,
     pub(super) admin: u16,
     pub(super) origins: [u16; 2],
 }
 
-impl Setup {
+impl Setup<'_> {
     /// Writes the config for `contender`; returns its path.
     pub(super) fn write(&self, contender: Contender) -> Outcome<PathBuf> {
         let directory = Path::new(DIRECTORY);
@@ -37,11 +40,17 @@ impl Setup {
 
     /// What the others are told to do is what it does by itself.
     fn evenkeel(&self) -> String {
-        let Self { listen, admin, origins: [a, b] } = self;
+        let Self { listen, admin, origins: [a, b], .. } = self;
+        let tls = self.protocol.tls().map_or_else(String::new, |tls| {
+            let (certificate, key) = (tls.certificate.display(), tls.key.display());
+            format!(
+                "protocol = \"https\"\ncertificates = [{{ cert = \"{certificate}\", key = \"{key}\" }}]\n"
+            )
+        });
         format!(
             r#"[listener.web]
 bind = "127.0.0.1:{listen}"
-to = ["127.0.0.1:{a}", "127.0.0.1:{b}"]
+{tls}to = ["127.0.0.1:{a}", "127.0.0.1:{b}"]
 
 [admin]
 bind = "127.0.0.1:{admin}"
@@ -51,8 +60,14 @@ bind = "127.0.0.1:{admin}"
 
     /// Answers larger than its buffers would go through a file on disk, which nobody else does.
     fn nginx(&self, directory: &Path) -> String {
-        let Self { listen, admin, origins: [a, b] } = self;
+        let Self { listen, admin, origins: [a, b], .. } = self;
         let directory = directory.display();
+        // Older ones would not speak TLS 1.3 by themselves.
+        let (ssl, tls) = self.protocol.tls().map_or_else(Default::default, |tls| {
+            let (certificate, key) = (tls.certificate.display(), tls.key.display());
+            let files = format!("ssl_certificate {certificate}; ssl_certificate_key {key};");
+            (" ssl", format!("{files} ssl_protocols TLSv1.2 TLSv1.3;"))
+        });
         format!(
             r#"daemon off;
 worker_processes 1;
@@ -76,7 +91,8 @@ http {{
         keepalive_timeout 300s;
     }}
     server {{
-        listen 127.0.0.1:{listen};
+        listen 127.0.0.1:{listen}{ssl};
+        {tls}
         location / {{
             proxy_pass http://origins;
             proxy_http_version 1.1;
@@ -102,7 +118,9 @@ http {{
     }
 
     fn haproxy(&self) -> String {
-        let Self { listen, admin, origins: [a, b] } = self;
+        let Self { protocol, listen, admin, origins: [a, b] } = self;
+        let ssl = protocol.tls().map(|tls| format!(" ssl crt {}", tls.certificate.display()));
+        let (ssl, scheme) = (ssl.unwrap_or_default(), protocol.scheme());
         format!(
             r#"global
     nbthread 1
@@ -117,11 +135,11 @@ defaults
     http-reuse always
 
 frontend web
-    bind 127.0.0.1:{listen}
+    bind 127.0.0.1:{listen}{ssl}
     unique-id-format %[uuid()]
     unique-id-header X-Request-ID
     http-request set-header X-Forwarded-For %[src]
-    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Proto {scheme}
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
     http-request set-header Via "1.1 haproxy"
     http-response set-header X-Request-ID %[unique-id]
@@ -166,6 +184,8 @@ frontend admin
                 "@type": "type.googleapis.com/envoy.extensions.filters.network.\
                           http_connection_manager.v3.HttpConnectionManager",
                 "stat_prefix": "web",
+                // As `ab` speaks.
+                "http_protocol_options": { "accept_http_10": true },
                 "use_remote_address": true,
                 "skip_xff_append": true,
                 "generate_request_id": true,
@@ -180,13 +200,17 @@ frontend admin
                 }] },
             },
         });
+        let mut filters = json!({ "filters": [connections] });
+        if let Some(tls) = self.protocol.tls() {
+            filters["transport_socket"] = transport_socket(tls);
+        }
         let endpoints = self.origins.map(|port| json!({ "endpoint": { "address": at(port) } }));
         let config = json!({
             "admin": { "address": at(self.admin) },
             "static_resources": {
                 "listeners": [{
                     "address": at(self.listen),
-                    "filter_chains": [{ "filters": [connections] }],
+                    "filter_chains": [filters],
                 }],
                 "clusters": [{
                     "name": "origins",
@@ -200,6 +224,22 @@ frontend admin
         });
         config.to_string()
     }
+}
+
+/// TLS with clients, as Envoy wants it.
+fn transport_socket(tls: &Tls) -> serde_json::Value {
+    let file = |path: &Path| json!({ "filename": path });
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.\
+                      DownstreamTlsContext",
+            "common_tls_context": { "tls_certificates": [{
+                "certificate_chain": file(&tls.certificate),
+                "private_key": file(&tls.key),
+            }] },
+        },
+    })
 }
 
 /// A loopback address, as Envoy wants it.

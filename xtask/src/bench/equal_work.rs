@@ -3,18 +3,20 @@
 
 use std::time::Duration;
 
-use evenkeel_testkit::{Client, Origin, Request, Response, Script};
+use evenkeel_testkit::{Origin, Request, Response, Script};
 
 use super::contender::Contender;
+use super::protocol::Protocol;
 use super::running::Running;
 use crate::Outcome;
 
 /// What `contender` does not do; empty if it does all.
-pub(super) fn check(contender: Contender) -> Outcome<Vec<String>> {
+pub(super) fn check(contender: Contender, protocol: &Protocol) -> Outcome<Vec<String>> {
     let answer = |_: &Request| Script::ok("Hello, world\n");
     let origins = [Origin::start(answer)?, Origin::start(answer)?];
-    let running = Running::start(contender, [0, 1].map(|n: usize| origins[n].address().port()))?;
-    let mut client = Client::connect(running.address)?;
+    let ports = [0, 1].map(|n: usize| origins[n].address().port());
+    let running = Running::start(contender, protocol, ports)?;
+    let mut client = running.connect()?;
     let mut responses = Vec::new();
     for _ in 0..EXCHANGES {
         let request = b"GET /path HTTP/1.1\r\nHost: example.test\r\n\r\n";
@@ -24,7 +26,7 @@ pub(super) fn check(contender: Contender) -> Outcome<Vec<String>> {
     let requests: Vec<_> = requests.into_iter().filter(|r| r.target == "/path").collect();
     let mut missing = Vec::new();
     for response in &responses {
-        missing.extend(faults(response, &requests));
+        missing.extend(faults(response, &requests, protocol.scheme()));
     }
     let connections = requests.iter().filter(|request| request.index == 0).count();
     if requests.len() != EXCHANGES || connections > origins.len() {
@@ -37,14 +39,14 @@ pub(super) fn check(contender: Contender) -> Outcome<Vec<String>> {
 }
 
 /// What is wrong with `response`, and with the request that it answers.
-fn faults(response: &Response, requests: &[Request]) -> Vec<String> {
+fn faults(response: &Response, requests: &[Request], scheme: &str) -> Vec<String> {
     let id = response.header("x-request-id").unwrap_or_default();
     let of_id = requests.iter().filter(|r| !id.is_empty() && r.header("x-request-id") == Some(id));
     let [request] = of_id.collect::<Vec<_>>()[..] else {
         return vec!["the answer's X-Request-ID is not that of one request".to_owned()];
     };
     let mut faults = Vec::new();
-    for (name, expected) in REQUEST_FIELDS {
+    for (name, expected) in REQUEST_FIELDS.into_iter().chain([("x-forwarded-proto", scheme)]) {
         let value = request.header(name);
         if value != Some(expected) {
             faults.push(format!("upstream {name} is {value:?} and not {expected:?}"));
@@ -64,10 +66,9 @@ fn faults(response: &Response, requests: &[Request]) -> Vec<String> {
     faults
 }
 
-const REQUEST_FIELDS: [(&str, &str); 4] = [
+const REQUEST_FIELDS: [(&str, &str); 3] = [
     ("host", "example.test"),
     ("x-forwarded-for", "127.0.0.1"),
-    ("x-forwarded-proto", "http"),
     ("x-forwarded-host", "example.test"),
 ];
 

@@ -6,21 +6,21 @@ use evenkeel_testkit::Client;
 
 use super::case::Case;
 use super::contender::Contender;
+use super::protocol::Protocol;
 use super::running::{Origins, Running};
-use super::wrk;
 use crate::Outcome;
 
 /// Growth of the proportional set size per connection, in bytes.
-pub(super) fn measure(contender: Contender) -> Outcome<f64> {
+pub(super) fn measure(contender: Contender, protocol: &Protocol) -> Outcome<f64> {
     eprintln!("memory of {contender}");
     let origins = Origins::start(Case::Small.body_bytes())?;
-    let running = Running::start(contender, origins.ports)?;
+    let running = Running::start(contender, protocol, origins.ports)?;
     // What is needed once is not what a connection costs.
-    wrk::run(running.address, Case::Small.load(), 1)?;
+    running.load(Case::Small.load(), 1)?;
     let before = running.resting_pss_bytes()?;
     let mut clients = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
-        let mut client = Client::connect(running.address)?;
+        let mut client = running.connect()?;
         expect_answer(&mut client)?;
         clients.push(client);
     }

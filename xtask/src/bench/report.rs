@@ -10,11 +10,14 @@ mod markdown;
 
 use super::case::Case;
 use super::contender::Contender;
+use super::protocol::Protocol;
 use super::rounds::Rounds;
 use super::syscalls::PerAnswer;
 use crate::Outcome;
 
 pub(super) struct Report {
+    protocol: &'static str,
+    terms: Option<&'static str>,
     date: String,
     machine: String,
     versions: Vec<(Contender, String)>,
@@ -25,10 +28,12 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(contenders: &[Contender]) -> Outcome<Self> {
+    pub(super) fn new(protocol: &Protocol, contenders: &[Contender]) -> Outcome<Self> {
         let version = |&contender: &Contender| Ok((contender, contender.version()?));
         let date = Command::new("date").args(["-u", "+%Y-%m-%d"]).output()?;
         Ok(Self {
+            protocol: protocol.title(),
+            terms: protocol.terms(),
             date: String::from_utf8_lossy(&date.stdout).trim().to_owned(),
             machine: machine()?,
             versions: contenders.iter().map(version).collect::<Outcome<_>>()?,
@@ -37,6 +42,11 @@ impl Report {
             syscalls: Vec::new(),
             idle_bytes: Vec::new(),
         })
+    }
+
+    /// Notes what is wrong with the load.
+    pub(super) fn load(&mut self, fault: Option<String>) {
+        self.faults.extend(fault);
     }
 
     /// Notes what a contender does not do of the common work.

@@ -4,9 +4,9 @@
 use super::Timing;
 use super::case::Case;
 use super::contender::Contender;
+use super::protocol::Protocol;
 use super::running::{Origins, Running};
 use super::stats::Summary;
-use super::wrk;
 use crate::Outcome;
 
 /// One round of one contender.
@@ -45,14 +45,19 @@ impl Rounds {
     }
 }
 
-pub(super) fn run(case: Case, contenders: &[Contender], timing: Timing) -> Outcome<Vec<Rounds>> {
+pub(super) fn run(
+    case: Case,
+    protocol: &Protocol,
+    contenders: &[Contender],
+    timing: Timing,
+) -> Outcome<Vec<Rounds>> {
     eprintln!("{}", case.title());
     let origins = Origins::start(case.body_bytes())?;
-    let start = |&contender: &Contender| Running::start(contender, origins.ports);
+    let start = |&contender: &Contender| Running::start(contender, protocol, origins.ports);
     let running = contenders.iter().map(start).collect::<Outcome<Vec<_>>>()?;
     for one in &running {
         // Upstream connections are made, and code is paged in, before anything counts.
-        wrk::run(one.address, case.load(), 1)?;
+        one.load(case.load(), 1)?;
     }
     let mut results: Vec<_> =
         running.iter().map(|one| Rounds { contender: one.contender, all: Vec::new() }).collect();
@@ -66,9 +71,9 @@ pub(super) fn run(case: Case, contenders: &[Contender], timing: Timing) -> Outco
     Ok(results)
 }
 
-fn measure(one: &Running, case: Case, seconds: u32) -> Outcome<Round> {
+fn measure(one: &Running<'_>, case: Case, seconds: u32) -> Outcome<Round> {
     let before = one.cpu_time()?;
-    let counted = wrk::run(one.address, case.load(), seconds)?;
+    let counted = one.load(case.load(), seconds)?;
     let used = one.cpu_time()? - before;
     let answers = counted.answers.max(1) as f64;
     Ok(Round {

@@ -7,10 +7,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use evenkeel_testkit::usage::{self, CpuTime};
-use evenkeel_testkit::{Process, ports, wait_until};
+use evenkeel_testkit::{Client, Process, ports, wait_until};
 
 use super::config::Setup;
 use super::contender::Contender;
+use super::load::{self, Counted, Load, Target};
+use super::protocol::Protocol;
 use crate::Outcome;
 
 /// The two origins that all contenders of a case share.
@@ -34,17 +36,23 @@ impl Origins {
     }
 }
 
-pub(super) struct Running {
+pub(super) struct Running<'a> {
     pub(super) contender: Contender,
-    pub(super) address: SocketAddr,
+    protocol: &'a Protocol,
+    address: SocketAddr,
+    target: Target,
     process: Process,
 }
 
-impl Running {
+impl<'a> Running<'a> {
     /// Starts `contender` in front of `origins`, and waits until it accepts.
-    pub(super) fn start(contender: Contender, origins: [u16; 2]) -> Outcome<Self> {
+    pub(super) fn start(
+        contender: Contender,
+        protocol: &'a Protocol,
+        origins: [u16; 2],
+    ) -> Outcome<Self> {
         let [listen, admin] = ports::free_ports()?;
-        let config = Setup { listen, admin, origins }.write(contender)?;
+        let config = Setup { protocol, listen, admin, origins }.write(contender)?;
         let mut process = Process::spawn(&mut contender.command(&config)?)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listen));
         let mut runs = true;
@@ -58,7 +66,17 @@ impl Running {
             let said = format!("{}{}", process.stdout(), process.stderr());
             return Err(format!("{contender} does not accept connections; it said:\n{said}").into());
         }
-        Ok(Self { contender, address, process })
+        Ok(Self { contender, protocol, address, target: protocol.target(address), process })
+    }
+
+    /// Loads it for some seconds.
+    pub(super) fn load(&self, load: Load, seconds: u32) -> Outcome<Counted> {
+        load::run(&self.target, load, seconds)
+    }
+
+    /// A connection to it.
+    pub(super) fn connect(&self) -> io::Result<Client> {
+        self.protocol.connect(self.address)
     }
 
     /// Its processes: nginx has a worker beside the master.

@@ -12,8 +12,8 @@ use clap::Args;
 use evenkeel_testkit::{Client, Process, get, ports, usage, wait_until};
 
 use super::contender::Contender;
+use super::load::{self, Load, Target};
 use super::stats::Summary;
-use super::wrk::{self, Load};
 use super::{build, config, raise_descriptor_limit};
 use crate::Outcome;
 use crate::tools;
@@ -195,7 +195,8 @@ impl Running {
     fn loaded(&self, host: Option<&'static str>, seconds: u32) -> Outcome<f64> {
         let before = usage::threads_time(self.process.pid(), "worker")?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.listen));
-        let counted = wrk::run(address, Load { connections: 32, close: false, host }, seconds)?;
+        let load = Load { connections: 32, close: false, host };
+        let counted = load::run(&Target::clear(address), load, seconds)?;
         if let Some(fault) = counted.fault {
             return Err(fault.into());
         }

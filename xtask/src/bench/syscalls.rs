@@ -12,19 +12,19 @@ use evenkeel_testkit::process::Signal;
 use super::case::Case;
 use super::config::DIRECTORY;
 use super::contender::Contender;
+use super::protocol::Protocol;
 use super::running::{Origins, Running};
-use super::wrk;
 use crate::Outcome;
 use crate::tools;
 
 /// System calls per answer, by name.
 pub(super) type PerAnswer = BTreeMap<String, f64>;
 
-pub(super) fn count(contender: Contender) -> Outcome<PerAnswer> {
+pub(super) fn count(contender: Contender, protocol: &Protocol) -> Outcome<PerAnswer> {
     eprintln!("system calls of {contender}");
     let origins = Origins::start(Case::Small.body_bytes())?;
-    let running = Running::start(contender, origins.ports)?;
-    wrk::run(running.address, Case::Small.load(), 1)?;
+    let running = Running::start(contender, protocol, origins.ports)?;
+    running.load(Case::Small.load(), 1)?;
 
     let summary = Path::new(DIRECTORY).join("strace.txt");
     let mut strace = Command::new(tools::require("strace")?);
@@ -34,7 +34,7 @@ pub(super) fn count(contender: Contender) -> Outcome<PerAnswer> {
     }
     let mut strace = Process::spawn(&mut strace)?;
     strace.wait_for_line("attached", STRACE_WITHIN)?;
-    let counted = wrk::run(running.address, Case::Small.load(), SECONDS)?;
+    let counted = running.load(Case::Small.load(), SECONDS)?;
     strace.signal(Signal::INT)?;
     strace.exit_status(STRACE_WITHIN)?;
     if let Some(fault) = counted.fault {

@@ -12,6 +12,8 @@ pub(super) fn write(report: &Report) -> Value {
         json!({ "case": case.title(), "results": results })
     });
     json!({
+        "protocol": report.protocol,
+        "terms": report.terms,
         "date": report.date,
         "machine": report.machine,
         "versions": by_contender(&report.versions, |version| json!(version)),

@@ -12,10 +12,11 @@ pub(super) fn write(report: &Report) -> String {
         .map(|(contender, version)| format!("{contender} {version}"))
         .collect();
     let mut lines = vec![
-        format!("## HTTP/1, one worker each, {}", report.date),
+        format!("## {}, one worker each, {}", report.protocol, report.date),
         String::new(),
         format!("{}; {}.", report.machine, versions.join(", ")),
     ];
+    lines.extend(report.terms.into_iter().flat_map(|terms| [String::new(), terms.to_owned()]));
     for (case, results) in &report.cases {
         lines.extend([String::new(), format!("### {}", case.title()), String::new()]);
         lines.extend(case_table(results));

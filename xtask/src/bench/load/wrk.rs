@@ -1,44 +1,16 @@
-//! The load: runs `wrk` and reads what it counted.
+//! Load by `wrk`: runs it and reads what it counted.
 
-use std::net::SocketAddr;
-use std::process::Command;
-
+use super::{Counted, Load, Target};
 use crate::Outcome;
-use crate::tools;
 
-/// What to load with.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Load {
-    pub(super) connections: u32,
-    /// A new connection for each request, instead of keeping the first.
-    pub(super) close: bool,
-    /// What `Host` says; `None` for the address.
-    pub(super) host: Option<&'static str>,
-}
-
-/// What one run of `wrk` counted.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Counted {
-    pub(super) answers: u64,
-    pub(super) answers_per_second: f64,
-    /// The slowest one in a hundred, in milliseconds, of a closed loop.
-    pub(super) p99_ms: f64,
-    /// What makes the run worthless.
-    pub(super) fault: Option<String>,
-}
-
-pub(super) fn run(address: SocketAddr, load: Load, seconds: u32) -> Outcome<Counted> {
-    let mut wrk = Command::new(tools::require("wrk")?);
+pub(super) fn run(target: &Target, load: Load, seconds: u32) -> Outcome<Counted> {
+    let mut wrk = target.command("wrk", load)?;
     wrk.args(["--threads", "1", "--latency"]);
-    wrk.args(["--connections", &load.connections.to_string()]);
     wrk.args(["--duration", &format!("{seconds}s")]);
     if load.close {
         wrk.args(["--header", "Connection: close"]);
     }
-    if let Some(host) = load.host {
-        wrk.args(["--header", &format!("Host: {host}")]);
-    }
-    let output = wrk.arg(format!("http://{address}/")).output()?;
+    let output = wrk.arg(&target.url).output()?;
     let said = String::from_utf8_lossy(&output.stdout);
     Ok(parse(&said).ok_or_else(|| {
         format!("wrk said {said:?} and {:?}", String::from_utf8_lossy(&output.stderr))
