@@ -53,15 +53,17 @@ impl Certificates {
         self.0.load().find(server_name).iter().any(|certificate| certificate.names.cover(host))
     }
 
-    /// What is shown to a client that asks for `server_name`, and can check what `is_fit`; `None` if nothing is.
+    /// What is shown to a client that asks for `server_name`, and can check what `is_fit`. A client that can check none of it is told so by
+    /// who tries; `None` if there is nothing at all.
     fn choose(
         &self,
         server_name: Option<&str>,
         is_fit: impl Fn(&CertifiedKey) -> bool,
     ) -> Option<Arc<CertifiedKey>> {
         let index = self.0.load();
-        let fit = index.find(server_name).iter().find(|certificate| is_fit(&certificate.key));
-        fit.map(|certificate| Arc::clone(&certificate.key))
+        let candidates = index.find(server_name);
+        let fit = candidates.iter().find(|certificate| is_fit(&certificate.key));
+        fit.or(candidates.first()).map(|certificate| Arc::clone(&certificate.key))
     }
 }
 

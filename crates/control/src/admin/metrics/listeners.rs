@@ -5,6 +5,7 @@ use std::fmt;
 use evenkeel_plan::admission::Refusal;
 use evenkeel_plan::listener::ListenerCounters;
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::tls::Handshake;
 use evenkeel_plan::{Listener, Plan};
 use evenkeel_proto::method::Method;
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
@@ -43,6 +44,11 @@ pub(super) fn encode(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Resul
 }
 
 fn connections(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
+    let help = "Handshakes of TLS with clients that have ended, by what they came to.";
+    families.family(Counter, "tls_handshakes", help, |family| {
+        let mut secured = plan.listeners.iter().filter(|listener| listener.tls.is_some());
+        secured.try_for_each(|listener| handshakes(family, listener))
+    })?;
     families.family(Counter, "listener_connections", "Connections accepted.", |family| {
         plan.listeners.iter().try_for_each(|listener| {
             let count = listener.counters.sum(|shard| shard.connections.count());
@@ -137,6 +143,13 @@ fn failures(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
     Reason::ALL.into_iter().try_for_each(|reason| {
         let count = listener.counters.sum(|shard| shard.failures[reason as usize].count());
         family.occurrence(&[("listener", &listener.name), ("reason", reason.name())], count)
+    })
+}
+
+fn handshakes(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
+    Handshake::ALL.into_iter().try_for_each(|result| {
+        let count = listener.counters.sum(|shard| shard.handshakes[result as usize].count());
+        family.counter(&[("listener", &listener.name), ("result", result.name())], count)
     })
 }
 
