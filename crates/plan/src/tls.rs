@@ -32,6 +32,8 @@ impl Termination {
     /// certificate that it was shown is good for both, or it asked for nobody else. An address is nobody's name in TLS (RFC 6066 §3), so
     /// whoever did not ask for a name may ask for any address.
     pub fn serves(&self, server_name: Option<&str>, host: &str) -> bool {
+        // The dot of the root is written by some, and asked for by none (RFC 6066 §3).
+        let host = host.strip_suffix('.').unwrap_or(host);
         let is_same = server_name.is_some_and(|name| name.eq_ignore_ascii_case(host));
         let is_address = host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
         is_same || is_address && server_name.is_none() || self.certificates.cover(server_name, host)

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::thread;
 
 use evenkeel_plan::tls::Handshake;
 use rustls::pki_types::ServerName;
@@ -173,6 +174,11 @@ impl Io {
         }
     }
 
+    /// Whether something has come that cannot be read before the rest of it has.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.has_begun())
+    }
+
     /// Whether the connection is open with nothing to read, as an idle one ought to be. Costs a syscall only in doubt.
     pub(crate) fn is_quiet(&self) -> bool {
         match &self.tls {
@@ -197,7 +203,7 @@ impl Io {
     /// Makes the close that follows a reset or not; after one the other side cannot take what it has for all there is.
     pub(crate) fn reset_on_close(&self, reset: bool) {
         if let Some(tls) = &self.tls {
-            tls.break_off(reset);
+            tls.end_broken(reset);
         }
         self.socket.reset_on_close(reset);
     }
@@ -205,6 +211,10 @@ impl Io {
 
 impl Drop for Io {
     fn drop(&mut self) {
+        if thread::panicking() {
+            // Perhaps in the middle of a session, which must not be asked again.
+            return;
+        }
         // Without it the other side could not tell the end from one that somebody between us has made (RFC 8446 §6.1).
         if let Some(tls) = &self.tls {
             tls.finish(&self.socket);

@@ -74,6 +74,8 @@ pub enum Remark {
     Refused(Problem),
     /// It cannot be used, but what was good of the same source before stays in use.
     Kept(Problem),
+    /// It cannot be used, and others of the same source can.
+    LeftOut(Problem),
     /// It is good for only so many days more; 0 for less than one, or none at all.
     ExpiresIn(u64),
     /// The chain was not in order; it is sent in the right one.
@@ -178,6 +180,7 @@ impl fmt::Display for Finding {
             Remark::Kept(problem) => {
                 write!(f, "{file} {problem}; what was good before stays in use")
             }
+            Remark::LeftOut(problem) => write!(f, "{file} {problem}; others beside it are used"),
             Remark::ExpiresIn(0) => write!(f, "{file} expires in less than a day, or has expired"),
             Remark::ExpiresIn(1) => write!(f, "{file} expires in a day"),
             Remark::ExpiresIn(days) => write!(f, "{file} expires in {days} days"),

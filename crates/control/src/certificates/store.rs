@@ -130,8 +130,11 @@ impl Known {
     /// What is to be said about the files of a source that a config is about to use.
     pub(crate) fn findings(&self, source: &CertificateSource, now: SystemTime) -> Vec<Finding> {
         let next = self.gather([source], now);
-        let is_kept = self.good(source).next().is_some();
-        let remark = if is_kept { Remark::Kept } else { Remark::Refused };
+        let remark = match (self.good(source).next(), next.good(source).next()) {
+            (Some(_), _) => Remark::Kept,
+            (None, Some(_)) => Remark::LeftOut,
+            (None, None) => Remark::Refused,
+        };
         let refusals = next.refusals(source);
         let mut findings: Vec<Finding> =
             refusals.map(|(file, problem)| Finding { file, remark: remark(problem) }).collect();

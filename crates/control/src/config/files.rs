@@ -250,7 +250,9 @@ fn look_at_certificates(draft: &mut Draft, files: &dyn Files, sources: &Sources,
 fn of_certificate(finding: &Finding) -> Diagnostic {
     let (code, label, help) = match &finding.remark {
         Remark::Refused(problem) => (Code::CertificateRefused, "cannot be used", problem.help()),
-        Remark::Kept(problem) => (Code::CertificateKept, "is not used as it is", problem.help()),
+        Remark::Kept(problem) | Remark::LeftOut(problem) => {
+            (Code::CertificateKept, "is not used as it is", problem.help())
+        }
         Remark::ExpiresIn(_) => {
             (Code::CertificateExpires, "expires soon", "renew it, and look at what should have")
         }

@@ -22,7 +22,7 @@ pub struct Adaptive {
     best: [f64; 2],
     /// When this memory began.
     began: Time,
-    /// While nothing limits it: how many wait for it, and how many it answers in a second.
+    /// While nothing limits it: how many wait for it, and how many it answers, and are given up there, in a second.
     usual: Pace,
     /// How many it answers in a second, and how many are given up there.
     rate: f64,
@@ -42,6 +42,8 @@ pub struct Adaptive {
 struct Pace {
     waiting: f64,
     rate: f64,
+    /// Some clients leave whatever they are given.
+    given_up: f64,
 }
 
 /// What is known of a limit.
@@ -128,6 +130,7 @@ impl Adaptive {
             let pull = SLOW.max(1.0 / f64::from(self.looks));
             self.usual.waiting = towards(self.usual.waiting, f64::from(seen.waiting), pull);
             self.usual.rate = towards(self.usual.rate, self.rate, pull);
+            self.usual.given_up = towards(self.usual.given_up, self.given_up, pull);
             return;
         }
         // One look is chance, and of what came just now nothing may be done yet.
@@ -149,7 +152,7 @@ impl Adaptive {
             return false;
         }
         let is_slow = seen.answers > 0 && seen.mean() >= self.best() * SLOWNESS;
-        if self.is_given_up_on() {
+        if self.is_given_up_on() && self.given_up >= self.usual.given_up * CANCELLED {
             return is_slow || seen.answers == 0;
         }
         // By Little's law, at the rate at which answers came, or come now if that is greater.
@@ -172,6 +175,10 @@ impl Adaptive {
         }
         if adapts == Adapts::InNeed && now.since(limited.reached) >= RELEASE {
             return None;
+        }
+        if adapts == Adapts::Always {
+            // Nothing was known when it began.
+            limited.rate = limited.rate.max(self.rate);
         }
         limited.works_in_vain_on(seen.given_up, since, now);
         if self.given_up > self.rate && self.is_given_up_on() {
@@ -322,6 +329,9 @@ const LOOKS_MIN: u32 = 8;
 
 /// How many requests are given up in a second where that is more than chance.
 const GIVEN_UP_MIN: f64 = 1.0;
+
+/// How many times as many as usual are given up where it cannot be the clients alone.
+const CANCELLED: f64 = 2.0;
 
 /// How far one look moves what is known of the present, and of the usual.
 const QUICK: f64 = 0.3;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use evenkeel_plan::tls::Handshake;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ServerConfig};
+use rustls::{ClientConfig, PeerMisbehaved, ServerConfig};
 
 use super::socket::Socket;
 
@@ -33,6 +33,8 @@ struct State {
     is_finished: bool,
     /// Whether something has come that ends the session.
     is_broken: bool,
+    /// Whether the end shall not look like an orderly one.
+    ends_broken: bool,
 }
 
 /// Why there is no handshake.
@@ -47,7 +49,7 @@ pub(crate) enum HandshakeError {
 impl Session {
     /// The server's side.
     pub(super) fn server(config: Arc<ServerConfig>) -> Self {
-        Self::new(Party::server(config))
+        Self::new(Party::server(config), Records::default())
     }
 
     /// The client's side, of whom `name` is to prove that it is.
@@ -58,13 +60,15 @@ impl Session {
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
     ) -> Result<Self, rustls::Error> {
-        Ok(Self::new(Party::client(config, name)?))
+        let (mut party, mut records) = (Party::client(config, name)?, Records::default());
+        // A client is the first to speak.
+        records.turn(|tls, target| party.turn(tls, target))?;
+        Ok(Self::new(party, records))
     }
 
-    fn new(party: Party) -> Self {
-        let state =
-            State { party, records: Records::default(), is_finished: false, is_broken: false };
-        Self(RefCell::new(state))
+    fn new(party: Party, records: Records) -> Self {
+        let (is_finished, is_broken, ends_broken) = (false, false, false);
+        Self(RefCell::new(State { party, records, is_finished, is_broken, ends_broken }))
     }
 
     /// The name that the client asked for.
@@ -84,8 +88,7 @@ impl Session {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), HandshakeError>> {
         let state = &mut *self.0.borrow_mut();
-        // A client is the first to speak.
-        ready!(state.say_first(socket, cx))?;
+        ready!(state.records.poll_flush(socket, cx))?;
         while state.party.is_handshaking() {
             match state.poll_fill(socket, cx, &mut []) {
                 Poll::Pending => return Poll::Pending,
@@ -111,7 +114,7 @@ impl Session {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let state = &mut *self.0.borrow_mut();
-        loop {
+        for _ in 0..RECORDS_OF_NOTHING_MAX {
             let taken = state.records.take(buffer);
             if taken > 0 || state.records.is_over() {
                 return Poll::Ready(Ok(taken));
@@ -121,6 +124,9 @@ impl Session {
                 return Poll::Ready(Ok(read));
             }
         }
+        // Others have something to say, too.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// As [`Io::poll_send`](super::Io::poll_send).
@@ -194,7 +200,7 @@ impl Session {
                 return false;
             }
             if socket.is_quiet() {
-                return true;
+                return !state.records.has_part();
             }
             match state.try_fill(socket) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -213,14 +219,19 @@ impl Session {
     /// Says that nothing more will be sent, as far as that can be done without waiting.
     pub(super) fn finish(&self, socket: &Socket) {
         let state = &mut *self.0.borrow_mut();
-        if !std::mem::replace(&mut state.is_finished, true) {
+        if !std::mem::replace(&mut state.is_finished, true) && !state.ends_broken {
             state.say_end(socket);
         }
     }
 
-    /// The end shall not look like an orderly one.
-    pub(super) fn break_off(&self, broken: bool) {
-        self.0.borrow_mut().is_finished |= broken;
+    /// Makes the end look like an orderly one or not.
+    pub(super) fn end_broken(&self, broken: bool) {
+        self.0.borrow_mut().ends_broken = broken;
+    }
+
+    /// Whether something has come of which the rest has not.
+    pub(super) fn has_begun(&self) -> bool {
+        self.0.borrow().records.has_part()
     }
 }
 
@@ -255,25 +266,18 @@ impl State {
         if self.is_broken {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
-        let filled = records.poll_read(read, into, |tls, target| party.turn(tls, target));
-        if let Poll::Ready(Err(error)) = &filled
-            && error.get_ref().is_some()
-        {
+        let filled = records.poll_read(read, into, |tls, target| {
+            let used = party.turn(tls, target)?;
+            if !party.is_handshaking() && !target.may_go_on(used) {
+                return Err(PeerMisbehaved::TooManyKeyUpdateRequests.into());
+            }
+            Ok(used)
+        });
+        if records.has_failed() {
             // The library must not be asked again: it would look for what it has seen where that is no more.
             (self.is_broken, self.is_finished) = (true, true);
         }
         filled
-    }
-
-    /// Takes nothing in, so that the library says what it has to say of itself.
-    fn say_first(&mut self, socket: &Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { party, records, .. } = self;
-        if let Party::Client(_) = party
-            && !records.has_unsent()
-        {
-            records.turn(|tls, target| party.turn(tls, target))?;
-        }
-        records.poll_flush(socket, cx)
     }
 
     /// Encrypts as much as one turn takes of both, and hands it to the system as far as that takes it. Returns how much was encrypted.
@@ -315,7 +319,7 @@ impl From<io::Error> for HandshakeError {
     }
 }
 
-/// More records than that which carry nothing do not come for a good reason.
+/// More reads in a row than that which bring nothing do not come for a good reason.
 const RECORDS_OF_NOTHING_MAX: usize = 8;
 
 /// What is left of `bytes` when so many are gone.

@@ -164,7 +164,7 @@ impl Attempt {
 
     /// How much of the request went out later than it was taken.
     pub(crate) fn flushed(&self) -> u64 {
-        self.outbox.flushed()
+        self.outbox.flushed() + self.link.io.flushed()
     }
 
     /// Reads the head of the next answer, interim or final.

@@ -44,7 +44,9 @@ impl Connection {
                 Poll::Pending
             }
             // It only seemed as if there was something. To wait for it here would hold a buffer.
-            Poll::Pending if busy.inbox.is_empty() => Poll::Ready(Err(NoHead::Nothing)),
+            Poll::Pending if busy.inbox.is_empty() && !self.io.has_begun() => {
+                Poll::Ready(Err(NoHead::Nothing))
+            }
             Poll::Pending if deadline.is_expired() => {
                 Poll::Ready(Err(NoHead::Refused(Reason::HeaderTimeout)))
             }

@@ -5,7 +5,8 @@ use evenkeel_proto::head::RequestHead;
 
 /// Whether a proxy before us says that the client spoke TLS with it.
 pub(super) fn has_come_by_tls(head: &RequestHead) -> bool {
-    let scheme = head.fields.first(FieldName::XForwardedProto);
+    // What was added last is the word of the proxy that is believed.
+    let scheme = head.fields.all(FieldName::XForwardedProto).last();
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"))
 }
 

@@ -17,6 +17,10 @@ pub(super) struct Records {
     flushed: u64,
     /// Whether the other side has said that nothing follows.
     is_over: bool,
+    /// How much has come that carried nothing for us, less what has come since that did.
+    barren: usize,
+    /// Whether the library did not like what has come.
+    has_failed: bool,
 }
 
 /// Bytes of which the first are gone.
@@ -32,6 +36,8 @@ pub(super) struct Yield<'a> {
     /// What was decrypted goes here as far as it fits.
     into: &'a mut [u8],
     filled: usize,
+    /// How much was decrypted, wherever it went.
+    decrypted: usize,
     records: &'a mut Records,
 }
 
@@ -54,6 +60,15 @@ impl Records {
     /// Whether something was decrypted that nobody has read.
     pub(super) fn has_plain(&self) -> bool {
         !self.plain.rest().is_empty()
+    }
+
+    /// Whether a record has come in part.
+    pub(super) fn has_part(&self) -> bool {
+        !self.incoming.is_empty()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     /// Whether something was encrypted that the system has not got yet.
@@ -98,11 +113,20 @@ impl Records {
             }
             room[..held].copy_from_slice(&self.incoming);
             let room = &mut room[..held + count];
-            let mut yielded = Yield { into, filled: 0, records: self };
-            let used = turn(room, &mut yielded).map_err(io::Error::other)?;
+            let mut yielded = Yield { into, filled: 0, decrypted: 0, records: self };
+            let used = turn(room, &mut yielded);
             let filled = yielded.filled;
-            self.keep(&room[used..]);
-            Poll::Ready(Ok(filled))
+            match used {
+                Ok(used) => {
+                    self.keep(&room[used..]);
+                    Poll::Ready(Ok(filled))
+                }
+                Err(error) => {
+                    self.has_failed = true;
+                    // What came before it was good is read first.
+                    Poll::Ready(if filled > 0 { Ok(filled) } else { Err(io::Error::other(error)) })
+                }
+            }
         })
     }
 
@@ -110,9 +134,9 @@ impl Records {
     pub(super) fn turn(
         &mut self,
         turn: impl FnOnce(&mut [u8], &mut Yield<'_>) -> Result<usize, rustls::Error>,
-    ) -> io::Result<()> {
-        let mut yielded = Yield { into: &mut [], filled: 0, records: self };
-        turn(&mut [], &mut yielded).map(|_| ()).map_err(io::Error::other)
+    ) -> Result<(), rustls::Error> {
+        let mut yielded = Yield { into: &mut [], filled: 0, decrypted: 0, records: self };
+        turn(&mut [], &mut yielded).map(|_| ())
     }
 
     /// How many bytes of memory lie here.
@@ -193,6 +217,7 @@ impl Records {
 impl Yield<'_> {
     /// So much was decrypted.
     pub(super) fn decrypted(&mut self, bytes: &[u8]) {
+        self.decrypted += bytes.len();
         let fits = bytes.len().min(self.into.len() - self.filled);
         // Not into the caller's buffer behind what has to go before.
         let fits = if self.records.has_plain() { 0 } else { fits };
@@ -200,6 +225,14 @@ impl Yield<'_> {
         self.into[self.filled..self.filled + fits].copy_from_slice(now);
         self.filled += fits;
         self.records.plain.bytes.extend_from_slice(later);
+    }
+
+    /// Whether the session may go on after so much was used up: not if most of it is new keys, tickets and the like, each of which costs us
+    /// more than the other side (RFC 8446 §4.6.3). A byte for us makes up for a record.
+    pub(super) fn may_go_on(&mut self, used: usize) -> bool {
+        let barren = &mut self.records.barren;
+        *barren = (*barren + used).saturating_sub(self.decrypted.saturating_mul(RECORD_BYTES_MIN));
+        *barren <= BARREN_BYTES_MAX
     }
 
     /// Room for so much that is to be sent.
@@ -237,6 +270,12 @@ const SCRATCH_BYTES: usize = PIECE_BYTES + 4 * 1024;
 
 /// For a reader that asks for less, or for nothing.
 const READ_BYTES_MIN: usize = 4 * 1024;
+
+/// What a record with one byte takes up, and a little more: header, type and tag.
+const RECORD_BYTES_MIN: usize = 32;
+
+/// More than all tickets that a server sends, with the certificates of its client in them.
+const BARREN_BYTES_MAX: usize = 64 * 1024;
 
 /// What the handshake leaves to be sent, as tickets, is no longer.
 const LITTLE: usize = 4 * 1024;

@@ -143,6 +143,9 @@ async fn an_end_of_ours_is_said_unless_it_is_broken_off() {
         });
         shake_hands(&io).await.unwrap();
         receive(&io, &mut [0; 10]).await.unwrap();
+        // As whoever passes bytes both ways does, for the case that it is cut off itself.
+        io.reset_on_close(true);
+        send(&io, b"y").await;
         io.reset_on_close(broken);
         drop(io);
         assert_eq!(client.join().unwrap().is_err(), broken);
@@ -243,7 +246,7 @@ async fn a_handshake_that_comes_byte_by_byte_is_one() {
     let (io, client) = meet(|socket, config| {
         let name = ServerName::try_from("test").unwrap();
         let mut conn = ClientConnection::new(config, name).unwrap();
-        let mut socket = Dripping(socket);
+        let mut socket = Dripping(socket, 1);
         while conn.is_handshaking() {
             conn.complete_io(&mut socket).unwrap();
         }
@@ -259,8 +262,8 @@ async fn a_handshake_that_comes_byte_by_byte_is_one() {
     client.join().unwrap();
 }
 
-/// Writes one byte at a time.
-struct Dripping(UnixStream);
+/// Writes so many bytes at a time.
+struct Dripping(UnixStream, usize);
 
 impl io::Read for Dripping {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -270,7 +273,7 @@ impl io::Read for Dripping {
 
 impl io::Write for Dripping {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(&bytes[..bytes.len().min(1)])
+        self.0.write(&bytes[..bytes.len().min(self.1)])
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -296,15 +299,23 @@ async fn a_session_with_nothing_under_way_holds_no_buffer() {
     drop(client.join().unwrap());
 }
 
-/// What we say to a server, and what it says.
+/// What we say to a server, and what it says, also where its messages come in many pieces.
 #[tokio::test]
 async fn we_are_a_client_as_well() {
+    ask_a_server(None).await;
+    ask_a_server(Some(40)).await;
+}
+
+async fn ask_a_server(record_bytes_max: Option<usize>) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     let (server_config, client_config) = configs();
+    let mut server_config = Arc::unwrap_or_clone(server_config);
+    server_config.max_fragment_size = record_bytes_max;
+    let server_config = Arc::new(server_config);
     let server = thread::spawn(move || {
         let conn = rustls::ServerConnection::new(server_config).unwrap();
-        let mut server = StreamOwned::new(conn, theirs);
+        let mut server = StreamOwned::new(conn, Dripping(theirs, 30));
         let mut question = vec![0; 100_000];
         server.read_exact(&mut question).unwrap();
         server.write_all(&question).unwrap();
@@ -431,4 +442,27 @@ async fn what_was_changed_on_the_way_ends_the_session() {
         drop(io);
         client.join().unwrap();
     }
+}
+
+/// Each of them costs us a derivation of keys, and the client next to nothing.
+#[tokio::test]
+async fn a_flood_of_new_keys_ends_the_session() {
+    let (io, client) = meet_tls(|mut client| {
+        client.write_all(b"x").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        for updates in 1_u32..1_000_000 {
+            client.conn.refresh_traffic_keys().unwrap();
+            if client.conn.complete_io(&mut client.sock).is_err() {
+                return updates;
+            }
+        }
+        u32::MAX
+    });
+    shake_hands(&io).await.unwrap();
+    let mut byte = [0];
+    receive(&io, &mut byte).await.unwrap();
+    send(&io, b"a").await;
+    assert!(receive(&io, &mut byte).await.is_err());
+    drop(io);
+    assert!(client.join().unwrap() < 100_000);
 }
