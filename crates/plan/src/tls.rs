@@ -4,6 +4,7 @@
 //! The configuration of the TLS library itself is part of the plan, as a thing that is only handed on: no other crate knows both `control`,
 //! which makes it, and `proxy`, which uses it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
@@ -35,7 +36,7 @@ impl Termination {
         // The dot of the root is written by some, and asked for by none (RFC 6066 §3).
         let host = host.strip_suffix('.').unwrap_or(host);
         let is_same = server_name.is_some_and(|name| name.eq_ignore_ascii_case(host));
-        let is_address = host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
+        let is_address = host.parse::<IpAddr>().is_ok();
         is_same || is_address && server_name.is_none() || self.certificates.cover(server_name, host)
     }
 }

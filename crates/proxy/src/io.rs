@@ -5,6 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
@@ -66,7 +67,7 @@ impl Io {
     }
 
     /// The name that the client asked for when it began TLS.
-    pub(crate) fn server_name(&self) -> Option<Box<str>> {
+    pub(crate) fn server_name(&self) -> Option<Rc<str>> {
         self.tls.as_ref()?.server_name()
     }
 

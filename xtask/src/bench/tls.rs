@@ -2,14 +2,12 @@
 //! that clients offer, so that nobody's preferences matter.
 
 use std::error::Error;
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, iter};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use evenkeel_testkit::Client;
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -56,8 +54,8 @@ impl Tls {
         };
         let certificate = made.cert.der();
         Ok(Self {
-            certificate: file("tls.crt", &pem("CERTIFICATE", certificate))?,
-            key: file("tls.crt.key", &pem("PRIVATE KEY", &key))?,
+            certificate: file("tls.crt", &made.cert.pem())?,
+            key: file("tls.crt.key", &made.signing_key.serialize_pem())?,
             openssl: file("openssl.cnf", OPENSSL)?,
             client: Arc::new(client(certificate)?),
             server: Arc::new(server(certificate, &key)?),
@@ -103,16 +101,6 @@ fn server(
     Ok(config)
 }
 
-/// RFC 7468.
-fn pem(label: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let lines = text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned());
-    let begin = iter::once(format!("-----BEGIN {label}-----"));
-    let lines: Vec<String> =
-        begin.chain(lines).chain([format!("-----END {label}-----\n")]).collect();
-    lines.join("\n")
-}
-
 /// Whom clients ask for. A name, since TLS knows no addresses (RFC 6066 §3).
 const HOST: &str = "localhost";
 
@@ -128,20 +116,3 @@ MinProtocol = TLSv1.3
 Ciphersuites = TLS_AES_128_GCM_SHA256
 Groups = X25519
 ";
-
-#[cfg(test)]
-mod tests {
-    use rustls::pki_types::pem::PemObject as _;
-
-    use super::*;
-
-    #[test]
-    fn what_is_written_as_pem_is_read_as_it_was() {
-        for length in [1, 48, 49, 1000] {
-            let der = vec![7; length];
-            let text = pem("CERTIFICATE", &der);
-            assert!(text.lines().all(|line| line.len() <= 64), "{text}");
-            assert_eq!(CertificateDer::from_pem_slice(text.as_bytes()).unwrap().as_ref(), der);
-        }
-    }
-}

@@ -89,9 +89,7 @@ pub fn response_head(out: &mut Vec<u8>, head: &ResponseHead, outward: &Outward<'
             strict_transport.filter(|_| !field.name.eq_ignore_ascii_case(STRICT_TRANSPORT));
         put(out, &[field.name, b": ", field.value, b"\r\n"]);
     }
-    if let Some(value) = strict_transport {
-        put(out, &[STRICT_TRANSPORT, b": ", value.as_bytes(), b"\r\n"]);
-    }
+    put_strict_transport(out, strict_transport);
     if !dated {
         // RFC 9110 §6.6.1: who passes on an answer without a date says when it came.
         put(out, &[b"Date: ", outward.date.as_bytes(), b"\r\n"]);
@@ -108,6 +106,13 @@ pub fn response_head(out: &mut Vec<u8>, head: &ResponseHead, outward: &Outward<'
     put_framing(out, outward.framing);
     out.extend_from_slice(outward.connection.line());
     out.extend_from_slice(b"\r\n");
+}
+
+/// How long the client shall come by TLS only (RFC 6797 §6.1), if that is said.
+fn put_strict_transport(out: &mut Vec<u8>, value: Option<&str>) {
+    if let Some(value) = value {
+        put(out, &[STRICT_TRANSPORT, b": ", value.as_bytes(), b"\r\n"]);
+    }
 }
 
 const STRICT_TRANSPORT: &[u8] = b"Strict-Transport-Security";
@@ -144,6 +149,8 @@ pub struct OwnResponse<'a> {
     /// Further fields; with 426, what to upgrade to must be among them (RFC 9110 §15.5.22). A value that could end its line is
     /// left out with its field.
     pub fields: &'a [(&'static str, &'a str)],
+    /// How long the client shall come by TLS only (RFC 6797 §6.1), if that is said.
+    pub strict_transport: Option<&'a str>,
     /// What `body` is; empty if there is none.
     pub media_type: &'a str,
     /// The body.
@@ -164,6 +171,7 @@ pub fn own_response(out: &mut Vec<u8>, response: &OwnResponse<'_>) {
             put(out, &[name.as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
         }
     }
+    put_strict_transport(out, response.strict_transport);
     // RFC 9110 §6.6.1: who answers in its own name says when.
     put(out, &[b"Date: ", response.date.as_bytes(), b"\r\n"]);
     put(out, &[b"X-Request-ID: ", response.request_id, b"\r\n"]);

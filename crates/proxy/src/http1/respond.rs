@@ -51,7 +51,7 @@ impl KeepAlive {
     }
 }
 
-impl Respond<'_> {
+impl<'c> Respond<'c> {
     /// Answers in our own name. Returns how many bytes of body that are.
     pub(crate) fn own(
         &mut self,
@@ -59,14 +59,12 @@ impl Respond<'_> {
         fields: &[(&'static str, &str)],
         page: Page<'_>,
     ) -> u64 {
-        let strict_transport =
-            strict_transport(self.listener, self.send.io).map(|value| (STRICT_TRANSPORT, value));
-        let fields: Vec<_> = fields.iter().copied().chain(strict_transport).collect();
         let response = OwnResponse {
             status,
             request_id: self.request_id,
             date: &self.worker.date(),
-            fields: &fields,
+            fields,
+            strict_transport: self.strict_transport(),
             media_type: page.media_type,
             body: page.body,
             connection: self.persistence(),
@@ -76,6 +74,11 @@ impl Respond<'_> {
         own_response(out, &response);
         self.send.end(None);
         if response.head_only { 0 } else { page.body.len() as u64 }
+    }
+
+    /// What is said of how long the client shall come by TLS only: to who has (RFC 6797 §7.2).
+    fn strict_transport(&self) -> Option<&'c str> {
+        self.listener.hsts.as_deref().filter(|_| self.send.io.is_tls())
     }
 
     fn version(&self) -> Version {
@@ -122,7 +125,7 @@ impl Answer for Respond<'_> {
             trailers,
             request_id: self.request_id,
             date: &self.worker.date(),
-            strict_transport: strict_transport(self.listener, self.send.io),
+            strict_transport: self.strict_transport(),
         };
         let out = self.send.outbox.begin(framing, &self.worker.buffers);
         response_head(out, head, &outward);
@@ -168,13 +171,6 @@ impl Answer for Respond<'_> {
         self.own(reason.status(), &fields, Page { media_type, body: &body })
     }
 }
-
-/// What is said of how long the client shall come by TLS only: to who has (RFC 6797 §7.2).
-fn strict_transport<'a>(listener: &'a Listener, io: &Io) -> Option<&'a str> {
-    listener.hsts.as_deref().filter(|_| io.is_tls())
-}
-
-const STRICT_TRANSPORT: &str = "Strict-Transport-Security";
 
 /// What an answer with the status of `reason` must say beside it.
 fn required_fields(reason: Reason) -> &'static [(&'static str, &'static str)] {

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -31,8 +32,6 @@ struct State {
     records: Records,
     /// Whether nothing more is sent, and the end is said or need not be.
     is_finished: bool,
-    /// Whether something has come that ends the session.
-    is_broken: bool,
     /// Whether the end shall not look like an orderly one.
     ends_broken: bool,
 }
@@ -67,13 +66,12 @@ impl Session {
     }
 
     fn new(party: Party, records: Records) -> Self {
-        let (is_finished, is_broken, ends_broken) = (false, false, false);
-        Self(RefCell::new(State { party, records, is_finished, is_broken, ends_broken }))
+        Self(RefCell::new(State { party, records, is_finished: false, ends_broken: false }))
     }
 
     /// The name that the client asked for.
-    pub(super) fn server_name(&self) -> Option<Box<str>> {
-        self.0.borrow().party.server_name().map(Box::from)
+    pub(super) fn server_name(&self) -> Option<Rc<str>> {
+        self.0.borrow().party.server_name()
     }
 
     /// What the handshake came to, if it has come to its end.
@@ -263,7 +261,8 @@ impl State {
         read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let Self { party, records, .. } = self;
-        if self.is_broken {
+        if records.has_failed() {
+            // The library must not be asked again: it would look for what it has seen where that is no more.
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
         let filled = records.poll_read(read, into, |tls, target| {
@@ -273,10 +272,7 @@ impl State {
             }
             Ok(used)
         });
-        if records.has_failed() {
-            // The library must not be asked again: it would look for what it has seen where that is no more.
-            (self.is_broken, self.is_finished) = (true, true);
-        }
+        self.is_finished |= records.has_failed();
         filled
     }
 

@@ -121,6 +121,7 @@ fn an_answer_of_our_own_is_complete_and_has_no_body_for_head() {
         request_id: b"id",
         date: DATE,
         fields: &[("Retry-After", "1"), ("X-Bad", "a\r\nHost: evil")],
+        strict_transport: Some("max-age=60"),
         media_type: "text/plain; charset=utf-8",
         body: b"No endpoint is up.\n",
         connection: Connection::Close,
@@ -129,6 +130,7 @@ fn an_answer_of_our_own_is_complete_and_has_no_body_for_head() {
     let mut out = Vec::new();
     own_response(&mut out, &response);
     let head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 1\r\n\
+                Strict-Transport-Security: max-age=60\r\n\
                 Date: Sat, 21 Nov 2026 03:00:00 GMT\r\nX-Request-ID: id\r\n\
                 Content-Length: 19\r\nConnection: close\r\n\r\n";
     assert_eq!(String::from_utf8(out).unwrap(), format!("{head}No endpoint is up.\n"));
@@ -215,6 +217,7 @@ fn an_answer_that_asks_for_an_upgrade_names_the_field_in_connection() {
             request_id: b"id",
             date: DATE,
             fields,
+            strict_transport: None,
             media_type,
             body,
             connection,

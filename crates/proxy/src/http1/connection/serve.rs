@@ -41,39 +41,37 @@ impl Connection {
         self.requests.update(|requests| requests + 1);
         let next = match self.judge(&mut head) {
             None => Next::CloseUnread,
-            Some(Ok(judged)) => match self.own_answer(&head) {
-                None => self.pass_on(busy, deadline, (&head, judged), started).await,
-                Some(kind) => {
-                    let kept = judged.framing == Framing::Empty && judged.offer.is_none();
-                    let own = Own { head: Some(&head), kind, started };
-                    self.answer(busy, deadline, own, kept).await
-                }
-            },
-            Some(Err(reason)) => {
-                let own = Own { head: Some(&head), kind: Kind::Refusal(reason), started };
-                self.answer(busy, deadline, own, false).await
+            Some(Ok(judged)) => self.pass_on(busy, deadline, (&head, judged), started).await,
+            Some(Err((kind, kept))) => {
+                let own = Own { head: Some(&head), kind, started };
+                self.answer(busy, deadline, own, kept).await
             }
         };
         self.worker.buffers.give_head(head.fields);
         next
     }
 
-    /// Judges a request by what is in force now. `None` if the listener is gone, and not only just now.
-    fn judge(&self, head: &mut RequestHead) -> Option<Result<Judged, Reason>> {
+    /// Judges a request by what is in force now: how it goes on, or what it is answered instead and whether the connection is kept then.
+    /// `None` if the listener is gone, and not only just now.
+    fn judge(&self, head: &mut RequestHead) -> Option<Result<Judged, (Kind, bool)>> {
         let world = self.worker.world_of(&self.entrance);
         let listener = world.listener(&self.entrance)?;
-        Some(judge(head, listener, self.scheme()).and_then(|judged| {
-            if self.is_misdirected(head, listener) { Err(Reason::Misdirected) } else { Ok(judged) }
-        }))
+        let judged = match judge(head, listener, self.scheme()) {
+            Err(reason) => return Some(Err((Kind::Refusal(reason), false))),
+            Ok(_) if self.is_misdirected(head, listener) => {
+                return Some(Err((Kind::Refusal(Reason::Misdirected), false)));
+            }
+            Ok(judged) => judged,
+        };
+        let kept = judged.framing == Framing::Empty && judged.offer.is_none();
+        Some(self.own_answer(head, listener).map_or(Ok(judged), |kind| Err((kind, kept))))
     }
 
     /// What is answered to a request that goes no further although nothing is wrong with it; `None` if it does.
-    fn own_answer(&self, head: &RequestHead) -> Option<Kind> {
+    fn own_answer(&self, head: &RequestHead, listener: &Listener) -> Option<Kind> {
         if max_forwards(head) == Some(0) {
             return Some(Kind::Methods);
         }
-        let world = self.worker.world_of(&self.entrance);
-        let listener = world.listener(&self.entrance)?;
         let port = listener.redirect_to_https?;
         if self.trusts(listener) && has_come_by_tls(head) {
             return None;

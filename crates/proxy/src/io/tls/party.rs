@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use evenkeel_proto::tls::{Alert, ClientHelloReader, HELLO_BYTES_MAX, HelloError};
@@ -17,7 +18,7 @@ use super::records::{PIECE_BYTES, Yield};
 pub(super) enum Party {
     /// A server to be: what the client says first is read before the library gets it, which keeps to itself for whom the client asks.
     Awaiting(Box<ClientHelloReader>, Arc<ServerConfig>),
-    Server(Box<UnbufferedServerConnection>, Option<Box<str>>),
+    Server(Box<UnbufferedServerConnection>, Option<Rc<str>>),
     Client(Box<UnbufferedClientConnection>),
 }
 
@@ -51,10 +52,10 @@ impl Party {
         self.common().is_none_or(CommonState::is_handshaking)
     }
 
-    pub(super) fn server_name(&self) -> Option<&str> {
+    pub(super) fn server_name(&self) -> Option<Rc<str>> {
         match self {
             Self::Awaiting(..) | Self::Client(_) => None,
-            Self::Server(_, name) => name.as_deref(),
+            Self::Server(_, name) => name.clone(),
         }
     }
 
@@ -83,13 +84,12 @@ impl Party {
             match reader.read(tls) {
                 Ok(None) => return Ok(0),
                 Ok(Some(hello)) if hello.version() < TLS12 => {
-                    let record = Alert::ProtocolVersion.fatal_record();
-                    yielded.outgoing(record.len()).copy_from_slice(&record);
+                    yielded.send(&Alert::ProtocolVersion.fatal_record());
                     return Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into());
                 }
                 Ok(Some(hello)) => {
                     let server = UnbufferedServerConnection::new(Arc::clone(config))?;
-                    *self = Self::Server(Box::new(server), hello.server_name);
+                    *self = Self::Server(Box::new(server), hello.server_name.map(Rc::from));
                 }
                 Err(error) => return Err(refuse(&error, tls, yielded)),
             }
@@ -276,7 +276,7 @@ fn refuse(error: &HelloError, begins: &[u8], yielded: &mut Yield<'_>) -> rustls:
         None if begins.first().is_some_and(u8::is_ascii_uppercase) => CLEAR_TEXT_ANSWER,
         None => &[],
     };
-    yielded.outgoing(answer.len()).copy_from_slice(answer);
+    yielded.send(answer);
     rustls::Error::General(error.reason().into())
 }
 

@@ -235,6 +235,11 @@ impl Yield<'_> {
         *barren <= BARREN_BYTES_MAX
     }
 
+    /// Sends `bytes`, which we say and not the library.
+    pub(super) fn send(&mut self, bytes: &[u8]) {
+        self.records.outgoing.bytes.extend_from_slice(bytes);
+    }
+
     /// Room for so much that is to be sent.
     pub(super) fn outgoing(&mut self, length: usize) -> &mut [u8] {
         let bytes = &mut self.records.outgoing.bytes;
