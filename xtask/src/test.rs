@@ -176,6 +176,7 @@ const TOOLS: &[&str] = &[
     "haproxy",
     "node",
     "curl",
+    "gnutls-cli",
     "wrk",
     "ab",
     "slowhttptest",

@@ -95,7 +95,8 @@ impl Drop for NoServices {
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// The programs whose package has another name.
-const PACKAGES: &[(&str, &str)] = &[("ab", "apache2-utils"), ("node", "nodejs")];
+const PACKAGES: &[(&str, &str)] =
+    &[("ab", "apache2-utils"), ("gnutls-cli", "gnutls-bin"), ("node", "nodejs")];
 
 #[cfg(test)]
 mod tests {

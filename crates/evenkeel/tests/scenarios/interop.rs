@@ -8,4 +8,5 @@ pub(crate) mod programs;
 mod scripts;
 mod servers;
 mod simulation;
+mod tls;
 mod websocket;

@@ -1,35 +1,57 @@
 //! A listener that speaks TLS, between clients of rustls, curl and OpenSSL and a real origin.
 
+use std::fmt;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use evenkeel_testkit::{Origin, Request, Script, wait_until};
-use rcgen::{CertificateParams, KeyPair};
+use evenkeel_testkit::{Client, Origin, Request, Response, Script, wait_until};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, PublicKeyData as _,
+};
+use rustls::crypto::aws_lc_rs::cipher_suite;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::interop::programs::program;
 use crate::running::{LONG, Running};
 
-type Tls = StreamOwned<ClientConnection, TcpStream>;
-
-/// A certificate that is good for a day, for these names.
-struct Certificate {
-    der: CertificateDer<'static>,
-    pem: String,
-    key: String,
+/// A certificate for some names, good from yesterday to tomorrow, by an authority of its own.
+pub(crate) struct Certificate {
+    pub(crate) pem: String,
+    pub(crate) key: String,
+    /// The SHA-256 of its public key.
+    pub(crate) key_digest: Vec<u8>,
+    authority: CertificateDer<'static>,
+    pub(crate) authority_pem: String,
 }
 
 impl Certificate {
-    fn of(names: &[&str]) -> Self {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    pub(crate) fn of(names: &[&str]) -> Self {
+        let mut authority = validity(&[]);
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        authority.distinguished_name.push(DnType::CommonName, "authority of a test");
+        let authority =
+            CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+
+        let mut params = validity(names);
+        params.use_authority_key_identifier_extension = true;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate().unwrap();
-        let cert = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
-        Self { der: cert.der().clone(), pem: cert.pem(), key: key.serialize_pem() }
+        let suite = cipher_suite::TLS13_AES_128_GCM_SHA256.tls13().unwrap();
+        let key_digest = suite.common.hash_provider.hash(&key.subject_public_key_info());
+        Self {
+            pem: params.signed_by(&key, &authority).unwrap().pem(),
+            key: key.serialize_pem(),
+            key_digest: key_digest.as_ref().to_vec(),
+            authority: authority.der().clone(),
+            authority_pem: authority.pem(),
+        }
     }
 
     /// Puts it where the config of `running` says, each file in one move.
@@ -42,9 +64,17 @@ impl Certificate {
     }
 }
 
+fn validity(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    let now = SystemTime::now();
+    (params.not_before, params.not_after) = ((now - DAY).into(), (now + DAY).into());
+    params
+}
+
 /// A balancer in front of `origin` that is begun in clear text, so that its directory is there, and then speaks TLS by `certificate`.
-fn secured(origin: &Origin, certificate: &Certificate, keys: &str) -> Running {
-    let clear = format!("[listener.web]\nbind = \"{{bind}}\"\nto = [\"{}\"]\n", origin.address());
+pub(crate) fn secured(origin: impl fmt::Display, certificate: &Certificate, keys: &str) -> Running {
+    let clear = format!("[listener.web]\nbind = \"{{bind}}\"\nto = [\"{origin}\"]\n");
     let running = Running::from_toml_with(2, &clear);
     certificate.put(&running);
     let secured = format!(
@@ -56,38 +86,21 @@ fn secured(origin: &Origin, certificate: &Certificate, keys: &str) -> Running {
 }
 
 /// A client that trusts `certificate`, and asks for `name`.
-fn client(running: &Running, certificate: &Certificate, name: &str) -> Tls {
+fn client(running: &Running, certificate: &Certificate, name: &str) -> io::Result<Client> {
     let mut roots = RootCertStore::empty();
-    roots.add(certificate.der.clone()).unwrap();
+    roots.add(certificate.authority.clone()).unwrap();
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    let socket = TcpStream::connect(running.address).unwrap();
-    socket.set_read_timeout(Some(LONG)).unwrap();
-    StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), socket)
+    Client::connect_tls(running.address, name, Arc::new(config))
 }
 
-/// Sends a request for `/` of `host`, and reads the answer: its head, and its body.
-fn ask(client: &mut Tls, host: &str) -> (String, Vec<u8>) {
-    client.write_all(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
-    let head = read_head(client);
-    let length = head.to_ascii_lowercase();
-    let length = length.split("content-length: ").nth(1).unwrap().lines().next().unwrap();
-    let mut body = vec![0; length.parse().unwrap()];
-    client.read_exact(&mut body).unwrap();
-    (head, body)
-}
-
-fn read_head(client: &mut Tls) -> String {
-    let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") {
-        client.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
-    String::from_utf8(head).unwrap()
+/// The answer to a request for `/` of `host`.
+fn ask(client: &mut Client, host: &str) -> Response {
+    client.exchange(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes(), LONG).unwrap()
 }
 
 /// Says by which scheme it was told that its client had come.
-fn telling() -> Origin {
+pub(crate) fn telling() -> Origin {
     Origin::start(|request: &Request| {
         Script::ok(request.header("x-forwarded-proto").unwrap_or("nothing"))
     })
@@ -98,14 +111,13 @@ fn telling() -> Origin {
 fn requests_by_tls_are_told_as_such_and_answers_say_to_stay_with_it() {
     let certificate = Certificate::of(&["example.test", "*.example.test"]);
     let origin = telling();
-    let running = secured(&origin, &certificate, "hsts = \"365d\"");
+    let running = secured(origin.address(), &certificate, "hsts = \"365d\"");
     for name in ["example.test", "www.example.test"] {
-        let mut client = client(&running, &certificate, name);
+        let mut client = client(&running, &certificate, name).unwrap();
         for _ in 0..3 {
-            let (head, body) = ask(&mut client, name);
-            assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-            assert!(head.contains("Strict-Transport-Security: max-age=31536000\r\n"), "{head}");
-            assert_eq!(body, b"https");
+            let answer = ask(&mut client, name);
+            assert_eq!((answer.status, &*answer.text()), (200, "https"));
+            assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
         }
     }
 }
@@ -115,17 +127,17 @@ fn requests_by_tls_are_told_as_such_and_answers_say_to_stay_with_it() {
 fn a_host_that_the_certificate_is_not_good_for_is_misdirected() {
     let certificate = Certificate::of(&["test", "*.test"]);
     let origin = telling();
-    let running = secured(&origin, &certificate, "");
+    let running = secured(origin.address(), &certificate, "");
     for (host, status) in [
-        ("test", "200"),
-        ("other.test:8443", "200"),
-        ("TEST", "200"),
-        ("elsewhere", "421"),
-        ("a.b.test", "421"),
-        ("127.0.0.1", "421"),
+        ("test", 200),
+        ("other.test:8443", 200),
+        ("TEST", 200),
+        ("elsewhere", 421),
+        ("a.b.test", 421),
+        ("127.0.0.1", 421),
     ] {
-        let (head, _) = ask(&mut client(&running, &certificate, "test"), host);
-        assert_eq!(head.split(' ').nth(1), Some(status), "{host}: {head}");
+        let answer = ask(&mut client(&running, &certificate, "test").unwrap(), host);
+        assert_eq!(answer.status, status, "{host}");
     }
     assert_eq!(running.metric("evenkeel_failures_total", "reason=\"misdirected\""), 3);
 }
@@ -139,42 +151,35 @@ fn long_bodies_and_other_protocols_go_through_both_ways() {
             .send(
                 "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n",
             )
-            .send("hello"),
+            .send("hello")
+            .close(),
         _ => Script::ok(String::from_utf8_lossy(&request.body).into_owned()),
     })
     .unwrap();
     let text: String = noise.iter().map(|byte| char::from(byte % 26 + b'a')).collect();
     let certificate = Certificate::of(&["test"]);
-    let running = secured(&origin, &certificate, "");
-    let mut client = client(&running, &certificate, "test");
+    let running = secured(origin.address(), &certificate, "");
+    let mut client = client(&running, &certificate, "test").unwrap();
     let head = format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n", text.len());
-    client.write_all((head + &text).as_bytes()).unwrap();
-    let head = read_head(&mut client);
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    let mut echo = vec![0; text.len()];
-    client.read_exact(&mut echo).unwrap();
-    assert!(echo == text.as_bytes());
+    let answer = client.exchange((head + &text).as_bytes(), LONG).unwrap();
+    assert!(answer.status == 200 && answer.body == text.as_bytes());
     let offer = "GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n";
-    client.write_all(offer.as_bytes()).unwrap();
-    let head = read_head(&mut client);
-    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
-    let mut hello = [0; 5];
-    client.read_exact(&mut hello).unwrap();
-    assert_eq!(&hello, b"hello");
+    assert_eq!(client.exchange(offer.as_bytes(), LONG).unwrap().status, 101);
+    assert_eq!(client.read_to_end(LONG).unwrap(), b"hello");
 }
 
-/// What is shown to who comes now; `None` if there is no handshake with who trusts `certificate`.
+/// Whether it is shown to who comes now.
 fn is_shown(running: &Running, certificate: &Certificate) -> bool {
-    client(running, certificate, "test").write_all(b"GET").is_ok()
+    client(running, certificate, "test").is_ok()
 }
 
 #[test]
 fn a_renewed_certificate_is_in_use_within_two_seconds_and_a_broken_one_never() {
     let (first, second) = (Certificate::of(&["test"]), Certificate::of(&["test"]));
     let origin = telling();
-    let running = secured(&origin, &first, "");
-    let mut kept = client(&running, &first, "test");
-    assert_eq!(ask(&mut kept, "test").1, b"https");
+    let running = secured(origin.address(), &first, "");
+    let mut kept = client(&running, &first, "test").unwrap();
+    assert_eq!(ask(&mut kept, "test").text(), "https");
     second.put(&running);
     let began = Instant::now();
     wait_until(LONG, || {
@@ -186,7 +191,7 @@ fn a_renewed_certificate_is_in_use_within_two_seconds_and_a_broken_one_never() {
     .unwrap();
     let took = began.elapsed();
     assert!(took < Duration::from_secs(10), "{took:?}, and it is said to be two seconds");
-    assert_eq!(ask(&mut kept, "test").1, b"https", "what was begun by the old one goes on");
+    assert_eq!(ask(&mut kept, "test").text(), "https", "what was begun by the old one goes on");
 
     let broken = Certificate { key: first.key, ..Certificate::of(&["test"]) };
     broken.put(&running);
@@ -205,7 +210,7 @@ fn openssl_is_refused_with_the_alert_that_says_why() {
     let Some(openssl) = program(name, "openssl") else { return };
     let certificate = Certificate::of(&["test"]);
     let origin = telling();
-    let running = secured(&origin, &certificate, "");
+    let running = secured(origin.address(), &certificate, "");
     for (words, alert) in [
         (&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"][..], "alert number 70"),
         (&["-alpn", "imap"], "alert number 120"),
@@ -226,7 +231,7 @@ fn openssl_is_refused_with_the_alert_that_says_why() {
 fn a_client_that_begins_and_says_no_more_is_not_waited_for_long() {
     let certificate = Certificate::of(&["test"]);
     let origin = telling();
-    let running = secured(&origin, &certificate, "timeouts = { tls = \"300ms\" }");
+    let running = secured(origin.address(), &certificate, "timeouts = { tls = \"300ms\" }");
     for begins in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
         let mut socket = TcpStream::connect(running.address).unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
@@ -239,7 +244,7 @@ fn a_client_that_begins_and_says_no_more_is_not_waited_for_long() {
 fn clear_text_is_answered_in_clear_text_and_sent_elsewhere_where_that_is_wanted() {
     let certificate = Certificate::of(&["test"]);
     let origin = telling();
-    let running = secured(&origin, &certificate, "");
+    let running = secured(origin.address(), &certificate, "");
     let answer = running.get("/");
     assert_eq!(answer.status, 400);
     assert!(answer.text().contains("https://"), "{}", answer.text());
@@ -253,3 +258,5 @@ fn clear_text_is_answered_in_clear_text_and_sent_elsewhere_where_that_is_wanted(
     assert_eq!(answer.status, 308);
     assert_eq!(answer.header("location"), Some("https://127.0.0.1/a?b"));
 }
+
+const DAY: Duration = Duration::from_hours(24);
