@@ -126,6 +126,15 @@ impl Io {
         }
     }
 
+    /// Says that nothing more will be written, and waits until all is handed to the system: for bytes whose end is that of the connection.
+    /// Without TLS [`Io::finish`] says it.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.tls {
+            Some(tls) => tls.poll_end(&self.socket, cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
     /// How many bytes of what was written were handed to the system later than when they were.
     pub(crate) fn flushed(&self) -> u64 {
         self.tls.as_ref().map_or(0, |tls| tls.flushed())

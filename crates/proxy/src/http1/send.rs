@@ -181,7 +181,9 @@ impl Sink for Send<'_> {
             let count = ready!(self.io.poll_send(cx, self.outbox.unsent(), &[]))?;
             self.outbox.note_sent(count);
         }
-        self.io.poll_flush(cx)
+        // Who reads to the end of the connection must be able to tell it from one that somebody between us has made (RFC 9112 §9.8).
+        let is_over = self.outbox.ended && self.outbox.framing == Framing::UntilClose;
+        if is_over { self.io.poll_end(cx) } else { self.io.poll_flush(cx) }
     }
 }
 

@@ -155,6 +155,12 @@ impl Session {
         self.0.borrow_mut().records.poll_flush(socket, cx)
     }
 
+    /// As [`Io::poll_end`](super::Io::poll_end).
+    pub(super) fn poll_end(&self, socket: &Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.finish(socket);
+        self.poll_flush(socket, cx)
+    }
+
     /// As [`Io::flushed`](super::Io::flushed).
     pub(super) fn flushed(&self) -> u64 {
         self.0.borrow().records.flushed()
@@ -291,10 +297,13 @@ impl State {
         )
     }
 
-    /// Says the end in a record behind all that is on its way; unsaid if it does not go out at once.
+    /// Says the end in a record behind all that is on its way. What does not go out at once goes when it is flushed.
     fn say_end(&mut self, socket: &Socket) {
         let Self { party, records, .. } = self;
-        let send = |bytes: &[u8]| Poll::Ready(socket.try_send(bytes));
+        let send = |bytes: &[u8]| match socket.try_send(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            sent => Poll::Ready(sent),
+        };
         // Nobody is told if it fails: the connection is over.
         let _ = records.send(|held, room| party.encrypt_end(held, room), send);
     }

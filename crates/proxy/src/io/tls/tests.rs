@@ -2,6 +2,7 @@ use std::future::poll_fn;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::pin::pin;
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use rustls::pki_types::{PrivateKeyDer, ServerName};
@@ -122,6 +123,26 @@ async fn a_client_that_does_not_read_is_waited_for() {
     assert!(io.flushed() > 0, "it took longer than to write");
     io.finish();
     assert_eq!(client.join().unwrap(), bytes.len());
+}
+
+#[tokio::test]
+async fn the_end_is_said_to_a_client_that_reads_late() {
+    let (begin, begins) = mpsc::channel();
+    let (io, client) = meet_tls(move |mut client| {
+        client.write_all(b"x").unwrap();
+        begins.recv().unwrap();
+        client.read_to_end(&mut Vec::new())
+    });
+    shake_hands(&io).await.unwrap();
+    let (bytes, mut sent) = (pattern(100_000), 0);
+    while let Poll::Ready(count) = poll_fn(|cx| Poll::Ready(io.poll_send(cx, &bytes, &[]))).await {
+        sent += count.unwrap();
+    }
+    assert!(poll_fn(|cx| Poll::Ready(io.poll_end(cx))).await.is_pending());
+    begin.send(()).unwrap();
+    poll_fn(|cx| io.poll_end(cx)).await.unwrap();
+    drop(io);
+    assert_eq!(client.join().unwrap().unwrap(), sent);
 }
 
 #[tokio::test]
