@@ -5,7 +5,10 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
+use std::slice;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use evenkeel_testkit::{Client, Origin, Request, Response, Script, wait_until};
@@ -13,6 +16,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, PublicKeyData as _,
 };
+use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::cipher_suite;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -87,11 +91,23 @@ pub(crate) fn secured(origin: impl fmt::Display, certificate: &Certificate, keys
 
 /// A client that trusts `certificate`, and asks for `name`.
 fn client(running: &Running, certificate: &Certificate, name: &str) -> io::Result<Client> {
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.authority.clone()).unwrap();
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    connect(running, &trusting(slice::from_ref(certificate)), name)
+}
+
+fn connect(running: &Running, config: &Arc<ClientConfig>, name: &str) -> io::Result<Client> {
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    Client::connect_tls(running.address, name, Arc::new(config))
+    Client::connect_tls(running.address, name, Arc::clone(config))
+}
+
+/// One that shakes hands in full each time.
+fn trusting(certificates: &[Certificate]) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        roots.add(certificate.authority.clone()).unwrap();
+    }
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    Arc::new(config)
 }
 
 /// The answer to a request for `/` of `host`.
@@ -201,6 +217,37 @@ fn a_renewed_certificate_is_in_use_within_two_seconds_and_a_broken_one_never() {
     };
     wait_until(LONG, said).unwrap_or_else(|error| panic!("{error}: {}", running.process.stderr()));
     assert!(is_shown(&running, &second));
+}
+
+#[test]
+fn certificates_that_change_under_load_cost_no_handshake_and_no_connection() {
+    let all: Vec<_> = (0..4).map(|_| Certificate::of(&["test"])).collect();
+    let origin = telling();
+    let running = secured(origin.address(), &all[0], "");
+    let mut kept: Vec<_> = (0..10).map(|_| client(&running, &all[0], "test").unwrap()).collect();
+    let config = trusting(&all);
+    let is_over = AtomicBool::new(false);
+    let crowd = || {
+        let mut shaken = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            assert_eq!(ask(&mut connect(&running, &config, "test").unwrap(), "test").status, 200);
+            shaken += 1;
+        }
+        shaken
+    };
+    let shaken: u32 = thread::scope(|scope| {
+        let crowd: Vec<_> = (0..3).map(|_| scope.spawn(crowd)).collect();
+        for next in &all[1..] {
+            next.put(&running);
+            wait_until(LONG, || is_shown(&running, next)).unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        crowd.into_iter().map(|it| it.join().unwrap()).sum()
+    });
+    assert!(shaken > 30, "{shaken}");
+    for kept in &mut kept {
+        assert_eq!(ask(kept, "test").status, 200);
+    }
 }
 
 /// RFC 8996, RFC 9325 §3.1.1 and §3.8, RFC 7301 §3.2.
