@@ -16,7 +16,7 @@ mod watch;
 
 pub use problem::{Finding, Part, Problem, Remark};
 pub use store::Unusable;
-pub(crate) use store::{Known, Store};
+pub(crate) use store::{Known, Proposal, Store};
 pub(crate) use watch::run;
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use evenkeel_plan::binder::Binder;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::sight::Sight;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 
 mod bind_problem;
 mod build;
@@ -30,7 +31,7 @@ pub(crate) use order::{Desk, Inbox, Order, ReloadWish, Wish};
 pub(crate) use port_owner::others_listen;
 
 use crate::access_log::OpenError;
-use crate::certificates::{self, Store};
+use crate::certificates::{self, Proposal, Store};
 use crate::config::{Config, ConfigFile, Seen};
 use crate::events::Events;
 use crate::fittings::{FittingError, Fittings};
@@ -147,12 +148,16 @@ impl<L: Lookup> Conductor<L> {
     }
 
     /// Puts `base`, which is what a file says, in force, with the overrides on top. Endpoints and listeners that stay keep what
-    /// is known and counted about them.
+    /// is known and counted about them. What was `read` of its certificates is not read again.
     ///
     /// # Errors
     /// Then the config before stays in force, untouched.
-    pub(crate) async fn apply(&mut self, base: Config) -> Result<(), ApplyError> {
-        self.put_in_force(base, self.overrides.clone()).await
+    pub(crate) async fn apply(
+        &mut self,
+        base: Config,
+        read: Arc<certificates::Known>,
+    ) -> Result<(), ApplyError> {
+        self.put_in_force(base, self.overrides.clone(), read).await
     }
 
     /// Follows the names' addresses and does what is ordered, until nobody can order any more.
@@ -163,7 +168,7 @@ impl<L: Lookup> Conductor<L> {
                 () = self.resolver.changed() => self.follow_names(),
                 order = orders.recv() => match order {
                     Some(Order { wish, seen, reply }) => {
-                        // It waits for names only, so nothing is left half done.
+                        // It waits before it does anything, so nothing is left half done.
                         let outcome = tokio::select! {
                             biased;
                             _ = closed.wait_for(|closed| *closed) => Err(Refused::Ending),
@@ -187,15 +192,22 @@ impl<L: Lookup> Conductor<L> {
         }
     }
 
-    async fn put_in_force(&mut self, base: Config, overrides: Overrides) -> Result<(), ApplyError> {
+    async fn put_in_force(
+        &mut self,
+        base: Config,
+        overrides: Overrides,
+        read: Arc<certificates::Known>,
+    ) -> Result<(), ApplyError> {
         let config = Arc::new(overrides.over(&base));
         self.resolver.add(hosts(&config));
         self.resolver.settle(SETTLE_WITHIN).await;
+        let store = Arc::clone(&self.knowledge.certificates);
+        let certificates = propose_certificates(store, Arc::clone(&config), read).await;
         let fitted = self.fittings.prepare(&config).await;
+        // Nothing is waited for from here on.
         let applied = fitted.map_err(ApplyError::from).and_then(|fitted| {
-            let certificates = self.knowledge.certificates.known().with(&config, SystemTime::now());
             let certificates = certificates.map_err(ApplyError::Certificates)?;
-            self.publish(&config, &certificates)?;
+            self.publish(&config, certificates.known())?;
             self.knowledge.certificates.commit(certificates);
             self.fittings.commit(fitted);
             Ok(())
@@ -247,6 +259,16 @@ impl<L: Lookup> Conductor<L> {
         self.plans.send_replace(plan);
         Ok(())
     }
+}
+
+/// Reads what was not read yet, or has changed since, where it holds up nobody.
+async fn propose_certificates(
+    store: Arc<Store>,
+    config: Arc<Config>,
+    read: Arc<certificates::Known>,
+) -> Result<Proposal, Unusable> {
+    let reading = spawn_blocking(move || store.propose(&config, &read, SystemTime::now()));
+    reading.await.unwrap_or_else(|error| Err(Unusable::Library(error.to_string())))
 }
 
 fn why_unresolved(known: Known) -> Option<String> {

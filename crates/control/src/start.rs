@@ -36,7 +36,9 @@ pub async fn start(setup: Setup) -> Result<Control, StartError> {
     let counters = Arc::clone(lines.counters());
     let access_log = AccessLog::start(lines).map_err(StartError::System)?;
     let (file, seen) = file.unzip();
-    let knowledge = Knowledge::new(file.as_ref(), seen.unwrap_or_default());
+    let mut seen: Seen = seen.unwrap_or_default();
+    let read = seen.take_certificates();
+    let knowledge = Knowledge::new(file.as_ref(), seen);
     let (checks, first_round) = Checks::new(NetworkProbe, &knowledge);
     let reader = parts.publisher.reader();
     let (desk, orders) = Desk::new();
@@ -51,7 +53,7 @@ pub async fn start(setup: Setup) -> Result<Control, StartError> {
     let panics = Panics::new(Arc::clone(&knowledge.events));
     let mut conductor = Conductor::new(parts, fittings, SystemLookup, knowledge, file.clone());
     let plans = conductor.plans();
-    conductor.apply(config).await.map_err(StartError::Apply)?;
+    conductor.apply(config, read).await.map_err(StartError::Apply)?;
     let mut tasks = vec![
         Task::spawn(panics.run(plans.clone())),
         Task::spawn(checks.run(plans.clone())),

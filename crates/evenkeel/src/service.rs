@@ -63,11 +63,12 @@ impl Service {
         outcome
     }
 
-    async fn serve(self, set_level: SetLevel, inherited: Inherited) -> Result<(), Failure> {
+    async fn serve(mut self, set_level: SetLevel, inherited: Inherited) -> Result<(), Failure> {
         // Before anybody can know that we run.
         let mut signals = StopSignals::new()?;
-        let file = match &self.kept {
-            Kept::Read(file, seen) => Some((file.clone(), seen.clone())),
+        let file = match &mut self.kept {
+            // What was seen has the keys of certificates in it: nobody else is to hold on to them.
+            Kept::Read(file, seen) => Some((file.clone(), std::mem::take(seen))),
             Kept::Nowhere | Kept::Written(_) => None,
         };
         let balancer = Balancer::start(self.config.clone(), file, set_level, inherited)?;

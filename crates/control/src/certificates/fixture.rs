@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 
-use crate::config::{CertificateSource, FilePlace};
+use super::{Known, Proposal, Store, Unusable};
+use crate::config::{CertificateSource, Config, FilePlace};
 
 /// A certificate and its key, in PEM.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +89,16 @@ pub(crate) fn files(cert: PathBuf, key: PathBuf) -> CertificateSource {
 
 fn place(path: PathBuf) -> FilePlace {
     FilePlace { written: path.to_string_lossy().into_owned(), path }
+}
+
+/// With nothing read for it yet.
+pub(crate) fn propose(store: &Store, config: &Config) -> Result<Proposal, Unusable> {
+    store.propose(config, &Known::default(), SystemTime::now())
+}
+
+/// What becomes known when `config` is put in force.
+pub(crate) fn put(store: &Store, config: &Config) {
+    store.commit(propose(store, config).unwrap());
 }
 
 /// So many days from now.

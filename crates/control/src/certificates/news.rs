@@ -1,5 +1,6 @@
 //! What the log is told about certificates: once for each change. Called by the store with what was known before and now.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::expiry::Nearness;
@@ -7,15 +8,35 @@ use super::problem::{Finding, Remark, date};
 use super::source::{Pair, Refusal};
 use super::store::{Entry, Known};
 
-/// Tells everything that is different.
+/// Tells everything that is different; of thousands of a kind the first.
 pub(super) fn tell(before: &Known, after: &Known) {
-    good(before, after);
-    problems(before, after);
-    expiry(before, after);
+    for (level, line) in news(before, after) {
+        match level {
+            Level::Info => tracing::info!("{line}"),
+            Level::Warn => tracing::warn!("{line}"),
+            Level::Error => tracing::error!("{line}"),
+        }
+    }
+}
+
+/// How much somebody should care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Info,
+    Warn,
+    Error,
+}
+
+/// What is different, line by line.
+pub(super) fn news(before: &Known, after: &Known) -> Vec<(Level, String)> {
+    let mut lines = good(before, after);
+    lines.extend(problems(before, after));
+    lines.extend(expiry(before, after));
+    lines
 }
 
 /// What is in use from now on.
-fn good(before: &Known, after: &Known) {
+fn good(before: &Known, after: &Known) -> Vec<(Level, String)> {
     let is_new = |(pair, entry): &(&Pair, &Entry)| {
         let Some(new) = &entry.good else { return false };
         let Some(old) = before.pairs.get(*pair) else { return true };
@@ -23,62 +44,77 @@ fn good(before: &Known, after: &Known) {
         let is_well_again = entry.problem.is_none() && old.problem.is_some();
         is_well_again || old.good.as_ref().is_none_or(|old| is_other(&old.certificate))
     };
-    let new: Vec<_> = after.pairs.iter().filter(is_new).collect();
-    for (pair, entry) in new.iter().take(LOGGED_MAX) {
-        let Some(good) = &entry.good else { continue };
-        let names: Vec<&str> = good.certificate.names.iter().take(NAMES_MAX).collect();
-        let until = date(good.certificate.validity.1);
+    let tell = |(pair, entry): (&Pair, &Entry)| {
+        let certificate = &entry.good.as_ref()?.certificate;
+        let names: Vec<&str> = certificate.names.iter().take(NAMES_MAX).collect();
         let (file, names) = (pair.chain.display(), names.join(", "));
-        tracing::info!("certificate {file} is in use: for {names}, until {until}");
-    }
-    if let Some(more) = new.len().checked_sub(LOGGED_MAX).filter(|more| *more > 0) {
-        tracing::info!("and {more} more certificates are in use");
-    }
+        let until = date(certificate.validity.1);
+        Some((Level::Info, format!("certificate {file} is in use: for {names}, until {until}")))
+    };
+    shortened(
+        after.pairs.iter().filter(is_new).filter_map(tell).collect(),
+        "more certificates are in use",
+    )
 }
 
 /// What cannot be used any more, or still cannot be for another reason.
-fn problems(before: &Known, after: &Known) {
-    let tell = |(file, problem): &Refusal, has_good: bool| {
-        let (file, problem) = (file.clone(), problem.clone());
-        let remark = if has_good { Remark::Kept } else { Remark::Refused };
-        tracing::warn!("certificate refused: {}", Finding { file, remark: remark(problem) });
-    };
-    for (pair, entry) in &after.pairs {
-        let old = before.pairs.get(pair).and_then(|old| old.problem.as_ref());
-        if let Some(problem) = entry.problem.as_ref().filter(|problem| Some(*problem) != old) {
-            tell(problem, entry.good.is_some());
-        }
-    }
-    for (source, found) in &after.sources {
+fn problems(before: &Known, after: &Known) -> Vec<(Level, String)> {
+    let of_sources = after.sources.iter().filter_map(|(source, found)| {
         let old = before.sources.get(source).and_then(|old| old.problem.as_ref());
-        if let Some(problem) = found.problem.as_ref().filter(|problem| Some(*problem) != old) {
-            tell(problem, true);
-        }
-    }
+        let new = found.problem.as_ref().filter(|problem| Some(*problem) != old)?;
+        Some((new, true))
+    });
+    let of_pairs = after.pairs.iter().filter_map(|(pair, entry)| {
+        let old = before.pairs.get(pair).and_then(|old| old.problem.as_ref());
+        let new = entry.problem.as_ref().filter(|problem| Some(*problem) != old)?;
+        Some((new, entry.good.is_some()))
+    });
+    let tell = |((file, problem), has_good): (&Refusal, bool)| {
+        let remark = if has_good { Remark::Kept } else { Remark::Refused };
+        let finding = Finding { file: file.clone(), remark: remark(problem.clone()) };
+        (Level::Warn, format!("certificate refused: {finding}"))
+    };
+    shortened(of_sources.chain(of_pairs).map(tell).collect(), "more are refused")
 }
 
 /// What is nearer to its end than before in a way that matters.
-fn expiry(before: &Known, after: &Known) {
-    for (pair, good) in after.pairs.iter().filter_map(|(pair, it)| Some((pair, it.good.as_ref()?)))
-    {
-        let nearness = Nearness::of(&good.certificate, after.at);
-        let is_known =
-            before.pairs.get(pair).and_then(|old| old.good.as_ref()).is_some_and(|old| {
-                Arc::ptr_eq(&old.certificate, &good.certificate)
-                    && Nearness::of(&old.certificate, before.at) >= nearness
-            });
-        let (file, until) = (pair.chain.display(), date(good.certificate.validity.1));
-        match nearness {
-            Nearness::Far => {}
-            _ if is_known => {}
-            Nearness::Over => {
-                tracing::error!("certificate {file} has expired: it was valid until {until}");
-            }
+fn expiry(before: &Known, after: &Known) -> Vec<(Level, String)> {
+    let tell = |(pair, entry): (&Pair, &Entry)| {
+        let certificate = &entry.good.as_ref()?.certificate;
+        let nearness = Nearness::of(certificate, after.at);
+        let old = before.pairs.get(pair).and_then(|old| old.good.as_ref());
+        let is_known = old.is_some_and(|old| {
+            Arc::ptr_eq(&old.certificate, certificate)
+                && Nearness::of(&old.certificate, before.at) >= nearness
+        });
+        let (file, until) = (pair.chain.display(), date(certificate.validity.1));
+        let line = match nearness {
+            Nearness::Far => return None,
+            _ if is_known => return None,
+            Nearness::Over => (
+                Level::Error,
+                format!("certificate {file} has expired: it was valid until {until}"),
+            ),
             Nearness::Soon | Nearness::Near => {
-                tracing::warn!("certificate {file} expires soon: it is valid until {until}");
+                (Level::Warn, format!("certificate {file} expires soon: it is valid until {until}"))
             }
-        }
-    }
+        };
+        Some((nearness, line))
+    };
+    let mut lines: Vec<_> = after.pairs.iter().filter_map(tell).collect();
+    // What is left out should not be what matters most.
+    lines.sort_by_key(|(nearness, _)| Reverse(*nearness));
+    let lines = lines.into_iter().map(|(_, line)| line).collect();
+    shortened(lines, "more have expired, or expire soon")
+}
+
+/// The first of them, and how many more there are.
+fn shortened(mut lines: Vec<(Level, String)>, what: &str) -> Vec<(Level, String)> {
+    let more = lines.len().saturating_sub(LOGGED_MAX);
+    lines.truncate(LOGGED_MAX);
+    let last = lines.last().filter(|_| more > 0).map(|(level, _)| *level);
+    lines.extend(last.map(|level| (level, format!("and {more} {what}"))));
+    lines
 }
 
 /// Of thousands the log shows the first.

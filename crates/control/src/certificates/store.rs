@@ -3,7 +3,7 @@
 //! What is known never changes; it is replaced by what is known next. So reading files holds no lock, and whatever turns out not to be
 //! wanted after all is dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -23,6 +23,14 @@ use crate::config::{CertificateSource, Config, TlsConfig, TlsVersion};
 #[derive(Debug, Default)]
 pub(crate) struct Store(Mutex<Arc<Known>>);
 
+/// What would be known if a config were in force.
+#[derive(Debug)]
+pub(crate) struct Proposal {
+    /// What was known when it was made.
+    before: Arc<Known>,
+    next: Known,
+}
+
 /// Certificates as they were at some moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
@@ -34,7 +42,7 @@ pub(crate) struct Known {
 }
 
 /// What a source stands for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
     pub(super) pairs: Vec<Pair>,
     /// Why it could not be looked through, or that it has nothing; then these are the pairs that it had before.
@@ -79,9 +87,30 @@ impl Store {
         Arc::clone(&self.lock())
     }
 
-    /// From now on it is `next` that is known, and shown. For who has published a plan with it.
-    pub(crate) fn commit(&self, next: Known) {
-        Self::replace(&mut self.lock(), next);
+    /// What would be known if `config` were in force, for which this was `read` already.
+    ///
+    /// # Errors
+    ///
+    /// A listener has a source in which nothing is good, nor ever was.
+    pub(crate) fn propose(
+        &self,
+        config: &Config,
+        read: &Known,
+        now: SystemTime,
+    ) -> Result<Proposal, Unusable> {
+        let before = self.known();
+        let next = before.with(config, read, now)?;
+        Ok(Proposal { before, next })
+    }
+
+    /// From now on it is what was proposed that is known, and shown. For who has published a plan with it.
+    pub(crate) fn commit(&self, proposal: Proposal) {
+        let Proposal { before, mut next } = proposal;
+        let mut known = self.lock();
+        if !Arc::ptr_eq(&known, &before) {
+            next.catch_up(&before, &known);
+        }
+        Self::replace(&mut known, next);
     }
 
     /// Looks at all files, reads those that have changed, and shows what is good in them. A config that was put in force meanwhile
@@ -108,6 +137,15 @@ impl Store {
     }
 }
 
+// === impl Proposal ===
+
+impl Proposal {
+    /// What would be known.
+    pub(crate) fn known(&self) -> &Known {
+        &self.next
+    }
+}
+
 // === impl Known ===
 
 impl Known {
@@ -127,9 +165,15 @@ impl Known {
         Some(sources.iter().flat_map(|source| self.refusals(source)).count())
     }
 
-    /// What is to be said about the files of a source that a config is about to use.
-    pub(crate) fn findings(&self, source: &CertificateSource, now: SystemTime) -> Vec<Finding> {
-        let next = self.gather([source], now);
+    /// Reads a source that a config is about to use, and says what is to be said about its files. What was read is added to `next`.
+    pub(crate) fn look(
+        &self,
+        source: &CertificateSource,
+        next: &mut Self,
+        now: SystemTime,
+    ) -> Vec<Finding> {
+        next.at = now;
+        next.add(source, [self, &Self::default()]);
         let remark = match (self.good(source).next(), next.good(source).next()) {
             (Some(_), _) => Remark::Kept,
             (None, Some(_)) => Remark::LeftOut,
@@ -146,14 +190,14 @@ impl Known {
         findings
     }
 
-    /// What would be known if `config` were in force. Listeners that stay keep their tickets, and what nothing has changed in.
-    ///
-    /// # Errors
-    ///
-    /// A listener has a source in which nothing is good, nor ever was.
-    pub(crate) fn with(&self, config: &Config, now: SystemTime) -> Result<Self, Unusable> {
+    /// What would be known if `config` were in force. What was `read` for it is not read again, unless it has changed since. Listeners
+    /// that stay keep their tickets, and what nothing has changed in.
+    fn with(&self, config: &Config, read: &Self, now: SystemTime) -> Result<Self, Unusable> {
         let tls = || config.listeners.iter().filter_map(|it| Some((&it.name, it.tls.as_ref()?)));
-        let mut next = self.gather(tls().flat_map(|(_, tls)| &tls.certificates), now);
+        let mut next = Self { at: now, ..Self::default() };
+        for source in tls().flat_map(|(_, tls)| &tls.certificates) {
+            next.add(source, [self, read]);
+        }
         for (name, tls) in tls() {
             let terminator = next.terminator(self.listeners.get(name), tls)?;
             next.listeners.insert(name.clone(), terminator);
@@ -204,7 +248,10 @@ impl Known {
     }
 
     fn refreshed(&self, now: SystemTime) -> Self {
-        let mut next = self.gather(self.sources.keys(), now);
+        let mut next = Self { at: now, ..Self::default() };
+        for source in self.sources.keys() {
+            next.add(source, [self, &Self::default()]);
+        }
         for (name, old) in &self.listeners {
             let shown = next.shown(&old.sources);
             next.listeners.insert(name.clone(), Terminator { shown, ..old.clone() });
@@ -212,30 +259,45 @@ impl Known {
         next
     }
 
-    /// The sources, with what is good in their files now, or was before. No listeners.
-    fn gather<'a>(
-        &self,
-        sources: impl IntoIterator<Item = &'a CertificateSource>,
-        now: SystemTime,
-    ) -> Self {
-        let mut next = Self { at: now, ..Self::default() };
-        for source in sources {
-            if next.sources.contains_key(source) {
-                continue;
-            }
-            let found = pairs(source).map(|pairs| Found { pairs, problem: None });
-            let found = found.unwrap_or_else(|problem| {
-                let before = self.sources.get(source).map(|before| before.pairs.clone());
-                Found { pairs: before.unwrap_or_default(), problem: Some(problem) }
-            });
-            for pair in &found.pairs {
-                if !next.pairs.contains_key(pair) {
-                    next.pairs.insert(pair.clone(), Entry::of(pair, self.pairs.get(pair), now));
-                }
-            }
-            next.sources.insert(source.clone(), found);
+    /// Adds a source, with what is good in its files now, or was `before`; of the two the first counts more.
+    fn add(&mut self, source: &CertificateSource, before: [&Self; 2]) {
+        if self.sources.contains_key(source) {
+            return;
         }
-        next
+        let found = pairs(source).map(|pairs| Found { pairs, problem: None });
+        let found = found.unwrap_or_else(|problem| {
+            let before = before.iter().find_map(|before| before.sources.get(source));
+            let pairs = before.map(|before| before.pairs.clone()).unwrap_or_default();
+            Found { pairs, problem: Some(problem) }
+        });
+        for pair in &found.pairs {
+            if !self.pairs.contains_key(pair) {
+                let old = before.map(|before| before.pairs.get(pair));
+                self.pairs.insert(pair.clone(), Entry::of(pair, old, self.at));
+            }
+        }
+        self.sources.insert(source.clone(), found);
+    }
+
+    /// Takes over what was read while this was made from `before`, so that nothing that is shown already is shown no more.
+    fn catch_up(&mut self, before: &Self, newer: &Self) {
+        for (source, found) in &newer.sources {
+            let is_other = before.sources.get(source) != Some(found);
+            if is_other && self.sources.contains_key(source) {
+                self.sources.insert(source.clone(), found.clone());
+            }
+        }
+        let named: BTreeSet<&Pair> = self.sources.values().flat_map(|it| &it.pairs).collect();
+        for (pair, entry) in newer.pairs.iter().filter(|(pair, _)| named.contains(pair)) {
+            let is_other = before.pairs.get(pair).is_none_or(|old| !old.is_same(entry));
+            if is_other || !self.pairs.contains_key(pair) {
+                self.pairs.insert(pair.clone(), entry.clone());
+            }
+        }
+        let shown: Vec<_> = self.listeners.values().map(|it| self.shown(&it.sources)).collect();
+        for (terminator, shown) in self.listeners.values_mut().zip(shown) {
+            terminator.shown = shown;
+        }
     }
 
     /// What is good of a source.
@@ -286,22 +348,30 @@ impl Default for Known {
 // === impl Entry ===
 
 impl Entry {
-    /// What is in `pair` now; `old` is what was there before.
-    fn of(pair: &Pair, old: Option<&Self>, now: SystemTime) -> Self {
+    /// What is in `pair` now; `old` is what was there before: what is in use, and what was read for a config.
+    fn of(pair: &Pair, old: [Option<&Self>; 2], now: SystemTime) -> Self {
         // Before it is read: a change in between is then noticed later, and not missed.
         let stamp = pair.stamp();
-        if let Some(old) = old.filter(|old| old.is_fresh(stamp, now)) {
+        let mut known = old.into_iter().flatten();
+        if let Some(old) = known.clone().find(|old| old.is_fresh(stamp, now)) {
             return old.clone();
         }
-        let old = old.and_then(|old| old.good.clone());
+        let old = known.find_map(|old| old.good.clone());
         match pair.read(now) {
             Ok(new) => {
                 // Whoever writes the same again, or copies it about, changes nothing.
                 let same = old.filter(|old| old.certificate.key.cert == new.certificate.key.cert);
-                Self { stamp, good: Some(same.unwrap_or(new)), problem: None }
+                let certificate = same.map_or(new.certificate, |same| same.certificate);
+                let good = Some(Parsed { certificate, ..new });
+                Self { stamp, good, problem: None }
             }
             Err(problem) => Self { stamp, good: old, problem: Some(problem) },
         }
+    }
+
+    /// Whether nothing else was found when they were read.
+    fn is_same(&self, other: &Self) -> bool {
+        (self.stamp, &self.problem) == (other.stamp, &other.problem)
     }
 
     /// Whether reading the files again would find the same.

@@ -1,12 +1,16 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use evenkeel_plan::tls::Termination;
 use rcgen::{SanType, date_time_ymd};
 
-use super::fixture::{Made, by_openssl, chain, directory, files, good, in_days, made, write};
+use super::fixture::{
+    Made, by_openssl, chain, directory, files, good, in_days, made, propose, put, write,
+};
+use super::news::{Level, news};
 use super::parse::{Parsed, parse};
 use super::*;
 use crate::config::{CertificateSource, Config, ConfigFile, TlsConfig, TlsVersion};
@@ -279,7 +283,7 @@ fn a_certificate_that_comes_near_its_end_is_news_at_each_step_and_stays_in_use()
     write(folder.path(), "a", &made);
     let source = directory(folder.path());
     let store = store_of(&[&source]);
-    assert_eq!(store.known().findings(&source, SystemTime::now()), []);
+    assert_eq!(findings_on(&store, &source, SystemTime::now()), []);
     for (day, is_news) in
         [(5, false), (7, true), (8, false), (16, false), (18, true), (19, false), (21, true)]
     {
@@ -289,7 +293,31 @@ fn a_certificate_that_comes_near_its_end_is_news_at_each_step_and_stays_in_use()
     }
     let remark = Remark::ExpiresIn(7);
     let file = folder.path().join("a.crt");
-    assert_eq!(store.known().findings(&source, in_days(12)), [Finding { file, remark }]);
+    assert_eq!(findings_on(&store, &source, in_days(12)), [Finding { file, remark }]);
+}
+
+#[test]
+fn of_thousands_the_log_is_told_the_first_and_how_many_more_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = good("a.example");
+    let until = in_days(5).duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let ending = made(&["b.example"], |it| it.not_after = date_time_ymd(1970, 1, 1) + until);
+    for number in 0..25 {
+        write(folder.path(), &format!("bad{number}"), &Made { key: one.key.clone(), ..good("x") });
+        write(folder.path(), &format!("ending{number}"), &ending);
+    }
+    let store = store_of(&[&directory(folder.path())]);
+    let lines = news(&Known::default(), &store.known());
+    let of = |level| lines.iter().filter(move |(each, _)| *each == level).map(|(_, line)| line);
+    assert_eq!(of(Level::Info).next_back().unwrap(), "and 5 more certificates are in use");
+    assert_eq!(of(Level::Info).count(), 21);
+    let warnings: Vec<_> = of(Level::Warn).collect();
+    assert!(warnings[0].contains("certificate refused: "), "{}", warnings[0]);
+    assert_eq!(warnings[20], "and 5 more are refused");
+    assert!(warnings[21].contains("expires soon"), "{}", warnings[21]);
+    assert_eq!(warnings[41], "and 5 more have expired, or expire soon");
+    assert_eq!(warnings.len(), 42);
+    assert_eq!(news(&store.known(), &store.known()), []);
 }
 
 // === Configs ===
@@ -328,9 +356,110 @@ fn a_plan_that_is_not_published_after_all_shows_nothing_new() {
     write(&two, "b", &good("b.example"));
     let store = store_of(&[&directory(&one)]);
     let config = with_tls(&[&directory(&two)], TlsVersion::Tls12);
-    drop(store.known().with(&config, SystemTime::now()).unwrap());
+    drop(propose(&store, &config).unwrap());
     assert_eq!(shown(&store), ["a.example"]);
     assert!(termination(&store).serves(Some("x.example"), "a.example"));
+}
+
+#[test]
+fn what_was_read_for_a_config_is_not_read_again_to_put_it_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("evenkeel.toml");
+    let text =
+        "[listener.web]\nbind = ':443'\nprotocol = 'https'\ncertificates = 'certs'\nto = '9001'\n";
+    fs::write(&path, text).unwrap();
+    let certs = folder.path().join("certs");
+    write(&certs, "a", &good("a.example"));
+    write(&certs, "b", &good("b.example"));
+    let file = ConfigFile { path, workers: None };
+    let (loaded, mut seen) = file.read();
+    let config = loaded.unwrap().config;
+    let read = seen.take_certificates();
+    let of_a = |known: &Known| {
+        let (_, entry) = known.pairs.first_key_value().unwrap();
+        Arc::clone(&entry.good.as_ref().unwrap().certificate)
+    };
+    // Read by then, and changed since.
+    write(&certs, "b", &good("c.example"));
+    let store = Store::default();
+    store.commit(store.propose(&config, &read, SystemTime::now()).unwrap());
+    assert_eq!(shown(&store), ["a.example", "c.example"]);
+    assert!(Arc::ptr_eq(&of_a(&read), &of_a(&store.known())));
+    assert!(seen.take_certificates().pairs.is_empty(), "keys are kept in one place");
+
+    // A reload reads on top of what is in use.
+    let (_, mut seen) = file.read_on(&store.known());
+    assert!(Arc::ptr_eq(&of_a(&read), &of_a(&seen.take_certificates())));
+}
+
+#[test]
+fn what_is_renewed_while_a_config_is_prepared_is_not_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
+    write(&one, "a", &good("old.example"));
+    write(&two, "x", &good("x.example"));
+    let [one_source, two_source] = [directory(&one), directory(&two)];
+    let store = store_of(&[&one_source]);
+    let both = with_tls(&[&one_source, &two_source], TlsVersion::Tls12);
+    let proposal = propose(&store, &both).unwrap();
+    write(&one, "a", &good("new.example"));
+    write(&one, "b", &good("b.example"));
+    store.refresh(SystemTime::now());
+    assert_eq!(shown(&store), ["new.example", "b.example"]);
+    store.commit(proposal);
+    assert_eq!(shown(&store), ["new.example", "b.example", "x.example"]);
+    assert!(termination(&store).serves(Some("new.example"), "new.example"));
+
+    // What the config does not name any more is not brought back either.
+    let proposal = propose(&store, &with_tls(&[&two_source], TlsVersion::Tls12)).unwrap();
+    write(&one, "a", &good("newer.example"));
+    store.refresh(SystemTime::now());
+    store.commit(proposal);
+    assert_eq!(shown(&store), ["x.example"]);
+    assert_eq!(store.known().pairs.len(), 1);
+}
+
+#[test]
+fn a_bad_one_beside_others_is_left_out_from_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a", &good("a.example"));
+    let file = folder.path().join("b.crt");
+    fs::write(&file, "text").unwrap();
+    let source = directory(folder.path());
+    let remark = Remark::LeftOut(Problem::Garbled(Part::Chain));
+    let finding = Finding { file: file.clone(), remark };
+    assert_eq!(
+        finding.to_string(),
+        format!("{} is not PEM; others beside it are used", file.display())
+    );
+    assert_eq!(findings(&source), [finding]);
+    let store = store_of(&[&source]);
+    assert_eq!(shown(&store), ["a.example"]);
+    assert_eq!(store.known().problems_of("web"), Some(1));
+}
+
+#[test]
+fn a_chain_that_is_mended_is_not_said_to_be_out_of_order_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let ([leaf, middle, root], key) = chain("a.example");
+    let source = directory(folder.path());
+    let put = |chain: [&str; 3]| {
+        write(folder.path(), "a", &Made { cert: chain.concat(), key: key.clone() });
+    };
+    put([&leaf, &root, &middle]);
+    let store = store_of(&[&source]);
+    let before = termination(&store);
+    let file = folder.path().join("a.crt");
+    let sorted = Finding { file, remark: Remark::Sorted };
+    let said = findings_on(&store, &source, SystemTime::now());
+    assert_eq!(said, slice::from_ref(&sorted));
+    put([&leaf, &middle, &root]);
+    store.refresh(SystemTime::now());
+    assert_eq!(findings_on(&store, &source, SystemTime::now()), []);
+    put([&leaf, &root, &middle]);
+    store.refresh(SystemTime::now());
+    assert_eq!(findings_on(&store, &source, SystemTime::now()), [sorted]);
+    assert!(Arc::ptr_eq(&before.certificates, &termination(&store).certificates));
 }
 
 #[test]
@@ -341,8 +470,9 @@ fn two_listeners_have_tickets_of_their_own() {
     let mut other = config.listeners[0].clone();
     other.name = "other".to_owned();
     config.listeners.push(other);
-    let known = Known::default().with(&config, SystemTime::now()).unwrap();
-    let [web, other] = ["web", "other"].map(|name| known.termination(name).unwrap());
+    let proposal = propose(&Store::default(), &config).unwrap();
+    let termination = |name| proposal.known().termination(name).unwrap();
+    let [web, other] = ["web", "other"].map(termination);
     let ticket = web.config.ticketer.encrypt(b"session").unwrap();
     assert_eq!(web.config.ticketer.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
     assert_eq!(other.config.ticketer.decrypt(&ticket), None);
@@ -367,7 +497,7 @@ fn a_broken_certificate_stops_only_a_config_that_has_no_older_one() {
     let file = folder.path().join("a.crt");
     fs::write(&file, "text").unwrap();
     let config = with_tls(&[&source], TlsVersion::Tls12);
-    let refused = Known::default().with(&config, SystemTime::now()).unwrap_err();
+    let refused = propose(&Store::default(), &config).unwrap_err();
     let remark = Remark::Refused(Problem::Garbled(Part::Chain));
     assert_eq!(refused, Unusable::Certificate(Finding { file: file.clone(), remark }));
 
@@ -375,7 +505,7 @@ fn a_broken_certificate_stops_only_a_config_that_has_no_older_one() {
     let store = store_of(&[&source]);
     fs::write(&file, "text").unwrap();
     let remark = Remark::Kept(Problem::Garbled(Part::Chain));
-    let findings = store.known().findings(&source, SystemTime::now());
+    let findings = findings_on(&store, &source, SystemTime::now());
     assert_eq!(findings, [Finding { file, remark }]);
     put(&store, &config);
     assert_eq!(shown(&store), ["a.example"]);
@@ -421,7 +551,7 @@ fn unix(seconds: u64) -> SystemTime {
 
 /// What is said where nothing is in use yet.
 fn findings(source: &CertificateSource) -> Vec<Finding> {
-    Known::default().findings(source, SystemTime::now())
+    findings_on(&Store::default(), source, SystemTime::now())
 }
 
 fn with_tls(sources: &[&CertificateSource], min_version: TlsVersion) -> Config {
@@ -431,8 +561,8 @@ fn with_tls(sources: &[&CertificateSource], min_version: TlsVersion) -> Config {
     config
 }
 
-fn put(store: &Store, config: &Config) {
-    store.commit(store.known().with(config, SystemTime::now()).unwrap());
+fn findings_on(store: &Store, source: &CertificateSource, now: SystemTime) -> Vec<Finding> {
+    store.known().look(source, &mut Known::default(), now)
 }
 
 fn store_of(sources: &[&CertificateSource]) -> Store {

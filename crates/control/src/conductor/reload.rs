@@ -1,9 +1,13 @@
 //! What the conductor does when it is ordered to: read the file again, or change something on top of it. All or nothing.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::task::spawn_blocking;
 
 use super::{Applied, ApplyError, Conductor, Refused, ReloadWish, Wish};
 use crate::admin::{LastReload, ReloadResult, Trigger};
+use crate::certificates::Known;
 use crate::config::{Config, Loaded, diff};
 use crate::events::{EventKind, EventLevel, shortened};
 use crate::overrides::{Change, ChangeError, Overrides};
@@ -29,7 +33,7 @@ impl<L: Lookup> Conductor<L> {
     async fn change(&mut self, change: &Change) -> Result<Applied, Refused> {
         let Some(base) = self.base.clone() else { return Err(Refused::Ending) };
         let overrides = self.overrides.with(&base, change)?;
-        let applied = self.replace(base, overrides, Vec::new()).await?;
+        let applied = self.replace((base, Arc::default()), overrides, Vec::new()).await?;
         for line in &applied.changes {
             tracing::info!("override: {line}");
             let (cluster, endpoint) = change.target();
@@ -80,7 +84,11 @@ impl<L: Lookup> Conductor<L> {
         let Some(file) = self.file.clone() else {
             return self.reload_without_a_file(wish).await;
         };
-        let (loaded, seen) = file.read_on(&self.knowledge.certificates.known());
+        let known = self.knowledge.certificates.known();
+        // A disk that does not answer, and ten thousand certificates, hold up no check: control has one thread.
+        let reading = spawn_blocking(move || file.read_on(&known)).await;
+        let Ok((loaded, mut seen)) = reading else { return Err(Refused::Ending) };
+        let read = seen.take_certificates();
         self.knowledge.seen.send_replace(seen);
         let Loaded { config, warnings } =
             loaded.map_err(|report| Refused::Config(Box::new(report)))?;
@@ -90,26 +98,29 @@ impl<L: Lookup> Conductor<L> {
         }
         odd.extend(self.needs_a_restart(&config));
         let overrides = if wish.clear { Overrides::default() } else { self.overrides.clone() };
-        self.replace(config, overrides, odd).await
+        self.replace((config, read), overrides, odd).await
     }
 
     /// What was on a command line cannot be read again; but overrides can be dropped.
     async fn reload_without_a_file(&mut self, wish: ReloadWish) -> Result<Applied, Refused> {
         match self.base.clone() {
-            Some(base) if wish.clear => self.replace(base, Overrides::default(), Vec::new()).await,
+            Some(base) if wish.clear => {
+                self.replace((base, Arc::default()), Overrides::default(), Vec::new()).await
+            }
             _ => Err(Refused::Conflict(NO_FILE.to_owned())),
         }
     }
 
-    /// Puts the file `base` with `overrides` on top in force, and says what is different then.
+    /// Puts the file `base` with `overrides` on top in force, and says what is different then. With it comes what was read of its
+    /// certificates.
     async fn replace(
         &mut self,
-        base: Config,
+        (base, read): (Config, Arc<Known>),
         overrides: Overrides,
         warnings: Vec<String>,
     ) -> Result<Applied, Refused> {
         let before = self.knowledge.in_force.config();
-        self.put_in_force(base, overrides).await?;
+        self.put_in_force(base, overrides, read).await?;
         let after = self.knowledge.in_force.config();
         let changes = match (before, after) {
             (Some(before), Some(after)) => diff(&before, &after),

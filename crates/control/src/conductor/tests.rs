@@ -1,3 +1,4 @@
+use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -20,7 +21,10 @@ mod walk;
 #[tokio::test(start_paused = true)]
 async fn a_start_binds_then_publishes_then_accepts() {
     let (mut conductor, log, mut reader) = conductor(Answers::default());
-    conductor.apply(config(&[("web", "api")], &[("api", &["10.0.0.1:80"])])).await.unwrap();
+    conductor
+        .apply(config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]), Arc::default())
+        .await
+        .unwrap();
     assert_eq!(log.taken(), ["prepare, 0 in force", "commit 1, 1 in force"]);
     assert_eq!(reader.load().generation, 1);
     assert_eq!(conductor.plans().borrow().generation, 1);
@@ -30,13 +34,13 @@ async fn a_start_binds_then_publishes_then_accepts() {
 async fn an_address_that_cannot_be_bound_changes_nothing() {
     let (mut conductor, log, mut reader) = conductor(Answers::default());
     let good = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
-    conductor.apply(good.clone()).await.unwrap();
+    conductor.apply(good.clone(), Arc::default()).await.unwrap();
     let before = Arc::clone(reader.load());
     log.refuse.lock().unwrap().push("extra");
     let mut bad = config(&[("web", "api"), ("extra", "api")], &[("api", &["10.0.0.2:80"])]);
     bad.listeners[1].binds =
         vec!["192.0.2.1:80".parse().map(evenkeel_plan::listener::Bind::Only).unwrap()];
-    let error = conductor.apply(bad).await.unwrap_err();
+    let error = conductor.apply(bad, Arc::default()).await.unwrap_err();
     assert!(
         matches!(&error, ApplyError::Bind(problem) if problem.kind == io::ErrorKind::AddrNotAvailable)
     );
@@ -54,7 +58,7 @@ async fn a_name_that_is_found_later_joins_without_touching_the_rest() {
     let (mut conductor, _, mut reader) = conductor(answers.clone());
     let journal = Arc::clone(&conductor.knowledge.journal);
     conductor
-        .apply(config(&[("web", "api")], &[("api", &["10.0.0.1:80", "db:81"])]))
+        .apply(config(&[("web", "api")], &[("api", &["10.0.0.1:80", "db:81"])]), Arc::default())
         .await
         .unwrap();
     let before = Arc::clone(reader.load());
@@ -83,7 +87,10 @@ async fn a_name_that_fails_in_other_words_is_explained_anew_and_publishes_nothin
     let answers = Answers::default();
     let (mut conductor, _, mut reader) = conductor(answers.clone());
     let journal = Arc::clone(&conductor.knowledge.journal);
-    conductor.apply(config(&[("web", "api")], &[("api", &["db:81"])])).await.unwrap();
+    conductor
+        .apply(config(&[("web", "api")], &[("api", &["db:81"])]), Arc::default())
+        .await
+        .unwrap();
     answers.set(Err("no server answers"));
     let running = tokio::spawn(conductor.run(nobody()));
     let key = EndpointKey::new("api", "db:81");
@@ -102,11 +109,14 @@ async fn names_of_a_refused_config_are_not_followed_and_those_in_force_are() {
     let answers = Answers::default();
     answers.set(Ok("10.0.0.7"));
     let (mut conductor, log, _) = conductor(answers);
-    conductor.apply(config(&[("web", "api")], &[("api", &["db:81"])])).await.unwrap();
+    conductor
+        .apply(config(&[("web", "api")], &[("api", &["db:81"])]), Arc::default())
+        .await
+        .unwrap();
     log.refuse.lock().unwrap().push("web");
     let mut bad = config(&[("web", "api")], &[("api", &["db:81"])]);
     bad.clusters[0].endpoints.push(endpoint("new:81"));
-    conductor.apply(bad).await.unwrap_err();
+    conductor.apply(bad, Arc::default()).await.unwrap_err();
     assert_eq!(conductor.resolver.known("new"), Known::Not);
     assert_eq!(conductor.resolver.known("db"), Known::At("10.0.0.7".parse().unwrap()));
 }
@@ -116,21 +126,70 @@ async fn a_name_that_moves_while_a_config_is_refused_is_followed_all_the_same() 
     let answers = Answers::default();
     answers.set(Ok("10.0.0.7"));
     let (mut conductor, log, mut reader) = conductor(answers.clone());
-    conductor.apply(config(&[("web", "api")], &[("api", &["db:81"])])).await.unwrap();
+    conductor
+        .apply(config(&[("web", "api")], &[("api", &["db:81"])]), Arc::default())
+        .await
+        .unwrap();
     answers.set(Ok("10.0.0.8"));
     tokio::time::advance(Duration::from_secs(60)).await;
     log.refuse.lock().unwrap().push("extra");
     let bad = config(&[("web", "api"), ("extra", "api")], &[("api", &["db:81", "new:81"])]);
-    conductor.apply(bad).await.unwrap_err();
+    conductor.apply(bad, Arc::default()).await.unwrap_err();
     assert_eq!(conductor.resolver.known("db"), Known::At("10.0.0.8".parse().unwrap()));
     let address = reader.load().clusters[0].endpoints[0].address;
     assert_eq!(address, Some("10.0.0.8:81".parse().unwrap()));
 }
 
+/// The only thread for such work is taken: what would be done without it holds up everything else.
+#[test]
+fn certificates_are_read_where_they_hold_up_no_check() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().max_blocking_threads(1).build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    certificates::fixture::write(folder.path(), "a", &certificates::fixture::good("a.example"));
+    let path = folder.path().join("evenkeel.toml");
+    let text =
+        "[listener.web]\nbind = ':443'\nprotocol = 'https'\ncertificates = '.'\nto = '9001'\n";
+    fs::write(&path, text).unwrap();
+    runtime.block_on(async {
+        let (mut conductor, _, _) = conductor(Answers::default());
+        let file = ConfigFile { path, workers: None };
+        conductor.file = Some(file.clone());
+        let config = file.read().0.unwrap().config;
+        let reload = || {
+            let wish = ReloadWish { trigger: Trigger::Api, clear: false, persist: false };
+            Wish::Reload(wish)
+        };
+        for step in ["start", "reload"] {
+            let (free, taken) = std::sync::mpsc::channel::<()>();
+            let busy = tokio::task::spawn_blocking(move || taken.recv());
+            let work = async {
+                match step {
+                    "start" => conductor.apply(config.clone(), Arc::default()).await.unwrap(),
+                    _ => drop(conductor.follow(reload(), None).await.unwrap()),
+                }
+            };
+            tokio::pin!(work);
+            tokio::select! {
+                biased;
+                () = &mut work => panic!("{step} reads on control's own thread"),
+                () = tokio::time::sleep(Duration::from_millis(20)) => {}
+            }
+            free.send(()).unwrap();
+            work.await;
+            busy.await.unwrap().unwrap();
+        }
+        assert_eq!(conductor.knowledge.certificates.known().shown_by("web").len(), 1);
+    });
+}
+
 #[tokio::test(start_paused = true)]
 async fn once_we_end_every_order_is_refused_at_once_also_the_one_that_waits_for_a_name() {
     let (mut conductor, _, mut reader) = conductor(Silence);
-    conductor.apply(config(&[("web", "api")], &[("api", &["10.0.0.1:80"])])).await.unwrap();
+    conductor
+        .apply(config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]), Arc::default())
+        .await
+        .unwrap();
     let (desk, inbox) = Desk::new();
     let running = tokio::spawn(conductor.run(inbox));
     let add = |name| Wish::Change(Change::Add { cluster: "api".into(), endpoint: endpoint(name) });
@@ -163,7 +222,7 @@ async fn what_the_watch_finds_to_have_been_read_is_not_told_twice() {
     write("\":8080\"");
     let (mut conductor, _, _) = conductor(Answers::default());
     conductor.file = Some(file.clone());
-    conductor.apply(file.read().0.unwrap().config).await.unwrap();
+    conductor.apply(file.read().0.unwrap().config, Arc::default()).await.unwrap();
     let events = Arc::clone(&conductor.knowledge.events);
     let told = || {
         let all = events.since(0);

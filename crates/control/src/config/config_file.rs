@@ -1,8 +1,10 @@
 //! A config file that is read again and again: where it is, and what the command line says over it. The binary makes one, the
 //! conductor reads it at every reload, the watch asks whether it has changed.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::decode::MEDIA_TYPES;
@@ -32,7 +34,11 @@ impl ConfigFile {
 
     /// The same where certificates are in use already: what is good of them may stay, whatever their files have become.
     pub(crate) fn read_on(&self, known: &Known) -> (Result<Loaded, Report>, Seen) {
-        self.read_with(&|source| known.findings(source, SystemTime::now()))
+        let read = RefCell::new(Known::default());
+        let look = |source: &_| known.look(source, &mut read.borrow_mut(), SystemTime::now());
+        let (loaded, mut seen) = self.read_with(&look);
+        seen.certificates = Arc::new(read.into_inner());
+        (loaded, seen)
     }
 
     /// What would be seen on the way. No certificate is looked at.

@@ -6,11 +6,12 @@ use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::BYTES_MAX;
 use super::files::{self, Files};
 use super::model::CertificateSource;
-use crate::certificates::Finding;
+use crate::certificates::{Finding, Known};
 
 /// What a config was made from. Equal if every file is.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,9 @@ pub struct Seen {
     files: BTreeMap<PathBuf, Option<u64>>,
     /// Every folder that was looked through for files to include.
     folders: BTreeSet<PathBuf>,
+    /// What was read of certificates, for whoever puts the config in force. No part of what it was made from: it stays the same when they
+    /// are renewed.
+    pub(super) certificates: Arc<Known>,
 }
 
 impl PartialEq for Seen {
@@ -31,6 +35,11 @@ impl Seen {
     /// Every file that was looked at, also those that are not there.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         self.files.keys()
+    }
+
+    /// What was read of certificates. Nobody else finds them here then: they have keys, and are renewed.
+    pub(crate) fn take_certificates(&mut self) -> Arc<Known> {
+        std::mem::take(&mut self.certificates)
     }
 
     /// Every folder that was looked through for files to include.
@@ -46,8 +55,7 @@ pub(super) struct Witness<'a, F> {
     seen: RefCell<Seen>,
 }
 
-/// What is to be said about the certificates of a source. They are no part of what the config was made from: the config stays the same
-/// when they are renewed.
+/// What is to be said about the certificates of a source.
 pub(super) type Findings<'a> = dyn Fn(&CertificateSource) -> Vec<Finding> + 'a;
 
 impl<'a, F: Files> Witness<'a, F> {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::certificates::Store;
-use crate::certificates::fixture::{directory, made, write};
+use crate::certificates::fixture::{directory, made, put, write};
 use crate::conductor::Desk;
 use crate::config::{TlsConfig, TlsVersion};
 use crate::fixture::{self, NothingInFlight, plan};
@@ -118,7 +118,7 @@ fn know_certificates(store: &Store) {
     let mut config = fixture::config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     let certificates = vec![directory(folder.path())];
     config.listeners[0].tls = Some(TlsConfig { certificates, min_version: TlsVersion::Tls12 });
-    store.commit(store.known().with(&config, SystemTime::now()).unwrap());
+    put(store, &config);
     fs::write(folder.path().join("c.crt"), "text").unwrap();
     store.refresh(SystemTime::now());
 }

@@ -48,3 +48,6 @@ pub(super) fn is_same(old: &Listener, new: &Listener) -> bool {
 
 /// What `https` means without a port (RFC 9110 §4.2.2).
 const HTTPS_PORT: u16 = 443;
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,7 @@ impl Walk {
         let parts = Parts { publisher, binder: recorder, sight, workers: 1, started };
         let lookup = answers.clone();
         let mut conductor = Conductor::new(parts, fittings, lookup, knowledge, Some(file.clone()));
-        conductor.apply(file.read().0.unwrap().config).await.unwrap();
+        conductor.apply(file.read().0.unwrap().config, Arc::default()).await.unwrap();
         let (at, leases, _log) = (String::new(), Vec::new(), (log, senders));
         Self { at, seed, rng, folder, file, conductor, binder, answers, overview, leases, _log }
     }

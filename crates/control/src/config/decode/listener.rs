@@ -29,8 +29,8 @@ pub(super) fn read(
         Some(field) => field.word(&PROTOCOLS, &PROTOCOLS_LATER),
         None => Some("http"),
     };
-    let redirect_to_https = tls::redirect(section, protocol);
-    let needs_target = !has_routes && redirect_to_https.is_none();
+    let redirect = tls::redirect(section, protocol);
+    let needs_target = !has_routes && redirect.is_none();
     ListenerDraft {
         binds: binds(section),
         target: target(&name, section, needs_target),
@@ -48,7 +48,7 @@ pub(super) fn read(
             .unwrap_or_default(),
         errors: section.table("errors", errors::read).unwrap_or_default(),
         tls: tls::read(section, protocol),
-        redirect_to_https,
+        redirect_to_https: redirect.flatten(),
         hsts: tls::hsts(section, protocol),
         name,
     }

@@ -49,16 +49,19 @@ pub(super) fn timeout(
     section.duration("tls", default)
 }
 
-/// Reads where requests are sent instead of being served.
-pub(super) fn redirect(section: &mut Section<'_>, protocol: Option<&str>) -> Option<HttpsPort> {
+/// Reads where requests are sent instead of being served. `Some(None)` if they are to be sent away and nobody understands where.
+pub(super) fn redirect(
+    section: &mut Section<'_>,
+    protocol: Option<&str>,
+) -> Option<Option<HttpsPort>> {
     let field = section.optional("redirect_to_https")?;
     let port = match field.value() {
-        DeValue::Integer(_) => HttpsPort::Only(field.integer(1..=u64::from(u16::MAX))?),
-        DeValue::Boolean(true) => HttpsPort::Ours,
+        DeValue::Integer(_) => field.integer(1..=u64::from(u16::MAX)).map(HttpsPort::Only),
+        DeValue::Boolean(true) => Some(HttpsPort::Ours),
         DeValue::Boolean(false) => return None,
-        _ => return field.wrong_type("true, false, or the port as an integer"),
+        _ => field.wrong_type("true, false, or the port as an integer"),
     };
-    if protocol == Some(HTTPS) {
+    if port.is_some() && protocol == Some(HTTPS) {
         field.report_misplaced("what comes here has come by https; it belongs to a listener with `protocol = \"http\"`");
         return None;
     }
