@@ -28,6 +28,7 @@ mod socket;
 mod status;
 mod stories;
 mod stream;
+mod tls;
 mod why;
 mod working;
 
@@ -49,6 +50,11 @@ pub use stories::{
     RequestStory, StoryAttempt, StoryCandidate, StoryKind, StoryList, StoryReach, StoryRule,
     StoryRuleOf, StorySummary, StoryThen, StoryWait,
 };
+pub use tls::{
+    CertificateProblem, CertificateState, CertificateStatus, HandshakesStatus, TlsStatus,
+};
+
+pub use crate::certificates::date;
 
 use changes::etag;
 use extract::Named;

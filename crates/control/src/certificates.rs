@@ -12,11 +12,16 @@ mod problem;
 mod source;
 mod store;
 mod terminate;
+mod view;
 mod watch;
 
+pub(crate) use expiry::Nearness;
+pub(crate) use parse::Parsed;
+pub use problem::date;
 pub use problem::{Finding, Part, Problem, Remark};
 pub use store::Unusable;
 pub(crate) use store::{Known, Proposal, Store};
+pub(crate) use view::{Refused, View};
 pub(crate) use watch::run;
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use evenkeel_control::conductor::rehearse;
-use evenkeel_control::config::{Config, Loaded, Report};
+use evenkeel_control::config::{Config, ConfigFile, Loaded, Report, Seen};
 
 use crate::failure::{Failure, exit_code, print_report, wrong_config};
 use crate::terminal::has_reader;
@@ -33,7 +34,8 @@ pub(crate) struct Args {
 
 /// Prints the verdict: 0 if the file can be used, 78 if it cannot. Warnings do not change that, unless they are taken for errors.
 pub(crate) fn check(args: &Args) -> ExitCode {
-    let loaded = Config::load(&args.config).and_then(|loaded| {
+    let (loaded, seen) = ConfigFile { path: args.config.clone(), workers: None }.read();
+    let loaded = loaded.and_then(|loaded| {
         let refused = args.strict && !loaded.warnings.is_empty();
         if refused { Err(loaded.warnings) } else { Ok(loaded) }
     });
@@ -41,7 +43,7 @@ pub(crate) fn check(args: &Args) -> ExitCode {
         return exit_code(Err(Failure::Running(error.to_string())));
     }
     if !args.json {
-        return exit_code(verdict(args, loaded));
+        return exit_code(verdict(args, loaded, &seen));
     }
     let usable = loaded.is_ok();
     match print_json(&loaded.map_or_else(|report| report, |loaded| loaded.warnings), usable) {
@@ -51,11 +53,12 @@ pub(crate) fn check(args: &Args) -> ExitCode {
     }
 }
 
-fn verdict(args: &Args, loaded: Result<Loaded, Report>) -> Result<(), Failure> {
+fn verdict(args: &Args, loaded: Result<Loaded, Report>, seen: &Seen) -> Result<(), Failure> {
     let Loaded { config, warnings, .. } = loaded.map_err(Failure::Config)?;
     print_report(&warnings);
     let file = args.config.display();
-    has_reader(writeln!(io::stdout(), "{file} is fine: {}", summary(&config)))?;
+    let (summary, certificates) = (summary(&config), certificates(seen, SystemTime::now()));
+    has_reader(writeln!(io::stdout(), "{file} is fine: {summary}{certificates}"))?;
     Ok(())
 }
 
@@ -75,6 +78,17 @@ fn summary(config: &Config) -> String {
     };
     format!("{listeners}, {routes}{clusters}, {}", counted(endpoints, "endpoint"))
 }
+
+/// How many certificates there are, and how long the first of them is still good; nothing if there are none.
+fn certificates(seen: &Seen, now: SystemTime) -> String {
+    let Some((count, first)) = seen.certificates() else { return String::new() };
+    let left = first.duration_since(now).unwrap_or_default();
+    let left = counted(usize::try_from(left.as_secs() / DAY_SECONDS).unwrap_or_default(), "day");
+    let first = if count == 1 { "which" } else { "of which the first" };
+    format!(", {}, {first} ends in {left}", counted(count, "certificate"))
+}
+
+const DAY_SECONDS: u64 = 24 * 3600;
 
 const EXAMPLES: &str = "\
 EXAMPLES:

@@ -15,11 +15,13 @@ use evenkeel_plan::vitals::Standing;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
 use super::latency::{latency, up_to_the_last};
+use super::tls::tls_status;
 use super::{
     AdmissionStatus, CheckStatus, ClusterStatus, EndpointState, EndpointStatus, ForcedState,
     LastCheck, ListenerStatus, RefusedStatus, RouteStatus, ShedStatus, StandingStatus, Status,
     TargetStatus, working,
 };
+use crate::certificates;
 use crate::in_force::ForcedSince;
 use crate::journal::{Bar, CheckEntry, Checked, EndpointKey, Entry, Journal};
 use crate::overrides::forced_word;
@@ -30,7 +32,7 @@ use crate::panics;
 pub(crate) fn status(overview: &Overview) -> Status {
     let (plan, readiness) = (overview.plan(), overview.readiness());
     let (config, overrides, leaving) = overview.in_force.status();
-    let known = Known::of(overview);
+    let (known, certificates) = (Known::of(overview), overview.certificates.known());
     let clusters = plan.clusters.iter().map(|each| cluster(each, &known));
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -40,7 +42,7 @@ pub(crate) fn status(overview: &Overview) -> Status {
         ready: readiness == Readiness::Ready,
         draining: readiness == Readiness::Draining,
         latency_bounds_seconds: DURATION_BOUNDS.iter().map(|bound| bound.seconds).collect(),
-        listeners: plan.listeners.iter().map(|each| listener(each, &plan)).collect(),
+        listeners: plan.listeners.iter().map(|each| listener(each, &plan, &certificates)).collect(),
         clusters: clusters.collect(),
         leaving,
         config,
@@ -55,7 +57,11 @@ pub(super) fn cluster_status(overview: &Overview, name: &str) -> Option<ClusterS
     Some(cluster(found, &Known::of(overview)))
 }
 
-fn listener(listener: &Listener, plan: &Plan) -> ListenerStatus {
+fn listener(
+    listener: &Listener,
+    plan: &Plan,
+    certificates: &certificates::Known,
+) -> ListenerStatus {
     let counters = &listener.counters;
     ListenerStatus {
         name: listener.name.to_string(),
@@ -67,6 +73,7 @@ fn listener(listener: &Listener, plan: &Plan) -> ListenerStatus {
         refused: refused(counters),
         requests: counters.shards().fold([0; 5], add_requests).into(),
         admission: admission(listener.admission.as_deref()),
+        tls: tls_status(listener, certificates, SystemTime::now()),
     }
 }
 
@@ -310,7 +317,7 @@ fn last_check(checked: Checked) -> LastCheck {
 }
 
 /// Before 1970 only if the machine's clock says so.
-fn unix_seconds(at: SystemTime) -> f64 {
+pub(super) fn unix_seconds(at: SystemTime) -> f64 {
     at.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 

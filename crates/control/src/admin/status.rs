@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::TlsStatus;
+
 /// The whole balancer at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
@@ -145,6 +147,8 @@ pub struct ListenerStatus {
     pub requests: RequestsByClass,
     /// Requests that its rules refused.
     pub admission: AdmissionStatus,
+    /// How it speaks TLS with its clients; null if it speaks in clear text.
+    pub tls: Option<TlsStatus>,
 }
 
 /// Connections that were closed as soon as they were accepted, by reason.

@@ -6,7 +6,7 @@ use evenkeel_plan::tls::Certificate;
 
 /// The nearer, the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Nearness {
+pub(crate) enum Nearness {
     /// Nobody needs to know.
     Far,
     /// Whatever renews it should have done so.
@@ -18,7 +18,7 @@ pub(super) enum Nearness {
 }
 
 impl Nearness {
-    pub(super) fn of(certificate: &Certificate, now: SystemTime) -> Self {
+    pub(crate) fn of(certificate: &Certificate, now: SystemTime) -> Self {
         match certificate.validity.1.duration_since(now) {
             Err(_) => Self::Over,
             Ok(left) if left <= NEAR => Self::Near,

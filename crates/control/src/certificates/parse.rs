@@ -25,6 +25,17 @@ pub(crate) struct Parsed {
     pub(crate) certificate: Arc<Certificate>,
     /// Whether the chain was in another order than clients want it.
     pub(crate) was_sorted: bool,
+    /// What people are told of it beside.
+    pub(crate) about: Arc<About>,
+}
+
+/// What people are told of a certificate, and nothing follows from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct About {
+    /// The kind of key, and how large it is.
+    pub(crate) key: String,
+    /// Who has signed it.
+    pub(crate) issuer: String,
 }
 
 /// Reads a chain and a key, both in PEM; both may be in the same bytes. `now` is when it has to be good.
@@ -43,9 +54,10 @@ pub(crate) fn parse(chain: &[u8], key: &[u8], now: SystemTime) -> Result<Parsed,
     let validity = validity(leaf, now)?;
     let names = names(leaf)?;
     let was_sorted = !order.iter().copied().eq(0..chain.len());
+    let about = Arc::new(About { key: describe_key(leaf), issuer: describe_issuer(leaf) });
     let chain = order.iter().map(|at| chain[*at].clone()).collect();
     let key = Arc::new(CertifiedKey::new(chain, key));
-    Ok(Parsed { certificate: Arc::new(Certificate { key, names, validity }), was_sorted })
+    Ok(Parsed { certificate: Arc::new(Certificate { key, names, validity }), was_sorted, about })
 }
 
 // === PEM ===
@@ -211,6 +223,42 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     let v6 = || Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into());
     v4().or_else(v6)
 }
+
+// === For people ===
+
+/// Such as `ECDSA P-256` or `RSA 2048`.
+fn describe_key(leaf: &X509Certificate<'_>) -> String {
+    let bits = leaf.public_key().parsed().map_or(0, |key| key.key_size());
+    match leaf.public_key().parsed() {
+        Ok(PublicKey::RSA(_)) => format!("RSA {bits}"),
+        // The coordinates of P-521 have 66 bytes.
+        Ok(PublicKey::EC(_)) => format!("ECDSA P-{}", bits.min(521)),
+        _ if leaf.public_key().algorithm.algorithm.to_id_string() == ED25519 => "Ed25519".into(),
+        _ => "unknown".into(),
+    }
+}
+
+/// The organisation and the name of whoever has signed it, as far as it says so. Anybody may have written that: nothing in it moves the
+/// cursor of a terminal.
+fn describe_issuer(leaf: &X509Certificate<'_>) -> String {
+    let issuer = leaf.issuer();
+    let organisation = issuer.iter_organization().next().and_then(|it| it.as_str().ok());
+    let name = issuer.iter_common_name().next().and_then(|it| it.as_str().ok());
+    let words: Vec<&str> = match (organisation, name) {
+        (Some(organisation), Some(name)) if name.contains(organisation) => vec![name],
+        (organisation, name) => organisation.into_iter().chain(name).collect(),
+    };
+    let text = words.join(", ");
+    let text = if text.is_empty() { issuer.to_string() } else { text };
+    let shown = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+    text.chars().map(shown).take(ISSUER_LETTERS_MAX).collect()
+}
+
+/// RFC 8410 §3.
+const ED25519: &str = "1.3.101.112";
+
+/// X.520 allows 64 for each of the two.
+const ISSUER_LETTERS_MAX: usize = 130;
 
 /// All certificates of a chain together. Some clients stop reading at 64 KiB or 100 000 bytes, and each handshake sends it.
 pub(super) const CHAIN_BYTES_MAX: usize = 100_000;

@@ -190,7 +190,7 @@ impl fmt::Display for Finding {
 }
 
 /// A moment in UTC, as in `2026-11-22 08:33 UTC`.
-pub(crate) fn date(at: SystemTime) -> String {
+pub fn date(at: SystemTime) -> String {
     let seconds = match at.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_secs()).ok(),
         Err(before) => i64::try_from(before.duration().as_secs()).ok().map(|seconds| -seconds),

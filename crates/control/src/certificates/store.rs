@@ -161,8 +161,19 @@ impl Known {
 
     /// How many files and directories of `listener` cannot be used as they are now; `None` if it does not speak TLS.
     pub(crate) fn problems_of(&self, listener: &str) -> Option<usize> {
-        let sources = &self.listeners.get(listener)?.sources;
+        let sources = self.sources_of(listener)?;
         Some(sources.iter().flat_map(|source| self.refusals(source)).count())
+    }
+
+    /// Until when each of them is good.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = SystemTime> + Clone {
+        let good = self.pairs.values().filter_map(|entry| entry.good.as_ref());
+        good.map(|good| good.certificate.validity.1)
+    }
+
+    /// Where the certificates of `listener` come from; `None` if it does not speak TLS.
+    pub(super) fn sources_of(&self, listener: &str) -> Option<&[CertificateSource]> {
+        self.listeners.get(listener).map(|it| &*it.sources)
     }
 
     /// Reads a source that a config is about to use, and says what is to be said about its files. What was read is added to `next`.
@@ -301,13 +312,16 @@ impl Known {
     }
 
     /// What is good of a source.
-    fn good(&self, source: &CertificateSource) -> impl Iterator<Item = (&Pair, &Parsed)> {
+    pub(super) fn good(
+        &self,
+        source: &CertificateSource,
+    ) -> impl Iterator<Item = (&Pair, &Parsed)> {
         let pairs = self.sources.get(source).into_iter().flat_map(|found| &found.pairs);
         pairs.filter_map(|pair| Some((pair, self.pairs.get(pair)?.good.as_ref()?)))
     }
 
     /// What is wrong with a source.
-    fn refusals(&self, source: &CertificateSource) -> impl Iterator<Item = Refusal> {
+    pub(super) fn refusals(&self, source: &CertificateSource) -> impl Iterator<Item = Refusal> {
         let found = self.sources.get(source);
         let whole = found.and_then(|found| found.problem.clone());
         let pairs = found.into_iter().flat_map(|found| &found.pairs);

@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::BYTES_MAX;
 use super::files::{self, Files};
@@ -35,6 +36,12 @@ impl Seen {
     /// Every file that was looked at, also those that are not there.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         self.files.keys()
+    }
+
+    /// How many certificates were read that can be used, and when the first of them ends; `None` if there are none.
+    pub fn certificates(&self) -> Option<(usize, SystemTime)> {
+        let ends = self.certificates.ends();
+        Some((ends.clone().count(), ends.min()?))
     }
 
     /// What was read of certificates. Nobody else finds them here then: they have keys, and are renewed.

@@ -85,6 +85,7 @@ pub(crate) fn listener(name: &str, bind: &str, cluster: &str) -> ListenerStatus 
         refused: Default::default(),
         requests: [0, 99_000, 0, 100, 20].into(),
         admission: Default::default(),
+        tls: None,
     }
 }
 

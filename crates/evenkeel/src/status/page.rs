@@ -12,6 +12,8 @@ use crate::table::{Cell, Side, Table};
 use crate::tone::{Palette, Tone};
 use crate::units::{counted, show_age, show_count, show_quantile, show_share};
 
+use super::certificates::write_certificates;
+
 /// The page; its `Display` ends with a newline.
 pub(super) struct Page<'a> {
     pub(super) status: &'a Status,
@@ -74,6 +76,7 @@ impl Page<'_> {
         }
         write!(f, "\n{}", table.render(self.palette))?;
         self.write_routes(f)?;
+        write_certificates(f, self.status, self.now, self.palette)?;
         self.write_refusals(f)
     }
 

@@ -22,7 +22,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::interop::programs::program;
-use crate::running::{LONG, Running};
+use crate::running::{LONG, Running, run};
 
 /// A certificate for some names, good from yesterday to tomorrow, by an authority of its own.
 pub(crate) struct Certificate {
@@ -304,6 +304,42 @@ fn clear_text_is_answered_in_clear_text_and_sent_elsewhere_where_that_is_wanted(
     let answer = running.get("/a?b");
     assert_eq!(answer.status, 308);
     assert_eq!(answer.header("location"), Some("https://127.0.0.1/a?b"));
+}
+
+#[test]
+fn the_status_tells_what_is_shown_and_what_cannot_be_for_programs_and_for_people() {
+    let certificate = Certificate::of(&["test", "*.test"]);
+    let origin = telling();
+    let running = secured(origin.address(), &certificate, "");
+    ask(&mut client(&running, &certificate, "test").unwrap(), "test");
+    let tls = || running.status()["listeners"][0]["tls"].clone();
+    let found = tls();
+    assert_eq!(found["handshakes"]["full"], 1, "{found}");
+    assert_eq!((&found["certificate_count"], &found["problem_count"]), (&1.into(), &0.into()));
+    let shown = &found["certificates"][0];
+    assert_eq!(shown["names"], serde_json::json!(["test", "*.test"]));
+    assert_eq!(shown["key"], "ECDSA P-256");
+    assert_eq!(shown["issuer"], "authority of a test");
+    assert_eq!(shown["state"], "ends_very_soon", "it is good for a day: {shown}");
+    let [from, until] = ["not_before", "not_after"]
+        .map(|end| shown[format!("{end}_unix_seconds")].as_f64().unwrap());
+    assert_eq!((until - from).round(), 2.0 * DAY.as_secs_f64(), "{shown}");
+    let file = running.config().with_file_name("a.crt");
+    assert_eq!(shown["file"], file.to_str().unwrap());
+
+    fs::write(&file, "text").unwrap();
+    wait_until(LONG, || tls()["problem_count"] == 1).unwrap();
+    let problem = tls()["problems"][0].clone();
+    assert_eq!((&problem["problem"], &problem["kept"]), (&"is not PEM".into(), &true.into()));
+    assert!(is_shown(&running, &certificate));
+    let page = run(&["status", "--admin", &running.admin.to_string()]).stdout;
+    for part in [
+        "certificates of web  ".to_owned(),
+        "!  test, *.test  ".to_owned(),
+        format!("✗  {} is not PEM; what was good before stays in use\n", file.display()),
+    ] {
+        assert!(page.contains(&part), "no {part:?} in\n{page}");
+    }
 }
 
 const DAY: Duration = Duration::from_hours(24);

@@ -1,6 +1,6 @@
-// The listeners, and the routes, overrides and leaving endpoints if there are any. Fed by app.js for each status.
+// The listeners, and the certificates, routes, overrides and leaving endpoints if there are any. Fed by app.js for each status.
 
-import { byId, element, setClass, setText } from "./dom.js";
+import { byId, element, setAttribute, setClass, setText } from "./dom.js";
 import * as format from "./format.js";
 
 /** Shows what is not about endpoints. */
@@ -11,6 +11,7 @@ export function showTables(status, figures) {
     LISTENER,
     status.listeners.map((listener) => listenerRow(listener, figures.listeners.get(listener.name))),
   );
+  showCertificates(status);
   fill(byId("routes"), "Routes", ROUTE, routeRows(status, figures));
   fill(byId("overrides"), "Changed by hand", OVERRIDE, status.overrides.map(overrideRow));
   fill(
@@ -30,6 +31,42 @@ function listenerRow(listener, figure) {
     ...answers(figure),
   ];
 }
+
+/** What listeners show their clients, and what they cannot. Of thousands the status has the first of each listener. */
+function showCertificates({ listeners }) {
+  const secure = listeners.filter(({ tls }) => tls);
+  const all = (pick) =>
+    secure.flatMap((listener) => pick(listener.tls).map((each) => [listener, each]));
+  const sum = (pick) => secure.reduce((count, { tls }) => count + pick(tls), 0);
+  const rows = all(({ certificates }) => certificates).map(certificateRow);
+  const count = sum((tls) => tls.certificate_count);
+  fill(byId("certificates"), "Certificates", CERTIFICATE, rows, count);
+  const problems = all((tls) => tls.problems).map(problemRow);
+  const problemCount = sum((tls) => tls.problem_count);
+  const title = "Certificates that cannot be used";
+  fill(byId("certificate-problems"), title, PROBLEM, problems, problemCount);
+}
+
+function certificateRow([listener, certificate]) {
+  const { names, name_count: count, not_after_unix_seconds: end, state } = certificate;
+  const shown = names.slice(0, NAMES_SHOWN);
+  const more = count > shown.length ? ` +${count - shown.length}` : "";
+  const left = state === "expired" ? "expired" : format.duration(end - Date.now() / 1000);
+  const until = `until ${new Date(end * 1000).toISOString()}`;
+  return [
+    [shown.join(", ") + more, "key names", [names.join(", "), until, certificate.file].join("\n")],
+    [left, `whole ${STATE_KINDS[state] ?? ""}`.trim()],
+    [certificate.key, "whole"],
+    [certificate.issuer, ""],
+    [listener.name, ""],
+  ];
+}
+
+const problemRow = ([listener, { file, problem, help, kept }]) => [
+  [file, "code", help],
+  [listener.name, ""],
+  [kept ? `${problem}; what was good before stays in use` : problem, kept ? "told warn" : "told bad"],
+];
 
 /** All routes, or none if they say no more than that each listener has a cluster. */
 function routeRows({ listeners }, figures) {
@@ -72,21 +109,22 @@ const leavingRow = ({ cluster, endpoint, in_flight: inFlight }) => [
 ];
 
 /** A table with these rows, or nothing; its elements are kept as long as its form is. */
-function fill(root, title, columns, rows) {
+function fill(root, title, columns, rows, count = rows.length) {
   root.hidden = rows.length === 0;
   if (rows.length === 0) return root.replaceChildren();
   const shown = rows.slice(0, ROWS_MAX);
-  const form = `${columns.join()} ${shown.length} ${rows.length}`;
+  const form = `${columns.join()} ${shown.length} ${count}`;
   if (root.dataset.form !== form) {
     root.dataset.form = form;
-    build(root, title, columns, shown, rows.length - shown.length);
+    build(root, title, columns, shown, count - shown.length);
   }
   const lines = root.querySelectorAll("tbody tr");
   shown.forEach((cells, line) =>
-    cells.forEach(([text, kind], position) => {
+    cells.forEach(([text, kind, hint], position) => {
       const cell = lines[line].children[position];
       setClass(cell, kind);
       setText(cell, text);
+      setAttribute(cell, "title", hint ?? null);
     }),
   );
 }
@@ -107,7 +145,15 @@ function build(root, title, columns, rows, left) {
 
 const LISTENER = ["Name", "Listens on", "Active", "Requests/s", "4xx/s", "5xx/s"];
 const ROUTE = ["Route", "Listener", "Takes", "Cluster", "Requests/s", "4xx/s", "5xx/s"];
+const CERTIFICATE = ["Names", "Good for", "Key", "Signed by", "Listener"];
+const PROBLEM = ["File", "Listener", "Problem"];
 const OVERRIDE = ["Cluster", "Endpoint", "What"];
 const LEAVING = ["Cluster", "Endpoint", "In flight"];
+
+// Whatever ends soon is to be seen, and whatever is over.
+const STATE_KINDS = { ends_soon: "warn", ends_very_soon: "bad", expired: "bad" };
+
+// More would push everything else out of the table; whoever points there sees all that the status has.
+const NAMES_SHOWN = 2;
 
 const ROWS_MAX = 100;

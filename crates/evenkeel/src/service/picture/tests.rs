@@ -65,6 +65,7 @@ fn listener(name: &str, bind: &str, cluster: &str) -> ListenerStatus {
         refused: Default::default(),
         requests: [0; 5].into(),
         admission: Default::default(),
+        tls: None,
     }
 }
 

@@ -1,0 +1,134 @@
+//! The part of the page about TLS: what each listener shows its clients, how long that is good for, and what cannot be used.
+
+use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
+
+use evenkeel_control::admin::{
+    CertificateProblem, CertificateState, CertificateStatus, HandshakesStatus, Status, TlsStatus,
+    date,
+};
+
+use crate::table::{Cell, Side, Table};
+use crate::tone::{Palette, Tone};
+use crate::units::{counted, show_age, show_count};
+
+/// Writes it; nothing if all speak in clear text. `now` is in seconds of Unix time.
+pub(super) fn write_certificates(
+    f: &mut fmt::Formatter<'_>,
+    status: &Status,
+    now: f64,
+    palette: Palette,
+) -> fmt::Result {
+    for listener in &status.listeners {
+        let Some(tls) = &listener.tls else { continue };
+        let title = palette.paint(Tone::Strong, &format!("certificates of {}", listener.name));
+        writeln!(f, "\n{title}  {}", handshakes(&tls.handshakes))?;
+        write_table(f, tls, now, palette)?;
+        write_problems(f, tls, palette)?;
+    }
+    Ok(())
+}
+
+/// How many there were; of those without a session only what occurred.
+fn handshakes(counts: &HandshakesStatus) -> String {
+    let HandshakesStatus { full, resumed, refused, closed, timeout } = *counts;
+    let done = format!("{} and {} resumed", handshakes_in_full(full), show_count(resumed));
+    let failed = [(refused, "refused"), (closed, "left by the client"), (timeout, "timed out")];
+    let failed = failed.into_iter().filter(|(count, _)| *count > 0);
+    let failed = failed.map(|(count, what)| format!("{} {what}", show_count(count)));
+    std::iter::once(done).chain(failed).collect::<Vec<_>>().join(" · ")
+}
+
+fn handshakes_in_full(count: u64) -> String {
+    counted(usize::try_from(count).unwrap_or(usize::MAX), "handshake")
+}
+
+fn write_table(
+    f: &mut fmt::Formatter<'_>,
+    tls: &TlsStatus,
+    now: f64,
+    palette: Palette,
+) -> fmt::Result {
+    let mut table = Table::new(&COLUMNS);
+    for certificate in &tls.certificates {
+        table.push(row(certificate, now));
+    }
+    write!(f, "{}", table.render(palette))?;
+    write_more(f, tls.certificate_count, tls.certificates.len(), "end later")
+}
+
+fn row(certificate: &CertificateStatus, now: f64) -> Vec<Cell> {
+    let (mark, tone) = match certificate.state {
+        CertificateState::Good => ("✓", Tone::Good),
+        CertificateState::EndsSoon => ("!", Tone::Warning),
+        CertificateState::EndsVerySoon => ("!", Tone::Bad),
+        CertificateState::Expired => ("✗", Tone::Bad),
+    };
+    let told = if certificate.state == CertificateState::Good { Tone::Plain } else { tone };
+    let end = Duration::try_from_secs_f64(certificate.not_after_unix_seconds).unwrap_or_default();
+    vec![
+        (tone, mark.to_owned()),
+        (Tone::Plain, names(certificate)),
+        (Tone::Plain, UNIX_EPOCH.checked_add(end).map(date).unwrap_or_default()),
+        (told, left(certificate.not_after_unix_seconds - now)),
+        (Tone::Plain, certificate.key.clone()),
+        (Tone::Plain, certificate.issuer.clone()),
+        (Tone::Quiet, certificate.file.clone()),
+    ]
+}
+
+/// The first names, and how many more there are.
+fn names(certificate: &CertificateStatus) -> String {
+    let shown = &certificate.names[..certificate.names.len().min(NAMES_SHOWN)];
+    let names = shown.join(", ");
+    match certificate.name_count - shown.len().min(certificate.name_count) {
+        0 => names,
+        more => format!("{names} +{more}"),
+    }
+}
+
+/// For how long it is still good.
+fn left(seconds: f64) -> String {
+    match (seconds / DAY_SECONDS) as usize {
+        _ if seconds < 0.0 => "expired".to_owned(),
+        0 => show_age(seconds),
+        days => counted(days, "day"),
+    }
+}
+
+fn write_problems(f: &mut fmt::Formatter<'_>, tls: &TlsStatus, palette: Palette) -> fmt::Result {
+    for CertificateProblem { file, problem, help, kept } in &tls.problems {
+        let (tone, then) = match kept {
+            true => (Tone::Warning, "what was good before stays in use"),
+            false => (Tone::Bad, "it is not used"),
+        };
+        writeln!(f, "{}", palette.paint(tone, &format!("✗  {file} {problem}; {then}")))?;
+        writeln!(f, "   {}", palette.paint(Tone::Quiet, help))?;
+    }
+    write_more(f, tls.problem_count, tls.problems.len(), "cannot be used either")
+}
+
+fn write_more(f: &mut fmt::Formatter<'_>, all: usize, shown: usize, what: &str) -> fmt::Result {
+    match all.saturating_sub(shown) {
+        0 => Ok(()),
+        more => writeln!(f, "   and {} more, which {what}", show_count(more as u64)),
+    }
+}
+
+const COLUMNS: [(Side, &str); 7] = [
+    (Side::Left, ""),
+    (Side::Left, "names"),
+    (Side::Left, "good until"),
+    (Side::Right, "left"),
+    (Side::Left, "key"),
+    (Side::Left, "signed by"),
+    (Side::Left, "file"),
+];
+
+/// More would push everything else out of the window.
+const NAMES_SHOWN: usize = 2;
+
+const DAY_SECONDS: f64 = 86_400.0;
+
+#[cfg(test)]
+mod tests;
