@@ -5,6 +5,7 @@
 //! source ─► pairs of files ─► parse ─► store ─► plan::tls::Termination
 //! ```
 
+mod development;
 mod expiry;
 mod news;
 mod parse;
@@ -15,6 +16,7 @@ mod terminate;
 mod view;
 mod watch;
 
+pub use development::DevelopmentCertificate;
 pub(crate) use expiry::Nearness;
 pub(crate) use parse::Parsed;
 pub use problem::date;

@@ -43,7 +43,7 @@ use diagnostic::Sink;
 use draft::Draft;
 use files::{NoFiles, not_text_line};
 
-pub use crate::certificates::{Finding, Part, Problem, Remark};
+pub use crate::certificates::{DevelopmentCertificate, Finding, Part, Problem, Remark};
 pub(crate) use address::parse_endpoint;
 pub use admin_section::AdminSection;
 pub use config_file::ConfigFile;

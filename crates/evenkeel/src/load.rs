@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::CreationError;
+use rustls::ClientConfig;
 use tokio::sync::watch;
 
 mod args;
@@ -18,6 +19,7 @@ mod summary;
 mod table;
 mod tally;
 mod target;
+mod tls;
 
 pub(crate) use self::args::Args;
 pub(crate) use self::command::run;
@@ -26,6 +28,7 @@ pub(crate) use self::series::Moment;
 pub(crate) use self::summary::Summary;
 pub(crate) use self::tally::Tally;
 pub(crate) use self::target::{Shape, Target, TargetError};
+pub(crate) use self::tls::trusting;
 
 use self::client::Client;
 use self::drive::Driver;
@@ -38,6 +41,8 @@ use crate::units::Rate;
 pub(crate) struct Settings {
     /// Where to.
     pub(crate) target: Target,
+    /// Whom to trust there; for a target of https alone.
+    pub(crate) trust: Option<Arc<ClientConfig>>,
     /// What every request looks like.
     pub(crate) shape: Shape,
     /// When requests start.

@@ -9,6 +9,7 @@ mod check;
 mod cli;
 mod completions;
 mod demo;
+mod development;
 mod failure;
 mod load;
 mod man;

@@ -33,7 +33,7 @@ fn load(args: &Args) -> Result<Service, Failure> {
     let file = ConfigFile { path: args.config.clone(), workers: args.workers.given() };
     let (loaded, seen) = file.read();
     let Loaded { config, warnings } = loaded.map_err(Failure::Config)?;
-    Ok(Service { config, warnings, kept: Kept::Read(file, seen) })
+    Ok(Service { config, warnings, kept: Kept::Read(file, seen), development: None })
 }
 
 const EXAMPLES: &str = "\

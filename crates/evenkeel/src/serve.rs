@@ -8,6 +8,7 @@ use evenkeel_control::config::{ACCESS_FORMATS, Loaded, ServeOptions, serve_line}
 use evenkeel_plan::access::AccessFormat;
 use evenkeel_plan::balance::Algorithm;
 
+use crate::development;
 use crate::failure::{Failure, exit_code};
 use crate::service::{Kept, Service};
 use crate::workers::WorkersArg;
@@ -16,16 +17,20 @@ mod save;
 
 pub(crate) use save::Save;
 
-/// Balance HTTP over endpoints, without a config file
+/// Balance HTTP and HTTPS over endpoints, without a config file
 ///
 /// Endpoints are checked every 2 s; what is down gets no work until it is back.
+///
+/// With `https:` before LISTEN clients come by TLS. What they are shown is a certificate for localhost and this machine, which is
+/// made when it is first wanted and kept in $STATE_DIRECTORY, $XDG_DATA_HOME/evenkeel or ~/.local/share/evenkeel; once you have
+/// told a browser to trust it, it asks no more. For anybody else write a file, with `certificates`: --save begins one.
 ///
 /// TERM, INT and QUIT drain: nothing new is accepted, running exchanges finish, for at most 30 s. A second one, a
 /// second later or more, stops at once.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Where to listen: PORT, ADDRESS:PORT, or either after `http:`
+    /// Where to listen: PORT, ADDRESS:PORT, or either after `http:` or `https:`
     #[arg(value_name = "LISTEN")]
     listen: String,
 
@@ -74,6 +79,7 @@ fn prepare(args: &Args) -> Result<Service, Failure> {
         admin: args.admin.clone(),
         workers: args.workers.given().unwrap_or_default(),
         access_log: args.access_log,
+        certificate: development::certificate(),
     };
     let loaded = serve_line::parse(&args.listen, &args.endpoints, &options);
     let Loaded { config, warnings, .. } = loaded.map_err(Failure::Config)?;
@@ -81,7 +87,10 @@ fn prepare(args: &Args) -> Result<Service, Failure> {
         Some(file) => Kept::Written(Save::new(file, args.force)?),
         None => Kept::Nowhere,
     };
-    Ok(Service { config, warnings, kept })
+    let is_secure = config.listeners.iter().any(|listener| listener.tls.is_some());
+    let development = is_secure.then_some(options.certificate);
+    development.iter().try_for_each(development::ensure)?;
+    Ok(Service { config, warnings, kept, development })
 }
 
 fn algorithm_parser() -> impl clap::builder::TypedValueParser<Value = Algorithm> {
@@ -101,6 +110,7 @@ EXAMPLES:
   evenkeel serve 8080 9001 9002                two endpoints on this machine
   evenkeel serve 8080 '9001*3' 9002 '!9003'    9001 weighs 3; 9003 only if the others are down
   evenkeel serve 127.0.0.1:8080 app1:80 app2:80 --health /health --balance round-robin
+  evenkeel serve https:8443 9001 9002          the same by https://localhost:8443/
   evenkeel serve 8080 9001 9002 --save evenkeel.toml
                                                and from then on: evenkeel run
 

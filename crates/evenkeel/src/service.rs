@@ -3,7 +3,9 @@
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
-use evenkeel_control::config::{AccessPath, Config, ConfigFile, Report, Seen};
+use evenkeel_control::config::{
+    AccessPath, Config, ConfigFile, DevelopmentCertificate, Report, Seen,
+};
 use evenkeel_control::{SetLevel, View};
 use evenkeel_proxy::Inherited;
 use tokio::runtime;
@@ -36,6 +38,8 @@ pub(crate) struct Service {
     pub(crate) warnings: Report,
     /// Where it can be found again.
     pub(crate) kept: Kept,
+    /// What is shown to clients that come by https, if nobody has given anything better.
+    pub(crate) development: Option<DevelopmentCertificate>,
 }
 
 /// Where a config can be found again.
@@ -94,7 +98,7 @@ impl Service {
     /// Writes the config, if that was asked for.
     fn keep(&self) -> Result<(), Failure> {
         match &self.kept {
-            Kept::Written(save) => save.write(&self.config),
+            Kept::Written(save) => save.write(&self.config, self.development.is_some()),
             Kept::Nowhere | Kept::Read(..) => Ok(()),
         }
     }

@@ -38,6 +38,22 @@ fn kinds<'a>(summary: &'a Value, endpoint: &str) -> Vec<&'a str> {
     its.map(|event| event["kind"].as_str().unwrap()).collect()
 }
 
+/// What its load counts has come by TLS: the balancer answers clear text there with 400.
+#[test]
+fn by_https_it_works_from_nothing_too() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+    command.args(["demo", "--https", "--seconds", "4", "--rate", "100", "--json", "--plain"]);
+    command.env_remove("STATE_DIRECTORY").env("XDG_DATA_HOME", home.path());
+    let ended = end(Process::spawn(&mut command).unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let file = home.path().join("evenkeel/development/localhost.crt");
+    let hint = format!("curl --cacert {} https://127.0.0.1:", file.display());
+    assert!(ended.stderr.contains(&hint), "{}", ended.stderr);
+    let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(summary["load"]["origins"]["B"].as_u64() > Some(20), "{summary}");
+}
+
 #[test]
 fn a_death_is_noticed_and_hardly_felt() {
     // Killed after 3 s and revived after 6: the checks need less than 2 s for either.

@@ -17,7 +17,7 @@ use toml::Spanned;
 use super::decode::{DRAIN_DEFAULT, PROTOCOLS, PROTOCOLS_LATER, WORKERS_MAX, http_check};
 use super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
 use super::draft::{
-    AccessDraft, ClusterDraft, Draft, EndpointsDraft, ErrorsDraft, ListenerDraft, Target,
+    AccessDraft, ClusterDraft, Draft, EndpointsDraft, ErrorsDraft, ListenerDraft, Target, TlsDraft,
 };
 use super::model::{
     AccessConfig, AccessPath, AdminBind, AdmissionConfig, ConnectionsConfig, EligibilityConfig,
@@ -25,7 +25,7 @@ use super::model::{
 };
 use super::report::Report;
 use super::sources::{Source, Sources};
-use super::{Loaded, address, check, finish};
+use super::{DevelopmentCertificate, Loaded, address, check, finish};
 
 /// What else a `serve` line may say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,9 +40,11 @@ pub struct ServeOptions {
     pub workers: WorkerCount,
     /// `--access-log`: the form in which each exchange is written to the standard output; without it none is.
     pub access_log: Option<AccessFormat>,
+    /// What is shown to clients that come by https. Nobody has looked yet whether it is there.
+    pub certificate: DevelopmentCertificate,
 }
 
-/// Makes a config of LISTEN (`8080`, `127.0.0.1:8080`, `http:8080`) and ENDPOINTs (`9001`, `app:80`, `9002*3`, `!9003`).
+/// Makes a config of LISTEN (`8080`, `127.0.0.1:8080`, `https:8443`) and ENDPOINTs (`9001`, `app:80`, `9002*3`, `!9003`).
 ///
 /// # Errors
 ///
@@ -50,8 +52,11 @@ pub struct ServeOptions {
 pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Result<Loaded, Report> {
     let sink = Sink::default();
     let mut line = Line::new();
-    let binds = line.word(listen, parse_listen, &sink).into_iter().collect();
+    let listen = line.word(listen, parse_listen, &sink);
+    let is_secure = listen.as_ref().is_some_and(|listen| listen.get_ref().is_secure);
     let name = Spanned::new(line.span.clone(), NAME.to_owned());
+    let certificate = Spanned::new(line.span.clone(), options.certificate.source());
+    let tls = TlsDraft { certificates: vec![certificate], ..TlsDraft::default() };
     let own = ClusterDraft {
         name: name.clone(),
         endpoints: line.endpoints(endpoints, &sink),
@@ -71,7 +76,10 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         zone: None,
         listeners: vec![ListenerDraft {
             name,
-            binds,
+            binds: listen
+                .iter()
+                .map(|it| Spanned::new(it.span(), it.get_ref().bind.clone()))
+                .collect(),
             target: Target::Own(Box::new(own)),
             admission: AdmissionConfig::default(),
             connections: ConnectionsConfig::default(),
@@ -81,7 +89,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
             paths: PathRules::default(),
             header_names: UnusualNames::default(),
             errors: ErrorsDraft::default(),
-            tls: None,
+            tls: is_secure.then_some(tls),
             redirect_to_https: None,
             hsts: None,
         }],
@@ -177,20 +185,31 @@ impl Line {
     }
 }
 
+/// Where a line listens, and how.
+struct Listen {
+    bind: Bind,
+    /// Whether TLS is spoken there.
+    is_secure: bool,
+}
+
 /// An address, after the protocol if it is given.
-fn parse_listen(word: &str) -> Result<Bind, Diagnostic> {
-    let Some((protocol, address)) = word.split_once(':') else { return address::parse_bind(word) };
-    // The others of a file need what a line cannot say, as certificates.
-    if protocol == "http" {
-        return address::parse_bind(address);
-    }
-    if !PROTOCOLS.iter().chain(&PROTOCOLS_LATER).any(|known| *known == protocol) {
-        return address::parse_bind(word);
+fn parse_listen(word: &str) -> Result<Listen, Diagnostic> {
+    let (protocol, address) = match word.split_once(':') {
+        Some((protocol, address)) if is_protocol(protocol) => (protocol, address),
+        _ => ("http", word),
+    };
+    if matches!(protocol, "http" | "https") {
+        let bind = address::parse_bind(address)?;
+        return Ok(Listen { bind, is_secure: protocol == "https" });
     }
     let message = format!("listening with {} is not supported yet", quoted(protocol));
     Err(Diagnostic::new(Code::Unsupported, message)
         .label("not supported yet")
-        .help("a command line speaks http; for https write a file, with `certificates`"))
+        .help("a command line speaks http and https"))
+}
+
+fn is_protocol(word: &str) -> bool {
+    PROTOCOLS.iter().chain(&PROTOCOLS_LATER).any(|known| *known == word)
 }
 
 /// `!` before an endpoint makes it a backup, `*3` after it gives it weight 3.

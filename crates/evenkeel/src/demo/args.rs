@@ -34,6 +34,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) workers: WorkersArg,
 
+    /// Let clients come by https, with the certificate for development that `evenkeel serve https:…` has, too
+    #[arg(long)]
+    pub(super) https: bool,
+
     /// Print lines instead of the picture
     #[arg(long)]
     pub(super) plain: bool,
@@ -66,6 +70,7 @@ const EXAMPLES: &str = "\
 EXAMPLES:
   evenkeel demo                                 until `q`; `k` kills an endpoint
   evenkeel demo --balance round-robin           what the slow endpoint does then
+  evenkeel demo --https                         with TLS between load and balancer
   evenkeel demo --seconds 10 --json             in numbers
   evenkeel demo --show-config                   the same by hand
 

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 }
 
 fn show_config(args: &Args) -> Result<(), Failure> {
-    print(&by_hand(choices(args))?)
+    print(&by_hand(&choices(args))?)
 }
 
 fn perform(args: &Args) -> Result<(), Failure> {

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use evenkeel_control::config::{AdminBind, Config, WorkerCount, to_toml};
+use evenkeel_control::config::{
+    AdminBind, Config, DevelopmentCertificate, TlsConfig, TlsVersion, WorkerCount, to_toml,
+};
 use evenkeel_plan::balance::{Algorithm, LOAD_PATH};
 
 use crate::failure::Failure;
@@ -10,17 +12,19 @@ use crate::failure::Failure;
 use super::cast::ROLES;
 
 /// What the arguments leave open.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Choices {
     pub(super) balance: Algorithm,
     pub(super) workers: WorkerCount,
+    /// What clients are shown that come by https; without it they come in clear text.
+    pub(super) certificate: Option<DevelopmentCertificate>,
 }
 
 /// The config of a balancer that listens at `bind` and sends to `endpoints`.
 pub(super) fn config(
     bind: SocketAddr,
     endpoints: &[SocketAddr],
-    choices: Choices,
+    choices: &Choices,
 ) -> Result<Config, Failure> {
     let endpoints: Vec<String> = endpoints.iter().map(|each| format!("\"{each}\"")).collect();
     // Checks are faster than by default, so that there is something to see.
@@ -40,7 +44,12 @@ health    = {{ path = "/health", interval = "250ms", timeout = "250ms", fall = 3
     );
     let loaded = Config::parse("the demo's config", &text).map_err(Failure::Config)?;
     let admin = AdminBind::Preferred(AdminBind::DEFAULT_ADDRESS);
-    Ok(Config { workers: choices.workers, admin, ..loaded.config })
+    let mut config = Config { workers: choices.workers, admin, ..loaded.config };
+    if let (Some(certificate), [listener]) = (&choices.certificate, &mut config.listeners[..]) {
+        let certificates = vec![certificate.source()];
+        listener.tls = Some(TlsConfig { certificates, min_version: TlsVersion::default() });
+    }
+    Ok(config)
 }
 
 /// As it is written. The demo's endpoints say how much they have to do.
@@ -53,7 +62,7 @@ fn balance(algorithm: Algorithm) -> String {
 }
 
 /// How to build the demo by hand: the config, with ports to remember, and the commands beside it.
-pub(super) fn by_hand(choices: Choices) -> Result<String, Failure> {
+pub(super) fn by_hand(choices: &Choices) -> Result<String, Failure> {
     let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let ports: Vec<u16> = (9001..).take(ROLES.len()).collect();
     let endpoints: Vec<SocketAddr> = ports.iter().copied().map(address).collect();
@@ -65,7 +74,11 @@ pub(super) fn by_hand(choices: Choices) -> Result<String, Failure> {
         ));
     }
     text.push_str("#   evenkeel run -c demo.toml          with what follows in demo.toml\n");
-    text.push_str("#   evenkeel load http://127.0.0.1:8080/ --rate 500 --duration 60s\n\n");
+    let words = match &choices.certificate {
+        Some(it) => format!("https://127.0.0.1:8080/ --cacert {}", it.chain().display()),
+        None => "http://127.0.0.1:8080/".to_owned(),
+    };
+    text.push_str(&format!("#   evenkeel load {words} --rate 500 --duration 60s\n\n"));
     text.push_str(&to_toml(&config(address(8080), &endpoints, choices)?));
     Ok(text)
 }
@@ -74,8 +87,11 @@ pub(super) fn by_hand(choices: Choices) -> Result<String, Failure> {
 mod tests {
     use super::*;
 
-    const CHOICES: Choices =
-        Choices { balance: Algorithm::RoundRobin, workers: WorkerCount::Fixed(2) };
+    const CHOICES: &Choices = &Choices {
+        balance: Algorithm::RoundRobin,
+        workers: WorkerCount::Fixed(2),
+        certificate: None,
+    };
 
     #[test]
     fn what_is_shown_is_a_config_that_says_the_same() {
@@ -88,6 +104,17 @@ mod tests {
         // A file cannot say `preferred`.
         expected.admin = AdminBind::Fixed(AdminBind::DEFAULT_ADDRESS);
         assert_eq!(shown.config, expected);
+    }
+
+    #[test]
+    fn by_https_it_names_the_certificate_and_trusts_it() {
+        let certificate = Some(DevelopmentCertificate::default());
+        let text = by_hand(&Choices { certificate, ..CHOICES.clone() }).unwrap();
+        let file = DevelopmentCertificate::default().chain().display().to_string();
+        let load = format!("load https://127.0.0.1:8080/ --cacert {file} --rate");
+        assert!(text.contains(&load), "{text}");
+        assert!(text.contains("protocol = \"https\"\n"), "{text}");
+        assert!(text.contains(&format!("cert = \"{file}\"")), "{text}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use hyper::{HeaderMap, Method};
 use tokio::time::timeout;
 
 use crate::balancer::Balancer;
+use crate::development;
 use crate::failure::Failure;
 use crate::load::{self, Arrivals, Load, Pace, Settings, Shape, Target};
 use crate::units::{Rate, show_duration};
@@ -49,13 +51,16 @@ impl Performance {
         backstage.watch_signals(wishes)?;
         let cast = backstage.block_on(Cast::start())?;
         let choices = choices(args);
-        let (balancer, address) = start_balancer(&cast.addresses(), choices)?;
+        choices.certificate.iter().try_for_each(development::ensure)?;
+        let (balancer, address) = start_balancer(&cast.addresses(), &choices)?;
         let view = balancer.view().clone();
         // A demo that begins with unchecked endpoints is no disaster, so this is not waited for forever.
         drop(backstage.block_on(async { timeout(FIRST_ROUND, view.first_round()).await }));
-        let load = backstage.block_on(start_load(address, args.rate))?;
+        let trusted = choices.certificate.map(|certificate| certificate.chain());
+        let load = backstage.block_on(start_load(address, trusted.as_deref(), args.rate))?;
         let scene = Scene {
             address,
+            trusted,
             admin: view.admin_address().as_ref().and_then(Address::tcp),
             algorithm: choices.balance.name(),
             workers: balancer.workers(),
@@ -151,14 +156,18 @@ impl Performance {
 
 /// What the arguments leave open for the config.
 pub(super) fn choices(args: &Args) -> Choices {
-    Choices { balance: args.balance, workers: args.workers.given().unwrap_or_default() }
+    Choices {
+        balance: args.balance,
+        workers: args.workers.given().unwrap_or_default(),
+        certificate: args.https.then(development::certificate),
+    }
 }
 
 /// A config cannot ask for a free port, so one is looked for; should somebody else take it in
 /// between, another one is.
 fn start_balancer(
     endpoints: &[SocketAddr],
-    choices: Choices,
+    choices: &Choices,
 ) -> Result<(Balancer, SocketAddr), Failure> {
     let mut tries = 0;
     loop {
@@ -177,9 +186,16 @@ fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-async fn start_load(address: SocketAddr, rate: Rate) -> Result<Load, Failure> {
+/// By https if there is a certificate that can be `trusted`.
+async fn start_load(
+    address: SocketAddr,
+    trusted: Option<&Path>,
+    rate: Rate,
+) -> Result<Load, Failure> {
+    let scheme = if trusted.is_some() { "https" } else { "http" };
     let settings = Settings {
-        target: Target::parse(&format!("http://{address}/")).map_err(Failure::Running)?,
+        target: Target::parse(&format!("{scheme}://{address}/")).map_err(Failure::Running)?,
+        trust: trusted.map(load::trusting).transpose().map_err(Failure::Running)?,
         shape: Shape { method: Method::GET, headers: HeaderMap::new(), body_bytes: 0 },
         pace: Pace::Open { rate, arrivals: Arrivals::Poisson },
         connections: CONNECTIONS,

@@ -1,6 +1,7 @@
 //! What there is to see, in words and numbers: made from samples by `command`, drawn by `draw`. Pure.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use evenkeel_control::admin::EndpointState;
@@ -16,10 +17,12 @@ use super::sample::{EndpointSample, History, Sample};
 use super::story::{Event, EventKind, Story, clock};
 
 /// What stays the same all the time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Scene {
     /// Where the balancer listens.
     pub(super) address: SocketAddr,
+    /// The certificate that clients have to trust, if they come by https.
+    pub(super) trusted: Option<PathBuf>,
     /// Where its admin API listens.
     pub(super) admin: Option<SocketAddr>,
     pub(super) algorithm: &'static str,
@@ -106,6 +109,15 @@ impl Scene {
         let plural = if self.workers == 1 { "" } else { "s" };
         format!("{}, {} worker{plural}", self.algorithm, self.workers)
     }
+
+    /// How to try it from another terminal.
+    pub(super) fn curl(&self) -> String {
+        let address = self.address;
+        match &self.trusted {
+            Some(file) => format!("curl --cacert {} https://{address}/", file.display()),
+            None => format!("curl http://{address}/"),
+        }
+    }
 }
 
 // === impl Picture ===
@@ -117,7 +129,7 @@ impl Picture {
         let end = scene.duration.map(|end| format!(" of {} s", end.as_secs()));
         Picture {
             balancer: scene.balancer(),
-            hint: format!("curl http://{}/", scene.address),
+            hint: scene.curl(),
             admin: scene.admin.map(|admin| format!("http://{admin}/")),
             clock: format!("{}{}", clock(sample.at), end.unwrap_or_default()),
             figures: figures(sample),

@@ -53,8 +53,7 @@ impl Plain {
 }
 
 fn heading(scene: &Scene) -> String {
-    let (balancer, address) = (scene.balancer(), scene.address);
-    let heading = format!("evenkeel demo · {balancer} · curl http://{address}/");
+    let heading = format!("evenkeel demo · {} · {}", scene.balancer(), scene.curl());
     match scene.admin {
         Some(admin) => format!("{heading}\nstatus: http://{admin}/api/v1/status"),
         None => heading,

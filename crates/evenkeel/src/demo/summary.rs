@@ -64,7 +64,7 @@ impl Summary {
     /// Ends the performance and sums it up.
     pub(super) fn new(mut performance: Performance) -> Self {
         let sample = performance.measure();
-        let (scene, story) = (performance.scene, std::mem::take(&mut performance.story));
+        let (scene, story) = (performance.scene.clone(), std::mem::take(&mut performance.story));
         Self::of(&scene, &sample, &story, performance.stop())
     }
 

@@ -1,5 +1,6 @@
 //! The arguments of `evenkeel load`, and what they mean; read by the `command` module.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::Method;
@@ -7,7 +8,8 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use crate::units::{self, Rate};
 
-use super::{Arrivals, Pace, Settings, Shape, Target};
+use super::tls::SYSTEM_AUTHORITIES;
+use super::{Arrivals, Pace, Settings, Shape, Target, trusting};
 
 /// Send load to a URL and measure what comes back
 ///
@@ -21,7 +23,7 @@ use super::{Arrivals, Pace, Settings, Shape, Target};
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Where to, such as http://127.0.0.1:8080/path
+    /// Where to, such as http://127.0.0.1:8080/path or https://localhost:8443/
     #[arg(value_parser = Target::parse)]
     url: Target,
 
@@ -61,6 +63,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = units::size)]
     body: u64,
 
+    /// Whom to trust by https: a file of certificates in PEM, of authorities or of the server itself
+    #[arg(long, value_name = "FILE", default_value = SYSTEM_AUTHORITIES)]
+    cacert: PathBuf,
+
     /// Print the summary as JSON, with a series over time
     ///
     /// Of each second it has what `evenkeel simulate --json` has of each step, so that `evenkeel simulate --measured` can show
@@ -76,7 +82,12 @@ pub(crate) struct Args {
 
 impl Args {
     /// What they ask for, with the defaults that depend on each other.
-    pub(super) fn settings(self) -> Settings {
+    ///
+    /// # Errors
+    ///
+    /// Nobody can be trusted by what `--cacert` names.
+    pub(super) fn settings(self) -> Result<Settings, String> {
+        let trust = self.url.is_secure().then(|| trusting(&self.cacert)).transpose()?;
         let pace = match self.rate {
             Some(rate) => Pace::Open { rate, arrivals: self.arrivals },
             None => Pace::Closed,
@@ -84,8 +95,9 @@ impl Args {
         let default_connections =
             if self.rate.is_some() { OPEN_CONNECTIONS } else { CLOSED_CONNECTIONS };
         let default_method = if self.body > 0 { Method::POST } else { Method::GET };
-        Settings {
+        Ok(Settings {
             target: self.url,
+            trust,
             shape: Shape {
                 method: self.method.unwrap_or(default_method),
                 headers: self.headers.into_iter().collect(),
@@ -96,7 +108,7 @@ impl Args {
             duration: self.duration.or(self.requests.is_none().then_some(DURATION)),
             requests: self.requests,
             timeout: self.timeout,
-        }
+        })
     }
 }
 
@@ -121,6 +133,7 @@ EXAMPLES:
   evenkeel load http://127.0.0.1:8080                       16 connections, as fast as they go, 10 s
   evenkeel load http://127.0.0.1:8080 --rate 500/s -d 1m    500 a second, as they come in real life
   evenkeel load http://127.0.0.1:8080 -r 500 --arrivals even --json
+  evenkeel load https://localhost:8443 --cacert ~/.local/share/evenkeel/development/localhost.crt
   evenkeel load http://127.0.0.1:8080/upload --body 1MiB -H 'Host: example.com' -n 1000
 
 EXIT CODES:
@@ -143,7 +156,7 @@ mod tests {
     fn parse(line: &[&str]) -> Result<Settings, String> {
         let words = ["load"].iter().chain(line);
         let parsed = Line::try_parse_from(words).map_err(|error| error.to_string())?;
-        Ok(parsed.args.settings())
+        parsed.args.settings()
     }
 
     #[test]
@@ -171,7 +184,7 @@ mod tests {
     #[test]
     fn wrong_words_are_refused_with_a_way_out() {
         for (line, part) in [
-            (&["https://a"][..], "http://"),
+            (&["https://a", "--cacert", "nowhere.pem"][..], "nowhere.pem does not say whom"),
             (&["127.0.0.1:80"], "`http://127.0.0.1:80`"),
             (&["http://a", "-H", "nothing"], "`Name: value`"),
             (&["http://a", "-H", "a b: c"], "name of a header"),

@@ -10,9 +10,11 @@ use http_body_util::BodyExt as _;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HeaderValue;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use crate::payload::Payload;
 
@@ -23,6 +25,7 @@ pub(super) struct Client {
     addresses: Vec<SocketAddr>,
     target: Target,
     shape: Shape,
+    tls: Option<TlsConnector>,
     timeout: Duration,
     opened: AtomicU64,
 }
@@ -72,6 +75,7 @@ impl Client {
             addresses,
             target: settings.target.clone(),
             shape: settings.shape.clone(),
+            tls: settings.trust.clone().filter(|_| settings.target.is_secure()).map(Into::into),
             timeout: settings.timeout,
             opened: AtomicU64::new(0),
         }
@@ -118,13 +122,26 @@ impl Client {
         // Worth trying, not worth failing for.
         let _ = stream.set_nodelay(true);
         self.opened.fetch_add(1, Ordering::Relaxed);
+        let Some(tls) = &self.tls else { return Connection::over(stream).await };
+        let name = self.target.server_name();
+        let name = name.map_err(|error| Failure::new(FailureKind::Unreachable, &error))?;
+        let shaken = tls.connect(name, stream).await;
+        Connection::over(shaken.map_err(|error| Failure::of_connect(&error))?).await
+    }
+}
+
+impl Connection {
+    async fn over<S>(stream: S) -> Result<Self, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let shaken = handshake(TokioIo::new(stream)).await;
         let (sender, connection) = shaken.map_err(|error| Failure::of_exchange(&error))?;
         let moving = tokio::spawn(async move {
             // What breaks the connection is told to its exchange.
             let _ = connection.await;
         });
-        Ok(Connection { sender, moving })
+        Ok(Self { sender, moving })
     }
 }
 

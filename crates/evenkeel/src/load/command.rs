@@ -21,12 +21,14 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Ok(summary) if summary.answered > 0 => ExitCode::SUCCESS,
         Ok(summary) => complain(&nothing_answered(&summary)),
         Err(RunError::Start(error)) => complain(&error.to_string()),
+        Err(RunError::Trust(error)) => complain(&error),
         Err(RunError::System(error)) => complain(&error.to_string()),
     }
 }
 
 async fn load(args: Args, quiet: bool) -> Result<Summary, RunError> {
-    let load = Load::start(args.settings()).await.map_err(RunError::Start)?;
+    let settings = args.settings().map_err(RunError::Trust)?;
+    let load = Load::start(settings).await.map_err(RunError::Start)?;
     if quiet {
         sent(&load).await;
     } else {
@@ -73,6 +75,8 @@ fn complain(error: &str) -> ExitCode {
 }
 
 enum RunError {
+    /// Why nobody can be trusted.
+    Trust(String),
     Start(LoadError),
     System(io::Error),
 }

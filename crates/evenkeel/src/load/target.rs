@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::uri::Scheme;
 use hyper::{HeaderMap, Method, Request, Uri};
+use rustls::pki_types::{InvalidDnsNameError, ServerName};
 
 use crate::payload::Payload;
 
@@ -16,6 +17,7 @@ pub(crate) struct Target {
     url: String,
     /// Name or address without brackets, as the resolver wants it.
     name: String,
+    is_secure: bool,
     port: u16,
     /// Path and query, as they stand in the request line.
     target: Uri,
@@ -34,16 +36,15 @@ pub(crate) struct Shape {
 }
 
 impl Target {
-    /// Reads `http://name:port/path?query`; port and path may be left out.
+    /// Reads `http://name:port/path?query`, or the same with https; port and path may be left out.
     pub(crate) fn parse(url: &str) -> Result<Target, String> {
         if !url.contains("://") {
             return Err(format!("a URL starts with http://, so write `http://{url}`"));
         }
         let uri: Uri = url.parse().map_err(|error| format!("this is no URL: {error}"))?;
-        if uri.scheme() != Some(&Scheme::HTTP) {
-            return Err("only http:// can be loaded as yet; for a balancer that serves https, \
-                        give it a plain listener beside"
-                .to_owned());
+        let is_secure = uri.scheme() == Some(&Scheme::HTTPS);
+        if !is_secure && uri.scheme() != Some(&Scheme::HTTP) {
+            return Err("only http:// and https:// can be loaded".to_owned());
         }
         let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty())
         else {
@@ -59,10 +60,21 @@ impl Target {
         Ok(Target {
             url: url.to_owned(),
             name: authority.host().trim_matches(['[', ']']).to_owned(),
-            port: authority.port_u16().unwrap_or(80),
+            is_secure,
+            port: authority.port_u16().unwrap_or(if is_secure { 443 } else { 80 }),
             target: target.parse().map_err(|error| format!("this is no path: {error}"))?,
             authority: HeaderValue::from_str(authority.as_str()).map_err(broken)?,
         })
+    }
+
+    /// Whether it is asked by TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    /// Whom its certificate has to be for.
+    pub(super) fn server_name(&self) -> Result<ServerName<'static>, InvalidDnsNameError> {
+        ServerName::try_from(self.name.clone())
     }
 
     /// The URL as it was written.
@@ -122,19 +134,22 @@ mod tests {
             ("http://127.0.0.1:1/x?y=z", "127.0.0.1", 1, "/x?y=z", "127.0.0.1:1"),
             ("http://[::1]:9001/x", "::1", 9001, "/x", "[::1]:9001"),
             ("http://a?q", "a", 80, "/?q", "a"),
+            ("https://a/x", "a", 443, "/x", "a"),
+            ("https://[::1]:8443", "::1", 8443, "/", "[::1]:8443"),
         ] {
             let parsed = Target::parse(url).unwrap();
             assert_eq!((parsed.name.as_str(), parsed.port), (name, port), "{url}");
+            assert_eq!(parsed.is_secure(), url.starts_with("https"), "{url}");
             assert_eq!(parsed.target.to_string(), target, "{url}");
             assert_eq!(parsed.authority, host, "{url}");
         }
     }
 
     #[test]
-    fn what_is_no_plain_http_url_is_refused() {
+    fn what_is_no_http_url_is_refused() {
         for (url, part) in [
             ("a:80", "`http://a:80`"),
-            ("https://a", "only http://"),
+            ("ftp://a", "only http://"),
             ("http://", "no URL"),
             ("http://u:p@a/", "-H"),
             ("http://a b/", "no URL"),

@@ -21,6 +21,7 @@ fn behaviour() -> Behaviour {
 fn endless(address: SocketAddr) -> Settings {
     Settings {
         target: Target::parse(&format!("http://{address}/")).unwrap(),
+        trust: None,
         shape: Shape {
             method: hyper::Method::GET,
             headers: hyper::HeaderMap::new(),

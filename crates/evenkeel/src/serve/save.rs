@@ -30,12 +30,14 @@ impl Save {
         &self.file
     }
 
-    /// Writes `config`.
-    pub(crate) fn write(&self, config: &Config) -> Result<(), Failure> {
-        self.try_write(config).map_err(|error| unsaved(&self.file, &error))
+    /// Writes `config`, which may have a certificate that is for development only.
+    pub(crate) fn write(&self, config: &Config, is_development: bool) -> Result<(), Failure> {
+        let note = if is_development { DEVELOPMENT_NOTE } else { "" };
+        let text = format!("{note}{}", to_toml(config));
+        self.try_write(&text).map_err(|error| unsaved(&self.file, &error))
     }
 
-    fn try_write(&self, config: &Config) -> io::Result<()> {
+    fn try_write(&self, text: &str) -> io::Result<()> {
         let mut options = OpenOptions::new();
         if self.may_replace {
             options.write(true).create(true).truncate(true);
@@ -43,7 +45,7 @@ impl Save {
             // The look was long ago: another program may have been quicker.
             options.write(true).create_new(true);
         }
-        options.open(&self.file)?.write_all(to_toml(config).as_bytes())
+        options.open(&self.file)?.write_all(text.as_bytes())
     }
 }
 
@@ -65,3 +67,8 @@ fn unsaved(file: &Path, error: &io::Error) -> Failure {
     };
     Failure::Running(format!("cannot write {file}: {error}\n  {way_out}"))
 }
+
+/// Whoever finds the file later has not seen the line that it stands for.
+const DEVELOPMENT_NOTE: &str = "\
+# The certificate is one for development, which no machine but this one trusts: name your own before anybody else comes.
+";

@@ -3,10 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use evenkeel_control::admin::{Address, ClusterStatus, EndpointState, EndpointStatus, Status};
+use evenkeel_control::config::Config;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
+use evenkeel_plan::listener::Bind;
 
 use crate::state_words::{StateWords, state_words};
 use crate::tone::{Palette, Tone};
@@ -23,14 +26,18 @@ pub(super) struct Picture<'a> {
     pub(super) palette: Palette,
 }
 
-/// Where requests for each cluster come in.
-fn doors(status: &Status) -> HashMap<&str, Vec<&str>> {
-    let mut doors: HashMap<&str, Vec<&str>> = HashMap::new();
+/// Where requests for each cluster come in: the protocol, and the addresses.
+fn doors<'a>(status: &'a Status, config: &Config) -> HashMap<&'a str, Vec<String>> {
+    let mut doors: HashMap<&str, Vec<String>> = HashMap::new();
     for listener in &status.listeners {
+        let own = config.listeners.iter().find(|own| own.name == listener.name);
+        let is_secure = own.is_some_and(|own| own.tls.is_some());
+        let door =
+            format!("{} {}", if is_secure { "https" } else { "http" }, listener.binds.join(", "));
         let targets = listener.routes.iter().flat_map(|route| &route.to);
         let clusters: HashSet<&str> = targets.map(|target| target.cluster.as_str()).collect();
         for cluster in clusters {
-            doors.entry(cluster).or_default().extend(listener.binds.iter().map(String::as_str));
+            doors.entry(cluster).or_default().push(door.clone());
         }
     }
     doors
@@ -43,11 +50,12 @@ impl fmt::Display for Picture<'_> {
         // One cluster, the common case, is one line less.
         let gap = if clusters.len() == 1 { "  " } else { "\n" };
         write!(f, "{name}{gap}")?;
-        let doors = doors(self.status);
+        let doors = doors(self.status, &self.service.config);
         for cluster in clusters {
-            let binds = doors.get(cluster.name.as_str());
-            self.write_cluster(f, cluster, binds.map_or(&[][..], Vec::as_slice))?;
+            let doors = doors.get(cluster.name.as_str());
+            self.write_cluster(f, cluster, doors.map_or(&[][..], Vec::as_slice))?;
         }
+        self.write_development(f)?;
         self.write_closing(f)
     }
 }
@@ -57,11 +65,11 @@ impl Picture<'_> {
         &self,
         f: &mut fmt::Formatter<'_>,
         cluster: &ClusterStatus,
-        binds: &[&str],
+        doors: &[String],
     ) -> fmt::Result {
-        let from = match binds {
+        let from = match doors {
             [] => "nothing".to_owned(),
-            binds => format!("http {}", binds.join(", ")),
+            doors => doors.join(", "),
         };
         let name = match self.status.clusters.len() {
             1 => String::new(),
@@ -101,6 +109,22 @@ impl Picture<'_> {
         writeln!(f, "{}{gap}{}", line.trim_end(), self.palette.paint(Tone::Quiet, &note))
     }
 
+    /// How to come by https with a certificate that nobody trusts yet.
+    fn write_development(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(certificate) = &self.service.development else { return Ok(()) };
+        let mut listeners = self.service.config.listeners.iter().filter(|it| it.tls.is_some());
+        let bind = listeners.find_map(|listener| listener.binds.first());
+        let file = certificate.chain();
+        let file = file.display();
+        let Some(url) = bind.and_then(development_url) else {
+            let only = "good only for localhost and this machine's name";
+            return writeln!(f, "certificate {file}   ·   {only}");
+        };
+        let painted = self.palette.paint(Tone::Strong, &url);
+        let note = "a browser asks once: the certificate is this machine's own";
+        writeln!(f, "try {painted}   ·   {note}\n    curl --cacert {file} {url}")
+    }
+
     fn write_closing(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let admin = match &self.admin {
             Some(address) => {
@@ -119,6 +143,20 @@ impl Picture<'_> {
         writeln!(f, "{admin}   ·   {kept}")
     }
 }
+
+/// What a client on this machine asks for, if the certificate for development is good for it.
+fn development_url(bind: &Bind) -> Option<String> {
+    match bind {
+        Bind::Any(port) => Some(format!("https://localhost:{port}/")),
+        Bind::Only(address) if LOOPBACK.contains(&address.ip()) => {
+            Some(format!("https://{address}/"))
+        }
+        Bind::Only(_) | Bind::Inherited(_) => None,
+    }
+}
+
+/// The addresses that it names.
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// How endpoints are checked.
 fn checks(checks: &[HealthCheck]) -> String {

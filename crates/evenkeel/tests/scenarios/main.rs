@@ -16,6 +16,7 @@ mod config_tools;
 mod counting;
 mod deadlines;
 mod descriptors;
+mod development;
 mod draining;
 mod forwarding;
 mod health_checks;

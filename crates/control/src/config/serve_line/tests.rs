@@ -1,6 +1,9 @@
+use std::path::PathBuf;
+
 use evenkeel_plan::health::CheckKind;
 
 use super::*;
+use crate::config::CertificateSource;
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -50,6 +53,27 @@ fn the_address_may_say_the_protocol() {
 }
 
 #[test]
+fn https_shows_the_certificate_for_development_and_http_shows_none() {
+    let variable = |name: &str| (name == "STATE_DIRECTORY").then(|| "/state".into());
+    let certificate = DevelopmentCertificate::of(variable);
+    let options = ServeOptions { certificate, ..ServeOptions::default() };
+    let listener = |listen| {
+        let loaded = parse(listen, &words(&["9001"]), &options).unwrap();
+        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings.render(false));
+        loaded.config.listeners[0].clone()
+    };
+    assert_eq!(listener("http:8443").tls, None);
+    let secure = listener("https:127.0.0.1:8443");
+    assert_eq!(secure.binds, [Bind::Only("127.0.0.1:8443".parse().unwrap())]);
+    let tls = secure.tls.unwrap();
+    let [CertificateSource::Files { cert, key: Some(key) }] = &tls.certificates[..] else {
+        panic!("{tls:?}");
+    };
+    assert_eq!(cert.path, PathBuf::from("/state/development/localhost.crt"));
+    assert_eq!(key.written, "/state/development/localhost.key");
+}
+
+#[test]
 fn options_are_taken_over() {
     let options = ServeOptions {
         balance: Algorithm::Random,
@@ -57,6 +81,7 @@ fn options_are_taken_over() {
         admin: Some("off".to_owned()),
         workers: WorkerCount::Fixed(3),
         access_log: Some(AccessFormat::Combined),
+        ..ServeOptions::default()
     };
     let config = parse("8080", &words(&["9001"]), &options).unwrap().config;
     assert_eq!(config.clusters[0].balance, Algorithm::Random.into());

@@ -10,6 +10,7 @@ use crate::tone::Palette;
 fn scene() -> Scene {
     Scene {
         address: ([127, 0, 0, 1], 41234).into(),
+        trusted: None,
         admin: Some(([127, 0, 0, 1], 9900).into()),
         algorithm: "least-request",
         workers: 2,

@@ -1,7 +1,9 @@
 use evenkeel_control::admin::{
     LastCheck, ListenerStatus, RouteStatus, StandingStatus, TargetStatus,
 };
-use evenkeel_control::config::{Config, ConfigFile, Loaded, Seen};
+use evenkeel_control::config::{
+    Config, ConfigFile, DevelopmentCertificate, Loaded, Seen, ServeOptions, serve_line,
+};
 
 use super::*;
 
@@ -11,7 +13,7 @@ fn plain() -> Palette {
 
 fn service(toml: &str, kept: Kept) -> Service {
     let Loaded { config, warnings, .. } = Config::parse("test.toml", toml).unwrap();
-    Service { config, warnings, kept }
+    Service { config, warnings, kept, development: None }
 }
 
 fn endpoint(name: &str, state: EndpointState) -> EndpointStatus {
@@ -157,4 +159,46 @@ http :2 → y: 1 endpoint, least-request, checked by HTTP /up every 1500 ms
 admin off   ·   config e.toml
 ";
     assert_eq!(picture.to_string(), expected);
+}
+
+#[test]
+fn who_comes_by_https_is_told_how_to_trust_what_it_is_shown() {
+    let variable = |name: &str| (name == "STATE_DIRECTORY").then(|| "/state".into());
+    let certificate = DevelopmentCertificate::of(variable);
+    let file = "/state/development/localhost.crt";
+    let trust = |url| {
+        format!(
+            "try {url}   ·   a browser asks once: the certificate is this machine's own\n    curl --cacert {file} {url}"
+        )
+    };
+    let elsewhere =
+        format!("certificate {file}   ·   good only for localhost and this machine's name");
+    for (bind, said) in [
+        (":8443", trust("https://localhost:8443/")),
+        ("127.0.0.1:8443", trust("https://127.0.0.1:8443/")),
+        ("[::1]:443", trust("https://[::1]:443/")),
+        ("192.0.2.1:443", elsewhere),
+    ] {
+        let options = ServeOptions { certificate: certificate.clone(), ..ServeOptions::default() };
+        let listen = format!("https:{bind}");
+        let loaded = serve_line::parse(&listen, &["9001".to_owned()], &options).unwrap();
+        let service = Service {
+            config: loaded.config,
+            warnings: loaded.warnings,
+            kept: Kept::Nowhere,
+            development: Some(certificate.clone()),
+        };
+        let endpoints = vec![endpoint("127.0.0.1:9001", EndpointState::Unchecked)];
+        let status = status(vec![listener("web", bind, "web")], vec![("web", endpoints)]);
+        let picture = Picture { service: &service, status: &status, admin: None, palette: plain() };
+        let expected = format!(
+            "\
+evenkeel 1.2.3  https {bind} → 1 endpoint, least-request, checked by TCP every 2 s
+  · 127.0.0.1:9001   unchecked
+{said}
+admin off   ·   keep this as a file: --save evenkeel.toml
+"
+        );
+        assert_eq!(picture.to_string(), expected);
+    }
 }
