@@ -257,6 +257,7 @@ fn plan(settings: u8, proxy: SocketAddr, endpoint: SocketAddr) -> Plan {
     let cluster = Cluster {
         timeouts: UpstreamTimeouts {
             connect: WHOLE,
+            tls: WHOLE,
             first_byte: SHORT,
             idle: SHORT,
             exchange: None,

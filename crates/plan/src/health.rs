@@ -34,7 +34,8 @@ pub struct HealthCheck {
 pub enum CheckKind {
     /// A connection is accepted.
     Tcp,
-    /// A TLS handshake completes. Whose certificate it is, and whether it is any good, is not asked.
+    /// A TLS handshake completes. Whose certificate it is, and whether it is any good, is asked only if the cluster speaks TLS itself: by
+    /// its rules.
     Tls {
         /// The name that is asked for (SNI); the endpoint's own where it has one, if absent.
         server_name: Option<Box<str>>,
@@ -52,7 +53,7 @@ pub enum CheckKind {
         /// What has to be in the first [`crate::limits::CHECKED_BODY_BYTES_MAX`] bytes of the body; `None` for anything.
         body: Option<Box<str>>,
     },
-    /// `grpc.health.v1.Health/Check`, over HTTP/2 without TLS, says that a service is `SERVING`.
+    /// `grpc.health.v1.Health/Check`, over HTTP/2, says that a service is `SERVING`.
     Grpc {
         /// Which service; empty for the server as a whole.
         service: Box<str>,

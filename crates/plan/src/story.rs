@@ -157,6 +157,8 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// Why it failed, if it did.
     pub failure: Option<Reason>,
+    /// What is known of that besides, for a person: what is wrong with the endpoint's certificate, say.
+    pub detail: Option<Box<str>>,
     /// What came after it.
     pub then: Then,
 }
@@ -230,8 +232,9 @@ impl Story {
         let texts = [&self.request_id, &self.listener, &self.method, &self.path];
         let session_at = self.wait.as_ref().and_then(|wait| wait.session_at.as_ref());
         let optional = [self.host.as_ref(), self.route.as_ref(), self.cluster.as_ref(), session_at];
-        let attempts = self.attempts.iter().map(|each| &each.endpoint);
-        let names = attempts.chain(self.candidates.iter().map(|each| &each.endpoint));
+        let attempts =
+            self.attempts.iter().flat_map(|each| [Some(&each.endpoint), each.detail.as_ref()]);
+        let names = attempts.flatten().chain(self.candidates.iter().map(|each| &each.endpoint));
         let texts = texts.into_iter().chain(optional.into_iter().flatten()).chain(names);
         size_of::<Self>()
             + size_of::<Attempt>() * self.attempts.capacity()

@@ -13,11 +13,13 @@ mod certificates;
 mod handshake;
 mod names;
 mod origination;
+mod trouble;
 
 pub use certificates::{Certificate, Certificates};
 pub use handshake::Handshake;
 pub use names::Names;
 pub use origination::Origination;
+pub use trouble::{WORDS_BYTES_MAX, trouble};
 
 /// How a listener speaks TLS with its clients.
 #[derive(Clone, Debug)]

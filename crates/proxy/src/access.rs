@@ -39,6 +39,8 @@ pub(crate) struct Record<'a> {
     pub(crate) status: Option<u16>,
     /// Why it failed, if it did.
     pub(crate) failure: Option<Reason>,
+    /// What is known of that besides, for a person.
+    pub(crate) detail: Option<&'a str>,
     /// Bytes of body received from the client.
     pub(crate) bytes_in: u64,
     /// Bytes of body sent to the client.

@@ -84,6 +84,11 @@ impl Io {
         }
     }
 
+    /// What the library did not like of what has come, or the other side of what we have said, if TLS has ended by that.
+    pub(crate) fn tls_error(&self) -> Option<rustls::Error> {
+        self.tls.as_ref()?.error()
+    }
+
     /// Reads what is there into `buffer`, which must not be empty; 0 is the end of the stream.
     pub(crate) fn poll_recv(
         &self,

@@ -43,9 +43,12 @@ impl Story {
 impl Attempt {
     /// What came of it, such as `a:1 refused the connection`.
     pub fn clause(&self) -> String {
-        let Self { endpoint, status, failure, .. } = self;
+        let Self { endpoint, status, failure, detail, .. } = self;
         match (failure, status) {
-            (Some(reason), None) => format!("{endpoint} {}", deed(*reason)),
+            (Some(reason), None) => match detail {
+                Some(detail) => format!("{endpoint} {}: {detail}", deed(*reason)),
+                None => format!("{endpoint} {}", deed(*reason)),
+            },
             (Some(reason), Some(status)) => {
                 format!("{endpoint} began to answer {status} and {}", deed(*reason))
             }

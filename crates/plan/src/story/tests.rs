@@ -42,6 +42,7 @@ fn attempt(endpoint: &str, failure: Reason, then: Then) -> Attempt {
         ended: MS,
         status: None,
         failure: Some(failure),
+        detail: None,
         then,
     }
 }

@@ -39,6 +39,9 @@ pub(crate) fn json(out: &mut Vec<u8>, record: &Record<'_>) {
     }
     if let Some(reason) = record.failure {
         text(out, ",\"evenkeel.reason\":\"", reason.name().as_bytes(), SHORT);
+        if let Some(detail) = record.detail {
+            text(out, ",\"evenkeel.reason_detail\":\"", detail.as_bytes(), SHORT);
+        }
     }
     if record.course.would_limit {
         let reason = Reason::RateLimited.name();

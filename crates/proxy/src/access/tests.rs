@@ -27,6 +27,7 @@ fn record(head: Option<&RequestHead>) -> Record<'_> {
         request_id: b"0199-id",
         status: Some(200),
         failure: None,
+        detail: None,
         bytes_in: 0,
         bytes_out: 1234,
         total: Duration::from_micros(1_500_250),
@@ -120,6 +121,7 @@ fn what_is_not_known_is_left_out_of_json() {
         "http.response.body.size": 1234,
         "evenkeel.listener": "web",
         "evenkeel.reason": "request_malformed",
+        "evenkeel.reason_detail": "it is \"odd\"",
         "evenkeel.time.total": 1.50025,
     });
     assert_eq!(line, expected);
@@ -218,6 +220,7 @@ fn the_longest_line_fits_into_the_ring() {
         listener: &name,
         request_id: &bad,
         failure: Some(Reason::RequestMalformed),
+        detail: Some("it is \"odd\""),
         bytes_in: u64::MAX,
         total: Duration::MAX,
         course,

@@ -82,7 +82,8 @@ impl<'a> Exchange<'a> {
         messages: &mut Messages<'_, B, A>,
         attempts: &mut Attempts<'a>,
     ) -> Result<ResponseHead, AttemptError> {
-        let mut patience = self.patience(turn.target);
+        let target = turn.target;
+        let mut patience = self.patience(target);
         let mut interim = 0;
         // A new connection is asked already: it had to be accepted first.
         let mut all_sent = messages.framing == Framing::Empty;
@@ -106,7 +107,7 @@ impl<'a> Exchange<'a> {
                 _ => {}
             }
             while let Poll::Ready(head) = attempt.poll_head(cx, &self.worker.buffers) {
-                let head = head?;
+                let head = head.map_err(|error| self.explain(error, attempt, target))?;
                 if !head.is_interim() {
                     return Poll::Ready(Ok(head));
                 }

@@ -20,7 +20,9 @@ use super::way::Way;
 use super::{Answer, Exchange, Messages};
 use crate::access::Course;
 use crate::body::Source;
-use crate::upstream::attempt::{Attempt, AttemptError, Reach, connect};
+use crate::deadline::Deadline;
+use crate::io::Io;
+use crate::upstream::attempt::{Attempt, AttemptError, Reach, Unreached, connect};
 use crate::upstream::link::Link;
 use crate::upstream::pool::Pool;
 use crate::upstream::slot::take_slot;
@@ -145,41 +147,71 @@ impl<'a> Exchange<'a> {
 
     async fn connect(&self, target: Target<'_>, slot: Slot<Arc<Life>>) -> Result<Link, Setback> {
         self.progress.enter(Phase::Connecting);
-        let refused = Setback::before_sending;
-        let address = target.endpoint.address.ok_or(refused(Reason::NoEndpoint))?;
+        match self.open(target, self.deadline).await {
+            Ok(io) => Ok(Link::new(io, slot, self.worker.now(), self.worker.random())),
+            Err(Unreached { reason, detail }) => {
+                detail.into_iter().for_each(|detail| self.note_detail(detail));
+                Err(Setback::before_sending(reason))
+            }
+        }
+    }
+
+    /// Opens a connection to the endpoint, and counts what comes of it.
+    pub(super) async fn open(
+        &self,
+        target: Target<'_>,
+        deadline: &Deadline,
+    ) -> Result<Io, Unreached> {
         let timeouts = target.way.timeouts();
-        let left = self.left(target.way);
         let reach = Reach {
-            address,
+            address: target.endpoint.address.ok_or(Reason::NoEndpoint)?,
             name: &target.endpoint.name,
             origination: target.way.cluster.plan.tls.as_deref(),
-            connect: timeouts.connect.min(left),
-            tls: timeouts.tls.min(left),
+            connect: timeouts.connect,
+            tls: timeouts.tls,
+            until: timeouts.exchange.and_then(|exchange| self.started.checked_add(exchange)),
         };
-        let mut outcome = connect(&reach, self.deadline).await;
-        if outcome.as_ref().err() == Some(&Reason::OutOfDescriptors) {
+        let mut outcome = connect(&reach, deadline).await;
+        if outcome.as_ref().is_err_and(|it| it.reason == Reason::OutOfDescriptors) {
             // Idle connections are a luxury: some descriptors are there after all.
             self.world.clear_pools();
-            outcome = connect(&reach, self.deadline).await;
+            outcome = connect(&reach, deadline).await;
         }
-        match outcome {
-            Ok(io) => {
-                target.counters.connects.add(1);
-                Ok(Link::new(io, slot, self.worker.now(), self.worker.random()))
-            }
-            Err(Reason::OutOfDescriptors) => {
-                Err(Setback { reason: Reason::OutOfDescriptors, failed: None })
-            }
-            Err(Reason::ConnectTimeout) if left < timeouts.connect => {
-                Err(Setback { reason: Reason::ExchangeTimeout, failed: None })
-            }
-            Err(reason) => {
+        match &outcome {
+            Ok(_) => target.counters.connects.add(1),
+            Err(unreached) if unreached.reason.is_endpoints_fault() => {
                 target.counters.connect_failures.add(1);
                 let now = self.worker.time(self.worker.now());
                 let until = now.after(AVOID_AFTER_REFUSAL);
                 target.endpoint.life.vitals.avoid(now, until);
-                Err(refused(reason))
+                unreached.detail.iter().for_each(|detail| self.log_trouble(target, detail));
             }
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// Why the connection has ended, if it is TLS that has ended it: then that is known, and told.
+    #[cold]
+    pub(super) fn explain(
+        &self,
+        error: AttemptError,
+        attempt: &Attempt,
+        target: Target<'_>,
+    ) -> AttemptError {
+        let trouble = Some(attempt).filter(|_| error == AttemptError::Closed);
+        let Some(trouble) = trouble.and_then(Attempt::tls_trouble) else { return error };
+        self.log_trouble(target, &trouble);
+        self.note_detail(trouble);
+        AttemptError::Gave(Reason::TlsFailed)
+    }
+
+    fn log_trouble(&self, target: Target<'_>, why: &str) {
+        let (cluster, endpoint) = (target.way.cluster.plan, &*target.endpoint.name);
+        let now = self.worker.time(self.worker.now());
+        if cluster.tls.as_ref().is_some_and(|tls| tls.is_news(endpoint, now)) {
+            let cluster = &*cluster.name;
+            tracing::warn!(cluster, endpoint, why, "no secure connection to an endpoint");
         }
     }
 }

@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::balance::Tried;
+use evenkeel_plan::cluster::UpstreamTimeouts;
 use evenkeel_plan::hedge::{Course, Decision, Hedging};
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::vitals::Heard;
@@ -21,7 +22,6 @@ use super::verdict::heard_in;
 use super::way::Way;
 use super::{Answer, Exchange, Messages};
 use crate::body::{Sink as _, Source};
-use crate::io::Io;
 use crate::upstream::attempt::{Attempt, AttemptError};
 use crate::upstream::link::Link;
 use crate::upstream::slot::take_slot;
@@ -160,7 +160,9 @@ impl<'a> Exchange<'a> {
         let began = Instant::now();
         self.note_hedge(&target.endpoint.name, began);
         turn.lease.ask(self.worker.time(began));
-        let most = way.timeouts().connect + way.timeouts().first_byte;
+        let UpstreamTimeouts { connect, tls, first_byte, .. } = way.timeouts();
+        let handshake = way.cluster.plan.tls.as_ref().map_or(Duration::ZERO, |_| tls);
+        let most = connect + handshake + first_byte;
         let asked = timeout(most, self.ask_bare(&turn, head)).await;
         let Ok(Some(answer)) = asked else {
             self.judge_loser(&mut turn);
@@ -193,8 +195,10 @@ impl<'a> Exchange<'a> {
             None => {
                 let (life, within) = (&target.endpoint.life, target.way.timeouts().connect);
                 let slot = take_slot(self.worker, life, target.pool, within).await?;
-                let io = Io::connect(target.endpoint.address?).await.ok()?;
-                target.counters.connects.add(1);
+                // That of the exchange is for the first attempt.
+                let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+                let deadline = self.worker.deadlines.register(waker);
+                let io = self.open(target, &deadline).await.ok()?;
                 Link::new(io, slot, self.worker.now(), self.worker.random())
             }
         };

@@ -26,6 +26,8 @@ pub(crate) struct Notes {
     pub(crate) wait: Option<Wait>,
     /// The rule that refused it.
     pub(crate) rule: Option<Rule>,
+    /// What is known besides of why the attempt under way has failed.
+    pub(crate) detail: Option<Box<str>>,
     /// Why the last attempt is the last one, if there was a choice.
     then: Option<Then>,
     /// The attempt that was sent while another waited, and when.
@@ -95,6 +97,7 @@ impl Exchange<'_> {
             ended,
             status: None,
             failure: None,
+            detail: None,
             then: if under_way { Then::Overtaken } else { Then::Hopeless },
         });
     }
@@ -146,6 +149,12 @@ impl Exchange<'_> {
     #[cold]
     pub(super) fn note_wait(&self, wait: Wait) {
         self.progress.note(|notes| notes.wait = Some(wait));
+    }
+
+    /// What is known besides of why the attempt under way has failed.
+    #[cold]
+    pub(super) fn note_detail(&self, detail: Box<str>) {
+        self.progress.note(|notes| notes.detail = Some(detail));
     }
 
     /// A rule of the listener or of the route refuses it.
@@ -216,7 +225,8 @@ impl Progress<'_> {
             failure: ended.failure,
             then: notes.then.unwrap_or(fate),
         };
-        let last = self.attempt(endpoint, started, over);
+        let last =
+            Attempt { detail: notes.detail.clone(), ..self.attempt(endpoint, started, over) };
         Some(if notes.is_hedges { Attempt { hedge: true, pooled: None, ..last } } else { last })
     }
 
@@ -237,6 +247,7 @@ impl Progress<'_> {
             ended: since(over.at),
             status: over.status,
             failure: over.failure,
+            detail: self.notes.borrow_mut().as_mut().and_then(|notes| notes.detail.take()),
             then: over.then,
         }
     }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use evenkeel_plan::tls::Handshake;
+use evenkeel_plan::tls::{Handshake, trouble};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, PeerMisbehaved, ServerConfig};
 
@@ -32,6 +32,8 @@ struct State {
     records: Records,
     /// Whether nothing more is sent, and the end is said or need not be.
     is_finished: bool,
+    /// What has come that ends the session, once it is told. Boxed: it is rare.
+    error: Option<Box<rustls::Error>>,
     /// Whether the end shall not look like an orderly one.
     ends_broken: bool,
 }
@@ -66,12 +68,18 @@ impl Session {
     }
 
     fn new(party: Party, records: Records) -> Self {
-        Self(RefCell::new(State { party, records, is_finished: false, ends_broken: false }))
+        let (is_finished, ends_broken) = (false, false);
+        Self(RefCell::new(State { party, records, is_finished, error: None, ends_broken }))
     }
 
     /// The name that the client asked for.
     pub(super) fn server_name(&self) -> Option<Rc<str>> {
         self.0.borrow().party.server_name()
+    }
+
+    /// What it has ended by, if that was no end that anybody wanted.
+    pub(super) fn error(&self) -> Option<rustls::Error> {
+        self.0.borrow().error.as_deref().cloned()
     }
 
     /// What the handshake came to, if it has come to its end.
@@ -279,6 +287,10 @@ impl State {
             Ok(used)
         });
         self.is_finished |= records.has_failed();
+        if let Poll::Ready(Err(error)) = &filled {
+            let told = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
+            self.error = told.cloned().map(Box::new);
+        }
         filled
     }
 
@@ -312,8 +324,10 @@ impl State {
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the connection was closed in the middle of it"),
-            Self::Refused(error) => error.fmt(f),
+            Self::Closed => {
+                f.write_str("it has closed the connection in the middle of the handshake")
+            }
+            Self::Refused(error) => f.write_str(&trouble(error)),
         }
     }
 }

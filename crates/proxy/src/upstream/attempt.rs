@@ -1,17 +1,15 @@
 //! One try at one endpoint over HTTP/1: a connection, the request going out and the answer coming in.
 
-use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use evenkeel_plan::limits::{INTERIM_RESPONSES_MAX, RESPONSE_FIELDS_MAX, RESPONSE_HEAD_BYTES_MAX};
 use evenkeel_plan::reason::Reason;
-use evenkeel_plan::tls::Origination;
+use evenkeel_plan::tls::{Origination, trouble};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::forward::wants_keep_alive;
 use evenkeel_proto::head::ResponseHead;
@@ -69,11 +67,12 @@ impl AttemptError {
 ///
 /// # Errors
 /// The reason for which this endpoint is passed over.
-pub(crate) async fn connect(reach: &Reach<'_>, deadline: &Deadline) -> Result<Io, Reason> {
-    deadline.set(reach.connect);
+pub(crate) async fn connect(reach: &Reach<'_>, deadline: &Deadline) -> Result<Io, Unreached> {
+    let (within, late) = reach.at_most(reach.connect);
+    deadline.set(within);
     let mut connecting = pin!(Io::connect(reach.address));
     let io = poll_fn(|cx| match connecting.as_mut().poll(cx) {
-        Poll::Pending if deadline.is_expired() => Poll::Ready(Err(Reason::ConnectTimeout)),
+        Poll::Pending if deadline.is_expired() => Poll::Ready(Err(late)),
         outcome => outcome.map_err(|error| connect_reason(&error)),
     })
     .await?;
@@ -95,6 +94,33 @@ pub(crate) struct Reach<'a> {
     pub(crate) connect: Duration,
     /// For TLS.
     pub(crate) tls: Duration,
+    /// When the whole exchange has to be over, whoever is to blame for that; `None` for any time.
+    pub(crate) until: Option<Instant>,
+}
+
+/// Why there is no connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreached {
+    pub(crate) reason: Reason,
+    /// What is known besides, for a person.
+    pub(crate) detail: Option<Box<str>>,
+}
+
+impl From<Reason> for Unreached {
+    fn from(reason: Reason) -> Self {
+        Self { reason, detail: None }
+    }
+}
+
+impl Reach<'_> {
+    /// How long to wait for something that may take as long as `limit`, and whose time is over then: the endpoint's, or the exchange's.
+    fn at_most(&self, limit: Duration) -> (Duration, Reason) {
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        match left {
+            Some(left) if left < limit => (left, Reason::ExchangeTimeout),
+            _ => (limit, Reason::ConnectTimeout),
+        }
+    }
 }
 
 async fn shake_hands(
@@ -102,21 +128,26 @@ async fn shake_hands(
     reach: &Reach<'_>,
     origination: &Origination,
     deadline: &Deadline,
-) -> Result<Io, Reason> {
-    let failed = |error: &dyn fmt::Display| {
-        tracing::debug!(endpoint = reach.name, %error, "no handshake with the endpoint");
-        Reason::TlsFailed
-    };
-    let name = origination.name_of(reach.name).ok_or_else(|| failed(&"it has no host name"))?;
-    let io = io.originate(Arc::clone(&origination.config), name).map_err(|it| failed(&it))?;
-    deadline.set(reach.tls);
+) -> Result<Io, Unreached> {
+    let unreached = |reason, detail: Box<str>| Unreached { reason, detail: Some(detail) };
+    let failed = |detail: Box<str>| unreached(Reason::TlsFailed, detail);
+    let name = origination.name_of(reach.name).ok_or_else(|| failed(NO_NAME.into()))?;
+    let io = io.originate(origination.config(), name);
+    let io = io.map_err(|error| failed(trouble(&error).into()))?;
+    let (within, late) = reach.at_most(reach.tls);
+    deadline.set(within);
     poll_fn(|cx| match io.poll_handshake(cx) {
-        Poll::Pending if deadline.is_expired() => Poll::Ready(Err(Reason::ConnectTimeout)),
-        outcome => outcome.map_err(|error| failed(&error)),
+        Poll::Pending if deadline.is_expired() => Poll::Ready(Err(unreached(
+            late,
+            format!("no TLS handshake within {within:.1?}").into(),
+        ))),
+        outcome => outcome.map_err(|error| failed(error.to_string().into())),
     })
     .await?;
     Ok(io)
 }
+
+const NO_NAME: &str = "its name can be in no certificate";
 
 /// Running out of descriptors is our own fault, and must not be held against an endpoint.
 fn connect_reason(error: &io::Error) -> Reason {
@@ -144,6 +175,12 @@ impl Attempt {
     /// Whether another exchange used the connection before.
     pub(crate) fn is_reused(&self) -> bool {
         self.reused
+    }
+
+    /// What was wrong with TLS, if it is that by which a new connection has ended: an endpoint that does not like our certificate, or misses
+    /// one, says so only when we count the handshake as done (RFC 8446 §4.4.2.4).
+    pub(crate) fn tls_trouble(&self) -> Option<Box<str>> {
+        self.link.io.tls_error().filter(|_| !self.reused).map(|error| trouble(&error).into())
     }
 
     /// Whether nothing of an answer has come.

@@ -94,6 +94,7 @@ impl Inquiry {
                     origination: self.cluster.tls.as_deref(),
                     connect: TIME_LIMIT,
                     tls: TIME_LIMIT,
+                    until: None,
                 };
                 let io = connect(&reach, &deadline).await.ok()?;
                 Link::new(io, slot, worker.now(), worker.random())

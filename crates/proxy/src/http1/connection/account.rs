@@ -43,6 +43,8 @@ impl Connection {
         }
         counters.bytes_in.add(ended.bytes_in);
         counters.bytes_out.add(ended.bytes_out);
+        let notes = past.progress.and_then(|progress| progress.notes.take());
+        let detail = notes.as_ref().and_then(|notes| notes.detail.as_deref());
         let own = ended.course.queue.map(|_| total.saturating_sub(ended.course.waited));
         self.worker.log(|| Record {
             began: self.worker.wall_time(past.started),
@@ -53,12 +55,12 @@ impl Connection {
             request_id: past.request_id,
             status: ended.status,
             failure: ended.failure,
+            detail,
             bytes_in: ended.bytes_in,
             bytes_out: ended.bytes_out,
             total,
             course: Course { own, ..ended.course },
         });
-        let notes = past.progress.and_then(|progress| progress.notes.take());
         let is_noted = notes.as_ref().is_some_and(|notes| notes.tells_of_attempts());
         if let Some(kind) = past.kind(total, is_noted) {
             self.tell(past, kind, total, notes.unwrap_or_default());
