@@ -56,8 +56,8 @@ pub use model::{
     AccessConfig, AccessPath, AdminBind, AdmissionConfig, BalanceConfig, CertificateSource,
     ClusterConfig, Config, ConnectionRateConfig, ConnectionsConfig, CookieConfig,
     EligibilityConfig, EndpointConfig, ErrorsConfig, FilePlace, HstsConfig, HttpsPort,
-    ListenerConfig, LogLevel, PageConfig, RateLimitConfig, RouteConfig, Secret, StickyConfig,
-    TlsConfig, TlsVersion, WorkerCount,
+    ListenerConfig, LogLevel, OriginationConfig, PageConfig, RateLimitConfig, RouteConfig, Secret,
+    StickyConfig, TlsConfig, TlsVersion, Trust, WorkerCount,
 };
 pub use report::{Report, Verdict};
 pub use seen::Seen;

@@ -61,6 +61,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         eligibility: EligibilityConfig::default(),
         sticky: None,
         health: Vec::new(),
+        tls: None,
         timeouts: UpstreamTimeouts::default(),
         deadline_header: None,
         pool: PoolLimits::default(),

@@ -195,6 +195,7 @@ fn targets(cluster: &Cluster, endpoint: &Endpoint) -> Vec<Target> {
             address,
             cluster: cluster.name.clone(),
             name: endpoint.name.clone(),
+            tls: cluster.tls.clone(),
             check: check.clone(),
         })
     };

@@ -3,9 +3,13 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use evenkeel_plan::health::{CheckKind, HealthCheck};
+use evenkeel_plan::tls::Origination;
 use rustix::io::Errno;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
@@ -39,6 +43,8 @@ pub(crate) struct Target {
     pub(crate) cluster: Box<str>,
     /// The endpoint's name: what an HTTP check sends as `Host` unless it has its own.
     pub(crate) name: Box<str>,
+    /// How the cluster speaks TLS with it; `None` if it does not. A check goes the way that requests go.
+    pub(crate) tls: Option<Arc<Origination>>,
     /// What to do there.
     pub(crate) check: HealthCheck,
 }
@@ -61,20 +67,34 @@ impl Probe for NetworkProbe {
             .await
             .map_err(|_| Failure::ConnectTimedOut(limit))?
             .map_err(|error| not_connected(&error))?;
-        let late = match target.check.kind {
-            CheckKind::Tls { .. } => Failure::NoHandshake(limit),
-            _ => Failure::NoAnswer(limit),
+        let session = tls::session(target)?;
+        let Some(session) = session else {
+            return in_time(deadline, limit, converse(stream, target)).await;
         };
-        timeout_at(deadline, converse(stream, target)).await.unwrap_or(Err(late))
+        let stream = timeout_at(deadline, session.begin(stream))
+            .await
+            .unwrap_or(Err(Failure::NoHandshake(limit)))?;
+        in_time(deadline, limit, converse(stream, target)).await
     }
 }
 
-/// What there is to say once there is a connection.
-async fn converse(stream: TcpStream, target: &Target) -> Result<(), Failure> {
+async fn in_time(
+    deadline: Instant,
+    limit: Duration,
+    conversation: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    timeout_at(deadline, conversation).await.unwrap_or(Err(Failure::NoAnswer(limit)))
+}
+
+/// What is spoken over: a socket, or TLS over one.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// What there is to say once there is a connection, and a handshake where one belongs to it.
+async fn converse(stream: impl Stream, target: &Target) -> Result<(), Failure> {
     match &target.check.kind {
-        CheckKind::Tls { server_name } => {
-            tls::shake_hands(stream, &tls::server_name(server_name.as_deref(), target)).await
-        }
+        CheckKind::Tls { .. } => tls::part(stream).await,
         CheckKind::Http { method, path, host, status, body } => {
             let host = host.as_deref().unwrap_or(&target.name);
             let mut answer = http::ask(stream, method, path, host).await?;
@@ -88,7 +108,9 @@ async fn converse(stream: TcpStream, target: &Target) -> Result<(), Failure> {
             }
         }
         CheckKind::Grpc { service, host } => {
-            grpc::ask(stream, host.as_deref().unwrap_or(&target.name), service).await
+            let scheme = if target.tls.is_some() { "https" } else { "http" };
+            let authority = host.as_deref().unwrap_or(&target.name);
+            grpc::ask(stream, (scheme, authority), service).await
         }
         CheckKind::Tcp | CheckKind::Exec { .. } => Ok(()),
     }
@@ -110,17 +132,6 @@ fn not_connected(error: &io::Error) -> Failure {
 fn is_our_lack(error: &io::Error) -> bool {
     let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::AGAIN];
     Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
-}
-
-// === impl Target ===
-
-impl Target {
-    /// The host and the port of the endpoint's name, the host of an IPv6 address without brackets.
-    fn host_and_port(&self) -> (&str, &str) {
-        let (host, port) = self.name.rsplit_once(':').unwrap_or((&self.name, ""));
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        (bare.unwrap_or(host), port)
-    }
 }
 
 #[cfg(test)]

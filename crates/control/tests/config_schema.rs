@@ -11,7 +11,7 @@ use evenkeel_control::config::{Config, Folder, schema};
 use serde_json::{Map, Value};
 
 /// Each table of the schema, and a config in which `{}` stands for a key of it.
-const TABLES: [(&str, &str); 29] = [
+const TABLES: [(&str, &str); 30] = [
     ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
     ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
     ("RateLimit", "[listener.a]\nbind = ':1'\nto = '9001'\nrate_limit = { rate = '1/s', {} }\n"),
@@ -47,7 +47,11 @@ const TABLES: [(&str, &str); 29] = [
     ("Health", "[listener.a]\nbind = ':1'\nto = '9001'\nhealth = { CHECK{} }\n"),
     (
         "ClusterTimeouts",
-        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\ntimeouts = { {} }\n",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\ntls = true\ntimeouts = { {} }\n",
+    ),
+    (
+        "ClusterTls",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\ntls = { {} }\n",
     ),
     (
         "Sticky",
@@ -217,6 +221,10 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Sticky.keys",
         // Without it, what something else says.
         "CertificateFiles.key",
+        "ClusterTls.ca",
+        "ClusterTls.server_name",
+        "ClusterTls.cert",
+        "ClusterTls.key",
         "Route.name",
         "Route.listener",
         "RouteTimeouts.exchange",
@@ -279,7 +287,9 @@ fn every_example_on_the_page_is_right() {
         fs::write(folder.path().join("pages").join(page), "").unwrap();
     }
     certificates::write(&folder.path().join("certs"), "example.com");
-    certificates::write(folder.path(), "example.com");
+    for name in ["example.com", "ca", "client"] {
+        certificates::write(folder.path(), name);
+    }
     for example in examples {
         // Who copies it has the variable, and nobody a key that all the world knows.
         let mut text = example

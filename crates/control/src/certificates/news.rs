@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::expiry::Nearness;
+use super::parse::Purpose;
 use super::problem::{Finding, Remark, date};
 use super::source::{Pair, Refusal};
 use super::store::{Entry, Known};
@@ -17,6 +18,7 @@ pub(super) fn tell(before: &Known, after: &Known) {
             Level::Error => tracing::error!("{line}"),
         }
     }
+    after.origins.tell(&before.origins);
 }
 
 /// How much somebody should care.
@@ -47,7 +49,11 @@ fn good(before: &Known, after: &Known) -> Vec<(Level, String)> {
     let tell = |(pair, entry): (&Pair, &Entry)| {
         let certificate = &entry.good.as_ref()?.certificate;
         let names: Vec<&str> = certificate.names.iter().take(NAMES_MAX).collect();
-        let (file, names) = (pair.chain.display(), names.join(", "));
+        let names = match pair.purpose {
+            Purpose::Server => names.join(", "),
+            Purpose::Client => "endpoints".to_owned(),
+        };
+        let file = pair.chain.display();
         let until = date(certificate.validity.1);
         Some((Level::Info, format!("certificate {file} is in use: for {names}, until {until}")))
     };

@@ -38,12 +38,26 @@ pub(crate) struct About {
     pub(crate) issuer: String,
 }
 
+/// Whom a certificate is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Purpose {
+    /// Clients, who look at its names.
+    Server,
+    /// Endpoints.
+    Client,
+}
+
 /// Reads a chain and a key, both in PEM; both may be in the same bytes. `now` is when it has to be good.
 ///
 /// # Errors
 ///
 /// The first thing that is wrong with it.
-pub(crate) fn parse(chain: &[u8], key: &[u8], now: SystemTime) -> Result<Parsed, Problem> {
+pub(crate) fn parse(
+    chain: &[u8],
+    key: &[u8],
+    purpose: Purpose,
+    now: SystemTime,
+) -> Result<Parsed, Problem> {
     let chain = read_chain(chain)?;
     let parsed = chain.iter().map(read_certificate).collect::<Result<Vec<_>, _>>()?;
     // Before the key, which the library would not take either, but cannot say why.
@@ -52,7 +66,11 @@ pub(crate) fn parse(chain: &[u8], key: &[u8], now: SystemTime) -> Result<Parsed,
     let order = order(&parsed, &*key)?;
     let leaf = order.first().and_then(|first| parsed.get(*first)).ok_or(Problem::NoCertificate)?;
     let validity = validity(leaf, now)?;
-    let names = names(leaf)?;
+    let names = match purpose {
+        Purpose::Server => names(leaf)?,
+        // Endpoints look at whatever they like.
+        Purpose::Client => names(leaf).unwrap_or_default(),
+    };
     let was_sorted = !order.iter().copied().eq(0..chain.len());
     let about = Arc::new(About { key: describe_key(leaf), issuer: describe_issuer(leaf) });
     let chain = order.iter().map(|at| chain[*at].clone()).collect();
@@ -62,16 +80,19 @@ pub(crate) fn parse(chain: &[u8], key: &[u8], now: SystemTime) -> Result<Parsed,
 
 // === PEM ===
 
-fn read_chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
+/// All certificates in `text`; at least one.
+pub(super) fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
     let sections = sections(text, Part::Chain)?;
-    let chain: Vec<_> = sections
+    let all: Vec<_> = sections
         .into_iter()
         .filter(|(kind, _)| *kind == SectionKind::Certificate)
         .map(|(_, der)| CertificateDer::from(der))
         .collect();
-    if chain.is_empty() {
-        return Err(Problem::NoCertificate);
-    }
+    if all.is_empty() { Err(Problem::NoCertificate) } else { Ok(all) }
+}
+
+fn read_chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    let chain = certificates(text)?;
     if chain.iter().map(|der| der.len()).sum::<usize>() > CHAIN_BYTES_MAX {
         return Err(Problem::TooLarge(CHAIN_BYTES_MAX));
     }
@@ -106,7 +127,9 @@ fn contains(text: &[u8], mark: &[u8]) -> bool {
 
 // === X.509 ===
 
-fn read_certificate<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Problem> {
+pub(super) fn read_certificate<'a>(
+    der: &'a CertificateDer<'_>,
+) -> Result<X509Certificate<'a>, Problem> {
     match X509Certificate::from_der(der) {
         Ok(([], certificate)) => Ok(certificate),
         _ => Err(Problem::NotACertificate),
@@ -159,15 +182,19 @@ fn validity(
     leaf: &X509Certificate<'_>,
     now: SystemTime,
 ) -> Result<(SystemTime, SystemTime), Problem> {
-    let validity = leaf.validity();
-    let (from, until) = (validity.not_before.timestamp(), validity.not_after.timestamp());
-    let (from, until) = (system_time(from), system_time(until));
-    let (from, until) = from.zip(until).ok_or(Problem::NotACertificate)?;
+    let from = system_time(leaf.validity().not_before.timestamp());
+    let (from, until) = (from.ok_or(Problem::NotACertificate)?, until(leaf)?);
     match () {
         () if now < from => Err(Problem::NotYetValid(from)),
         () if now > until => Err(Problem::Expired(until)),
         () => Ok((from, until)),
     }
+}
+
+/// Until when it is good.
+pub(super) fn until(certificate: &X509Certificate<'_>) -> Result<SystemTime, Problem> {
+    let until = system_time(certificate.validity().not_after.timestamp());
+    until.ok_or(Problem::NotACertificate)
 }
 
 fn system_time(unix_seconds: i64) -> Option<SystemTime> {

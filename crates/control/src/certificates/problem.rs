@@ -15,6 +15,8 @@ pub enum Problem {
     Absent,
     /// It is a file, and not a directory.
     NoDirectory,
+    /// This machine trusts no authority.
+    NoAuthority,
     /// The directory has no pair of a certificate and its key.
     NothingFound,
     /// It is larger than any certificate is: so many bytes, at most.
@@ -102,6 +104,9 @@ impl Problem {
             Self::NoDirectory => {
                 "for a file write `{ cert = \"a.crt\", key = \"a.key\" }`, or `{ cert = \"both.pem\" }`"
             }
+            Self::NoAuthority => {
+                "install the package ca-certificates, or name who has signed the endpoints' certificates: `ca = \"ca.pem\"`"
+            }
             Self::NothingFound => {
                 "a pair is NAME.crt, NAME.pem or NAME.cer with NAME.key, or fullchain.pem with privkey.pem, there or in a directory below"
             }
@@ -150,6 +155,7 @@ impl fmt::Display for Problem {
             Self::Unreadable(why) => write!(f, "cannot be read: {why}"),
             Self::Absent => f.write_str("does not exist"),
             Self::NoDirectory => f.write_str("is not a directory"),
+            Self::NoAuthority => f.write_str("has no authority that this machine trusts"),
             Self::NothingFound => f.write_str("has no certificate with a key"),
             Self::TooLarge(most) => write!(f, "has more than {most} bytes"),
             Self::Garbled(_) => f.write_str("is not PEM"),

@@ -7,15 +7,17 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::parse::{CHAIN_BYTES_MAX, Parsed, parse};
+use super::parse::{CHAIN_BYTES_MAX, Parsed, Purpose, parse};
 use super::problem::{Part, Problem};
-use crate::config::{CertificateSource, Files as _, Folder};
+use crate::config::{CertificateSource, FilePlace, Files as _, Folder};
 
 /// The two files of a certificate; the same twice if both are in one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Pair {
     pub(super) chain: PathBuf,
     pub(super) key: PathBuf,
+    /// The same files may be shown both, and be good for one only.
+    pub(super) purpose: Purpose,
 }
 
 /// What a pair was when it was looked at: what changes when a file is written or replaced. `None` for a file that is not there.
@@ -27,16 +29,7 @@ pub(super) type Refusal = (PathBuf, Problem);
 impl Pair {
     /// What its files are now.
     pub(super) fn stamp(&self) -> Stamp {
-        [&self.chain, &self.key].map(|file| {
-            let about = fs::metadata(file).ok()?;
-            let (device, inode, size) = (about.dev(), about.ino(), about.size());
-            let identity = [device, inode, size].map(u64::cast_signed);
-            let times = [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()];
-            let mut stamp = [0; 7];
-            stamp[..3].copy_from_slice(&identity);
-            stamp[3..].copy_from_slice(&times);
-            Some(stamp)
-        })
+        [&self.chain, &self.key].map(|file| stamp(file))
     }
 
     /// Reads it, as something that has to be good `now`.
@@ -45,14 +38,10 @@ impl Pair {
     ///
     /// What is wrong with it, and in which file.
     pub(super) fn read(&self, now: SystemTime) -> Result<Parsed, Refusal> {
-        let read = |file: &PathBuf| {
-            Folder::new("")
-                .read(file, FILE_BYTES_MAX)
-                .map_err(|error| (file.clone(), unreadable(&error)))
-        };
-        let chain = read(&self.chain)?;
-        let key = if self.key == self.chain { None } else { Some(read(&self.key)?) };
-        parse(&chain, key.as_deref().unwrap_or(&chain), now).map_err(|problem| {
+        let chain = read_file(&self.chain)?;
+        let key = if self.key == self.chain { None } else { Some(read_file(&self.key)?) };
+        let key = key.as_deref().unwrap_or(&chain);
+        parse(&chain, key, self.purpose, now).map_err(|problem| {
             let file = match problem.part() {
                 Part::Chain => &self.chain,
                 Part::Key => &self.key,
@@ -60,6 +49,28 @@ impl Pair {
             (file.clone(), problem)
         })
     }
+}
+
+/// What changes when a file is written or replaced; `None` if it is not there.
+pub(super) fn stamp(file: &Path) -> Option<[i64; 7]> {
+    let about = fs::metadata(file).ok()?;
+    let (device, inode, size) = (about.dev(), about.ino(), about.size());
+    let identity = [device, inode, size].map(u64::cast_signed);
+    let times = [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()];
+    let mut stamp = [0; 7];
+    stamp[..3].copy_from_slice(&identity);
+    stamp[3..].copy_from_slice(&times);
+    Some(stamp)
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+///
+/// Why they cannot be had.
+pub(super) fn read_file(file: &Path) -> Result<Vec<u8>, Refusal> {
+    let read = Folder::new("").read(file, FILE_BYTES_MAX);
+    read.map_err(|error| (file.to_owned(), unreadable(&error)))
 }
 
 fn unreadable(error: &io::Error) -> Problem {
@@ -77,11 +88,13 @@ fn unreadable(error: &io::Error) -> Problem {
 ///
 /// Why the directory cannot be looked through, or that nothing is in it.
 pub(super) fn pairs(source: &CertificateSource) -> Result<Vec<Pair>, Refusal> {
+    let pair = |cert: &FilePlace, key: &Option<FilePlace>, purpose| {
+        let key = key.as_ref().unwrap_or(cert).path.clone();
+        Ok(vec![Pair { chain: cert.path.clone(), key, purpose }])
+    };
     let folder = match source {
-        CertificateSource::Files { cert, key } => {
-            let key = key.as_ref().unwrap_or(cert).path.clone();
-            return Ok(vec![Pair { chain: cert.path.clone(), key }]);
-        }
+        CertificateSource::Files { cert, key } => return pair(cert, key, Purpose::Server),
+        CertificateSource::Client { cert, key } => return pair(cert, key, Purpose::Client),
         CertificateSource::Directory(folder) => &folder.path,
     };
     let refused = |problem| (folder.clone(), problem);
@@ -99,7 +112,11 @@ pub(super) fn pairs(source: &CertificateSource) -> Result<Vec<Pair>, Refusal> {
 
 /// The pairs among the files of a folder. Where certbot has written, its other files are parts of the same.
 fn pairs_among(folder: &Path, names: &BTreeSet<String>) -> Vec<Pair> {
-    let pair = |chain: &str, key: &str| Pair { chain: folder.join(chain), key: folder.join(key) };
+    let pair = |chain: &str, key: &str| Pair {
+        chain: folder.join(chain),
+        key: folder.join(key),
+        purpose: Purpose::Server,
+    };
     if names.contains(CERTBOT[0]) && names.contains(CERTBOT[1]) {
         return vec![pair(CERTBOT[0], CERTBOT[1])];
     }
@@ -117,7 +134,7 @@ fn pairs_among(folder: &Path, names: &BTreeSet<String>) -> Vec<Pair> {
 
 fn certbot_pair(folder: &Path) -> Option<Pair> {
     let [chain, key] = CERTBOT.map(|name| folder.join(name));
-    (chain.exists() && key.exists()).then_some(Pair { chain, key })
+    (chain.exists() && key.exists()).then_some(Pair { chain, key, purpose: Purpose::Server })
 }
 
 fn is_no_file(extension: &std::ffi::OsStr) -> bool {

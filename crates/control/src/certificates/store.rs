@@ -5,19 +5,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use evenkeel_plan::tls::{Certificate, Certificates, Termination};
+use evenkeel_plan::tls::{Certificate, Certificates, Origination, Termination};
 use rustls::server::ProducesTickets;
 
 use super::expiry::{Nearness, days_left};
 use super::news;
+use super::origins::Origins;
 use super::parse::Parsed;
 use super::problem::{Finding, Problem, Remark};
 use super::source::{Pair, Refusal, Stamp, pairs};
 use super::terminate::{self, terminate};
-use crate::config::{CertificateSource, Config, TlsConfig, TlsVersion};
+use crate::config::{CertificateSource, Config, TlsConfig, TlsVersion, Trust};
 
 /// Shared by the conductor, which follows configs, and the watch, which follows files.
 #[derive(Debug, Default)]
@@ -39,6 +41,7 @@ pub(crate) struct Known {
     pub(super) pairs: BTreeMap<Pair, Entry>,
     pub(super) sources: BTreeMap<CertificateSource, Found>,
     listeners: BTreeMap<String, Terminator>,
+    pub(super) origins: Origins,
 }
 
 /// What a source stands for.
@@ -49,13 +52,13 @@ pub(super) struct Found {
     pub(super) problem: Option<Refusal>,
 }
 
-/// A pair of files.
+/// Files that are read together.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct Entry<G = Parsed> {
     /// What they were just before they were read.
     stamp: Stamp,
     /// What was last good in them.
-    pub(super) good: Option<Parsed>,
+    pub(super) good: Option<G>,
     /// What is wrong with them now.
     pub(super) problem: Option<Refusal>,
 }
@@ -154,6 +157,39 @@ impl Known {
         self.listeners.get(listener).map(|it| it.termination.clone())
     }
 
+    /// How `cluster` shakes hands with its endpoints; `None` if it does not.
+    pub(crate) fn origination(&self, cluster: &str) -> Option<Arc<Origination>> {
+        self.origins.origination(cluster)
+    }
+
+    /// What `cluster` shows its endpoints, if it is anything.
+    pub(crate) fn shown_to_endpoints(&self, cluster: &str) -> Option<&Arc<Certificate>> {
+        self.origins.shown_by(cluster)
+    }
+
+    /// How many files of `cluster` cannot be used as they are now; `None` if it does not speak TLS with its endpoints.
+    pub(crate) fn problems_with_endpoints(&self, cluster: &str) -> Option<usize> {
+        let (trust, ours) = self.origins.of(cluster)?;
+        let ours = ours.into_iter().flat_map(|source| self.refusals(source)).count();
+        Some(usize::from(trust.is_some()) + ours)
+    }
+
+    /// What is to be said about authorities that a config is about to trust.
+    pub(crate) fn findings_of_trust(&self, trust: &Trust, now: SystemTime) -> Vec<Finding> {
+        self.origins.findings(trust, now)
+    }
+
+    /// What is good of a source that can have one certificate only.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing is.
+    pub(super) fn only(&self, source: &CertificateSource) -> Result<Arc<Certificate>, Refusal> {
+        let good = self.good(source).next().map(|(_, good)| Arc::clone(&good.certificate));
+        let nothing = || (PathBuf::new(), Problem::NothingFound);
+        good.ok_or_else(|| self.refusals(source).next().unwrap_or_else(nothing))
+    }
+
     /// What `listener` shows its clients.
     pub(crate) fn shown_by(&self, listener: &str) -> &[Arc<Certificate>] {
         self.listeners.get(listener).map_or(&[], |it| &it.shown)
@@ -205,14 +241,18 @@ impl Known {
     /// that stay keep their tickets, and what nothing has changed in.
     fn with(&self, config: &Config, read: &Self, now: SystemTime) -> Result<Self, Unusable> {
         let tls = || config.listeners.iter().filter_map(|it| Some((&it.name, it.tls.as_ref()?)));
+        let clusters = config.clusters.iter().filter_map(|cluster| cluster.tls.as_ref());
+        let ours = clusters.filter_map(|tls| tls.certificate.as_ref());
+        let shown = tls().flat_map(|(_, tls)| &tls.certificates);
         let mut next = Self { at: now, ..Self::default() };
-        for source in tls().flat_map(|(_, tls)| &tls.certificates) {
+        for source in shown.chain(ours) {
             next.add(source, [self, read]);
         }
         for (name, tls) in tls() {
             let terminator = next.terminator(self.listeners.get(name), tls)?;
             next.listeners.insert(name.clone(), terminator);
         }
+        next.origins = self.origins.with(config, &next, now)?;
         Ok(next)
     }
 
@@ -249,6 +289,7 @@ impl Known {
             Err(problem) => before.problem.as_ref() != Some(&problem),
         };
         self.sources.iter().any(is_other)
+            || self.origins.is_stale(now)
             || self.pairs.iter().any(|(pair, entry)| {
                 let is_nearer = |good: &Parsed| {
                     let nearness = |at| Nearness::of(&good.certificate, at);
@@ -267,6 +308,7 @@ impl Known {
             let shown = next.shown(&old.sources);
             next.listeners.insert(name.clone(), Terminator { shown, ..old.clone() });
         }
+        next.origins = self.origins.refreshed(&next, now);
         next
     }
 
@@ -284,7 +326,9 @@ impl Known {
         for pair in &found.pairs {
             if !self.pairs.contains_key(pair) {
                 let old = before.map(|before| before.pairs.get(pair));
-                self.pairs.insert(pair.clone(), Entry::of(pair, old, self.at));
+                // Before it is read: a change in between is then noticed later, and not missed.
+                let entry = Entry::new(pair.stamp(), old, self.at, || pair.read(self.at));
+                self.pairs.insert(pair.clone(), entry);
             }
         }
         self.sources.insert(source.clone(), found);
@@ -344,6 +388,7 @@ impl Known {
                 terminator.termination.certificates.replace(shown);
             }
         }
+        self.origins.show(&before.origins);
     }
 }
 
@@ -355,29 +400,47 @@ impl Default for Known {
             pairs: BTreeMap::new(),
             sources: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            origins: Origins::default(),
         }
     }
 }
 
 // === impl Entry ===
 
-impl Entry {
-    /// What is in `pair` now; `old` is what was there before: what is in use, and what was read for a config.
-    fn of(pair: &Pair, old: [Option<&Self>; 2], now: SystemTime) -> Self {
-        // Before it is read: a change in between is then noticed later, and not missed.
-        let stamp = pair.stamp();
+/// What is good in files.
+pub(super) trait Good: Clone {
+    /// The same with what need not change of what was good `before`: whoever writes the same again, or copies it about, changes nothing.
+    fn after(self, before: Self) -> Self;
+}
+
+impl Good for Parsed {
+    fn after(self, before: Self) -> Self {
+        let is_same = before.certificate.key.cert == self.certificate.key.cert;
+        if is_same { Self { certificate: before.certificate, ..self } } else { self }
+    }
+}
+
+impl<G: Good> Entry<G> {
+    /// What `read` finds now; `old` is what was there before: what is in use, and what was read for a config. `stamp` is what the files were
+    /// just now.
+    pub(super) fn new(
+        stamp: Stamp,
+        old: [Option<&Self>; 2],
+        now: SystemTime,
+        read: impl FnOnce() -> Result<G, Refusal>,
+    ) -> Self {
         let mut known = old.into_iter().flatten();
         if let Some(old) = known.clone().find(|old| old.is_fresh(stamp, now)) {
             return old.clone();
         }
         let old = known.find_map(|old| old.good.clone());
-        match pair.read(now) {
+        match read() {
             Ok(new) => {
-                // Whoever writes the same again, or copies it about, changes nothing.
-                let same = old.filter(|old| old.certificate.key.cert == new.certificate.key.cert);
-                let certificate = same.map_or(new.certificate, |same| same.certificate);
-                let good = Some(Parsed { certificate, ..new });
-                Self { stamp, good, problem: None }
+                let good = match old {
+                    Some(old) => new.after(old),
+                    None => new,
+                };
+                Self { stamp, good: Some(good), problem: None }
             }
             Err(problem) => Self { stamp, good: old, problem: Some(problem) },
         }
@@ -389,7 +452,7 @@ impl Entry {
     }
 
     /// Whether reading the files again would find the same.
-    fn is_fresh(&self, stamp: Stamp, now: SystemTime) -> bool {
+    pub(super) fn is_fresh(&self, stamp: Stamp, now: SystemTime) -> bool {
         let is_due = match &self.problem {
             Some((_, Problem::NotYetValid(from))) => now >= *from,
             _ => false,

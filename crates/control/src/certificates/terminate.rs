@@ -48,7 +48,8 @@ pub(super) fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
 }
 
 /// What can be spoken over TLS, the best first.
-const ALPN: [&[u8]; 1] = [b"http/1.1"];
+pub(super) const ALPN: [&[u8]; 1] = [b"http/1.1"];
 
 /// The library's choice: ephemeral keys and authenticated encryption only, post-quantum key exchange first.
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(default_provider()));
+pub(super) static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(default_provider()));

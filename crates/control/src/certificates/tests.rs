@@ -11,7 +11,7 @@ use super::fixture::{
     Made, by_openssl, chain, directory, files, good, in_days, made, propose, put, write,
 };
 use super::news::{Level, news};
-use super::parse::{Parsed, parse};
+use super::parse::{Parsed, Purpose, parse};
 use super::*;
 use crate::config::{CertificateSource, Config, ConfigFile, TlsConfig, TlsVersion};
 use crate::fixture::config;
@@ -538,7 +538,7 @@ fn a_config_whose_renewed_certificate_is_broken_is_read_with_a_warning() {
 // === In short ===
 
 fn read(cert: &str, key: &str) -> Result<Parsed, Problem> {
-    parse(cert.as_bytes(), key.as_bytes(), SystemTime::now())
+    parse(cert.as_bytes(), key.as_bytes(), Purpose::Server, SystemTime::now())
 }
 
 fn refused(cert: &str, key: &str) -> Problem {

@@ -62,13 +62,17 @@ pub(crate) fn build(
         let endpoints = build_endpoints(cluster, old, workers, &address);
         let balancing = balancing(cluster, config.zone.as_deref());
         let subsets = names.subsets(&cluster.name);
-        let same = |old: &&Arc<Cluster>| is_same(old, cluster, &endpoints, &balancing, &subsets);
+        let tls = certificates.origination(&cluster.name);
+        let same = |old: &&Arc<Cluster>| {
+            old.tls == tls && is_same(old, cluster, &endpoints, &balancing, &subsets)
+        };
         if let Some(old) = old.filter(same) {
             return Arc::clone(old);
         }
         // Not before: the tables of ten thousand endpoints take a tenth of a second.
         let new = Cluster {
             health: cluster.health.clone(),
+            tls,
             timeouts: cluster.timeouts,
             deadline_header: cluster.deadline_header.as_deref().map(Box::from),
             pool: cluster.pool,

@@ -137,7 +137,9 @@ fn refuse_scheme(text: &str) -> Result<(), Diagnostic> {
     let Some((scheme, rest)) = text.split_once("://") else { return Ok(()) };
     let host = rest.split('/').next().unwrap_or(rest);
     let help = match scheme {
-        "https" => "TLS towards endpoints is not supported yet".to_owned(),
+        "https" => {
+            format!("write \"{}\", and `tls = true` in its `[cluster.NAME]`", host.escape_debug())
+        }
         _ => format!("leave out the scheme and the path: \"{}\"", host.escape_debug()),
     };
     Err(not_an_address(text).label("is a URL, not an address").help(help))

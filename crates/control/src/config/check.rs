@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use evenkeel_plan::tls::Origination;
 use toml::Spanned;
 
 use super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
@@ -51,6 +52,9 @@ fn check_endpoints(cluster: &ClusterDraft, sink: &Sink) {
     let EndpointsDraft { list, written, span } = &cluster.endpoints;
     let name = quoted(cluster.name.get_ref());
     check_duplicates(list, &name, sink);
+    if cluster.tls.as_ref().is_some_and(|tls| tls.server_name.is_none()) {
+        check_names(list, sink);
+    }
     let all = |is: fn(&EndpointConfig) -> bool| {
         list.len() == *written && list.iter().all(|endpoint| is(endpoint.get_ref()))
     };
@@ -88,6 +92,22 @@ fn check_duplicates(list: &[Spanned<EndpointConfig>], cluster: &str, sink: &Sink
             .label("already listed")
             .help("to give it more work, give it a weight")
             .related(first.clone(), "first here");
+        sink.report(problem.at(endpoint.span()));
+    }
+}
+
+/// Who is to prove who they are needs a name that can be in a certificate.
+fn check_names(list: &[Spanned<EndpointConfig>], sink: &Sink) {
+    for endpoint in list {
+        let name = &endpoint.get_ref().name;
+        if Origination::host_name(name).is_some() {
+            continue;
+        }
+        let message = format!("no certificate can be for {}", quoted(&endpoint.get_ref().host));
+        let problem =
+            Diagnostic::new(Code::BadRequestPart, message).label("cannot prove who it is").help(
+                "say whom it has to prove to be, as in `tls = { server_name = \"api.internal\" }`",
+            );
         sink.report(problem.at(endpoint.span()));
     }
 }

@@ -1,18 +1,15 @@
 //! A config file that is read again and again: where it is, and what the command line says over it. The binary makes one, the
 //! conductor reads it at every reload, the watch asks whether it has changed.
 
-use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::decode::MEDIA_TYPES;
 use super::drafts::Drafts;
 use super::files::Folder;
 use super::model::{Config, WorkerCount};
 use super::report::Report;
-use super::seen::{Findings, Seen, Witness};
+use super::seen::{Seen, Witness};
 use super::{Loaded, environment};
 use crate::certificates::Known;
 use crate::persist::Rewrite;
@@ -34,20 +31,16 @@ impl ConfigFile {
 
     /// The same where certificates are in use already: what is good of them may stay, whatever their files have become.
     pub(crate) fn read_on(&self, known: &Known) -> (Result<Loaded, Report>, Seen) {
-        let read = RefCell::new(Known::default());
-        let look = |source: &_| known.look(source, &mut read.borrow_mut(), SystemTime::now());
-        let (loaded, mut seen) = self.read_with(&look);
-        seen.certificates = Arc::new(read.into_inner());
-        (loaded, seen)
+        self.read_with(Some(known))
     }
 
     /// What would be seen on the way. No certificate is looked at.
     pub(crate) fn look(&self) -> Seen {
-        self.read_with(&|_| Vec::new()).1
+        self.read_with(None).1
     }
 
-    fn read_with(&self, findings: &Findings<'_>) -> (Result<Loaded, Report>, Seen) {
-        let witness = Witness::new(Folder::of(&self.path), findings);
+    fn read_with(&self, known: Option<&Known>) -> (Result<Loaded, Report>, Seen) {
+        let witness = Witness::new(Folder::of(&self.path), known);
         // Before it is read: a change in between is then noticed later, and not missed.
         witness.note_disk(&self.path);
         let loaded = Config::load_with(&self.path, &witness, &environment);
@@ -59,7 +52,7 @@ impl ConfigFile {
         let drafts = Drafts::new(Folder::of(&self.path), texts);
         let own = drafts.text(&self.path);
         // It was read a moment ago, with the certificates.
-        let witness = Witness::new(drafts, &|_| Vec::new());
+        let witness = Witness::new(drafts, None);
         let loaded = match own {
             Some(text) => {
                 witness.note(self.path.clone(), Some(text.as_bytes()));

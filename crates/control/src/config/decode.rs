@@ -24,6 +24,7 @@ mod health;
 mod hedge;
 mod label;
 mod listener;
+mod origination;
 mod outlier;
 mod overload;
 mod paths;
@@ -38,7 +39,9 @@ pub(super) use errors::MEDIA_TYPES;
 pub(in crate::config) use admin::read as read_admin;
 pub(super) use balance::{BOUNDED_LOAD_MAX, BOUNDED_LOAD_MIN};
 pub(super) use eligibility::{AGGRESSION_DEFAULT, AGGRESSION_MAX, AGGRESSION_MIN};
-pub(super) use health::{KINDS as CHECK_KINDS, METHOD_DEFAULT, STATUS_DEFAULT, http_check};
+pub(super) use health::{
+    KINDS as CHECK_KINDS, METHOD_DEFAULT, STATUS_DEFAULT, http_check, usual as usual_check,
+};
 pub(super) use hedge::format_after;
 pub(crate) use label::check_label;
 pub(super) use listener::{PROTOCOLS, PROTOCOLS_LATER};

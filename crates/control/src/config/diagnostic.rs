@@ -190,6 +190,8 @@ pub enum Code {
     ChainUnsorted = 942,
     /// `preload` where no list takes it.
     NotPreloaded = 943,
+    /// TLS with endpoints that need not prove who they are.
+    VerifiesNothing = 944,
 }
 
 // === impl Diagnostic ===

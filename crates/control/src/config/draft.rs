@@ -21,8 +21,8 @@ use super::diagnostic::Span;
 use super::model::{
     AccessConfig, AdminBind, AdmissionConfig, BalanceConfig, CertificateSource, ClusterConfig,
     Config, ConnectionsConfig, EligibilityConfig, EndpointConfig, ErrorsConfig, HstsConfig,
-    HttpsPort, ListenerConfig, LogLevel, PageConfig, RouteConfig, Secret, StickyConfig, TlsConfig,
-    TlsVersion, WorkerCount,
+    HttpsPort, ListenerConfig, LogLevel, OriginationConfig, PageConfig, RouteConfig, Secret,
+    StickyConfig, TlsConfig, TlsVersion, Trust, WorkerCount,
 };
 
 /// See [`Config`].
@@ -142,11 +142,21 @@ pub(super) struct ClusterDraft {
     pub(super) eligibility: EligibilityConfig,
     pub(super) sticky: Option<StickyConfig>,
     pub(super) health: HealthDraft,
+    pub(super) tls: Option<OriginationDraft>,
     pub(super) timeouts: UpstreamTimeouts,
     pub(super) deadline_header: Option<String>,
     pub(super) pool: PoolLimits,
     pub(super) resilience: Resilience,
     pub(super) limits: Limits,
+}
+
+/// See [`OriginationConfig`].
+#[derive(Debug)]
+pub(super) struct OriginationDraft {
+    /// At the key that says so, or at `tls` itself.
+    pub(super) trust: Spanned<Trust>,
+    pub(super) server_name: Option<Box<str>>,
+    pub(super) certificate: Option<Spanned<CertificateSource>>,
 }
 
 /// How endpoints are checked.
@@ -230,6 +240,16 @@ impl TlsDraft {
     }
 }
 
+impl OriginationDraft {
+    fn finish(self) -> OriginationConfig {
+        OriginationConfig {
+            trust: self.trust.into_inner(),
+            server_name: self.server_name,
+            certificate: self.certificate.map(Spanned::into_inner),
+        }
+    }
+}
+
 impl RouteDraft {
     /// What metrics and messages call it.
     pub(super) fn label(&self) -> String {
@@ -289,6 +309,7 @@ impl ClusterDraft {
             eligibility: self.eligibility,
             sticky: self.sticky,
             health: self.health.checks,
+            tls: self.tls.map(OriginationDraft::finish),
             timeouts: self.timeouts,
             deadline_header: self.deadline_header,
             pool: self.pool,

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 use std::time::SystemTime;
 
-use super::diagnostic::{Code, Diagnostic, Sink, quoted};
+use super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
 use super::draft::{AccessDraft, Draft, PageDraft, Target};
-use super::model::{AccessPath, CertificateSource};
+use super::model::{AccessPath, CertificateSource, FilePlace, Trust};
 use super::sources::Sources;
 use crate::certificates::{Finding, Known, Remark};
 
@@ -46,6 +46,11 @@ pub trait Files {
 
     /// What is to be said about the certificates of `source`; nothing if they are good, or nobody can tell.
     fn findings(&self, _source: &CertificateSource) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// What is to be said about the authorities that are trusted so; nothing if they are good, or nobody can tell.
+    fn findings_of_trust(&self, _trust: &Trust) -> Vec<Finding> {
         Vec::new()
     }
 }
@@ -169,6 +174,10 @@ impl Files for Folder {
     fn findings(&self, source: &CertificateSource) -> Vec<Finding> {
         Known::default().look(source, &mut Known::default(), SystemTime::now())
     }
+
+    fn findings_of_trust(&self, trust: &Trust) -> Vec<Finding> {
+        Known::default().findings_of_trust(trust, SystemTime::now())
+    }
 }
 
 // === impl NoFiles ===
@@ -233,17 +242,30 @@ fn unreadable(file: &str, error: &io::Error) -> Diagnostic {
 // === Certificates ===
 
 fn look_at_certificates(draft: &mut Draft, files: &dyn Files, sources: &Sources, sink: &Sink) {
-    let tls = draft.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
-    for certificate in tls.flat_map(|tls| &mut tls.certificates) {
+    let locate = |place: &mut FilePlace, span: &Span| {
+        let path = sources.resolve(span.start, Path::new(&place.written));
+        place.written = path.to_string_lossy().into_owned();
+        place.path = files.locate(&path);
+    };
+    let report = |findings: Vec<Finding>, span: &Span| {
+        findings.iter().for_each(|it| sink.report(of_certificate(it).at(span.clone())));
+    };
+    let terminations = draft.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
+    let shown = terminations.flat_map(|tls| &mut tls.certificates);
+    let originations = draft.clusters.iter_mut().filter_map(|cluster| cluster.tls.as_mut());
+    let (trusts, ours): (Vec<_>, Vec<_>) =
+        originations.map(|tls| (&mut tls.trust, &mut tls.certificate)).unzip();
+    for certificate in shown.chain(ours.into_iter().flatten()) {
         let span = certificate.span();
-        for place in certificate.get_mut().places_mut() {
-            let path = sources.resolve(span.start, Path::new(&place.written));
-            place.written = path.to_string_lossy().into_owned();
-            place.path = files.locate(&path);
+        certificate.get_mut().places_mut().for_each(|place| locate(place, &span));
+        report(files.findings(certificate.get_ref()), &span);
+    }
+    for trust in trusts {
+        let span = trust.span();
+        if let Trust::Authorities(place) = trust.get_mut() {
+            locate(place, &span);
         }
-        for finding in files.findings(certificate.get_ref()) {
-            sink.report(of_certificate(&finding).at(span.clone()));
-        }
+        report(files.findings_of_trust(trust.get_ref()), &span);
     }
 }
 

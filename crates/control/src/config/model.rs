@@ -212,6 +212,29 @@ pub struct TlsConfig {
     pub min_version: TlsVersion,
 }
 
+/// How the endpoints of a cluster are spoken TLS with: what [`evenkeel_plan::tls::Origination`] is made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OriginationConfig {
+    /// Whose word on who they are is taken.
+    pub trust: Trust,
+    /// Whom they have to prove to be; `None` for the host that each is named by.
+    pub server_name: Option<Box<str>>,
+    /// What we prove ourselves by, a [`CertificateSource::Client`]; `None` for nothing.
+    pub certificate: Option<CertificateSource>,
+}
+
+/// Whose word is taken on who an endpoint is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trust {
+    /// That of the authorities that this machine trusts.
+    #[default]
+    System,
+    /// That of the authorities in this file.
+    Authorities(FilePlace),
+    /// Anybody's, which is to say that nothing is proved.
+    Anybody,
+}
+
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsVersion {
@@ -234,6 +257,13 @@ pub enum CertificateSource {
         /// Its key; `None` if that is in the same file.
         key: Option<FilePlace>,
     },
+    /// This one, which endpoints are shown; they do not ask for a name in it.
+    Client {
+        /// The certificate, and the authorities that stand for it.
+        cert: FilePlace,
+        /// Its key; `None` if that is in the same file.
+        key: Option<FilePlace>,
+    },
 }
 
 /// A file or directory.
@@ -250,7 +280,7 @@ impl CertificateSource {
     pub(super) fn places_mut(&mut self) -> impl Iterator<Item = &mut FilePlace> {
         let (one, other) = match self {
             Self::Directory(folder) => (folder, None),
-            Self::Files { cert, key } => (cert, key.as_mut()),
+            Self::Files { cert, key } | Self::Client { cert, key } => (cert, key.as_mut()),
         };
         std::iter::once(one).chain(other)
     }
@@ -419,6 +449,8 @@ pub struct ClusterConfig {
     pub sticky: Option<StickyConfig>,
     /// How to check them, by all of these; empty when switched off.
     pub health: Vec<HealthCheck>,
+    /// How they are spoken TLS with; `None` for clear text.
+    pub tls: Option<OriginationConfig>,
     /// How long to wait for them.
     pub timeouts: UpstreamTimeouts,
     /// The field by which they are told how much time is left; `None` for none.

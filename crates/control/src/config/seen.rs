@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use super::BYTES_MAX;
 use super::files::{self, Files};
-use super::model::CertificateSource;
+use super::model::{CertificateSource, Trust};
 use crate::certificates::{Finding, Known};
 
 /// What a config was made from. Equal if every file is.
@@ -23,7 +23,7 @@ pub struct Seen {
     folders: BTreeSet<PathBuf>,
     /// What was read of certificates, for whoever puts the config in force. No part of what it was made from: it stays the same when they
     /// are renewed.
-    pub(super) certificates: Arc<Known>,
+    certificates: Arc<Known>,
 }
 
 impl PartialEq for Seen {
@@ -58,16 +58,17 @@ impl Seen {
 /// Files as a config sees them, and a note of everything that was looked at.
 pub(super) struct Witness<'a, F> {
     files: F,
-    findings: &'a Findings<'a>,
+    /// What certificates are compared with; `None` to look at none. They are no part of what the config was made from: the config stays the
+    /// same when they are renewed.
+    known: Option<&'a Known>,
+    /// What was read of certificates.
+    certificates: RefCell<Known>,
     seen: RefCell<Seen>,
 }
 
-/// What is to be said about the certificates of a source.
-pub(super) type Findings<'a> = dyn Fn(&CertificateSource) -> Vec<Finding> + 'a;
-
 impl<'a, F: Files> Witness<'a, F> {
-    pub(super) fn new(files: F, findings: &'a Findings<'a>) -> Self {
-        Self { files, findings, seen: RefCell::default() }
+    pub(super) fn new(files: F, known: Option<&'a Known>) -> Self {
+        Self { files, known, certificates: RefCell::default(), seen: RefCell::default() }
     }
 
     /// The file at `path` has these bytes, or is not there.
@@ -84,7 +85,8 @@ impl<'a, F: Files> Witness<'a, F> {
     }
 
     pub(super) fn into_seen(self) -> Seen {
-        self.seen.into_inner()
+        let certificates = Arc::new(self.certificates.into_inner());
+        Seen { certificates, ..self.seen.into_inner() }
     }
 }
 
@@ -115,7 +117,13 @@ impl<F: Files> Files for Witness<'_, F> {
     }
 
     fn findings(&self, source: &CertificateSource) -> Vec<Finding> {
-        (self.findings)(source)
+        let look =
+            |known: &Known| known.look(source, &mut self.certificates.borrow_mut(), SystemTime::now());
+        self.known.map(look).unwrap_or_default()
+    }
+
+    fn findings_of_trust(&self, trust: &Trust) -> Vec<Finding> {
+        self.known.map(|it| it.findings_of_trust(trust, SystemTime::now())).unwrap_or_default()
     }
 }
 

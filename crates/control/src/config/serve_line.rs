@@ -64,6 +64,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         eligibility: EligibilityConfig::default(),
         sticky: None,
         health: line.health(options, &sink).into(),
+        tls: None,
         timeouts: UpstreamTimeouts::default(),
         deadline_header: None,
         pool: PoolLimits::default(),

@@ -133,6 +133,7 @@ fn is_own(config: &Config, cluster: &ClusterConfig) -> bool {
         config.routes.iter().flat_map(|route| &route.to).any(|(to, _)| *to == cluster.name);
     let plain = cluster.eligibility == EligibilityConfig::default()
         && cluster.sticky.is_none()
+        && cluster.tls.is_none()
         && cluster.timeouts == UpstreamTimeouts::default()
         && cluster.deadline_header.is_none()
         && cluster.pool == PoolLimits::default()
@@ -154,6 +155,9 @@ fn cluster_table(cluster: &ClusterConfig) -> Table {
     add_eligibility(&mut table, &cluster.eligibility);
     if let Some(sticky) = &cluster.sticky {
         table.add("sticky", written_sticky(sticky));
+    }
+    if let Some(tls) = &cluster.tls {
+        table.add("tls", tls::origination(tls));
     }
     table.add_table("timeouts", &upstream_timeouts(&cluster.timeouts));
     if let Some(name) = &cluster.deadline_header {
@@ -193,7 +197,7 @@ fn add_use(table: &mut Table, key: &'static str, cluster: &ClusterConfig) {
     table.add(key, format!("[{}]", endpoints.join(", ")));
     let is_default = cluster.balance == BalanceConfig::default();
     table.add_unless("balance", balance(&cluster.balance), is_default);
-    add_health(table, &cluster.health);
+    add_health(table, &cluster.health, cluster.tls.is_some());
 }
 
 /// The name of the algorithm, with what it goes by where that is not the default.
@@ -287,6 +291,7 @@ fn upstream_timeouts(timeouts: &UpstreamTimeouts) -> Table {
     let default = UpstreamTimeouts::default();
     let mut table = Table::default();
     table.add_duration("connect", timeouts.connect, default.connect);
+    table.add_duration("tls", timeouts.tls, default.tls);
     table.add_duration("first_byte", timeouts.first_byte, default.first_byte);
     table.add_duration("idle", timeouts.idle, default.idle);
     if let Some(exchange) = timeouts.exchange {

@@ -40,7 +40,7 @@ pub(crate) enum Failure {
     },
     /// A good status, but this text is not in the body.
     Body(Box<str>),
-    /// The TLS handshake failed, in the words of rustls.
+    /// The TLS handshake failed: what was wrong with it.
     Tls(String),
     /// HTTP/2 failed, in the words of h2.
     Http2(String),

@@ -1,4 +1,4 @@
-//! The gRPC check: `grpc.health.v1.Health/Check` over HTTP/2 without TLS, with prior knowledge. Called by `probe`.
+//! The gRPC check: `grpc.health.v1.Health/Check` over HTTP/2, in clear text with prior knowledge. Called by `probe`.
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md> and `health-checking.md` beside it.
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -6,16 +6,19 @@ use evenkeel_plan::limits::RESPONSE_HEAD_BYTES_MAX;
 use h2::client::{self, SendRequest};
 use h2::{Error, RecvStream};
 use http::{HeaderMap, Method, Request, Response, Uri};
-use tokio::net::TcpStream;
 
-use super::Failure;
 use super::words::first_line;
+use super::{Failure, Stream, tls};
 
 mod message;
 
 /// Asks whether `service` is served.
-pub(super) async fn ask(stream: TcpStream, authority: &str, service: &str) -> Result<(), Failure> {
-    let head = request(authority)?;
+pub(super) async fn ask(
+    stream: impl Stream,
+    origin: (&str, &str),
+    service: &str,
+) -> Result<(), Failure> {
+    let head = request(origin)?;
     let head_bytes_max = u32::try_from(RESPONSE_HEAD_BYTES_MAX).unwrap_or(u32::MAX);
     let (client, connection) = client::Builder::new()
         .enable_push(false)
@@ -31,8 +34,8 @@ pub(super) async fn ask(stream: TcpStream, authority: &str, service: &str) -> Re
     }
 }
 
-fn request(authority: &str) -> Result<Request<()>, Failure> {
-    let uri = Uri::builder().scheme("http").authority(authority).path_and_query(PATH).build();
+fn request((scheme, authority): (&str, &str)) -> Result<Request<()>, Failure> {
+    let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(PATH).build();
     let request = uri.and_then(|uri| {
         Request::builder()
             .method(Method::POST)
@@ -102,8 +105,8 @@ fn judge(fields: &HeaderMap) -> Result<(), Failure> {
 }
 
 fn failed(error: &Error) -> Failure {
-    if error.is_io() {
-        return Failure::Closed;
+    if let Some(error) = error.get_io() {
+        return tls::broken(error);
     }
     Failure::Http2(first_line(error.to_string().as_bytes()))
 }

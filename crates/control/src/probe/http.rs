@@ -11,14 +11,13 @@ use evenkeel_proto::http1::{
 };
 use evenkeel_proto::method::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use super::Failure;
+use super::{Failure, Stream, tls};
 
 /// An answer of which the head has been read. Dropped, it closes the connection.
 #[derive(Debug)]
-pub(super) struct Answer {
-    stream: TcpStream,
+pub(super) struct Answer<S> {
+    stream: S,
     method: Method,
     head: ResponseHead,
     /// What came in after the head.
@@ -26,14 +25,15 @@ pub(super) struct Answer {
 }
 
 /// Sends a request and reads the head of its answer.
-pub(super) async fn ask(
-    mut stream: TcpStream,
+pub(super) async fn ask<S: Stream>(
+    mut stream: S,
     method: &str,
     path: &str,
     host: &str,
-) -> Result<Answer, Failure> {
+) -> Result<Answer<S>, Failure> {
     let request = request(method, path, host);
-    stream.write_all(request.as_bytes()).await.map_err(|_| Failure::Closed)?;
+    stream.write_all(request.as_bytes()).await.map_err(|error| tls::broken(&error))?;
+    stream.flush().await.map_err(|error| tls::broken(&error))?;
     let method = Method::from_token(method.as_bytes());
     let mut received = Vec::new();
     for _ in 0..=INTERIM_RESPONSES_MAX {
@@ -57,7 +57,7 @@ fn request(method: &str, path: &str, host: &str) -> String {
 /// Reads until a head is complete; `received` is what came in after the one before. The proxy's own parser reads it, so
 /// that a check passes nothing that the proxy would refuse.
 async fn read_head(
-    stream: &mut TcpStream,
+    stream: &mut impl Stream,
     received: Vec<u8>,
 ) -> Result<(ResponseHead, usize), Failure> {
     let limits =
@@ -73,7 +73,8 @@ async fn read_head(
             return Err(Failure::TooLarge("the answer's head", RESPONSE_HEAD_BYTES_MAX));
         }
         fields.buffer.reserve(READ_BYTES);
-        let read = stream.read_buf(&mut fields.buffer).await.map_err(|_| Failure::Closed)?;
+        let read = stream.read_buf(&mut fields.buffer).await;
+        let read = read.map_err(|error| tls::broken(&error))?;
         if read == 0 {
             return Err(Failure::Closed);
         }
@@ -105,7 +106,7 @@ fn broken(error: BodyError) -> Failure {
 
 // === impl Answer ===
 
-impl Answer {
+impl<S: Stream> Answer<S> {
     pub(super) fn status(&self) -> u16 {
         self.head.status
     }
@@ -129,7 +130,7 @@ impl Answer {
             self.received.clear();
             self.received.reserve(READ_BYTES);
             let read = self.stream.read_buf(&mut self.received).await;
-            if read.map_err(|_| Failure::Closed)? == 0 {
+            if read.map_err(|error| tls::broken(&error))? == 0 {
                 return decoder.end_of_stream().map(|()| false).map_err(broken);
             }
         }

@@ -160,20 +160,6 @@ async fn a_connect_that_times_out_is_told_from_an_answer_that_does() {
 }
 
 #[test]
-fn an_endpoint_is_asked_for_by_the_host_of_its_name() {
-    let table = [
-        ("db.internal:5432", ("db.internal", "5432")),
-        ("10.0.0.1:80", ("10.0.0.1", "80")),
-        ("[::1]:80", ("::1", "80")),
-    ];
-    for (name, parts) in table {
-        let mut target = target(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), http_check());
-        target.name = name.into();
-        assert_eq!(target.host_and_port(), parts);
-    }
-}
-
-#[test]
 fn reasons_read_well() {
     let table = [
         (Failure::Refused, "connection refused"),
@@ -228,7 +214,7 @@ async fn answer(listener: TcpListener, bytes: Vec<u8>) -> String {
 }
 
 fn target(address: SocketAddr, check: HealthCheck) -> Target {
-    Target { address, cluster: "api".into(), name: "endpoint:1".into(), check }
+    Target { address, cluster: "api".into(), name: "endpoint:1".into(), tls: None, check }
 }
 
 async fn check(target: &Target) -> Result<(), Failure> {

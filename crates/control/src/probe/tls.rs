@@ -1,95 +1,90 @@
-//! The TLS check: a handshake completes. The certificate is not judged. Called by `probe`.
+//! TLS with an endpoint that is checked: as the cluster speaks it, or else, for the check that wants a handshake and no more, without any
+//! judgement of the certificate. Called by `probe`.
 
 use std::io;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
+use evenkeel_plan::health::CheckKind;
+use evenkeel_plan::tls::{Origination, trouble};
 use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, Error};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use super::words::first_line;
-use super::{Failure, Target};
+use super::{Failure, Stream, Target};
+use crate::certificates::unjudged;
 
-/// Completes a handshake, and says goodbye.
-pub(super) async fn shake_hands(
-    stream: TcpStream,
-    server_name: &ServerName<'static>,
-) -> Result<(), Failure> {
-    let connector = CONNECTOR.as_ref().map_err(|error| Failure::Untried(error.to_string()))?;
-    let mut stream =
-        connector.connect(server_name.clone(), stream).await.map_err(|error| refused(&error))?;
+/// A handshake that is to be made.
+pub(super) struct Session {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+/// The handshake that comes before the check of `target`; `None` if it is made in clear text, or only connects.
+///
+/// # Errors
+///
+/// It cannot be made.
+pub(super) fn session(target: &Target) -> Result<Option<Session>, Failure> {
+    let wanted = match &target.check.kind {
+        CheckKind::Tls { server_name } => server_name.as_deref(),
+        CheckKind::Http { .. } | CheckKind::Grpc { .. } if target.tls.is_some() => None,
+        _ => return Ok(None),
+    };
+    let wanted = wanted.and_then(|name| ServerName::try_from(name.to_owned()).ok());
+    let Some(origination) = &target.tls else {
+        let config = unjudged().map_err(|error| Failure::Untried(error.to_string()))?;
+        let name = wanted.unwrap_or_else(|| own_name(target));
+        return Ok(Some(Session { config: whole(&config, None), name }));
+    };
+    let config = match target.check.kind {
+        CheckKind::Grpc { .. } => {
+            // RFC 9113 §3.2.
+            whole(&origination.config(), Some(vec![b"h2".to_vec()]))
+        }
+        _ => whole(&origination.config(), None),
+    };
+    let name = wanted.or_else(|| origination.name_of(&target.name));
+    let nobody = || Failure::Unrunnable(format!("no certificate can be for `{}`", target.name));
+    Ok(Some(Session { config, name: name.ok_or_else(nobody)? }))
+}
+
+/// The same without a memory of earlier sessions: every check is a whole handshake, in which the endpoint proves itself anew. For these
+/// `protocols`, or else for the same.
+fn whole(config: &ClientConfig, protocols: Option<Vec<Vec<u8>>>) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.resumption = Resumption::disabled();
+    config.alpn_protocols = protocols.unwrap_or(config.alpn_protocols);
+    Arc::new(config)
+}
+
+/// Whom to ask for: the host of the endpoint. An address is not sent (RFC 6066 §3).
+fn own_name(target: &Target) -> ServerName<'static> {
+    let own = Origination::host_name(&target.name);
+    own.unwrap_or_else(|| ServerName::IpAddress(target.address.ip().into()))
+}
+
+impl Session {
+    pub(super) async fn begin(self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failure> {
+        let connector = TlsConnector::from(self.config);
+        connector.connect(self.name, stream).await.map_err(|error| broken(&error))
+    }
+}
+
+/// Says goodbye after a handshake.
+pub(super) async fn part(mut stream: impl Stream) -> Result<(), Failure> {
     // An endpoint that does not wait for our goodbye is as well as any.
     drop(stream.shutdown().await);
     Ok(())
 }
 
-/// Whom to ask for: what the check says, or else the host of the endpoint. An address is not sent (RFC 6066 §3).
-pub(super) fn server_name(wanted: Option<&str>, target: &Target) -> ServerName<'static> {
-    let name = wanted.unwrap_or(target.host_and_port().0);
-    ServerName::try_from(name.to_owned())
-        .unwrap_or_else(|_| ServerName::IpAddress(target.address.ip().into()))
-}
-
-fn refused(error: &io::Error) -> Failure {
+/// Why nothing more can be read or written: by a word of TLS, or just so.
+pub(super) fn broken(error: &io::Error) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
-        Some(Error::InvalidMessage(_)) => Failure::Tls("the answer is not TLS".to_owned()),
-        Some(error) => Failure::Tls(first_line(error.to_string().as_bytes())),
+        Some(error) => Failure::Tls(trouble(error)),
         None => Failure::Closed,
-    }
-}
-
-/// Made when the first endpoint is checked by TLS. It knows no earlier session: every check is a whole handshake.
-static CONNECTOR: LazyLock<Result<TlsConnector, Error>> = LazyLock::new(|| {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Unjudged(provider)))
-        .with_no_client_auth();
-    config.resumption = Resumption::disabled();
-    Ok(TlsConnector::from(Arc::new(config)))
-});
-
-/// Takes every certificate. Nothing is sent over such a connection, and nothing is believed that comes from it.
-#[derive(Debug)]
-struct Unjudged(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unjudged {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -12,19 +12,26 @@ use super::super::draft::{ClusterDraft, EndpointsDraft};
 use super::super::section::{Section, parse_wait};
 use super::super::units::format_duration;
 use super::{
-    balance, breaker, eligibility, endpoint, health, hedge, outlier, overload, retry, sticky,
+    balance, breaker, eligibility, endpoint, health, hedge, origination, outlier, overload, retry,
+    sticky,
 };
 
 /// Reads one cluster.
 pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterDraft {
+    let endpoints = endpoints(section);
+    let tls = origination::read(section.optional("tls"));
+    let has_tls = tls.is_some();
     ClusterDraft {
         name,
-        endpoints: endpoints(section),
+        endpoints,
         balance: balance::read(section.optional("balance")),
         eligibility: eligibility::read(section),
         sticky: sticky::read(section.optional("sticky")),
-        health: health::read(section.optional("health")),
-        timeouts: section.table("timeouts", timeouts).unwrap_or_default(),
+        health: health::read(section.optional("health"), has_tls),
+        tls,
+        timeouts: section
+            .table("timeouts", |section| timeouts(section, has_tls))
+            .unwrap_or_default(),
         deadline_header: section.unless_off(
             "deadline_header",
             "the name of a field in quotes",
@@ -60,11 +67,11 @@ fn field_name(text: &str) -> Result<String, Diagnostic> {
         .help("such as \"x-request-timeout-ms\""))
 }
 
-fn timeouts(section: &mut Section<'_>) -> UpstreamTimeouts {
+fn timeouts(section: &mut Section<'_>, has_tls: bool) -> UpstreamTimeouts {
     let default = UpstreamTimeouts::default();
     let timeouts = UpstreamTimeouts {
         connect: section.duration("connect", default.connect),
-        tls: default.tls,
+        tls: origination::timeout(section, has_tls, default.tls),
         first_byte: section.duration("first_byte", default.first_byte),
         idle: section.duration("idle", default.idle),
         exchange: section.unless_off("exchange", "a duration in quotes", parse_wait),

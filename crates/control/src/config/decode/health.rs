@@ -1,4 +1,5 @@
-//! `health`: `false`, a path, a table, or a list of these. Without it endpoints are checked by connecting to them.
+//! `health`: `false`, a path, a table, or a list of these. Without it endpoints are checked by connecting to them, and by a handshake
+//! where they are spoken TLS with.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -15,22 +16,28 @@ use super::super::units;
 
 mod kind;
 
-pub(super) use kind::parse_path;
 pub(in super::super) use kind::{KINDS, METHOD_DEFAULT, STATUS_DEFAULT};
+pub(super) use kind::{parse_path, parse_server_name};
 
-/// Reads the checks; none when they are switched off.
-pub(super) fn read(field: Option<Field<'_>>) -> HealthDraft {
-    let Some(field) = field else { return HealthDraft::from(HealthCheck::default()) };
+/// Reads the checks; none when they are switched off. `has_tls` says whether the endpoints are spoken TLS with.
+pub(super) fn read(field: Option<Field<'_>>, has_tls: bool) -> HealthDraft {
+    let Some(field) = field else { return HealthDraft::from(usual(has_tls)) };
     let mut draft = HealthDraft::default();
     match field.value() {
         DeValue::Boolean(false) => {}
-        DeValue::Array(_) => list(&field, &mut draft),
-        _ => one(field, "a path, a table, a list of them, or false", &mut draft),
+        DeValue::Array(_) => list(&field, has_tls, &mut draft),
+        _ => one(field, "a path, a table, a list of them, or false", has_tls, &mut draft),
     }
     draft
 }
 
-fn list(field: &Field<'_>, draft: &mut HealthDraft) {
+/// The check of endpoints of which the config says nothing else.
+pub(in super::super) fn usual(has_tls: bool) -> HealthCheck {
+    let kind = if has_tls { CheckKind::Tls { server_name: None } } else { CheckKind::Tcp };
+    HealthCheck { kind, ..HealthCheck::default() }
+}
+
+fn list(field: &Field<'_>, has_tls: bool, draft: &mut HealthDraft) {
     let items = field.items("a check");
     if items.is_empty() {
         field.report(
@@ -46,18 +53,18 @@ fn list(field: &Field<'_>, draft: &mut HealthDraft) {
         );
     }
     for item in items {
-        one(item, "a path or a table", draft);
+        one(item, "a path or a table", has_tls, draft);
     }
 }
 
 /// One that could not be read is as by default, so that nobody takes it for switched off.
-fn one(field: Field<'_>, expected: &str, draft: &mut HealthDraft) {
+fn one(field: Field<'_>, expected: &str, has_tls: bool, draft: &mut HealthDraft) {
     let check = match field.value() {
         DeValue::String(_) => field.parsed("a string", http_check),
-        DeValue::Table(_) => field.table(|section| table(section, &mut draft.programs)),
+        DeValue::Table(_) => field.table(|section| table(section, has_tls, &mut draft.programs)),
         _ => field.wrong_type(expected),
     };
-    draft.checks.push(check.unwrap_or_default());
+    draft.checks.push(check.unwrap_or_else(|| usual(has_tls)));
 }
 
 /// The check that asks for `path` and leaves the rest at its defaults.
@@ -73,7 +80,11 @@ pub(in super::super) fn http_check(path: &str) -> Result<HealthCheck, Diagnostic
     Ok(HealthCheck { kind, ..HealthCheck::default() })
 }
 
-fn table(section: &mut Section<'_>, programs: &mut Vec<Spanned<String>>) -> HealthCheck {
+fn table(
+    section: &mut Section<'_>,
+    has_tls: bool,
+    programs: &mut Vec<Spanned<String>>,
+) -> HealthCheck {
     let default = HealthCheck::default();
     let interval = section.good_duration("interval", default.interval);
     let timeout = section.good_duration("timeout", default.timeout);
@@ -88,7 +99,7 @@ fn table(section: &mut Section<'_>, programs: &mut Vec<Spanned<String>>) -> Heal
     }
     let jitter = section.optional("jitter");
     HealthCheck {
-        kind: kind::read(section, programs),
+        kind: kind::read(section, has_tls, programs),
         interval: interval.unwrap_or(default.interval),
         fast_interval: fast_interval.map(|(fast, _)| fast),
         timeout: timeout.unwrap_or(default.timeout),

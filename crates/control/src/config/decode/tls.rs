@@ -145,7 +145,7 @@ fn source(item: Field<'_>) -> Option<CertificateSource> {
     })?
 }
 
-fn place(field: &Field<'_>) -> Option<FilePlace> {
+pub(super) fn place(field: &Field<'_>) -> Option<FilePlace> {
     Some(field.parsed("the path of a file", file_path)?.into())
 }
 

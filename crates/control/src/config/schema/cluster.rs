@@ -16,7 +16,7 @@ use super::super::decode::{
 
 use super::values::{
     Auto, Balance, BodyText, CheckKind, CookieDomain, CookieName, CookiePath, Duration, Either,
-    EndpointAddress, False, FieldSource, HedgeAfter, Host, KeySource, Label, Method, Off,
+    EndpointAddress, False, FieldSource, FilePath, HedgeAfter, Host, KeySource, Label, Method, Off,
     OneOrMany, Program, Rate, RequestPath, RetryTrigger, SameSite, ServerName, Service, SessionKey,
     Share, Size, Status, Zone,
 };
@@ -65,8 +65,14 @@ pub(super) struct Cluster {
     sticky: Option<Either<Off, Either<KeySource, Sticky>>>,
 
     /// How to check them: by connecting, by asking for a path, or as a table says; by all of a list, at most 8; `false` for not at all.
+    /// Without it, where the endpoints are spoken TLS with, by a handshake.
     #[schemars(extend("default" = serde_json::json!({ "kind": "tcp" })))]
     health: Option<HealthKey>,
+
+    /// Whether they are spoken TLS with, 1.2 or 1.3: `true`, a table, or `"off"`. Each has to prove to be the host that it is named by, as
+    /// the authorities say that this machine trusts; one that cannot gets no request, and never one in clear text. See [tls.md](tls.md).
+    #[schemars(extend("default" = "off"))]
+    tls: Option<Either<bool, Either<ClusterTls, Off>>>,
 
     /// How long an endpoint may take.
     timeouts: Option<ClusterTimeouts>,
@@ -269,9 +275,9 @@ interval = "5s"
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 pub(super) struct Health {
-    /// `"tcp"` connects, `"tls"` completes a handshake and looks at no certificate, `"http"` sends a request, `"grpc"` calls
-    /// `grpc.health.v1.Health/Check` without TLS, `"exec"` runs a program. Without it `path`, `host`, `method`, `status` or `body` mean
-    /// `"http"`.
+    /// `"tcp"` connects, `"tls"` completes a handshake, `"http"` sends a request, `"grpc"` calls `grpc.health.v1.Health/Check`, `"exec"` runs
+    /// a program. The three in the middle go by the `tls` of the cluster, as requests do; where it has none, `"tls"` looks at no certificate.
+    /// Without it `path`, `host`, `method`, `status` or `body` mean `"http"`.
     kind: Option<CheckKind>,
 
     /// `http`, and needed there: what to ask for.
@@ -291,7 +297,7 @@ pub(super) struct Health {
     /// `http`: what the first 64 KiB of the body have to contain, besides.
     body: Option<BodyText>,
 
-    /// `tls`: the name to ask for (SNI); without it the endpoint's own, if it has one.
+    /// `tls`: the name to ask for (SNI); without it that of the cluster's `tls`, or the endpoint's own, if it has one.
     server_name: Option<ServerName>,
 
     /// `grpc`: the service that has to be `SERVING`.
@@ -328,6 +334,35 @@ pub(super) struct Health {
     rise: Option<u32>,
 }
 
+/// How endpoints are spoken TLS with. Files are PEM, and read again when they have changed, for the connections that are made from then on.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.tls]", "x-example" = r#"
+[cluster.api]
+endpoints = ["10.0.0.1:8443", "10.0.0.2:8443"]
+tls = { ca = "ca.crt", server_name = "api.internal", cert = "client.crt", key = "client.key" }
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct ClusterTls {
+    /// The file with the authorities whose word is taken on who endpoints are, and nobody else's. Without it those that this machine trusts,
+    /// as they are when the config is read.
+    ca: Option<FilePath>,
+
+    /// Whom each has to prove to be, and who is asked for (SNI). Without it the host that it is named by, in a certificate for that name or
+    /// address.
+    server_name: Option<ServerName>,
+
+    /// The certificate by which we prove who we are, and behind it the authorities between it and the root. Without it we prove nothing.
+    cert: Option<FilePath>,
+
+    /// Its private key. Without it, the key is in the same file.
+    key: Option<FilePath>,
+
+    /// `false` takes whoever answers for an endpoint, with a warning, for then TLS protects from nobody who is between.
+    #[schemars(extend("default" = true))]
+    verify: Option<bool>,
+}
+
 /// How long an endpoint may take. Each is at least 1 ms.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -341,6 +376,10 @@ struct ClusterTimeouts {
     /// To accept a connection.
     #[schemars(extend("default" = "1s"))]
     connect: Option<Duration>,
+
+    /// For the handshake of TLS after that, in a cluster with `tls`.
+    #[schemars(extend("default" = "5s"))]
+    tls: Option<Duration>,
 
     /// From the request to the first byte of the answer.
     #[schemars(extend("default" = "60s"))]

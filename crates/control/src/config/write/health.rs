@@ -4,38 +4,41 @@ use std::ops::RangeInclusive;
 
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 
-use super::super::decode::{METHOD_DEFAULT, STATUS_DEFAULT};
+use super::super::decode::{METHOD_DEFAULT, STATUS_DEFAULT, usual_check};
 use super::super::units::{format_duration, format_share};
 use super::table::{Table, list, string};
 
 /// Adds it, unless it is as by default.
-pub(super) fn add_health(table: &mut Table, checks: &[HealthCheck]) {
+pub(super) fn add_health(table: &mut Table, checks: &[HealthCheck], has_tls: bool) {
     match checks {
         [] => table.add("health", false),
-        [check] if *check == HealthCheck::default() => {}
-        [check] => table.add("health", written(check)),
-        checks => table.add("health", list(checks.iter().map(written).collect())),
+        [check] if *check == usual_check(has_tls) => {}
+        checks => {
+            let written = checks.iter().map(|check| written(check, has_tls));
+            table.add("health", list(written.collect()));
+        }
     }
 }
 
 /// A path where that says it all.
-fn written(check: &HealthCheck) -> String {
-    let kind = kind(&check.kind);
+fn written(check: &HealthCheck, has_tls: bool) -> String {
+    let kind = kind(&check.kind, has_tls);
     let pace = pace(check);
     match &check.kind {
         CheckKind::Http { path, .. } if kind.len() == 1 && pace.is_empty() => string(path),
         // It can be left out where there is anything else.
         CheckKind::Tcp if pace.is_empty() => "{ kind = \"tcp\" }".to_owned(),
+        CheckKind::Tls { server_name: None } if pace.is_empty() => "{ kind = \"tls\" }".to_owned(),
         _ => kind.with(pace).inline(),
     }
 }
 
-fn kind(kind: &CheckKind) -> Table {
+fn kind(kind: &CheckKind, has_tls: bool) -> Table {
     let mut table = Table::default();
     match kind {
-        CheckKind::Tcp => {}
+        CheckKind::Tcp => table.add_unless("kind", string("tcp"), !has_tls),
         CheckKind::Tls { server_name } => {
-            table.add("kind", string("tls"));
+            table.add_unless("kind", string("tls"), has_tls);
             add_some(&mut table, "server_name", server_name.as_deref());
         }
         CheckKind::Http { method, path, host, status, body } => {

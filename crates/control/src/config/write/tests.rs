@@ -19,6 +19,7 @@ use evenkeel_plan::rate::{Per, Prefixes, Quota, Rate, RateKey};
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::retry::{RetryPolicy, Trigger, Triggers};
 use evenkeel_plan::route::{HostPattern, PathPattern};
+use evenkeel_plan::tls::Origination;
 use evenkeel_plan::{breaker, outlier};
 use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
@@ -31,8 +32,8 @@ use super::super::decode::STATUS_DEFAULT;
 use super::super::files::Files;
 use super::super::model::{
     AdmissionConfig, CertificateSource, ConnectionRateConfig, ConnectionsConfig, ErrorsConfig,
-    FilePlace, HstsConfig, HttpsPort, ListenerConfig, PageConfig, RateLimitConfig, RouteConfig,
-    TlsConfig,
+    FilePlace, HstsConfig, HttpsPort, ListenerConfig, OriginationConfig, PageConfig,
+    RateLimitConfig, RouteConfig, TlsConfig, Trust,
 };
 use super::super::words::{AMBIGUITY, EMPTY_SEGMENTS, TLS_VERSIONS, UNUSUAL_NAMES};
 use super::*;
@@ -437,6 +438,8 @@ fn accesses() -> impl Strategy<Value = AccessConfig> {
 
 fn clusters() -> impl Strategy<Value = ClusterConfig> {
     let timeouts = ([durations(1), durations(1), durations(1)], option::of(durations(1)));
+    // How long a handshake may take is said only where there is one.
+    let tls = option::of((originations(), durations(1)));
     let pools = (durations(1), 0..=65_535_usize);
     let pools = (pools, option::of(durations(1)), option::of(1..=1_000_000_000_u32)).prop_map(
         |((idle, max_idle), max_age, max_requests)| PoolLimits {
@@ -449,13 +452,20 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
     let deadline_header = option::of(Just("x-time-left".to_owned()));
     let pools = (default_or(pools), deadline_header, resiliences(), default_or(overload_limits()));
     let use_of_it = (balances(), (eligibilities(), stickies()), vec(checks(), 0..4));
-    (vec(endpoints(), 1..4), use_of_it, default_or(timeouts), pools).prop_map(
+    (vec(endpoints(), 1..4), use_of_it, (default_or(timeouts), tls), pools).prop_map(
         |(
             mut endpoints,
             (balance, (eligibility, sticky), health),
-            timeouts,
+            (timeouts, tls),
             (pool, deadline_header, resilience, limits),
         )| {
+            let (mut tls, handshake) = tls.unzip();
+            let nameless = |it: &EndpointConfig| Origination::host_name(&it.name).is_none();
+            if let Some(tls) = tls.as_mut().filter(|_| endpoints.iter().any(nameless)) {
+                tls.server_name.get_or_insert_with(|| "a.test".into());
+            }
+            let default = UpstreamTimeouts::default();
+            let handshake = handshake.unwrap_or(default.tls);
             endpoints[0].weight = endpoints[0].weight.max(1);
             endpoints.sort_by(|a, b| a.name.cmp(&b.name));
             endpoints.dedup_by(|a, b| a.name == b.name);
@@ -467,10 +477,11 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                 eligibility,
                 sticky,
                 health,
-                timeouts: timeouts.map_or_else(
-                    Default::default,
+                tls,
+                timeouts: timeouts.map_or(
+                    UpstreamTimeouts { tls: handshake, ..default },
                     |([connect, first_byte, idle], exchange)| UpstreamTimeouts {
-                        tls: UpstreamTimeouts::default().tls,
+                        tls: handshake,
                         connect,
                         first_byte,
                         idle,
@@ -484,6 +495,21 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
             }
         },
     )
+}
+
+fn originations() -> impl Strategy<Value = OriginationConfig> {
+    let file = || "[^\0/]{0,6}[a-z]".prop_map(FilePlace::from);
+    let trust = prop_oneof![
+        Just(Trust::System),
+        Just(Trust::Anybody),
+        file().prop_map(Trust::Authorities),
+    ];
+    let name = option::of("[a-z]{1,8}(\\.[a-z]{1,8})?".prop_map(String::into_boxed_str));
+    let certificate = (file(), option::of(file()))
+        .prop_map(|(cert, key)| CertificateSource::Client { cert, key });
+    (trust, name, option::of(certificate)).prop_map(|(trust, server_name, certificate)| {
+        OriginationConfig { trust, server_name, certificate }
+    })
 }
 
 fn overload_limits() -> impl Strategy<Value = Limits> {

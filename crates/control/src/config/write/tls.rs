@@ -1,7 +1,8 @@
-//! What a listener says about TLS, as it is written.
+//! What a listener and a cluster say about TLS, as it is written.
 
 use super::super::model::{
-    CertificateSource, HstsConfig, HttpsPort, ListenerConfig, TlsConfig, TlsVersion,
+    CertificateSource, HstsConfig, HttpsPort, ListenerConfig, OriginationConfig, TlsConfig,
+    TlsVersion, Trust,
 };
 use super::super::units::format_duration;
 use super::super::words::{TLS_VERSIONS, word_for};
@@ -30,15 +31,36 @@ pub(super) fn add_tls(table: &mut Table, listener: &ListenerConfig) {
 fn source(source: &CertificateSource) -> String {
     match source {
         CertificateSource::Directory(folder) => string(&folder.written),
-        CertificateSource::Files { cert, key } => {
-            let mut table = Table::default();
-            table.add("cert", string(&cert.written));
-            if let Some(key) = key {
-                table.add("key", string(&key.written));
-            }
-            table.inline()
+        files => pair(files).inline(),
+    }
+}
+
+/// `true` alone, if there is nothing else to say.
+pub(super) fn origination(tls: &OriginationConfig) -> String {
+    let mut table = Table::default();
+    match &tls.trust {
+        Trust::System => {}
+        Trust::Authorities(file) => table.add("ca", string(&file.written)),
+        Trust::Anybody => table.add("verify", false),
+    }
+    if let Some(name) = &tls.server_name {
+        table.add("server_name", string(name));
+    }
+    let certificate = tls.certificate.as_ref().map(pair).unwrap_or_default();
+    let table = table.with(certificate);
+    if table.is_empty() { "true".to_owned() } else { table.inline() }
+}
+
+fn pair(source: &CertificateSource) -> Table {
+    let mut table = Table::default();
+    if let CertificateSource::Files { cert, key } | CertificateSource::Client { cert, key } = source
+    {
+        table.add("cert", string(&cert.written));
+        if let Some(key) = key {
+            table.add("key", string(&key.written));
         }
     }
+    table
 }
 
 /// The time alone, if there is nothing else to say.

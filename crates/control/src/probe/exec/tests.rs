@@ -167,6 +167,7 @@ impl Stage {
     fn target(&self, command: Vec<Box<str>>, limit: Duration) -> Target {
         let kind = CheckKind::Exec { command };
         Target {
+            tls: None,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 5433)),
             cluster: "shop".into(),
             name: "db.internal:5432".into(),

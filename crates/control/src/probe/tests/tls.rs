@@ -43,7 +43,10 @@ async fn what_is_no_handshake_fails_with_the_reason() {
         (b"", "connection closed before the answer"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "TLS handshake failed: the answer is not TLS"),
         (b"SSH-2.0-OpenSSH_9.9\r\n", "TLS handshake failed: the answer is not TLS"),
-        (alert, "TLS handshake failed: received fatal alert: HandshakeFailure"),
+        (
+            alert,
+            "TLS handshake failed: it has no cipher in common with us, or wants a certificate of ours (alert HandshakeFailure)",
+        ),
         (&hello_of_length_without_end, "TLS handshake failed: the answer is not TLS"),
     ];
     for (bytes, reason) in table {

@@ -24,8 +24,12 @@ const KEYS: [(&str, &[&str]); 8] = [
     ("command", &["exec"]),
 ];
 
-/// Reads it. Programs are also noted in `programs`, to be looked at.
-pub(super) fn read(section: &mut Section<'_>, programs: &mut Vec<Spanned<String>>) -> CheckKind {
+/// Reads it, of endpoints that are spoken TLS with or not. Programs are also noted in `programs`, to be looked at.
+pub(super) fn read(
+    section: &mut Section<'_>,
+    has_tls: bool,
+    programs: &mut Vec<Spanned<String>>,
+) -> CheckKind {
     let word = section.optional("kind");
     let is_written = word.is_some();
     let kind = word.and_then(|field| field.word(&KINDS, &[]));
@@ -36,6 +40,7 @@ pub(super) fn read(section: &mut Section<'_>, programs: &mut Vec<Spanned<String>
         // It is reported, and nobody knows which keys belong to it.
         None if is_written => return CheckKind::Tcp,
         None if asks => "http",
+        None if has_tls => "tls",
         None => "tcp",
     };
     report_misplaced(kind, &fields);
@@ -146,7 +151,7 @@ fn parse_service(text: &str) -> Result<Box<str>, Diagnostic> {
         .help("as in \"shop.v1.Cart\"; \"\" asks for the server as a whole"))
 }
 
-fn parse_server_name(text: &str) -> Result<Box<str>, Diagnostic> {
+pub(in super::super) fn parse_server_name(text: &str) -> Result<Box<str>, Diagnostic> {
     if DnsName::try_from(text).is_ok() {
         return Ok(text.into());
     }
