@@ -177,6 +177,7 @@ const TOOLS: &[&str] = &[
     "node",
     "curl",
     "gnutls-cli",
+    "openssl",
     "wrk",
     "ab",
     "slowhttptest",

@@ -16,7 +16,7 @@ use rcgen::{
     KeyUsagePurpose, SanType, date_time_ymd,
 };
 
-use super::parse::is_dns_name;
+use super::parse::{Purpose, is_dns_name};
 use super::source::Pair;
 use crate::config::{CertificateSource, FilePlace};
 
@@ -83,7 +83,7 @@ impl DevelopmentCertificate {
 
     /// Whether it can go on being used.
     fn is_good(&self, now: SystemTime) -> bool {
-        let pair = Pair { chain: self.chain(), key: self.key() };
+        let pair = Pair { chain: self.chain(), key: self.key(), purpose: Purpose::Server };
         pair.read(now).is_ok_and(|parsed| {
             let certificate = parsed.certificate;
             certificate.names.cover(LOCALHOST) && certificate.validity.1 > now + REPLACED_BEFORE

@@ -40,6 +40,7 @@ mod limits;
 mod messages;
 mod notify;
 mod operating_cli;
+mod origin_tls;
 mod outliers;
 mod overload;
 mod pooled;

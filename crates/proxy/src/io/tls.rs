@@ -289,7 +289,7 @@ impl State {
         self.is_finished |= records.has_failed();
         if let Poll::Ready(Err(error)) = &filled {
             let told = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
-            self.error = told.cloned().map(Box::new);
+            self.error = told.cloned().map(Box::new).or(self.error.take());
         }
         filled
     }
