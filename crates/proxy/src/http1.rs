@@ -1,8 +1,7 @@
 //! HTTP/1 on sockets: the codec of `proto` between bytes and the neutral heads and bodies of the exchange.
 
-pub(crate) mod connection;
 pub(crate) mod inbox;
-mod judge;
+pub(crate) mod judge;
 pub(crate) mod receive;
 pub(crate) mod respond;
 pub(crate) mod send;

@@ -9,6 +9,7 @@ compile_error!(
 mod access;
 mod body;
 mod buffers;
+mod connection;
 mod deadline;
 mod entrance;
 mod exchange;

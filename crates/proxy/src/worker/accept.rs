@@ -24,8 +24,8 @@ use tokio::task::spawn_local;
 
 use super::Worker;
 use super::crew::{Accepted, Crew, Errand, Places};
+use crate::connection::Connection;
 use crate::entrance::Entrance;
-use crate::http1::connection::Connection;
 use crate::io::Io;
 
 /// Where connections come in.
