@@ -18,7 +18,7 @@ mod replay;
 
 pub(crate) use replay::Replay;
 
-use bypass::Bypass;
+use bypass::{BYPASS_BYTES_MIN, Bypass};
 
 /// Where a body comes from.
 pub(crate) trait Source {
@@ -29,9 +29,9 @@ pub(crate) trait Source {
         scratch: &'s mut [u8],
     ) -> Poll<Result<Piece<'s>, SourceError>>;
 
-    /// The socket on which the next bytes of the body lie just as they are, and how many of them; `None` if they are framed,
+    /// The socket on which the next bytes of the body lie just as they are, and how many of them, if that is known; `None` if they are framed,
     /// or were read already.
-    fn direct(&self) -> Option<(&Io, u64)> {
+    fn direct(&self) -> Option<(&Io, Option<u64>)> {
         None
     }
 
@@ -136,6 +136,8 @@ pub(crate) struct Pump {
     /// Whether the source had nothing when it was asked last, and the sink has all that there was.
     waits_for_source: bool,
     state: State,
+    /// Whether the last piece was so long that the next one may be, too.
+    in_bulk: bool,
     /// Bytes that are on their way without us.
     bypass: Option<Bypass>,
     /// Whether any of the body was taken from the source, wherever it is now.
@@ -164,6 +166,7 @@ impl Default for Pump {
             waits_for_sink: false,
             waits_for_source: false,
             state: State::Moving,
+            in_bulk: false,
             bypass: None,
             touched: false,
             moved: 0,
@@ -254,6 +257,7 @@ impl Pump {
             return Poll::Ready(Ok(()));
         }
         self.touched = true;
+        self.in_bulk = bytes.len() as u64 >= BYPASS_BYTES_MIN;
         let taken = match sink.poll_write(cx, bytes, last) {
             Poll::Ready(taken) => taken.map_err(|_| PumpError::Sink)?,
             Poll::Pending => 0,

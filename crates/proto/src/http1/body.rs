@@ -90,13 +90,21 @@ impl BodyDecoder {
 
     /// `count` bytes of payload went by without being shown to us. Only a body of known length can tell payload from framing.
     pub fn skip(&mut self, count: u64) {
-        debug_assert!(self.length_left().is_some_and(|left| count <= left), "all of it is payload");
+        debug_assert!(
+            self.ends_with_connection() || self.length_left().is_some_and(|left| count <= left),
+            "all of it is payload"
+        );
         self.take_payload(count);
     }
 
     /// How many bytes are still to come, if that is known.
     pub fn length_left(&self) -> Option<u64> {
         if let State::Length(left) = self.state { Some(left) } else { None }
+    }
+
+    /// Whether it is all that comes until the connection ends.
+    pub fn ends_with_connection(&self) -> bool {
+        self.state == State::UntilClose
     }
 
     /// How many bytes one read should ask for. A body of known length is not read beyond; chunks do not say where they end, so

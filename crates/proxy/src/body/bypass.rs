@@ -15,8 +15,9 @@ pub(super) struct Bypass {
     _held: Held,
 }
 
-/// Below this what is left of a body is copied: two more system calls cost as much as copying 32 KiB.
-const BYPASS_BYTES_MIN: u64 = 64 * 1024;
+/// Below this what is left of a body is copied: two more system calls cost as much as copying 32 KiB. Where nobody knows how much is left, as
+/// in a tunnel, a piece that was as long lets expect another one.
+pub(super) const BYPASS_BYTES_MIN: u64 = 64 * 1024;
 
 impl Pump {
     /// Moves what is there into a pipe, if both sides allow it. `None` if it has to be read and written.
@@ -27,29 +28,33 @@ impl Pump {
         sink: &impl Sink,
         room: &Room<'_>,
     ) -> Option<Poll<Result<(), PumpError>>> {
-        let (from, left) = source.direct().filter(|&(_, left)| left >= BYPASS_BYTES_MIN)?;
+        let is_long = |left: Option<u64>| left.map_or(self.in_bulk, |it| it >= BYPASS_BYTES_MIN);
+        let (from, left) = source.direct().filter(|&(_, left)| is_long(left))?;
         sink.direct()?;
         if room.parked.is_high() {
             return None;
         }
         let pipe = room.pipes.borrow()?;
-        let length = usize::try_from(left).map_or(PIPE_BYTES, |left| left.min(PIPE_BYTES));
-        let moved = from.poll_splice_in(cx, &pipe, length);
+        let most = left.and_then(|left| usize::try_from(left).ok()).unwrap_or(PIPE_BYTES);
+        let moved = from.poll_splice_in(cx, &pipe, most.min(PIPE_BYTES));
         let outcome = match moved {
             Poll::Ready(Ok(filled @ 1..)) => {
                 source.skip(filled as u64);
                 self.touched = true;
+                self.in_bulk = filled as u64 >= BYPASS_BYTES_MIN / 2;
                 self.bypass = Some(Bypass { pipe, filled, _held: room.parked.hold(filled) });
                 return Some(Poll::Ready(Ok(())));
             }
-            Poll::Ready(_) => Poll::Ready(Err(PumpError::Source(SourceError::Truncated))),
+            // What an end means, the source says when it is read.
+            Poll::Ready(Ok(_)) if left.is_none() => None,
+            Poll::Ready(_) => Some(Poll::Ready(Err(PumpError::Source(SourceError::Truncated)))),
             Poll::Pending => {
-                self.waits_for_sink = false;
-                Poll::Pending
+                (self.waits_for_sink, self.waits_for_source) = (false, true);
+                Some(Poll::Pending)
             }
         };
         room.pipes.give_back(pipe);
-        Some(outcome)
+        outcome
     }
 
     /// Empties the pipe into the sink.

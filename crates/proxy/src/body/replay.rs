@@ -111,10 +111,10 @@ impl<B: Source> Source for Replay<B> {
         Poll::Ready(Ok(Piece { bytes, last }))
     }
 
-    fn direct(&self) -> Option<(&Io, u64)> {
+    fn direct(&self) -> Option<(&Io, Option<u64>)> {
         let (from, left) = self.body.direct()?;
         let is_next = self.kept.given == self.kept.bytes.len() && !self.ended;
-        let is_kept = !self.kept.overflown && self.kept.has_room(left);
+        let is_kept = !self.kept.overflown && left.is_some_and(|left| self.kept.has_room(left));
         (is_next && !is_kept).then_some((from, left))
     }
 

@@ -46,10 +46,10 @@ impl Source for Receive<'_> {
         Poll::Ready(Ok(Piece { bytes: &scratch[..payload], last: self.is_last() }))
     }
 
-    fn direct(&self) -> Option<(&Io, u64)> {
-        let left =
-            self.decoder.length_left().filter(|_| self.inbox.is_empty() && self.io.is_direct())?;
-        Some((self.io, left))
+    fn direct(&self) -> Option<(&Io, Option<u64>)> {
+        let left = self.decoder.length_left();
+        let is_raw = left.is_some() || self.decoder.ends_with_connection();
+        (is_raw && self.inbox.is_empty() && self.io.is_direct()).then_some((self.io, left))
     }
 
     fn skip(&mut self, count: u64) {

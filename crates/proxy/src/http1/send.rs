@@ -155,7 +155,7 @@ impl Sink for Send<'_> {
     }
 
     fn direct(&self) -> Option<&Io> {
-        let is_plain = matches!(self.outbox.framing, Framing::Length(_));
+        let is_plain = matches!(self.outbox.framing, Framing::Length(_) | Framing::UntilClose);
         (is_plain && self.outbox.pending.is_empty() && self.io.is_direct()).then_some(self.io)
     }
 

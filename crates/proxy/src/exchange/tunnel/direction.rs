@@ -7,6 +7,7 @@ use evenkeel_proto::field::Fields;
 use evenkeel_proto::websocket::Frames;
 
 use crate::body::{Pump, PumpError, Room, Sink, Source};
+use crate::io::Io;
 
 #[derive(Debug, Default)]
 pub(super) struct Direction {
@@ -80,6 +81,11 @@ impl<S: Sink> Sink for Tap<'_, S> {
             frames.pass(&bytes[..*count]);
         }
         taken
+    }
+
+    /// Frames have to be seen.
+    fn direct(&self) -> Option<&Io> {
+        self.sink.direct().filter(|_| self.frames.is_none())
     }
 
     fn end(&mut self, trailers: Option<Fields>) {
