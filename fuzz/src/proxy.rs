@@ -12,7 +12,9 @@ use evenkeel_plan::cluster::UpstreamTimeouts;
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::lines::{LineReceiver, lines};
-use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, TrustedProxies};
+use evenkeel_plan::listener::{
+    Bind, DownstreamLimits, DownstreamTimeouts, Protocol, TrustedProxies,
+};
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::route::{Route, Router};
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
@@ -237,6 +239,7 @@ fn plan(settings: u8, proxy: SocketAddr, endpoint: SocketAddr) -> Plan {
     let listener = Listener {
         name: "fuzz".into(),
         binds: vec![Bind::Only(proxy)],
+        protocol: Protocol::Http,
         door: None,
         admission: None,
         is_guarded: false,

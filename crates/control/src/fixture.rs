@@ -8,7 +8,7 @@ use evenkeel_plan::Plan;
 use evenkeel_plan::binder::{BindError, Binder};
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::lines::{LineCounters, lines};
-use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, Protocol};
 use evenkeel_plan::overload::Limits;
 use evenkeel_plan::publish::{Publisher, Reader};
 use evenkeel_plan::reason::Reason;
@@ -41,6 +41,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
     let listeners = listeners.iter().zip(8080..).map(|((name, to), port)| ListenerConfig {
         name: (*name).to_owned(),
         binds: vec![Bind::Any(port)],
+        protocol: Protocol::Http,
         to: Some((*to).to_owned()),
         admission: AdmissionConfig::default(),
         connections: ConnectionsConfig::default(),

@@ -226,6 +226,7 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "ClusterTls.cert",
         "ClusterTls.key",
         "Route.name",
+        "Route.alpn",
         "Route.listener",
         "RouteTimeouts.exchange",
         "RateLimit.burst",

@@ -17,7 +17,7 @@ mod save;
 
 pub(crate) use save::Save;
 
-/// Balance HTTP and HTTPS over endpoints, without a config file
+/// Balance HTTP, HTTPS, or streams of bytes, over endpoints, without a config file
 ///
 /// Endpoints are checked every 2 s; what is down gets no work until it is back.
 ///
@@ -30,7 +30,7 @@ pub(crate) use save::Save;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Where to listen: PORT, ADDRESS:PORT, or either after `http:` or `https:`
+    /// Where to listen: PORT, ADDRESS:PORT, or either after `http:`, `https:`, `tcp:` (any bytes) or `tls:` (passed on undecrypted)
     #[arg(value_name = "LISTEN")]
     listen: String,
 
@@ -111,6 +111,7 @@ EXAMPLES:
   evenkeel serve 8080 '9001*3' 9002 '!9003'    9001 weighs 3; 9003 only if the others are down
   evenkeel serve 127.0.0.1:8080 app1:80 app2:80 --health /health --balance round-robin
   evenkeel serve https:8443 9001 9002          the same by https://localhost:8443/
+  evenkeel serve tcp:5432 db1:5432 '!db2:5432'  whatever is spoken there
   evenkeel serve 8080 9001 9002 --save evenkeel.toml
                                                and from then on: evenkeel run
 

@@ -107,12 +107,13 @@ fn bytes_per_route() -> usize {
 
 fn route((host, path): (HostPattern, PathPattern)) -> Route {
     Route {
-        name: default_name(&host, &path).into(),
+        name: default_name(&host, &path, &[]).into(),
         host,
         path,
         to: Targets::one(0),
         exchange_timeout: None,
         admission: None,
+        alpn: Box::default(),
         counters: Arc::new(Sharded::new(2)),
     }
 }

@@ -25,16 +25,16 @@ pub enum Kept {
     /// Every one.
     #[default]
     All,
-    /// Those that failed, or were answered with 400 or above.
+    /// Those that failed, or were answered with 400 or above, or were requests that were not answered.
     Errors,
 }
 
 impl AccessLog {
-    /// Whether an exchange is logged that ended with `status` (`None`: the client saw none) and did or did not fail.
-    pub fn keeps(&self, status: Option<u16>, failed: bool) -> bool {
+    /// Whether an exchange is logged that did or did not fail.
+    pub fn keeps(&self, failed: bool) -> bool {
         match self.keep {
             Kept::All => true,
-            Kept::Errors => failed || status.is_none_or(|status| status >= 400),
+            Kept::Errors => failed,
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Listener {
     pub name: Box<str>,
     /// Where it listens.
     pub binds: Vec<Bind>,
+    /// What comes in there.
+    pub protocol: Protocol,
     /// What is asked of each connection; `None` for nothing.
     pub door: Option<Box<Door>>,
     /// What is asked of each request before its route is looked for; `None` for nothing.
@@ -51,6 +53,18 @@ pub struct Listener {
     pub hsts: Option<Box<str>>,
     /// Outlives this plan; carried over by whoever makes the next one.
     pub counters: Arc<Sharded<ListenerCounters>>,
+}
+
+/// What comes in by a listener: inside TLS, if the listener speaks that itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// Requests.
+    #[default]
+    Http,
+    /// Streams of bytes that mean nothing to us.
+    Tcp,
+    /// Streams of TLS that we pass on without a key, by what their clients say first.
+    Tls,
 }
 
 /// Where a listener listens. Cheap to clone.
@@ -105,7 +119,7 @@ impl TrustedProxies {
 /// How long a client may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DownstreamTimeouts {
-    /// For the handshake of TLS.
+    /// For the handshake of TLS; or for its first message, where it is passed on.
     pub tls: Duration,
     /// For a whole head, from its first byte.
     pub header: Duration,
@@ -115,7 +129,7 @@ pub struct DownstreamTimeouts {
     pub keep_alive: Duration,
     /// Without taking as much of the answer.
     pub write: Duration,
-    /// Without a byte in either direction, once the connection has become a tunnel (RFC 9110 §7.8).
+    /// Without a byte in either direction, once the connection has become a tunnel (RFC 9110 §7.8), or of a stream.
     pub tunnel: Duration,
 }
 

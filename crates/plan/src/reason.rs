@@ -37,7 +37,15 @@ pub enum Reason {
     RateLimited,
     /// The request is for a host that the certificate of its connection is not good for (RFC 9110 §15.5.20).
     Misdirected,
-    /// The listener has no route for the request's host and path.
+    /// What came on a listener for streams of TLS is something else.
+    NotTls,
+    /// The first message of a stream of TLS breaks the rules (RFC 8446 §4.1.2).
+    HelloMalformed,
+    /// The first message of a stream of TLS is longer than [`evenkeel_proto::tls::HELLO_BYTES_MAX`].
+    HelloTooLarge,
+    /// The first message of a stream of TLS did not arrive in time.
+    HelloTimeout,
+    /// The listener has no route for the request's host and path, or for the stream's server name and protocols.
     NoRoute,
     /// No endpoint of the cluster may be used.
     NoEndpoint,
@@ -67,9 +75,9 @@ pub enum Reason {
     UpstreamMalformed,
     /// The endpoint switched to a protocol that nobody offered, or without proof that it understood.
     UpgradeRefused,
-    /// Nothing moved through the tunnel, in either direction, for too long.
+    /// Nothing moved through the tunnel or the stream, in either direction, for too long.
     TunnelIdle,
-    /// The endpoint is drained or gone from the plan, and the time that what ran there had to end in is over. Of a tunnel also: its listener
+    /// The endpoint is drained or gone from the plan, and the time that what ran there had to end in is over. Of a tunnel or a stream also: its listener
     /// is gone, or we stop.
     DrainTimeout,
 }
@@ -79,7 +87,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 38] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -97,6 +105,10 @@ impl Reason {
         Self::Denied,
         Self::RateLimited,
         Self::Misdirected,
+        Self::NotTls,
+        Self::HelloMalformed,
+        Self::HelloTooLarge,
+        Self::HelloTimeout,
         Self::NoRoute,
         Self::NoEndpoint,
         Self::Overloaded,
@@ -136,6 +148,10 @@ impl Reason {
             Self::Denied => "denied",
             Self::RateLimited => "rate_limited",
             Self::Misdirected => "misdirected",
+            Self::NotTls => "not_tls",
+            Self::HelloMalformed => "hello_malformed",
+            Self::HelloTooLarge => "hello_too_large",
+            Self::HelloTimeout => "hello_timeout",
             Self::NoRoute => "no_route",
             Self::NoEndpoint => "no_endpoint_up",
             Self::Overloaded => "overloaded",
@@ -156,21 +172,27 @@ impl Reason {
         }
     }
 
-    /// The status that a client gets, where it can still get one (RFC 9110 §15, RFC 6585 §5).
+    /// The status that a client gets, where it can still get one (RFC 9110 §15, RFC 6585 §5). A stream's client never does.
     pub const fn status(self) -> u16 {
         match self {
-            Self::RequestMalformed | Self::PathRefused | Self::ClientGone => 400,
+            Self::RequestMalformed
+            | Self::PathRefused
+            | Self::ClientGone
+            | Self::NotTls
+            | Self::HelloMalformed => 400,
             Self::Denied => 403,
             Self::NoRoute => 404,
             Self::MethodNotAllowed => 405,
-            Self::HeaderTimeout | Self::BodyTimeout | Self::WriteTimeout => 408,
+            Self::HeaderTimeout | Self::BodyTimeout | Self::WriteTimeout | Self::HelloTimeout => {
+                408
+            }
             Self::BodyTooLarge => 413,
             Self::TargetTooLong => 414,
             Self::ExpectationFailed => 417,
             Self::Misdirected => 421,
             Self::UpgradeRequired => 426,
             Self::RateLimited => 429,
-            Self::HeadTooLarge => 431,
+            Self::HeadTooLarge | Self::HelloTooLarge => 431,
             Self::NotImplemented => 501,
             Self::ConnectFailed
             | Self::TlsFailed
@@ -230,6 +252,10 @@ impl Reason {
             Self::Misdirected => {
                 "This connection is for other hosts: ask for this one on a connection of its own."
             }
+            Self::NotTls => "The client does not speak TLS.",
+            Self::HelloMalformed => "The first message of TLS is malformed.",
+            Self::HelloTooLarge => "The first message of TLS is too large.",
+            Self::HelloTimeout => "The first message of TLS did not arrive in time.",
             Self::NoRoute => "Nothing is here.",
             Self::NoEndpoint => "No endpoint is up.",
             Self::Overloaded => "There is more to do than can be done.",

@@ -23,6 +23,8 @@ pub use targets::{Target, Targets};
 pub struct RouteCounters {
     /// Requests answered, by class of status (`[0]` is 1xx).
     pub requests: [Counter; 5],
+    /// Streams that got through to an endpoint.
+    pub streams: Counter,
 }
 
 /// Which requests go where.
@@ -34,6 +36,8 @@ pub struct Route {
     pub host: HostPattern,
     /// What it has to ask for.
     pub path: PathPattern,
+    /// Which protocols (RFC 7301) the client of a stream of TLS has to offer, one of these; empty for any, and for none.
+    pub alpn: Box<[Box<str>]>,
     /// What is asked of each of its requests; `None` for nothing.
     pub admission: Option<Arc<Admission>>,
     /// Who answers.
@@ -51,12 +55,13 @@ impl Route {
         cluster: usize,
         counters: impl FnOnce(&str) -> Arc<Sharded<RouteCounters>>,
     ) -> Self {
-        let name = default_name(&HostPattern::Any, &PathPattern::Any);
+        let name = default_name(&HostPattern::Any, &PathPattern::Any, &[]);
         Self {
             counters: counters(&name),
             name: name.into(),
             host: HostPattern::Any,
             path: PathPattern::Any,
+            alpn: Box::default(),
             admission: None,
             to: Targets::one(cluster),
             exchange_timeout: None,
@@ -75,6 +80,7 @@ impl Route {
     pub fn is_same(&self, other: &Self) -> bool {
         (&self.name, &self.host, &self.path) == (&other.name, &other.host, &other.path)
             && (&self.to, self.exchange_timeout) == (&other.to, other.exchange_timeout)
+            && self.alpn == other.alpn
             && match (&self.admission, &other.admission) {
                 (Some(one), Some(other)) => one.is_same(other),
                 (one, other) => one.is_none() && other.is_none(),
@@ -82,9 +88,10 @@ impl Route {
     }
 }
 
-/// What a route is called that has no name of its own, such as `api.example.com/v1/*`.
-pub fn default_name(host: &HostPattern, path: &PathPattern) -> String {
+/// What a route is called that has no name of its own, such as `api.example.com/v1/*`, or `db.example.com[h2,imap]`.
+pub fn default_name(host: &HostPattern, path: &PathPattern, alpn: &[Box<str>]) -> String {
     match host {
+        host if !alpn.is_empty() => format!("{host}[{}]", alpn.join(",")),
         HostPattern::Any => path.to_string(),
         host => format!("{host}{path}"),
     }

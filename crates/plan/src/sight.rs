@@ -65,7 +65,7 @@ pub struct Connection {
 /// An exchange that runs. Its texts come from outside: they are valid UTF-8, and at most [`TEXT_BYTES_MAX`] long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
-    /// The method as it was sent.
+    /// The method as it was sent; [`evenkeel_proto::head::STREAM`] for a stream.
     pub method: Box<str>,
     /// The path in its normal form, without the query: queries carry tokens.
     pub target: Box<str>,
@@ -97,7 +97,7 @@ pub enum Phase {
     Asking,
     /// The answer goes to the client; the request's body may still be coming.
     Relaying,
-    /// The endpoint has switched protocols, and bytes go both ways.
+    /// The endpoint has switched protocols, or it is a stream, and bytes go both ways.
     Tunnel,
     /// It failed, and our own answer goes to the client.
     Refusing,

@@ -29,9 +29,9 @@ pub(crate) struct Record<'a> {
     pub(crate) listener: &'a str,
     /// Who is connected to us.
     pub(crate) client: SocketAddr,
-    /// `http` or `https`.
+    /// `http` or `https`, of a request.
     pub(crate) scheme: &'a str,
-    /// The request, if one could be read.
+    /// The request, or what stands for a stream, if one could be read.
     pub(crate) head: Option<&'a RequestHead>,
     /// The identity under which it went on.
     pub(crate) request_id: &'a [u8],
@@ -48,6 +48,19 @@ pub(crate) struct Record<'a> {
     /// From its first byte to the last byte of its answer.
     pub(crate) total: Duration,
     pub(crate) course: Course<'a>,
+}
+
+impl Record<'_> {
+    /// Whether it is about a stream, which has no answer.
+    fn is_stream(&self) -> bool {
+        self.head.is_some_and(RequestHead::is_stream)
+    }
+
+    /// Whether it failed, or was answered with 400 or above, or with nothing.
+    fn has_failed(&self) -> bool {
+        let is_bad = self.status.map_or(!self.is_stream(), |status| status >= 400);
+        self.failure.is_some() || is_bad
+    }
 }
 
 /// What is told about the route of an exchange.

@@ -1,4 +1,5 @@
-//! A client's HTTP/1 connection: requests one after the other, each an exchange, and nothing held in between.
+//! A client's connection: requests over HTTP/1 one after the other, each an exchange, and nothing held in between; or a stream of bytes, which
+//! is one exchange.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -9,6 +10,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::time::Time;
 
 use crate::deadline::Deadline;
@@ -24,6 +26,7 @@ mod read;
 mod redirect;
 mod serve;
 mod show;
+mod stream;
 mod tell;
 mod tunnel;
 
@@ -94,7 +97,7 @@ impl Connection {
         }
     }
 
-    /// Serves requests until either side has had enough.
+    /// Serves until either side has had enough.
     #[expect(clippy::manual_async_fn, reason = "an async fn has room for its arguments twice")]
     pub(crate) fn serve(self) -> impl Future<Output = ()> {
         async move {
@@ -109,6 +112,9 @@ impl Connection {
         // Boxed, so that the room which it needs is there only while there is one.
         if self.io.is_tls() && !Box::pin(self.shake_hands(deadline)).await {
             return;
+        }
+        if self.entrance.protocol != Protocol::Http {
+            return Box::pin(self.serve_stream(deadline)).await;
         }
         let mut blanks = 0;
         while blanks < BLANKS_MAX && self.request_arrives(deadline).await {
@@ -161,6 +167,12 @@ impl Connection {
         if next == Next::Close && !(busy.inbox.is_empty() && self.io.is_drained()) {
             next = Next::CloseUnread;
         }
+        self.let_go(&mut busy, next, deadline).await;
+        next
+    }
+
+    /// Gives back what was needed, and closes the connection as `next` says.
+    async fn let_go(&self, busy: &mut Busy, next: Next, deadline: &Deadline) {
         busy.inbox.release(&self.worker.buffers);
         busy.outbox.release(&self.worker.buffers);
         self.is_answering.set(false);
@@ -169,7 +181,6 @@ impl Connection {
             Next::CloseUnread => self.linger(deadline).await,
             Next::Reset => self.io.reset_on_close(true),
         }
-        next
     }
 
     /// Closing with bytes unread makes the system send a reset, which could destroy the answer on its way (RFC 9112 §9.6). So

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use evenkeel_plan::Listener;
 use evenkeel_plan::counters::Sharded;
-use evenkeel_plan::listener::ListenerCounters;
+use evenkeel_plan::listener::{ListenerCounters, Protocol};
 
 /// A listener, whatever plan it is of.
 #[derive(Clone, Debug)]
@@ -13,11 +13,14 @@ pub(crate) struct Entrance {
     pub(crate) name: Arc<str>,
     /// They outlive a plan, so the listener of another one is known by them.
     pub(crate) counters: Arc<Sharded<ListenerCounters>>,
+    /// What came in there then.
+    pub(crate) protocol: Protocol,
 }
 
 impl Entrance {
     /// That of `listener`, whose name is shared by all who came in there.
     pub(crate) fn new(name: Arc<str>, listener: &Listener) -> Self {
-        Self { name, counters: Arc::clone(&listener.counters) }
+        let Listener { counters, protocol, .. } = listener;
+        Self { name, counters: Arc::clone(counters), protocol: *protocol }
     }
 }

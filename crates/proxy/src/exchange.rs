@@ -13,6 +13,7 @@ use evenkeel_plan::sight::Phase;
 use evenkeel_proto::forward::ClientFacts;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::Framing;
+use evenkeel_proto::tls::ClientHello;
 use evenkeel_proto::upgrade::Offer;
 
 use crate::access::Course;
@@ -33,6 +34,7 @@ mod notes;
 mod progress;
 mod relay;
 mod room;
+mod stream;
 mod tunnel;
 mod verdict;
 mod way;
@@ -71,7 +73,9 @@ pub(crate) struct Exchange<'a> {
     pub(crate) deadline: &'a Deadline,
     /// What the endpoint is told about the client.
     pub(crate) client: ClientFacts<'a>,
-    /// When the first byte of the request was there.
+    /// What the client of a stream of TLS has said first, which its route goes by.
+    pub(crate) hello: Option<&'a ClientHello>,
+    /// When the first byte of the request was there; of a stream, when it was let in.
     pub(crate) started: Instant,
     /// When its head was; known only if somebody wants to read how long things took.
     pub(crate) arrived: Option<Instant>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use evenkeel_plan::Listener;
 use evenkeel_plan::counters::Sharded;
-use evenkeel_plan::listener::{Bind, TrustedProxies};
+use evenkeel_plan::listener::{Bind, Protocol, TrustedProxies};
 use evenkeel_plan::route::{Route, Router};
 
 /// A listener with nothing but defaults.
@@ -12,6 +12,7 @@ pub(crate) fn listener() -> Listener {
     Listener {
         name: "web".into(),
         binds: vec![Bind::Any(80)],
+        protocol: Protocol::Http,
         door: None,
         admission: None,
         is_guarded: false,

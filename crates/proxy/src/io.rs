@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use evenkeel_plan::tls::Handshake;
@@ -121,6 +121,12 @@ impl Io {
             Some(tls) => tls.poll_send(&self.socket, cx, first, second),
             None => self.socket.poll_send(cx, first, second),
         }
+    }
+
+    /// Writes a few bytes that are the first or follow nothing that is on its way. Whoever does not take them at once does without.
+    pub(crate) fn send_at_once(&self, bytes: &[u8]) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = self.poll_send(&mut cx, bytes, &[]);
     }
 
     /// Waits until all that was written is handed to the system: without TLS that is when it is written.

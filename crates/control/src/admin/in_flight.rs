@@ -43,11 +43,11 @@ pub struct ConnectionInFlight {
 /// An exchange that runs. Texts from outside are at most 256 bytes long; what is longer is cut.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ExchangeInFlight {
-    /// The method as it was sent.
+    /// The method as it was sent; `STREAM` for a stream of bytes, which has none.
     pub method: String,
-    /// The path in its normal form, without the query: queries carry tokens.
+    /// The path in its normal form, without the query: queries carry tokens. Empty for a stream.
     pub target: String,
-    /// Whom the client wants to talk to; `None` if it does not say.
+    /// Whom the client wants to talk to, of a stream of TLS its server name; `None` if it does not say.
     pub host: Option<String>,
     /// The identity under which the request goes on, as `X-Request-ID` and the access log have it.
     pub request_id: String,
@@ -75,7 +75,7 @@ pub enum ExchangePhase {
     Asking,
     /// The answer goes to the client; the request's body may still be coming.
     Relaying,
-    /// The endpoint has switched protocols, to a WebSocket say, and bytes go both ways.
+    /// The endpoint has switched protocols, to a WebSocket say, or it is a stream, and bytes go both ways.
     Tunnel,
     /// It failed, and our own answer goes to the client.
     Refusing,

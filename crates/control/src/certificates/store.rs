@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::tls::{Certificate, Certificates, Origination, Termination};
 use rustls::server::ProducesTickets;
 
@@ -68,6 +69,7 @@ pub(super) struct Entry<G = Parsed> {
 struct Terminator {
     sources: Vec<CertificateSource>,
     min_version: TlsVersion,
+    carries: Protocol,
     tickets: Arc<dyn ProducesTickets>,
     termination: Termination,
     shown: Vec<Arc<Certificate>>,
@@ -274,12 +276,14 @@ impl Known {
             Some(old) => (Arc::clone(&old.termination.certificates), Arc::clone(&old.tickets)),
             None => (Arc::new(Certificates::new(&shown)), terminate::tickets()?),
         };
-        let termination = match old.filter(|old| old.min_version == tls.min_version) {
+        let is_same =
+            |old: &&Terminator| (old.min_version, old.carries) == (tls.min_version, tls.carries);
+        let termination = match old.filter(is_same) {
             Some(old) => old.termination.clone(),
-            None => terminate(certificates, Arc::clone(&tickets), tls.min_version)?,
+            None => terminate(certificates, Arc::clone(&tickets), tls)?,
         };
         let (sources, min_version) = (tls.certificates.clone(), tls.min_version);
-        Ok(Terminator { sources, min_version, tickets, termination, shown })
+        Ok(Terminator { sources, min_version, carries: tls.carries, tickets, termination, shown })
     }
 
     /// Whether a look would find something that is news.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::tls::{Certificates, Termination};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
@@ -9,9 +10,9 @@ use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
-use crate::config::TlsVersion;
+use crate::config::{TlsConfig, TlsVersion};
 
-/// A listener's side of handshakes that shows `certificates`, and gives out and takes `tickets`.
+/// A listener's side of handshakes by `tls` that shows `certificates`, and gives out and takes `tickets`.
 ///
 /// # Errors
 ///
@@ -19,9 +20,9 @@ use crate::config::TlsVersion;
 pub(super) fn terminate(
     certificates: Arc<Certificates>,
     tickets: Arc<dyn ProducesTickets>,
-    min_version: TlsVersion,
+    tls: &TlsConfig,
 ) -> Result<Termination, rustls::Error> {
-    let versions: &[&SupportedProtocolVersion] = match min_version {
+    let versions: &[&SupportedProtocolVersion] = match tls.min_version {
         TlsVersion::Tls12 => &[&TLS13, &TLS12],
         TlsVersion::Tls13 => &[&TLS13],
     };
@@ -29,7 +30,10 @@ pub(super) fn terminate(
         .with_protocol_versions(versions)?
         .with_no_client_auth()
         .with_cert_resolver(Arc::<Certificates>::clone(&certificates));
-    config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+    // Whoever names none takes whatever a client would speak: what is in a stream is not for us to know.
+    if tls.carries == Protocol::Http {
+        config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+    }
     config.ticketer = tickets;
     // Each costs a signature of bytes; browsers that open several connections at once share one well enough.
     config.send_tls13_tickets = 1;
@@ -47,7 +51,7 @@ pub(super) fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
     Ticketer::new()
 }
 
-/// What can be spoken over TLS, the best first.
+/// What requests can be spoken by over TLS, the best first.
 pub(super) const ALPN: [&[u8]; 1] = [b"http/1.1"];
 
 /// The library's choice: ephemeral keys and authenticated encryption only, post-quantum key exchange first.

@@ -4,6 +4,7 @@ use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::tls::Termination;
 use rcgen::{SanType, date_time_ymd};
 
@@ -557,7 +558,8 @@ fn findings(source: &CertificateSource) -> Vec<Finding> {
 fn with_tls(sources: &[&CertificateSource], min_version: TlsVersion) -> Config {
     let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     let certificates = sources.iter().map(|source| (*source).clone()).collect();
-    config.listeners[0].tls = Some(TlsConfig { certificates, min_version });
+    let carries = Protocol::Http;
+    config.listeners[0].tls = Some(TlsConfig { carries, certificates, min_version });
     config
 }
 

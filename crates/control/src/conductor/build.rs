@@ -168,6 +168,7 @@ fn build_listener(
     Ok(Listener {
         name: listener.name.as_str().into(),
         binds: listener.binds.clone(),
+        protocol: listener.protocol,
         door: admission::door(listener, old.and_then(|old| old.door.as_deref())),
         is_guarded: admission.is_some() || guarded_routes,
         admission,
@@ -218,6 +219,7 @@ fn is_same(
 fn is_same_listener(old: &Listener, new: &Listener) -> bool {
     Arc::ptr_eq(&old.routes, &new.routes)
         && (&old.binds, &old.trusted_proxies) == (&new.binds, &new.trusted_proxies)
+        && old.protocol == new.protocol
         && (old.timeouts, old.limits) == (new.timeouts, new.limits)
         && (old.paths, old.header_names) == (new.paths, new.header_names)
         && old.errors == new.errors

@@ -31,6 +31,7 @@ mod paths;
 mod retry;
 mod route;
 mod sticky;
+mod stream;
 mod tls;
 
 use admin::AdminDraft;

@@ -178,6 +178,8 @@ pub enum Code {
     NetworkHasHost = 923,
     /// A limit that can never be met, or a word on who waits where nobody can.
     LimitWithoutEffect = 924,
+    /// Streams that lead to a cluster which goes by what only requests have.
+    NothingToGoBy = 925,
     /// A program that cannot be run here.
     CannotRun = 930,
     /// Hurried checks that are slower than others.

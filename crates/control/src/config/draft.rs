@@ -8,7 +8,7 @@ use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
-use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, Protocol};
 use evenkeel_plan::overload::Limits;
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
@@ -55,6 +55,8 @@ pub(super) struct AccessDraft {
 pub(super) struct ListenerDraft {
     pub(super) name: Spanned<String>,
     pub(super) binds: Vec<Spanned<Bind>>,
+    /// `None` if it could not be understood.
+    pub(super) protocol: Option<Protocol>,
     pub(super) target: Target,
     pub(super) admission: AdmissionConfig,
     pub(super) connections: ConnectionsConfig,
@@ -131,6 +133,9 @@ pub(super) struct Patterns {
     pub(super) path: PathPattern,
     /// The path as it is written, if it is.
     pub(super) path_text: Option<Spanned<String>>,
+    pub(super) alpn: Box<[Box<str>]>,
+    /// Where `alpn` is, if it is.
+    pub(super) alpn_span: Option<Span>,
 }
 
 /// See [`ClusterConfig`].
@@ -213,9 +218,11 @@ impl ListenerDraft {
             Target::Own(cluster) => (Some(cluster.name.get_ref().clone()), Some(cluster.finish())),
             Target::Missing => (None, None),
         };
+        let protocol = self.protocol.unwrap_or_default();
         let listener = ListenerConfig {
             name: self.name.into_inner(),
             binds: self.binds.into_iter().map(Spanned::into_inner).collect(),
+            protocol,
             to,
             admission: self.admission,
             connections: self.connections,
@@ -225,7 +232,7 @@ impl ListenerDraft {
             paths: self.paths,
             header_names: self.header_names,
             errors: self.errors.finish(),
-            tls: self.tls.map(TlsDraft::finish),
+            tls: self.tls.map(|tls| tls.finish(protocol)),
             redirect_to_https: self.redirect_to_https,
             hsts: self.hsts,
         };
@@ -234,9 +241,9 @@ impl ListenerDraft {
 }
 
 impl TlsDraft {
-    fn finish(self) -> TlsConfig {
+    fn finish(self, carries: Protocol) -> TlsConfig {
         let certificates = self.certificates.into_iter().map(Spanned::into_inner).collect();
-        TlsConfig { certificates, min_version: self.min_version }
+        TlsConfig { carries, certificates, min_version: self.min_version }
     }
 }
 
@@ -255,22 +262,29 @@ impl RouteDraft {
     pub(super) fn label(&self) -> String {
         match (&self.name, &self.patterns) {
             (Some(name), _) => name.get_ref().clone(),
-            (None, Some(patterns)) => default_name(&patterns.host, &patterns.path),
+            (None, Some(Patterns { host, path, alpn, .. })) => default_name(host, path, alpn),
             (None, None) => String::new(),
         }
+    }
+
+    /// Whether it is for the listener called `name`, as far as it says.
+    pub(super) fn may_be_of(&self, name: &str) -> bool {
+        let names = self.listeners.as_ref();
+        names.is_none_or(|names| names.iter().any(|each| each.get_ref() == name))
     }
 
     /// One that names no listener is for `all`, of which there is only one then.
     fn finish(self, all: &[String]) -> RouteConfig {
         let listeners =
             self.listeners.map(|names| names.into_iter().map(Spanned::into_inner).collect());
-        let (host, path) =
-            self.patterns.map(|Patterns { host, path, .. }| (host, path)).unwrap_or_default();
+        let patterns = self.patterns.map(|Patterns { host, path, alpn, .. }| (host, path, alpn));
+        let (host, path, alpn) = patterns.unwrap_or_default();
         RouteConfig {
             name: self.name.map(Spanned::into_inner),
             listeners: listeners.unwrap_or_else(|| all.to_vec()),
             host,
             path,
+            alpn,
             to: self.to.into_iter().map(|(name, weight)| (name.into_inner(), weight)).collect(),
             labels: self.labels.map(Spanned::into_inner).unwrap_or_default(),
             admission: self.admission,

@@ -17,7 +17,7 @@ use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::{Forced, Labels};
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
-use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, Protocol};
 use evenkeel_plan::overload::Limits;
 use evenkeel_plan::rate::{Prefixes, Quota, RateKey};
 use evenkeel_plan::resilience::Resilience;
@@ -177,6 +177,8 @@ pub struct ListenerConfig {
     pub name: String,
     /// At least one.
     pub binds: Vec<Bind>,
+    /// What comes in there; inside TLS, if it has [`ListenerConfig::tls`].
+    pub protocol: Protocol,
     /// The name of a cluster in [`Config::clusters`], which gets what no route takes; `None` if nobody does.
     pub to: Option<String>,
     /// Whose connections are taken, and how many requests.
@@ -206,6 +208,8 @@ pub struct ListenerConfig {
 /// How a listener speaks TLS: what [`evenkeel_plan::tls::Termination`] is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsConfig {
+    /// What it carries, which decides on what clients may ask for by ALPN.
+    pub carries: Protocol,
     /// Where its certificates are; at least one.
     pub certificates: Vec<CertificateSource>,
     /// What clients have to speak at least.
@@ -331,6 +335,8 @@ pub struct RouteConfig {
     pub host: HostPattern,
     /// What it has to ask for.
     pub path: PathPattern,
+    /// The protocols of which the client of a stream of TLS has to offer one; empty for any.
+    pub alpn: Box<[Box<str>]>,
     /// Names of clusters in [`Config::clusters`] with their weights; at least one weighs something.
     pub to: Vec<(String, u32)>,
     /// What endpoints of these clusters have to be labelled with, each of these, to get anything.
@@ -409,10 +415,23 @@ impl ConnectionRateConfig {
     }
 }
 
+impl ListenerConfig {
+    /// What it speaks, as it is written.
+    pub fn protocol_word(&self) -> &'static str {
+        match (self.protocol, &self.tls) {
+            (Protocol::Http, None) => "http",
+            (Protocol::Http, Some(_)) => "https",
+            (Protocol::Tcp, _) => "tcp",
+            (Protocol::Tls, _) => "tls",
+        }
+    }
+}
+
 impl RouteConfig {
     /// What metrics, logs and the status call it.
     pub fn label(&self) -> String {
-        self.name.clone().unwrap_or_else(|| default_name(&self.host, &self.path))
+        let default = || default_name(&self.host, &self.path, &self.alpn);
+        self.name.clone().unwrap_or_else(default)
     }
 }
 

@@ -117,8 +117,9 @@ impl<F: Files> Files for Witness<'_, F> {
     }
 
     fn findings(&self, source: &CertificateSource) -> Vec<Finding> {
-        let look =
-            |known: &Known| known.look(source, &mut self.certificates.borrow_mut(), SystemTime::now());
+        let look = |known: &Known| {
+            known.look(source, &mut self.certificates.borrow_mut(), SystemTime::now())
+        };
         self.known.map(look).unwrap_or_default()
     }
 

@@ -7,7 +7,7 @@ use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::limits::WEIGHT_MAX;
-use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, Protocol};
 use evenkeel_plan::overload::Limits;
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_proto::field::UnusualNames;
@@ -44,7 +44,7 @@ pub struct ServeOptions {
     pub certificate: DevelopmentCertificate,
 }
 
-/// Makes a config of LISTEN (`8080`, `127.0.0.1:8080`, `https:8443`) and ENDPOINTs (`9001`, `app:80`, `9002*3`, `!9003`).
+/// Makes a config of LISTEN (`8080`, `127.0.0.1:8080`, `https:8443`, `tcp:5432`, `tls:443`) and ENDPOINTs (`9001`, `app:80`, `9002*3`, `!9003`).
 ///
 /// # Errors
 ///
@@ -54,6 +54,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
     let mut line = Line::new();
     let listen = line.word(listen, parse_listen, &sink);
     let is_secure = listen.as_ref().is_some_and(|listen| listen.get_ref().is_secure);
+    let protocol = listen.as_ref().map(|listen| listen.get_ref().protocol);
     let name = Spanned::new(line.span.clone(), NAME.to_owned());
     let certificate = Spanned::new(line.span.clone(), options.certificate.source());
     let tls = TlsDraft { certificates: vec![certificate], ..TlsDraft::default() };
@@ -81,6 +82,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
                 .iter()
                 .map(|it| Spanned::new(it.span(), it.get_ref().bind.clone()))
                 .collect(),
+            protocol,
             target: Target::Own(Box::new(own)),
             admission: AdmissionConfig::default(),
             connections: ConnectionsConfig::default(),
@@ -189,24 +191,30 @@ impl Line {
 /// Where a line listens, and how.
 struct Listen {
     bind: Bind,
+    protocol: Protocol,
     /// Whether TLS is spoken there.
     is_secure: bool,
 }
 
 /// An address, after the protocol if it is given.
 fn parse_listen(word: &str) -> Result<Listen, Diagnostic> {
-    let (protocol, address) = match word.split_once(':') {
+    let (word, address) = match word.split_once(':') {
         Some((protocol, address)) if is_protocol(protocol) => (protocol, address),
         _ => ("http", word),
     };
-    if matches!(protocol, "http" | "https") {
-        let bind = address::parse_bind(address)?;
-        return Ok(Listen { bind, is_secure: protocol == "https" });
-    }
-    let message = format!("listening with {} is not supported yet", quoted(protocol));
-    Err(Diagnostic::new(Code::Unsupported, message)
-        .label("not supported yet")
-        .help("a command line speaks http and https"))
+    let protocol = match word {
+        "http" | "https" => Protocol::Http,
+        "tcp" => Protocol::Tcp,
+        "tls" => Protocol::Tls,
+        _ => {
+            let message = format!("listening with {} is not supported yet", quoted(word));
+            return Err(Diagnostic::new(Code::Unsupported, message)
+                .label("not supported yet")
+                .help("a command line speaks http, https, tcp and tls"));
+        }
+    };
+    let bind = address::parse_bind(address)?;
+    Ok(Listen { bind, protocol, is_secure: word == "https" })
 }
 
 fn is_protocol(word: &str) -> bool {

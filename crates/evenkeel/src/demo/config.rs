@@ -47,7 +47,8 @@ health    = {{ path = "/health", interval = "250ms", timeout = "250ms", fall = 3
     let mut config = Config { workers: choices.workers, admin, ..loaded.config };
     if let (Some(certificate), [listener]) = (&choices.certificate, &mut config.listeners[..]) {
         let certificates = vec![certificate.source()];
-        listener.tls = Some(TlsConfig { certificates, min_version: TlsVersion::default() });
+        let (carries, min_version) = (listener.protocol, TlsVersion::default());
+        listener.tls = Some(TlsConfig { carries, certificates, min_version });
     }
     Ok(config)
 }

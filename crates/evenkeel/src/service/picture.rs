@@ -31,9 +31,8 @@ fn doors<'a>(status: &'a Status, config: &Config) -> HashMap<&'a str, Vec<String
     let mut doors: HashMap<&str, Vec<String>> = HashMap::new();
     for listener in &status.listeners {
         let own = config.listeners.iter().find(|own| own.name == listener.name);
-        let is_secure = own.is_some_and(|own| own.tls.is_some());
-        let door =
-            format!("{} {}", if is_secure { "https" } else { "http" }, listener.binds.join(", "));
+        let word = own.map_or("http", |own| own.protocol_word());
+        let door = format!("{word} {}", listener.binds.join(", "));
         let targets = listener.routes.iter().flat_map(|route| &route.to);
         let clusters: HashSet<&str> = targets.map(|target| target.cluster.as_str()).collect();
         for cluster in clusters {

@@ -54,6 +54,7 @@ mod shares;
 mod simulate;
 mod slow_clients;
 mod stopping;
+mod streams;
 mod tls;
 mod upgrades;
 mod why;

@@ -59,7 +59,7 @@ impl Certificate {
     }
 
     /// Puts it where the config of `running` says, each file in one move.
-    fn put(&self, running: &Running) {
+    pub(crate) fn put(&self, running: &Running) {
         let directory = running.config().parent().unwrap().to_owned();
         for (name, text) in [("a.key", &self.key), ("a.crt", &self.pem)] {
             fs::write(directory.join("draft"), text).unwrap();
@@ -100,7 +100,7 @@ fn connect(running: &Running, config: &Arc<ClientConfig>, name: &str) -> io::Res
 }
 
 /// One that shakes hands in full each time.
-fn trusting(certificates: &[Certificate]) -> Arc<ClientConfig> {
+pub(crate) fn trusting(certificates: &[Certificate]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
         roots.add(certificate.authority.clone()).unwrap();

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use evenkeel_proto::head::RequestHead;
+use evenkeel_proto::tls::{Alert, ClientHello};
 
 use super::paths::Paths;
 use super::table::{Owner, Table};
@@ -10,6 +11,9 @@ use super::{HostPattern, PathPattern, Route};
 
 /// The routes of one listener. The most specific wins: an exact host before the longest wildcard before any host; and for the
 /// host, an exact path before the longest parent before any path. If a host has no route for the path, less specific ones may.
+///
+/// Streams of TLS have protocols in place of a path: for the host, the one that the client likes best of those that have a route, before the
+/// route for any.
 #[derive(Debug)]
 pub struct Router {
     routes: Box<[Route]>,
@@ -18,8 +22,12 @@ pub struct Router {
     /// The same, by the name that the wildcard stands before.
     below: Table,
     paths: Paths,
+    /// By host and protocol.
+    protocols: Table,
     /// The length of the longest key of `below`, in bytes: no longer name need be looked for.
     longest: usize,
+    /// Whether a route is for any host.
+    has_any_host: bool,
     /// Whether there is one route, for everything: then nothing is looked at.
     is_trivial: bool,
 }
@@ -29,7 +37,7 @@ impl Router {
     pub fn new(routes: Vec<Route>) -> Self {
         let is_trivial = matches!(
             routes.as_slice(),
-            [Route { host: HostPattern::Any, path: PathPattern::Any, .. }]
+            [Route { host: HostPattern::Any, path: PathPattern::Any, alpn, .. }] if alpn.is_empty()
         );
         let mut seen = HashSet::new();
         let (mut exact, mut below, mut longest) = (Vec::new(), Vec::new(), 0);
@@ -52,9 +60,18 @@ impl Router {
             HostPattern::Exact(host) => exact.find_owner(host.as_bytes()),
             HostPattern::Below(parent) => below.find_owner(parent.as_bytes()),
         };
-        let hosts: Vec<Option<Owner>> = routes.iter().map(owner).collect();
+        let owners: Vec<Option<Owner>> = routes.iter().map(owner).collect();
+        let of_any_protocol =
+            |(route, owner): (&Route, &Option<Owner>)| owner.filter(|_| route.alpn.is_empty());
+        let hosts: Vec<Option<Owner>> = routes.iter().zip(&owners).map(of_any_protocol).collect();
         let paths = Paths::new(&routes, &hosts, routes.len() + 1);
-        Self { routes: routes.into(), exact, below, paths, longest, is_trivial }
+        let offered = (0..).zip(&routes).zip(owners).flat_map(|((position, route), owner)| {
+            route.alpn.iter().filter_map(move |protocol| Some((owner?, &**protocol, position)))
+        });
+        let protocols = Table::new(&offered.collect::<Vec<_>>());
+        let has_any_host = routes.iter().any(|route| route.host == HostPattern::Any);
+        let routes = routes.into();
+        Self { routes, exact, below, paths, protocols, longest, has_any_host, is_trivial }
     }
 
     /// In the order of the config; the listener's own, which takes what is left, is the last.
@@ -82,22 +99,48 @@ impl Router {
         let mut room = [0; HOST_BYTES_MAX];
         let host = authority.filter(|_| !self.is_by_path_only());
         let host = host.and_then(|authority| lower_case(bare_host(authority), &mut room));
-        let found = host.and_then(|host| self.find_at(host, path));
-        let found = found.or_else(|| self.paths.find(ANY_HOST, path));
-        self.routes.get(found? as usize)
+        self.routes.get(self.search(host, |host| self.paths.find(host, path))? as usize)
+    }
+
+    /// The route for a stream of TLS.
+    ///
+    /// # Errors
+    /// What its client is told, if there is none.
+    pub fn route_stream(&self, hello: &ClientHello) -> Result<&Route, Alert> {
+        let name = hello.server_name.as_deref().map(str::as_bytes);
+        let found = self.search(name, |host| {
+            let mut offered = hello.protocols();
+            let found = offered.find_map(|protocol| self.protocols.find(host, protocol));
+            found.or_else(|| self.paths.any(host))
+        });
+        let route = found.and_then(|position| self.routes.get(position as usize));
+        route.ok_or_else(|| match name {
+            // RFC 7301 §3.2: it is one of ours, and speaks something else.
+            _ if self.has_any_host => Alert::NoApplicationProtocol,
+            Some(name) if self.search_at(name, &|_| Some(0)).is_some() => {
+                Alert::NoApplicationProtocol
+            }
+            Some(_) => Alert::UnrecognizedName,
+            None => Alert::MissingExtension,
+        })
     }
 
     fn is_by_path_only(&self) -> bool {
         self.exact.is_empty() && self.below.is_empty()
     }
 
-    fn find_at(&self, host: &[u8], path: &[u8]) -> Option<u32> {
-        let exact = self.exact.find_owner(host).and_then(|host| self.paths.find(host, path));
-        exact.or_else(|| self.find_below(host, path))
+    /// What `of` finds for the most specific host that has it.
+    fn search(&self, host: Option<&[u8]>, of: impl Fn(Owner) -> Option<u32>) -> Option<u32> {
+        let found = host.and_then(|host| self.search_at(host, &of));
+        found.or_else(|| of(ANY_HOST))
     }
 
-    /// The route of the longest wildcard. There are as many to try as `host` has labels.
-    fn find_below(&self, host: &[u8], path: &[u8]) -> Option<u32> {
+    fn search_at(&self, host: &[u8], of: &impl Fn(Owner) -> Option<u32>) -> Option<u32> {
+        self.exact.find_owner(host).and_then(of).or_else(|| self.search_below(host, of))
+    }
+
+    /// What is found for the longest wildcard. There are as many to try as `host` has labels.
+    fn search_below(&self, host: &[u8], of: &impl Fn(Owner) -> Option<u32>) -> Option<u32> {
         if self.below.is_empty() {
             return None;
         }
@@ -106,7 +149,7 @@ impl Router {
         while let Some(dot) = host.get(start..)?.iter().position(|&byte| byte == b'.') {
             start += dot + 1;
             let parent = self.below.find_owner(&host[start..]);
-            let found = parent.and_then(|parent| self.paths.find(parent, path));
+            let found = parent.and_then(of);
             if found.is_some() {
                 return found;
             }

@@ -17,7 +17,7 @@ pub(crate) fn combined(out: &mut Vec<u8>, record: &Record<'_>) {
     out.extend_from_slice(b" - - [");
     timestamp(out, record.began);
     out.extend_from_slice(b"] \"");
-    match record.head {
+    match record.head.filter(|head| !head.is_stream()) {
         Some(head) => request_line(out, head),
         None => out.push(b'-'),
     }

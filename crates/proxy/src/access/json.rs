@@ -21,16 +21,9 @@ pub(crate) fn json(out: &mut Vec<u8>, record: &Record<'_>) {
     address(out, record.client.ip());
     out.extend_from_slice(b"\",\"client.port\":");
     number(out, record.client.port());
-    if let Some(head) = record.head {
-        request(out, head, record.scheme);
-    }
-    if let Some(status) = record.status {
-        integer(out, ",\"http.response.status_code\":", status);
-    }
-    integer(out, ",\"http.request.body.size\":", record.bytes_in);
-    integer(out, ",\"http.response.body.size\":", record.bytes_out);
-    if let Some(head) = record.head {
-        told(out, Told::by(head));
+    match record.head {
+        Some(head) if head.is_stream() => stream(out, head, record),
+        head => http(out, head, record),
     }
     text(out, ",\"evenkeel.listener\":\"", record.listener.as_bytes(), SHORT);
     course(out, &record.course);
@@ -64,6 +57,29 @@ fn timestamp(out: &mut Vec<u8>, began: Duration) {
     out.push(b'.');
     digits::<3>(out, moment.millis);
     out.push(b'Z');
+}
+
+fn stream(out: &mut Vec<u8>, head: &RequestHead, record: &Record<'_>) {
+    out.extend_from_slice(b",\"network.transport\":\"tcp\"");
+    if let Some(host) = head.authority() {
+        text(out, ",\"server.address\":\"", host, SHORT);
+    }
+    integer(out, ",\"evenkeel.bytes.in\":", record.bytes_in);
+    integer(out, ",\"evenkeel.bytes.out\":", record.bytes_out);
+}
+
+fn http(out: &mut Vec<u8>, head: Option<&RequestHead>, record: &Record<'_>) {
+    if let Some(head) = head {
+        request(out, head, record.scheme);
+    }
+    if let Some(status) = record.status {
+        integer(out, ",\"http.response.status_code\":", status);
+    }
+    integer(out, ",\"http.request.body.size\":", record.bytes_in);
+    integer(out, ",\"http.response.body.size\":", record.bytes_out);
+    if let Some(head) = head {
+        told(out, Told::by(head));
+    }
 }
 
 fn request(out: &mut Vec<u8>, head: &RequestHead, scheme: &str) {

@@ -20,7 +20,7 @@ impl Log {
 
     /// Logs an exchange, if `rules` want it.
     pub(crate) fn write(&mut self, rules: AccessLog, record: &Record<'_>) {
-        if !rules.keeps(record.status, record.failure.is_some()) {
+        if !rules.keeps(record.has_failed()) {
             return;
         }
         self.line.clear();

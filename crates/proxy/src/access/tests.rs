@@ -109,6 +109,32 @@ fn json_has_every_attribute_under_its_conventional_name() {
     assert_eq!(line, expected);
 }
 
+/// It has no attributes of HTTP: nobody who counts requests by a log shall count it.
+#[test]
+fn a_stream_is_told_as_bytes_between_a_client_and_whom_it_has_named() {
+    for name in [Some("db.example.com"), None] {
+        let head = RequestHead::of_stream(name);
+        let record = Record { status: None, bytes_in: 7, ..record(Some(&head)) };
+        let mut expected = json!({
+            "timestamp": "2025-11-21T09:40:00.042Z",
+            "client.address": "192.0.2.7",
+            "client.port": 4711,
+            "network.transport": "tcp",
+            "evenkeel.bytes.in": 7,
+            "evenkeel.bytes.out": 1234,
+            "evenkeel.listener": "web",
+            "evenkeel.request_id": "0199-id",
+            "evenkeel.time.total": 1.50025,
+        });
+        if let Some(name) = name {
+            expected["server.address"] = name.into();
+        }
+        assert_eq!(as_json(&record), expected);
+        let expected = "192.0.2.7 - - [21/Nov/2025:09:40:00 +0000] \"-\" - 1234 \"-\" \"-\"\n";
+        assert_eq!(as_combined(&record), expected);
+    }
+}
+
 #[test]
 fn what_is_not_known_is_left_out_of_json() {
     let failure = Some(Reason::RequestMalformed);
@@ -272,8 +298,12 @@ fn the_log_keeps_what_it_shall_in_the_form_it_shall() {
     let fine = record(None);
     let failed = Record { failure: Some(Reason::UpstreamClosed), ..fine };
     let missing = Record { status: Some(404), ..fine };
+    let unanswered = Record { status: None, ..fine };
+    let head = RequestHead::of_stream(None);
+    let stream = Record { head: Some(&head), ..unanswered };
+    let broken = Record { failure: Some(Reason::TunnelIdle), ..stream };
     let mut written = |format, keep| {
-        for record in [&fine, &failed, &missing] {
+        for record in [&fine, &failed, &missing, &unanswered, &stream, &broken] {
             log.write(AccessLog { format, keep }, record);
         }
         let mut text = Vec::new();
@@ -281,7 +311,7 @@ fn the_log_keeps_what_it_shall_in_the_form_it_shall() {
         String::from_utf8(text).unwrap()
     };
     let all = written(AccessFormat::Json, Kept::All);
-    assert_eq!((all.lines().count(), all.matches("{\"timestamp\"").count()), (3, 3));
+    assert_eq!((all.lines().count(), all.matches("{\"timestamp\"").count()), (6, 6));
     let errors = written(AccessFormat::Combined, Kept::Errors);
-    assert_eq!((errors.lines().count(), errors.matches(" 404 1234 ").count()), (2, 1));
+    assert_eq!((errors.lines().count(), errors.matches(" 404 1234 ").count()), (4, 1));
 }

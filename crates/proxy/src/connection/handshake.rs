@@ -1,7 +1,8 @@
-//! The handshake of TLS, before the first request.
+//! What comes before all else: the handshake of TLS, and the time for it, or for what is read of one that is passed on.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use evenkeel_plan::tls::Handshake;
 
@@ -13,25 +14,16 @@ impl Connection {
     /// Shakes hands within the time that the listener gives. False if it came to nothing.
     pub(super) async fn shake_hands(&self, deadline: &Deadline) -> bool {
         let Some(timeout) = self.handshake_timeout() else { return false };
-        let mut draining = self.worker.is_parting(&self.entrance);
-        deadline.set(if draining { DRAIN_GRACE } else { timeout });
-        let outcome = poll_fn(|cx| match self.io.poll_handshake(cx) {
-            Poll::Pending if !draining && self.worker.is_parting(&self.entrance) => {
-                draining = true;
-                deadline.set(DRAIN_GRACE);
-                Poll::Pending
-            }
-            Poll::Pending if deadline.is_expired() => Poll::Ready(Handshake::TimedOut),
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(())) => Poll::Ready(self.io.handshake()),
-            Poll::Ready(Err(HandshakeError::Closed)) => Poll::Ready(Handshake::Closed),
-            Poll::Ready(Err(HandshakeError::Refused(error))) => {
+        let outcome = match self.in_time(deadline, timeout, |cx| self.io.poll_handshake(cx)).await {
+            None => Handshake::TimedOut,
+            Some(Ok(())) => self.io.handshake(),
+            Some(Err(HandshakeError::Closed)) => Handshake::Closed,
+            Some(Err(HandshakeError::Refused(error))) => {
                 let (listener, client) = (&*self.entrance.name, self.client);
                 tracing::debug!(listener, %client, %error, "no handshake");
-                Poll::Ready(Handshake::Refused)
+                Handshake::Refused
             }
-        })
-        .await;
+        };
         self.entrance.counters.shard(self.worker.index).handshakes[outcome as usize].add(1);
         if outcome == Handshake::Refused {
             // So that the client hears why.
@@ -40,8 +32,30 @@ impl Connection {
         outcome.is_done()
     }
 
-    fn handshake_timeout(&self) -> Option<std::time::Duration> {
+    /// How long the client may take to say what comes before all else; `None` if the listener is gone.
+    pub(super) fn handshake_timeout(&self) -> Option<Duration> {
         let world = self.worker.world_of(&self.entrance);
         Some(world.listener(&self.entrance)?.timeouts.tls)
+    }
+
+    /// Waits for `step`. `None` if that takes longer than `timeout`, or than there is time for when the connection shall end.
+    pub(super) async fn in_time<T>(
+        &self,
+        deadline: &Deadline,
+        timeout: Duration,
+        mut step: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Option<T> {
+        let mut draining = self.worker.is_parting(&self.entrance);
+        deadline.set(if draining { DRAIN_GRACE } else { timeout });
+        poll_fn(|cx| match step(cx) {
+            Poll::Pending if !draining && self.worker.is_parting(&self.entrance) => {
+                draining = true;
+                deadline.set(DRAIN_GRACE);
+                Poll::Pending
+            }
+            Poll::Pending if deadline.is_expired() => Poll::Ready(None),
+            step => step.map(Some),
+        })
+        .await
     }
 }

@@ -3,8 +3,6 @@
 use evenkeel_proto::field::FieldName;
 use evenkeel_proto::head::RequestHead;
 
-use crate::access::split_port;
-
 /// Whether a proxy before us says that the client spoke TLS with it.
 pub(super) fn has_come_by_tls(head: &RequestHead) -> bool {
     // What was added last is the word of the proxy that is believed.
@@ -14,8 +12,12 @@ pub(super) fn has_come_by_tls(head: &RequestHead) -> bool {
 
 /// Where the same is to be had by TLS, on that port; `None` if the request does not say of whom.
 pub(super) fn by_tls(head: &RequestHead, port: u16) -> Option<String> {
-    let authority = head.authority().filter(|it| !it.is_empty())?;
-    let host = String::from_utf8_lossy(split_port(authority).0);
+    let authority = String::from_utf8_lossy(head.authority().filter(|it| !it.is_empty())?);
+    // An address keeps its brackets.
+    let host = match authority.rfind(':') {
+        Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
+        _ => &authority,
+    };
     // `*` stands for the whole server (RFC 9110 §9.3.7), and cannot stand in an address.
     let path = String::from_utf8_lossy(head.path());
     let path = if path.starts_with('/') { &*path } else { "/" };

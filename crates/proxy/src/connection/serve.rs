@@ -145,6 +145,7 @@ impl Connection {
             world: &world,
             listener,
             deadline,
+            hello: None,
             client: self.facts(self.trusts(listener), &own_id),
             started,
             arrived: world.plan.access.map(|_| Instant::now()),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use evenkeel_plan::limits::SLOW_EXCHANGE;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::story::{Kind, Story};
+use evenkeel_proto::head::RequestHead;
 
 use super::Connection;
 use super::account::Past;
@@ -17,16 +18,17 @@ impl Past<'_> {
         let ended = &self.ended;
         if ended.has_failed() {
             return match ended.failure {
-                // Nobody was told its identity, so nobody can ask.
-                Some(Reason::ClientGone) if self.head.is_none() => None,
+                // Nobody was told its identity, so nobody can ask. Nor is it news that a stream ends so.
+                Some(Reason::ClientGone) if self.head.is_none_or(RequestHead::is_stream) => None,
                 failure => Some(failure.map_or(Kind::Failed, Kind::of)),
             };
         }
         if is_noted || ended.course.attempts > 1 {
             return Some(Kind::Rescued);
         }
-        // Tunnels are there to last.
-        (total >= SLOW_EXCHANGE && ended.status != Some(101)).then_some(Kind::Slow)
+        // Tunnels and streams are there to last.
+        let lasts = ended.status == Some(101) || self.head.is_some_and(RequestHead::is_stream);
+        (total >= SLOW_EXCHANGE && !lasts).then_some(Kind::Slow)
     }
 }
 

@@ -92,21 +92,30 @@ impl<'a> Exchange<'a> {
                 outcome => return outcome.map_err(Setback::after_sending),
             }
         }
+        let attempt = self.reach(turn, &mut attempts.course).await?;
+        let asked = self.ask_in_time(turn, attempt, messages, attempts).await;
+        asked.map_err(Setback::after_sending)
+    }
+
+    /// A new connection to the endpoint, on which nothing is sent yet.
+    pub(super) async fn reach(
+        &self,
+        turn: &mut Turn<'a>,
+        course: &mut Course<'a>,
+    ) -> Result<Attempt, Setback> {
+        let target = turn.target;
         let slot = match Slot::try_new(Arc::clone(&target.endpoint.life)) {
             Some(slot) => slot,
             // Boxed: it is rare, and every exchange would have room for it.
-            None => Box::pin(self.wait_for_slot(target, &mut attempts.course)).await?,
+            None => Box::pin(self.wait_for_slot(target, course)).await?,
         };
         let asked = Instant::now();
         self.progress.connecting.set(Some(asked));
         turn.lease.ask(self.worker.time(asked));
         let link = self.connect(target, slot).await;
-        let course = &mut attempts.course;
         course.connect = self.is_timed().then(|| asked.elapsed());
         course.waited += course.connect.unwrap_or_default();
-        let attempt = Attempt::new(link?);
-        let asked = self.ask_in_time(turn, attempt, messages, attempts).await;
-        asked.map_err(Setback::after_sending)
+        Ok(Attempt::new(link?))
     }
 
     /// Asks, and asks another one too if that takes too long and the cluster wants it.

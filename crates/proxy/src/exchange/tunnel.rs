@@ -1,5 +1,5 @@
-//! What an exchange becomes when the endpoint has switched protocols (RFC 9110 §7.8): bytes both ways, until a side has had
-//! enough. Run by the connection when the exchange is over, because it is long-lived: it keeps no plan, and it ends politely when
+//! What an exchange becomes when the endpoint has switched protocols (RFC 9110 §7.8), or when it is a stream: bytes both ways, until a side has
+//! had enough. Run by the connection when the exchange is over, because it is long-lived: it keeps no plan, and it ends politely when
 //! the worker drains, its listener is gone, or its endpoint is and the time for that is up.
 
 use std::future::poll_fn;
@@ -47,6 +47,8 @@ pub(crate) struct Ties {
     pub(crate) counters: Arc<Sharded<ListenerCounters>>,
     /// Whether the client's word was believed when it began.
     pub(crate) trusted: bool,
+    /// What the client was answered; `None` for a stream.
+    status: Option<u16>,
     downstream: DownstreamTimeouts,
     route: Box<str>,
     route_counters: Arc<Sharded<RouteCounters>>,
@@ -102,7 +104,7 @@ impl Exchange<'_> {
     pub(super) fn switch<B, A: Answer>(
         &self,
         turn: &mut Turn<'_>,
-        (mut attempt, mut head): (Attempt, ResponseHead),
+        (attempt, mut head): (Attempt, ResponseHead),
         messages: &mut Messages<'_, B, A>,
         course: &Course<'_>,
     ) -> Option<Switched> {
@@ -116,19 +118,30 @@ impl Exchange<'_> {
         let framed = upgrade::is_websocket(protocol);
         count_status(&target.counters.responses, head.status);
         self.worker.buffers.give_head(head.fields);
+        let ties = self.ties(target, course, Some(head.status));
+        Some(Switched { ties, tunnel: self.tunnel(attempt, framed) })
+    }
+
+    /// What passes bytes both ways on the connection of `attempt`, which may be those of a WebSocket.
+    pub(super) fn tunnel(&self, mut attempt: Attempt, framed: bool) -> Tunnel {
         attempt.switch(&self.worker.buffers);
         // Whatever ends it early, a panic or a forced stop, must not look like an end to the endpoint.
         attempt.break_on_close(true);
-        let tunnel = Tunnel { attempt, up: Direction::new(framed), down: Direction::new(framed) };
-        Some(Switched { ties: self.ties(target, course), tunnel })
+        Tunnel { attempt, up: Direction::new(framed), down: Direction::new(framed) }
     }
 
-    fn ties(&self, target: Target<'_>, course: &Course<'_>) -> Ties {
+    pub(super) fn ties(
+        &self,
+        target: Target<'_>,
+        course: &Course<'_>,
+        status: Option<u16>,
+    ) -> Ties {
         let Course { attempts, queue, connect, first_byte, waited, own, would_limit, .. } = *course;
         let (route, cluster, endpoint) = (None, None, None);
         Ties {
             counters: Arc::clone(&self.listener.counters),
             trusted: self.client.trusted,
+            status,
             downstream: self.listener.timeouts,
             route: target.way.route.name.clone(),
             route_counters: Arc::clone(&target.way.route.counters),
@@ -217,7 +230,7 @@ impl<'a> Passage<'a> {
         let mut course = self.ties.course();
         course.waited += patience.waited();
         Ended {
-            status: Some(101),
+            status: self.ties.status,
             failure,
             broken: !whole,
             bytes_in: tunnel.up.moved(),
@@ -257,7 +270,7 @@ impl<'a> Passage<'a> {
         patience: &mut Patience<'_>,
     ) -> Result<Option<Instant>, Reason> {
         if self.worker.is_parting(self.entrance) {
-            return Ok(Some(Instant::now() + spread(self.worker, self.worker.drain_within())));
+            return Ok(Some(Instant::now() + self.grace()));
         }
         let vitals = &self.ties.lease.of().vitals;
         patience.heed(vitals.leaves_within(), |within| leave_at(self.worker, vitals, within));
@@ -265,6 +278,16 @@ impl<'a> Passage<'a> {
             Ok(()) => Ok(None),
             Err(Reason::DrainTimeout) => Ok(Some(Instant::now())),
             Err(reason) => Err(reason),
+        }
+    }
+
+    /// How long it goes on when its listener, or all of us, leave.
+    fn grace(&self) -> Duration {
+        let within = self.worker.drain_within();
+        match self.ties.status {
+            Some(_) => spread(self.worker, within),
+            // Nobody can ask its two sides to come to an end: they get nearly all of the time for that.
+            None => within.saturating_sub(ENDING).max(within / 2) - spread(self.worker, within / 5),
         }
     }
 
@@ -303,6 +326,9 @@ fn blame(error: PumpError, source: Reason, sink: Reason) -> Reason {
         PumpError::Sink => sink,
     }
 }
+
+/// How much of the time is kept for the end of a stream: for a moment of rest, for both sides to end too, and to spare.
+const ENDING: Duration = Duration::from_secs(4);
 
 /// How long it is waited for a moment of rest.
 const LEAVE_LATE: Duration = Duration::from_secs(1);

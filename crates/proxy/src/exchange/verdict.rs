@@ -19,6 +19,11 @@ impl Exchange<'_> {
         self.judge(turn, heard, at);
     }
 
+    /// The endpoint has taken the connection of a stream: more cannot be known of it.
+    pub(super) fn judge_connected(&self, turn: &mut Turn<'_>) {
+        self.judge(turn, Heard::Answer, self.worker.now());
+    }
+
     /// The attempt has come to nothing.
     pub(super) fn judge_failure(&self, turn: &mut Turn<'_>, reason: Reason) {
         let at_fault = reason.is_endpoints_fault();

@@ -57,7 +57,12 @@ impl<'a> Exchange<'a> {
         head: &RequestHead,
         course: &mut Course<'a>,
     ) -> Result<&'a Route, Reason> {
-        let route = self.listener.routes.route(head).ok_or(Reason::NoRoute)?;
+        let routes = &self.listener.routes;
+        let found = match self.hello {
+            None => routes.route(head),
+            Some(hello) => routes.route_stream(hello).ok(),
+        };
+        let route = found.ok_or(Reason::NoRoute)?;
         course.route = Some(route.into());
         Ok(route)
     }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use evenkeel_proto::field::Fields;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::{ParseError, ParseLimits, parse_request, parse_response};
+use evenkeel_proto::tls::{ClientHello, ClientHelloReader, HELLO_BYTES_MAX, HelloError};
 
 use crate::buffers::{Buffers, HEAD_BYTES};
 use crate::io::Io;
@@ -29,6 +30,15 @@ pub(crate) enum HeadError {
     TooLong,
     /// It is longer than allowed, and so is its target.
     TargetTooLong,
+    /// The connection ended, or broke.
+    Closed,
+}
+
+/// Why there is no first message of a client of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoHello {
+    /// What has come is none.
+    Refused(HelloError),
     /// The connection ended, or broke.
     Closed,
 }
@@ -100,6 +110,35 @@ impl Inbox {
             let free = &mut self.buffer[self.filled..];
             match io.poll_recv(cx, free) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(HeadError::Closed)),
+                Poll::Ready(Ok(count)) => self.filled += count,
+                Poll::Pending => {
+                    self.shrink(buffers);
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Reads the first message of a client of TLS, which stays unread: it goes on as it is.
+    pub(crate) fn poll_hello(
+        &mut self,
+        cx: &mut Context<'_>,
+        io: &Io,
+        buffers: &Buffers,
+        reader: &mut ClientHelloReader,
+    ) -> Poll<Result<ClientHello, NoHello>> {
+        loop {
+            let unread = &self.buffer[self.start..self.filled];
+            if let Some(hello) = reader.read(unread).map_err(NoHello::Refused)? {
+                return Poll::Ready(Ok(hello));
+            }
+            self.borrow(buffers);
+            if self.filled == self.buffer.len() {
+                // The reader refuses what would take more.
+                self.buffer.resize(HELLO_BYTES_MAX.max(self.filled + 1), 0);
+            }
+            match io.poll_recv(cx, &mut self.buffer[self.filled..]) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(NoHello::Closed)),
                 Poll::Ready(Ok(count)) => self.filled += count,
                 Poll::Pending => {
                     self.shrink(buffers);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use evenkeel_plan::admission::Refusal;
-use evenkeel_plan::listener::ListenerCounters;
+use evenkeel_plan::listener::{ListenerCounters, Protocol};
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::tls::Handshake;
 use evenkeel_plan::{Listener, Plan};
@@ -22,6 +22,11 @@ pub(super) fn encode(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Resul
     families.family(Counter, "route_requests", help, |family| {
         plan.listeners.iter().try_for_each(|listener| route_requests(family, listener))
     })?;
+    let help = "Streams that got through to an endpoint, by route.";
+    families.family(Counter, "route_streams", help, |family| {
+        let mut streams = plan.listeners.iter().filter(|it| it.protocol != Protocol::Http);
+        streams.try_for_each(|listener| route_streams(family, listener))
+    })?;
     let help = "Requests that rate limits refused, or would have refused, if they were not a dry run; the route is empty for those of the listener.";
     families.family(Counter, "rate_limited", help, |family| {
         plan.listeners.iter().try_for_each(|listener| limited(family, listener))
@@ -37,7 +42,7 @@ pub(super) fn encode(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Resul
     families.family(Counter, "failures", help, |family| {
         plan.listeners.iter().try_for_each(|listener| failures(family, listener))
     })?;
-    let help = "Bytes of bodies received from clients (in) and sent to them (out).";
+    let help = "Bytes of bodies and of streams received from clients (in) and sent to them (out).";
     families.family(Counter, "bytes", help, |family| {
         plan.listeners.iter().try_for_each(|listener| bytes(family, listener))
     })
@@ -119,6 +124,13 @@ fn route_requests(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+fn route_streams(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
+    listener.routes.routes().iter().try_for_each(|route| {
+        let count = route.counters.sum(|shard| shard.streams.count());
+        family.counter(&[("listener", &listener.name), ("route", &route.name)], count)
+    })
 }
 
 fn limited(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {

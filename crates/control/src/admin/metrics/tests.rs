@@ -3,6 +3,7 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use evenkeel_plan::lines::LineCounters;
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::vitals::{Slot, Standing};
@@ -117,7 +118,8 @@ fn know_certificates(store: &Store) {
     }
     let mut config = fixture::config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     let certificates = vec![directory(folder.path())];
-    config.listeners[0].tls = Some(TlsConfig { certificates, min_version: TlsVersion::Tls12 });
+    let (carries, min_version) = (Protocol::Http, TlsVersion::Tls12);
+    config.listeners[0].tls = Some(TlsConfig { carries, certificates, min_version });
     put(store, &config);
     fs::write(folder.path().join("c.crt"), "text").unwrap();
     store.refresh(SystemTime::now());

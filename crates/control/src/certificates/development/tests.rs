@@ -17,7 +17,9 @@ fn place() -> (TempDir, DevelopmentCertificate) {
 }
 
 fn read(place: &DevelopmentCertificate) -> Parsed {
-    Pair { chain: place.chain(), key: place.key(), purpose: Purpose::Server }.read(SystemTime::now()).unwrap()
+    Pair { chain: place.chain(), key: place.key(), purpose: Purpose::Server }
+        .read(SystemTime::now())
+        .unwrap()
 }
 
 fn files(place: &DevelopmentCertificate) -> [Vec<u8>; 2] {

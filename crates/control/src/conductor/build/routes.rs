@@ -96,6 +96,7 @@ impl Build<'_, '_> {
             name,
             host: route.host.clone(),
             path: route.path.clone(),
+            alpn: route.alpn.clone(),
             to: Targets::new(route.to.iter().map(target).collect::<Result<_, _>>()?),
             exchange_timeout: route.exchange_timeout,
         })

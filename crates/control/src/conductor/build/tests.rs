@@ -209,6 +209,7 @@ fn route(host: &str, to: &[(&str, u32)]) -> RouteConfig {
         listeners: vec!["web".to_owned()],
         host: HostPattern::Exact(host.into()),
         path: PathPattern::Any,
+        alpn: Box::default(),
         to: to.iter().map(|(cluster, weight)| ((*cluster).to_owned(), *weight)).collect(),
         labels: Labels::default(),
         admission: AdmissionConfig::default(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use evenkeel_plan::Listener;
+use evenkeel_plan::listener::Protocol;
 
 use crate::config::{Config, HstsConfig, HttpsPort, ListenerConfig};
 
@@ -11,7 +12,8 @@ pub(super) fn redirect(listener: &ListenerConfig, config: &Config) -> Option<u16
     match listener.redirect_to_https? {
         HttpsPort::Only(port) => Some(port),
         HttpsPort::Ours => {
-            let mut secure = config.listeners.iter().filter(|listener| listener.tls.is_some());
+            let is_https = |it: &&ListenerConfig| it.protocol == Protocol::Http && it.tls.is_some();
+            let mut secure = config.listeners.iter().filter(is_https);
             let only = secure.next().filter(|_| secure.next().is_none());
             let ports = only.iter().flat_map(|it| &it.binds).filter_map(|bind| bind.port());
             // Of several ports, the usual one if it is among them: its name is the shortest.

@@ -93,11 +93,7 @@ fn check_loop(draft: &Draft, listener: &ListenerDraft, sink: &Sink) {
 
 /// The clusters that `listener` names, itself or in its routes.
 fn names_from<'d>(draft: &'d Draft, listener: &'d ListenerDraft) -> HashSet<&'d str> {
-    let is_meant = |name: &Spanned<String>| name.get_ref() == listener.name.get_ref();
-    let routes = draft
-        .routes
-        .iter()
-        .filter(|route| route.listeners.as_ref().is_none_or(|names| names.iter().any(is_meant)));
+    let routes = draft.routes.iter().filter(|route| route.may_be_of(listener.name.get_ref()));
     let routed = routes.flat_map(|route| &route.to).map(|(name, _)| name.get_ref().as_str());
     match &listener.target {
         Target::Named(name) => routed.chain([name.get_ref().as_str()]).collect(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use evenkeel_plan::listener::Protocol;
 use toml::Spanned;
 
 use super::super::diagnostic::{Code, Diagnostic, Sink, quoted};
@@ -10,6 +11,7 @@ use super::super::model::EndpointConfig;
 use super::super::suggest;
 
 mod reach;
+mod streams;
 mod ties;
 
 use ties::Taken;
@@ -31,10 +33,15 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
         check_labels(route, &clusters, sink);
         for listener in &listeners {
             taken.add(listener, route, sink);
+            streams::check(listener, route, sink);
         }
         if let Some(patterns) = &route.patterns {
             reach::check(&listeners, patterns, sink);
         }
+    }
+    for listener in &draft.listeners {
+        let routes = draft.routes.iter().filter(|route| route.may_be_of(listener.name.get_ref()));
+        streams::check_clusters(listener, routes, &clusters, sink);
     }
     // A route whose listener is not known may be meant for any.
     for listener in draft.listeners.iter().filter(|_| all_found && !draft.routes.is_empty()) {
@@ -51,7 +58,10 @@ fn no_target(listener: &ListenerDraft) -> Diagnostic {
     let message = format!("listener {} has neither `to` nor a route", quoted(name));
     Diagnostic::new(Code::MissingKey, message)
         .label("leads nowhere")
-        .help(format!("add `to = \"…\"` here, or `listener = \"{name}\"` to a `[[route]]`"))
+        .help(match listener.protocol {
+            Some(Protocol::Tcp) => "add `to = \"…\"` here".to_owned(),
+            _ => format!("add `to = \"…\"` here, or `listener = \"{name}\"` to a `[[route]]`"),
+        })
         .at(listener.name.span())
 }
 

@@ -17,7 +17,7 @@ use super::super::model::EligibilityConfig;
 use super::super::section::{Field, Section};
 use super::super::words::UNUSUAL_NAMES;
 use super::super::{address, units};
-use super::{admission, balance, endpoint, errors, health, paths, tls};
+use super::{admission, balance, endpoint, errors, health, paths, stream, tls};
 
 /// Reads one listener.
 pub(super) fn read(
@@ -31,14 +31,17 @@ pub(super) fn read(
     };
     let redirect = tls::redirect(section, protocol);
     let needs_target = !has_routes && redirect.is_none();
+    stream::refuse_keys(section, protocol);
+    let clear = tls::clear(section, protocol);
     ListenerDraft {
         binds: binds(section),
+        protocol: stream::carries(protocol),
         target: target(&name, section, needs_target),
         admission: admission::read(section),
         connections: admission::connections(section),
         trusted_proxies: trusted_proxies(section),
         timeouts: section
-            .table("timeouts", |section| timeouts(section, protocol))
+            .table("timeouts", |section| timeouts(section, protocol, clear))
             .unwrap_or_default(),
         limits: section.table("limits", limits).unwrap_or_default(),
         paths: section.table("paths", paths::read).unwrap_or_default(),
@@ -132,10 +135,15 @@ fn trusts_everybody() -> Diagnostic {
         .help("any client can now claim any address in X-Forwarded-For; list the networks of your proxies")
 }
 
-fn timeouts(section: &mut Section<'_>, protocol: Option<&str>) -> DownstreamTimeouts {
+fn timeouts(
+    section: &mut Section<'_>,
+    protocol: Option<&str>,
+    clear: Option<&str>,
+) -> DownstreamTimeouts {
+    stream::refuse_timeouts(section, protocol);
     let default = DownstreamTimeouts::default();
     DownstreamTimeouts {
-        tls: tls::timeout(section, protocol, default.tls),
+        tls: tls::timeout(section, clear, default.tls),
         header: section.duration("header", default.header),
         body: section.duration("body", default.body),
         keep_alive: section.duration("keep_alive", default.keep_alive),
@@ -202,10 +210,10 @@ const TO_HELP: &str =
     "as in `to = [\"10.0.0.1:8080\", \"10.0.0.2:8080\"]`, or `to = \"api\"` with a `[cluster.api]`";
 
 /// What listeners can speak.
-pub(in super::super) const PROTOCOLS: [&str; 2] = ["http", "https"];
+pub(in super::super) const PROTOCOLS: [&str; 4] = ["http", "https", stream::TCP, stream::TLS];
 
 /// What they will be able to speak.
-pub(in super::super) const PROTOCOLS_LATER: [&str; 3] = ["tcp", "tls", "udp"];
+pub(in super::super) const PROTOCOLS_LATER: [&str; 1] = ["udp"];
 
 /// Browsers send about 20 fields; below 8 nothing useful gets through, and each costs memory per connection.
 const HEADER_COUNT: RangeInclusive<u64> = 8..=FIELDS_MAX as u64;

@@ -15,7 +15,7 @@ use super::{admission, label};
 
 mod patterns;
 
-use patterns::{parse_host, parse_path};
+use patterns::{parse_host, parse_path, parse_protocol};
 
 /// Reads all routes; there need not be any.
 pub(super) fn read_all(field: Option<Field<'_>>) -> Vec<RouteDraft> {
@@ -57,7 +57,7 @@ fn listeners(field: &Field<'_>) -> Vec<Spanned<String>> {
     items.iter().filter_map(|item| text(item, |_| Ok(()))).collect()
 }
 
-/// Both patterns, or `None` if either could not be understood: then nothing can be said about the route.
+/// All patterns, or `None` if one could not be understood: then nothing can be said about the route.
 fn patterns(section: &mut Section<'_>) -> Option<Patterns> {
     let host = match section.optional("host") {
         None => Some(HostPattern::Any),
@@ -72,7 +72,31 @@ fn patterns(section: &mut Section<'_>) -> Option<Patterns> {
         let text = field.value().as_str()?.to_owned();
         Some(Spanned::new(field.span(), text))
     });
-    Some(Patterns { host: host?, path: path?, path_text })
+    let alpn_field = section.optional("alpn");
+    let alpn_span = alpn_field.as_ref().map(Field::key_span);
+    let alpn = match &alpn_field {
+        None => Some(Box::default()),
+        Some(field) => protocols(field),
+    };
+    Some(Patterns { host: host?, path: path?, path_text, alpn: alpn?, alpn_span })
+}
+
+/// Protocols of ALPN, each once; `None` if one could not be understood.
+fn protocols(field: &Field<'_>) -> Option<Box<[Box<str>]>> {
+    let items = field.items("the name of a protocol");
+    if items.is_empty() {
+        let problem = Diagnostic::new(Code::MissingKey, "a route is for no protocol");
+        field.report(problem.label("is empty").help("as in `alpn = [\"h2\"]`, or leave it out"));
+        return None;
+    }
+    let mut protocols: Vec<Box<str>> = Vec::new();
+    for item in &items {
+        let protocol = item.parsed("the name of a protocol in a string", parse_protocol)?;
+        if !protocols.contains(&protocol) {
+            protocols.push(protocol);
+        }
+    }
+    Some(protocols.into())
 }
 
 type Targets = (Vec<(Spanned<String>, u32)>, Option<Span>);

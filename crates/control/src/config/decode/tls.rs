@@ -1,5 +1,5 @@
-//! What a listener says about TLS: `certificates`, `tls`, `redirect_to_https`, `hsts`. Without TLS most of it has no effect, and is a
-//! mistake; where the protocol itself is one, nothing more is said.
+//! What a listener says about TLS: `certificates`, `tls`, `redirect_to_https`, `hsts`. In clear text, and where TLS is passed on,
+//! most of it has no effect, and is a mistake; where the protocol itself is one, nothing more is said.
 
 use std::time::Duration;
 
@@ -13,17 +13,28 @@ use super::super::section::{Field, Section};
 use super::super::units;
 use super::super::words::TLS_VERSIONS;
 use super::file_path;
+use super::stream::{TCP, TLS};
 
-/// Reads how the listener shakes hands; `None` if it speaks in clear text.
+/// Why nothing of TLS has an effect on a listener; `None` if there is any on it, or that is not known.
+pub(super) fn clear(section: &mut Section<'_>, protocol: Option<&str>) -> Option<&'static str> {
+    match protocol {
+        Some(HTTP) => Some(NEEDS_HTTPS),
+        Some(TCP) if section.optional("certificates").is_none() => Some(NEEDS_CERTIFICATES),
+        _ => None,
+    }
+}
+
+/// Reads how the listener shakes hands; `None` if it does not.
 pub(super) fn read(section: &mut Section<'_>, protocol: Option<&str>) -> Option<TlsDraft> {
     let certificates = match protocol {
         Some(HTTPS) => section.required("certificates", CERTIFICATES_HELP),
         _ => section.optional("certificates"),
     };
     let tls = section.optional("tls");
-    if protocol == Some(HTTP) {
+    let passes_on = (protocol == Some(TLS)).then_some(PASSES_ON);
+    if let Some(why) = passes_on.or_else(|| clear(section, protocol)) {
         for field in [certificates, tls].into_iter().flatten() {
-            field.report_misplaced(NEEDS_HTTPS);
+            field.report_misplaced(why);
         }
         return None;
     }
@@ -34,16 +45,16 @@ pub(super) fn read(section: &mut Section<'_>, protocol: Option<&str>) -> Option<
     })
 }
 
-/// How long a handshake may take.
+/// How long a handshake may take. `clear` says why there is none.
 pub(super) fn timeout(
     section: &mut Section<'_>,
-    protocol: Option<&str>,
+    clear: Option<&str>,
     default: Duration,
 ) -> Duration {
-    if protocol == Some(HTTP)
+    if let Some(why) = clear
         && let Some(field) = section.optional("tls")
     {
-        field.report_misplaced(NEEDS_HTTPS);
+        field.report_misplaced(why);
         return default;
     }
     section.duration("tls", default)
@@ -164,6 +175,10 @@ const HTTPS: &str = "https";
 const CERTIFICATES_HELP: &str = "name a directory with them, as in `certificates = [\"certs\"]`, or files: `[{ cert = \"a.crt\", key = \"a.key\" }]`";
 
 const NEEDS_HTTPS: &str = "it belongs to a listener with `protocol = \"https\"`";
+
+const NEEDS_CERTIFICATES: &str = "without `certificates` this listener speaks no TLS";
+
+const PASSES_ON: &str = "TLS is passed on as it is; to take it off here, write `protocol = \"tcp\"`, or `\"https\"` for requests";
 
 /// What the list that browsers are shipped with wants (hstspreload.org).
 const PRELOAD_AGE_MIN: Duration = Duration::from_hours(365 * 24);

@@ -31,11 +31,12 @@ pub(super) struct Listener {
     /// Where to listen.
     bind: OneOrMany<Bind>,
 
-    /// What to speak.
+    /// What to speak: requests, in clear text (`http`) or by TLS (`https`); streams of bytes that are passed on as they are (`tcp`), out of TLS
+    /// if there are `certificates`; or streams of TLS that are passed on undecrypted, by their server names (`tls`).
     #[schemars(extend("default" = "http"))]
     protocol: Option<Protocol>,
 
-    /// Where to send what no route takes: the name of a cluster; or endpoints, and then `balance` and `health` may stand here.
+    /// Where to send what no route takes, and all streams with `protocol = "tcp"`: the name of a cluster; or endpoints, and then `balance` and `health` may stand here.
     /// Needed only if no `[[route]]` is for this listener, and it does not redirect.
     to: Option<Either<ClusterName, OneOrMany<Endpoint>>>,
 
@@ -96,11 +97,11 @@ pub(super) struct Listener {
     /// How errors are answered that no endpoint made.
     errors: Option<Errors>,
 
-    /// What clients are shown, with `protocol = "https"`, which needs it: directories with certificates and their keys, or files.
+    /// What clients are shown, with `protocol = "https"`, which needs it, or `"tcp"`: directories with certificates and their keys, or files.
     /// Which of several is for a client goes by the name that it asks for. Files are read again when they have changed.
     certificates: Option<OneOrMany<Either<FolderPath, CertificateFiles>>>,
 
-    /// How TLS is spoken, with `protocol = "https"`.
+    /// How TLS is spoken, with `certificates`.
     tls: Option<Tls>,
 
     /// Whether requests are sent to `https` instead of being served, with `protocol = "http"`. To the port of the listener with
@@ -278,7 +279,7 @@ keep_alive = "30s"
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct ListenerTimeouts {
-    /// For the handshake of TLS, with `protocol = "https"`.
+    /// For the handshake of TLS, with `certificates`; with `protocol = "tls"`, for its first message.
     #[schemars(extend("default" = "10s"))]
     tls: Option<Duration>,
 
@@ -298,7 +299,7 @@ struct ListenerTimeouts {
     #[schemars(extend("default" = "30s"))]
     write: Option<Duration>,
 
-    /// Without a byte in either direction, once the connection is a WebSocket or another tunnel.
+    /// Without a byte in either direction, once the connection is a WebSocket or another tunnel, or with `protocol = "tcp"` or `"tls"`.
     #[schemars(extend("default" = "1h"))]
     tunnel: Option<Duration>,
 }

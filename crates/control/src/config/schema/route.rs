@@ -8,11 +8,12 @@ use schemars::JsonSchema;
 use super::cluster::label_names;
 use super::listener::RateLimit;
 use super::values::{
-    ClusterName, CountRate, Duration, Either, Label, Name, Network, Off, OneOrMany, RouteHost,
-    RoutePath,
+    AlpnProtocol, ClusterName, CountRate, Duration, Either, Label, Name, Network, Off, OneOrMany,
+    RouteHost, RoutePath,
 };
 
-/// Which requests go where: the most specific route by host, and then by path, whatever the order.
+/// Which requests go where: the most specific route by host, and then by path, whatever the order. And which streams of a listener with
+/// `protocol = "tls"`: by host and then by `alpn`.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[schemars(extend("x-section" = "[[route]]", "x-example" = r#"
@@ -24,20 +25,24 @@ timeouts = { exchange = "30s" }
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 pub(super) struct Route {
-    /// What metrics, logs and the status call it; without one, its host and path. Unique in its listener.
+    /// What metrics, logs and the status call it; without one, its host and path, or its host and `alpn`. Unique in its listener.
     name: Option<Name>,
 
     /// The listeners that it is for; needed only where there are several.
     listener: Option<OneOrMany<Name>>,
 
     /// Whom the client asks for: a name, or `*.` and a name for all below it. Upper and lower case are the same, and the port
-    /// does not matter. Without it, any.
+    /// does not matter. Of a stream of TLS, the server name. Without it, any.
     #[schemars(extend("default" = "*"))]
     host: Option<RouteHost>,
 
     /// What it asks for: a path, or a path and `/*` for it and all below it. Without it, any.
     #[schemars(extend("default" = "/*"))]
     path: Option<RoutePath>,
+
+    /// Only for listeners with `protocol = "tls"`: of these protocols the client offers one. Of several routes, the one for the protocol wins
+    /// that the client likes best. Without it, the route takes what no other route of its host does.
+    alpn: Option<OneOrMany<AlpnProtocol>>,
 
     /// Who answers: a cluster, or clusters with their weights, of which at least one is more than 0.
     to: Either<ClusterName, BTreeMap<String, Weight>>,

@@ -71,6 +71,8 @@ strings! {
         "in capital letters, such as `\"GET\"`";
     RouteHost, "host of a route", "[*]|(?:[*][.])?[A-Za-z0-9_-][A-Za-z0-9._-]*|\\[[0-9a-fA-F:.]+\\]",
         "a name or address without a port, such as `\"api.example.com\"`, or `\"*.example.com\"` for all names below it";
+    AlpnProtocol, "protocol of ALPN", "[!-~]{1,255}",
+        "visible ASCII, such as `\"h2\"`: what clients offer";
     RoutePath, "path of a route", "/.*",
         "a path such as `\"/v1\"`, or `\"/v1/*\"` for it and all below it";
     Host, "host", "[A-Za-z0-9._~:\\[\\]-]+",

@@ -35,12 +35,14 @@ fn a_line_becomes_a_listener_with_endpoints_of_its_own() {
 
 #[test]
 fn the_address_may_say_the_protocol() {
-    for (listen, bind) in [
-        ("http:8080", "0.0.0.0:8080"),
-        ("http:127.0.0.1:8080", "127.0.0.1:8080"),
-        ("http:[::1]:8080", "[::1]:8080"),
-        ("[::1]:8080", "[::1]:8080"),
-        (":8080", "0.0.0.0:8080"),
+    for (listen, protocol, bind) in [
+        ("http:8080", Protocol::Http, "0.0.0.0:8080"),
+        ("http:127.0.0.1:8080", Protocol::Http, "127.0.0.1:8080"),
+        ("http:[::1]:8080", Protocol::Http, "[::1]:8080"),
+        ("[::1]:8080", Protocol::Http, "[::1]:8080"),
+        (":8080", Protocol::Http, "0.0.0.0:8080"),
+        ("tcp:5432", Protocol::Tcp, "0.0.0.0:5432"),
+        ("tls:[::1]:443", Protocol::Tls, "[::1]:443"),
     ] {
         let config = parse(listen, &words(&["9001"]), &ServeOptions::default()).unwrap().config;
         let expected: std::net::SocketAddr = bind.parse().unwrap();
@@ -49,6 +51,7 @@ fn the_address_may_say_the_protocol() {
             false => Bind::Only(expected),
         };
         assert_eq!(config.listeners[0].binds, [expected], "{listen}");
+        assert_eq!(config.listeners[0].protocol, protocol, "{listen}");
     }
 }
 
@@ -106,7 +109,7 @@ fn every_mistake_of_a_line_is_shown_under_its_word() {
         ..ServeOptions::default()
     };
     let line = words(&["99999", "9001*x", "app", "9002", "!9002*2"]);
-    let report = parse("tcp:5432", &line, &options).unwrap_err();
+    let report = parse("udp:53", &line, &options).unwrap_err();
     let line = &report.source().text;
     let said: Vec<(Code, &str)> = report
         .diagnostics()
@@ -114,7 +117,7 @@ fn every_mistake_of_a_line_is_shown_under_its_word() {
         .map(|diagnostic| (diagnostic.code, &line[diagnostic.span.clone().unwrap()]))
         .collect();
     let expected = [
-        (Code::Unsupported, "tcp:5432"),
+        (Code::Unsupported, "udp:53"),
         (Code::PortOutOfRange, "99999"),
         (Code::OutOfBounds, "9001*x"),
         (Code::PortMissing, "app"),

@@ -20,6 +20,8 @@ pub(super) fn route_table(route: &RouteConfig, listeners: usize) -> Table {
     table.add_unless("host", host, route.host == HostPattern::Any);
     let path = string(&route.path.to_string());
     table.add_unless("path", path, route.path == PathPattern::Any);
+    let alpn = route.alpn.iter().map(|protocol| string(protocol)).collect();
+    table.add_unless("alpn", list(alpn), route.alpn.is_empty());
     match route.to.as_slice() {
         [(cluster, 1)] => table.add("to", string(cluster)),
         targets => {

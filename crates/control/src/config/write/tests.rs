@@ -13,7 +13,7 @@ use evenkeel_plan::budget::Allowance;
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::hedge::{After, Hedging};
-use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts};
+use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, Protocol};
 use evenkeel_plan::overload::{Adapts, Limits};
 use evenkeel_plan::rate::{Per, Prefixes, Quota, Rate, RateKey};
 use evenkeel_plan::resilience::Resilience;
@@ -187,6 +187,7 @@ fn routes() -> impl Strategy<Value = Vec<(Vec<usize>, RouteConfig)>> {
             listeners: found,
             host,
             path,
+            alpn: Box::default(),
             to,
             labels,
             admission,
@@ -210,8 +211,19 @@ fn fit(
         if everything || !taken.insert((route.host.clone(), route.path.clone())) {
             continue;
         }
-        let positions: BTreeSet<usize> =
-            positions.iter().map(|position| position % listeners.len()).collect();
+        let may_have = |position: &usize| match listeners[*position].protocol {
+            Protocol::Http => true,
+            Protocol::Tcp => false,
+            Protocol::Tls => route.path == PathPattern::Any,
+        };
+        let positions = positions.iter().map(|position| position % listeners.len());
+        let positions: BTreeSet<usize> = positions.filter(may_have).collect();
+        if positions.is_empty() {
+            continue;
+        }
+        if positions.iter().all(|position| listeners[*position].protocol == Protocol::Tls) {
+            route.alpn = ["h2".into(), "a\"b".into()].into_iter().take(number % 3).collect();
+        }
         for position in positions {
             route.listeners.push(listeners[position].name.clone());
             let own = clusters.iter().any(|cluster| cluster.name == listeners[position].name);
@@ -255,6 +267,12 @@ fn move_ports(binds: &mut [Bind], listener: usize) {
 }
 
 fn listeners() -> impl Strategy<Value = ListenerConfig> {
+    let protocols =
+        prop_oneof![2 => Just(Protocol::Http), 1 => Just(Protocol::Tcp), 1 => Just(Protocol::Tls)];
+    (http_listeners(), protocols).prop_map(|(listener, protocol)| with_protocol(listener, protocol))
+}
+
+fn http_listeners() -> impl Strategy<Value = ListenerConfig> {
     let bind = prop_oneof![
         Just(Bind::Any(1)),
         any::<std::net::IpAddr>().prop_map(|ip| Bind::Only(SocketAddr::new(ip, 1))),
@@ -281,6 +299,7 @@ fn listeners() -> impl Strategy<Value = ListenerConfig> {
             ListenerConfig {
                 name: String::new(),
                 binds,
+                protocol: Protocol::Http,
                 to: None,
                 admission,
                 connections,
@@ -316,6 +335,34 @@ fn listeners() -> impl Strategy<Value = ListenerConfig> {
     )
 }
 
+/// The listener if it had that protocol, without what has no effect then and so cannot be said.
+fn with_protocol(listener: ListenerConfig, protocol: Protocol) -> ListenerConfig {
+    if protocol == Protocol::Http {
+        return listener;
+    }
+    let tls = listener.tls.filter(|_| protocol == Protocol::Tcp);
+    let is_tls = tls.is_some() || protocol == Protocol::Tls;
+    let DownstreamTimeouts { tls: handshake, tunnel, .. } = listener.timeouts;
+    let default = DownstreamTimeouts::default();
+    ListenerConfig {
+        protocol,
+        tls: tls.map(|tls| TlsConfig { carries: protocol, ..tls }),
+        timeouts: DownstreamTimeouts {
+            tls: if is_tls { handshake } else { default.tls },
+            tunnel,
+            ..default
+        },
+        trusted_proxies: Vec::new(),
+        limits: DownstreamLimits::default(),
+        paths: PathRules::default(),
+        header_names: Default::default(),
+        errors: ErrorsConfig::default(),
+        redirect_to_https: None,
+        hsts: None,
+        ..listener
+    }
+}
+
 fn tls() -> impl Strategy<Value = TlsConfig> {
     let path = || "[a-z$\"/]{0,9}[a-z]".prop_map(FilePlace::from);
     let files = (path(), option::of(path()));
@@ -324,8 +371,11 @@ fn tls() -> impl Strategy<Value = TlsConfig> {
         files.prop_map(|(cert, key)| CertificateSource::Files { cert, key }),
     ];
     let versions = select(TLS_VERSIONS.map(|(_, version)| version).to_vec());
-    (vec(source, 1..3), versions)
-        .prop_map(|(certificates, min_version)| TlsConfig { certificates, min_version })
+    (vec(source, 1..3), versions).prop_map(|(certificates, min_version)| TlsConfig {
+        carries: Protocol::Http,
+        certificates,
+        min_version,
+    })
 }
 
 fn hsts() -> impl Strategy<Value = HstsConfig> {

@@ -8,10 +8,11 @@ use super::super::units::format_duration;
 use super::super::words::{TLS_VERSIONS, word_for};
 use super::table::{Table, list, string};
 
-/// Adds how it shakes hands, and what it says of those who do not.
+/// Adds what it speaks, how it shakes hands, and what it says of those who do not.
 pub(super) fn add_tls(table: &mut Table, listener: &ListenerConfig) {
-    if let Some(TlsConfig { certificates, min_version }) = &listener.tls {
-        table.add("protocol", string("https"));
+    let protocol = listener.protocol_word();
+    table.add_unless("protocol", string(protocol), protocol == "http");
+    if let Some(TlsConfig { certificates, min_version, carries: _ }) = &listener.tls {
         table.add("certificates", list(certificates.iter().map(source).collect()));
         let mut tls = Table::default();
         let word = string(word_for(&TLS_VERSIONS, min_version));

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use evenkeel_proto::tls::{ClientHelloReader, HELLO_BYTES_MAX};
 use proptest::prelude::*;
 
 use super::*;
@@ -19,9 +20,10 @@ fn route(host: &str, path: &str) -> Route {
         None => PathPattern::Exact(path.into()),
     };
     Route {
-        name: default_name(&host, &path).into(),
+        name: default_name(&host, &path, &[]).into(),
         host,
         path,
+        alpn: Box::default(),
         admission: None,
         to: Targets::one(0),
         exchange_timeout: None,
@@ -185,4 +187,94 @@ proptest! {
             prop_assert_eq!(found.map(|route| &route.name), best.as_ref(), "{}{}", host, path);
         }
     }
+}
+
+/// A route for streams of TLS.
+fn stream_route(host: &str, alpn: &[&str]) -> Route {
+    let route = route(host, "/*");
+    let alpn: Box<[Box<str>]> = alpn.iter().map(|&protocol| protocol.into()).collect();
+    Route { name: default_name(&route.host, &route.path, &alpn).into(), alpn, ..route }
+}
+
+/// A ClientHello with that name, if there is one, and these protocols.
+fn hello(name: Option<&str>, protocols: &[&str]) -> ClientHello {
+    let number = |length: usize| u16::try_from(length).unwrap().to_be_bytes();
+    let mut extensions = Vec::new();
+    if let Some(name) = name {
+        let entry = [&[0][..], &number(name.len()), name.as_bytes()].concat();
+        let list = [&number(entry.len())[..], &entry].concat();
+        extensions.extend([&[0, 0][..], &number(list.len()), &list].concat());
+    }
+    if !protocols.is_empty() {
+        let list =
+            protocols.iter().flat_map(|one| [&[one.len() as u8][..], one.as_bytes()].concat());
+        let list: Vec<u8> = list.collect();
+        let list = [&number(list.len())[..], &list].concat();
+        extensions.extend([&[0, 16][..], &number(list.len()), &list].concat());
+    }
+    let body = [
+        &[3, 3][..],
+        &[7; 32],
+        &[0, 0, 2, 0x13, 0x01, 1, 0],
+        &number(extensions.len()),
+        &extensions,
+    ]
+    .concat();
+    let message = [&[1, 0][..], &number(body.len()), &body].concat();
+    let record = [&[22, 3, 1][..], &number(message.len()), &message].concat();
+    ClientHelloReader::new(HELLO_BYTES_MAX).read(&record).unwrap().unwrap()
+}
+
+#[test]
+fn a_stream_goes_by_its_server_name_and_then_by_its_protocols() {
+    let router = Router::new(vec![
+        stream_route("db.test", &[]),
+        stream_route("db.test", &["h2", "imap"]),
+        stream_route("mail.test", &["imap"]),
+        stream_route("*.test", &[]),
+        stream_route("*.eu.test", &["h2"]),
+        stream_route("*", &["acme-tls/1"]),
+    ]);
+    for (name, protocols, expected) in [
+        (Some("db.test"), &[][..], Ok("db.test/*")),
+        (Some("db.test"), &["h2"], Ok("db.test[h2,imap]")),
+        (Some("db.test"), &["smtp", "imap"], Ok("db.test[h2,imap]")),
+        (Some("db.test"), &["smtp"], Ok("db.test/*")),
+        (Some("mail.test"), &["imap"], Ok("mail.test[imap]")),
+        // The host has no route for these protocols.
+        (Some("mail.test"), &["h2"], Ok("*.test/*")),
+        (Some("a.eu.test"), &["smtp", "h2"], Ok("*.eu.test[h2]")),
+        (Some("a.eu.test"), &[], Ok("*.test/*")),
+        (Some("elsewhere"), &["acme-tls/1"], Ok("*[acme-tls/1]")),
+        (None, &["acme-tls/1"], Ok("*[acme-tls/1]")),
+        (Some("elsewhere"), &["h2"], Err(Alert::NoApplicationProtocol)),
+    ] {
+        let hello = hello(name, protocols);
+        let found = router.route_stream(&hello).map(|route| &*route.name);
+        assert_eq!(found, expected, "{name:?} {protocols:?}");
+    }
+}
+
+/// A client shall learn whether it has the wrong name or the wrong protocol.
+#[test]
+fn a_stream_without_a_route_is_told_why() {
+    let router = Router::new(vec![stream_route("db.test", &["h2"]), stream_route("*.a.test", &[])]);
+    for (name, protocols, alert) in [
+        (Some("db.test"), &["imap"][..], Alert::NoApplicationProtocol),
+        (Some("db.test"), &[], Alert::NoApplicationProtocol),
+        (Some("a.test"), &["h2"], Alert::UnrecognizedName),
+        (None, &["h2"], Alert::MissingExtension),
+    ] {
+        let found = router.route_stream(&hello(name, protocols)).map(|route| &*route.name);
+        assert_eq!(found, Err(alert), "{name:?} {protocols:?}");
+    }
+    let router = Router::new(vec![stream_route("*", &[])]);
+    assert_eq!(router.route_stream(&hello(None, &[])).map(|route| &*route.name), Ok("/*"));
+}
+
+/// What is for some protocols only is not for requests, which name none.
+#[test]
+fn a_route_for_protocols_takes_no_requests() {
+    let router = Router::new(vec![stream_route("*", &["h2"])]);
+    assert_eq!(found(&router, "a.test", "/"), "none");
 }

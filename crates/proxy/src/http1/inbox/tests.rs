@@ -78,3 +78,47 @@ async fn a_head_that_does_not_end_within_its_limit_is_refused_for_what_is_too_lo
         assert_eq!(refused, error, "{text}");
     }
 }
+
+/// A client that sends its first message of TLS byte by byte makes us read it once, and what it is stays for whom it is meant.
+#[tokio::test(flavor = "local")]
+async fn a_hello_that_comes_slowly_stays_unread() {
+    let (io, mut far) = pair();
+    let (mut inbox, buffers) = (Inbox::default(), Buffers::default());
+    let mut reader = ClientHelloReader::new(HELLO_BYTES_MAX);
+    // TLS 1.2, one cipher suite, no extensions; and the beginning of what comes next.
+    let body = [&[3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 0x01, 1, 0]].concat();
+    let hello = [&[22, 3, 1, 0, 45, 1, 0, 0, 41][..], &body].concat();
+    let sent = [&hello[..], b"early"].concat();
+    for byte in &hello[..hello.len() - 1] {
+        far.write_all(&[*byte]).unwrap();
+        let pending = poll_fn(|cx| {
+            Poll::Ready(inbox.poll_hello(cx, &io, &buffers, &mut reader).is_pending())
+        });
+        assert!(pending.await);
+        assert!(inbox.buffer.len() <= hello.len(), "{}", inbox.buffer.len());
+    }
+    far.write_all(&sent[hello.len() - 1..]).unwrap();
+    let read = poll_fn(|cx| inbox.poll_hello(cx, &io, &buffers, &mut reader)).await.unwrap();
+    assert_eq!((read.server_name, read.legacy_version), (None, 0x0303));
+    let mut all = vec![0; 100];
+    let count = inbox.take(&mut all);
+    assert_eq!(&all[..count], sent);
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_hello_that_is_none_is_refused_and_one_that_breaks_off_is_an_end() {
+    for (bytes, expected) in [
+        (&b"GET / HTTP/1.1"[..], NoHello::Refused(HelloError::NotTls)),
+        (b"\x16\x03\x01\x40\x00\x01\x00\xff\xff", NoHello::Refused(HelloError::TooLarge)),
+        (b"\x16\x03", NoHello::Closed),
+        (b"", NoHello::Closed),
+    ] {
+        let (io, mut far) = pair();
+        let (mut inbox, buffers) = (Inbox::default(), Buffers::default());
+        let mut reader = ClientHelloReader::new(HELLO_BYTES_MAX);
+        far.write_all(bytes).unwrap();
+        drop(far);
+        let read = poll_fn(|cx| inbox.poll_hello(cx, &io, &buffers, &mut reader)).await;
+        assert_eq!(read, Err(expected), "{bytes:?}");
+    }
+}

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use evenkeel_plan::Plan;
-use evenkeel_plan::listener::Bind;
+use evenkeel_plan::listener::{Bind, Protocol};
 
 use super::*;
 use crate::certificates::Store;
@@ -25,7 +25,8 @@ fn with_secure(port: HttpsPort, secure: &[&[Bind]]) -> Config {
 }
 
 fn tls(certificates: Vec<CertificateSource>) -> TlsConfig {
-    TlsConfig { certificates, min_version: TlsVersion::default() }
+    let (carries, min_version) = (Protocol::Http, TlsVersion::default());
+    TlsConfig { carries, certificates, min_version }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
 use toml::Spanned;
 
@@ -19,7 +20,8 @@ pub(super) struct Taken<'d> {
 /// What routes have taken of one listener, and where they are.
 #[derive(Default)]
 struct TakenAt<'d> {
-    patterns: HashMap<(&'d HostPattern, &'d PathPattern), Span>,
+    /// By host, path, and one of the protocols, if it is for certain ones only.
+    patterns: HashMap<(&'d HostPattern, &'d PathPattern, Option<&'d str>), Span>,
     names: HashMap<String, Span>,
 }
 
@@ -44,16 +46,22 @@ impl<'d> Taken<'d> {
         let name = listener.name.get_ref().as_str();
         let taken = self.listeners.entry(name).or_default();
         let Some(patterns) = &route.patterns else { return };
-        let key = (&patterns.host, &patterns.path);
-        let is_default = key == (&HostPattern::Any, &PathPattern::Any);
+        let Patterns { host, path, alpn, .. } = patterns;
+        let keys: Vec<_> = match &**alpn {
+            [] => vec![(host, path, None)],
+            alpn => alpn.iter().map(|protocol| (host, path, Some(&**protocol))).collect(),
+        };
+        let is_default = keys == [(&HostPattern::Any, &PathPattern::Any, None)];
         let default = self.defaults.get(name).filter(|_| is_default);
         if let Some(default) = default {
             sink.report(tie_with_default(listener, route, default));
-        } else if let Some(first) = taken.patterns.get(&key) {
-            sink.report(tie(listener, route, patterns, first));
+        } else if let Some((key, first)) =
+            keys.iter().find_map(|key| Some((key, taken.patterns.get(key)?)))
+        {
+            sink.report(tie(listener, route, *key, first));
         } else {
             let label = route.label();
-            taken.patterns.insert(key, route.span.clone());
+            taken.patterns.extend(keys.into_iter().map(|key| (key, route.span.clone())));
             match taken.names.get(&label) {
                 Some(first) => sink.report(same_name(listener, route, first)),
                 None => _ = taken.names.insert(label, route.span.clone()),
@@ -65,10 +73,11 @@ impl<'d> Taken<'d> {
 fn tie(
     listener: &ListenerDraft,
     route: &RouteDraft,
-    patterns: &Patterns,
+    (host, path, protocol): (&HostPattern, &PathPattern, Option<&str>),
     first: &Span,
 ) -> Diagnostic {
-    let what = default_name(&patterns.host, &patterns.path);
+    let alpn: Option<Box<str>> = protocol.map(Box::from);
+    let what = default_name(host, path, alpn.as_slice());
     let listener = quoted(listener.name.get_ref());
     let message = format!("listener {listener} has two routes for {}", quoted(&what));
     Diagnostic::new(Code::DuplicateRoute, message)
@@ -84,7 +93,10 @@ fn tie_with_default(listener: &ListenerDraft, route: &RouteDraft, default: &Span
     Diagnostic::new(Code::DuplicateRoute, message)
         .label("is for any host and path")
         .related(default.clone(), "and so is `to` of the listener")
-        .help("give the route a `host` or a `path`, or remove one of the two")
+        .help(match listener.protocol {
+            Some(Protocol::Tls) => "give the route a `host` or `alpn`, or remove one of the two",
+            _ => "give the route a `host` or a `path`, or remove one of the two",
+        })
         .at(route.span.clone())
 }
 

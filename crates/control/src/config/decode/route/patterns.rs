@@ -75,6 +75,16 @@ pub(super) fn parse_path(text: &str) -> Result<PathPattern, Diagnostic> {
     })
 }
 
+/// Reads the name of a protocol of ALPN (RFC 7301 §3.1). All that are registered are visible ASCII.
+pub(super) fn parse_protocol(text: &str) -> Result<Box<str>, Diagnostic> {
+    if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.into());
+    }
+    Err(Diagnostic::new(Code::BadRequestPart, format!("{} is not a protocol", quoted(text)))
+        .label("wants 1 to 255 visible ASCII characters")
+        .help("as in \"h2\", \"http/1.1\" or \"postgresql\": what clients offer in ALPN"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +125,16 @@ mod tests {
             &long,
         ] {
             assert!(parse_host(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_protocol_is_a_short_visible_word() {
+        for text in ["h2", "http/1.1", "acme-tls/1", &"a".repeat(255)] {
+            assert_eq!(parse_protocol(text).as_deref(), Ok(text));
+        }
+        for text in ["", "h 2", "h2\n", "ü", &"a".repeat(256)] {
+            assert!(parse_protocol(text).is_err(), "{text}");
         }
     }
 
