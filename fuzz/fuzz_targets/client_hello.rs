@@ -78,7 +78,10 @@ fn assert_rustls_agrees(hello: &ClientHello, wire: &[u8]) {
     let theirs = accepted.client_hello();
     assert_eq!(
         hello.server_name,
-        theirs.server_name().map(|name| name.to_ascii_lowercase().into())
+        theirs.server_name().map(|name| {
+            let name = name.to_ascii_lowercase();
+            name.strip_suffix('.').unwrap_or(&name).into()
+        })
     );
     let protocols: Vec<&[u8]> = theirs.alpn().into_iter().flatten().collect();
     let is_grease = |protocol: &&&[u8]| matches!(**protocol, [a, b] if a == b && a & 15 == 10);

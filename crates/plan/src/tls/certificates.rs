@@ -48,9 +48,11 @@ impl Certificates {
         self.0.store(Arc::new(Index::of(certificates)));
     }
 
-    /// Whether what is shown to whoever asks for `server_name` is good for `host` as well.
+    /// Whether what is shown to whoever asks for `server_name` is good for `host` as well. Where that may be one of several, each has to be.
     pub(super) fn cover(&self, server_name: Option<&str>, host: &str) -> bool {
-        self.0.load().find(server_name).iter().any(|certificate| certificate.names.cover(host))
+        let index = self.0.load();
+        let shown = index.find(server_name);
+        !shown.is_empty() && shown.iter().all(|certificate| certificate.names.cover(host))
     }
 
     /// What is shown to a client that asks for `server_name`, and can check what `is_fit`. A client that can check none of it is told so by
@@ -101,6 +103,8 @@ impl Index {
 
     fn find(&self, server_name: Option<&str>) -> &[Arc<Certificate>] {
         let Some(name) = server_name else { return &self.default };
+        // The dot of the root, which some clients ask with although they must not (RFC 6066 §3).
+        let name = name.strip_suffix('.').unwrap_or(name);
         // Nearly all ask in lower case already.
         let name = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             true => &name.to_ascii_lowercase(),
@@ -178,6 +182,7 @@ mod tests {
             (Some("b.example.com"), 1),
             (Some("x.a.b.example.com"), 0),
             (Some("*.example.com"), 1),
+            (Some("www.example.com."), 2),
             (Some(""), 0),
             (Some("."), 0),
         ] {
@@ -242,6 +247,20 @@ mod tests {
             (None, "www.example.com", false),
         ] {
             assert_eq!(certificates.cover(name, host), is_covered, "{name:?} {host}");
+        }
+    }
+
+    /// RFC 9110 §7.4: it is the one that was shown that has to be good for the host.
+    #[test]
+    fn where_one_of_several_is_shown_all_have_to_cover() {
+        let both = [
+            certificate(&["a.example", "b.example"], false),
+            certificate(&["a.example", "c.example"], true),
+        ];
+        let certificates = Certificates::new(&both);
+        for (host, is_covered) in [("a.example", true), ("b.example", false), ("c.example", false)]
+        {
+            assert_eq!(certificates.cover(Some("a.example"), host), is_covered, "{host}");
         }
     }
 

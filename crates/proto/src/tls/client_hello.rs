@@ -15,7 +15,7 @@ pub struct ClientHello {
     /// nothing in it that is TLS.
     pub supported_version: Option<u16>,
     /// The name of the host that the client wants, in lower case, without a dot at its end, 253 bytes at most. `None` if it
-    /// named none: the extension is missing, or has names of other types only.
+    /// named none: the extension is missing, has an address, or names of other types only.
     pub server_name: Option<Box<str>>,
     /// Whether a hello is hidden in this one (RFC 9849): then the name is that of whoever can open it, not of the one who is
     /// wanted. Clients also pretend it, and nobody but the server can tell.

@@ -34,7 +34,7 @@ pub(super) fn server_name(extension: &[u8]) -> Result<Option<Box<str>>, HelloFau
         }
         found = Some(host_name(name)?);
     }
-    Ok(found)
+    Ok(found.flatten())
 }
 
 /// The list of an ALPN extension (RFC 7301 §3.1), each protocol behind its length. [`protocols`] reads it.

@@ -44,8 +44,6 @@ pub enum HelloFault {
     SeveralNames,
     /// The server name cannot be the name of a host.
     HostName,
-    /// The server name is an address (RFC 6066 §3: "Literal IPv4 and IPv6 addresses are not permitted").
-    AddressAsName,
 }
 
 impl HelloError {
@@ -81,7 +79,7 @@ impl HelloFault {
             Self::ManyExtensions => Alert::HandshakeFailure,
             Self::RepeatedExtension | Self::SeveralNames => Alert::IllegalParameter,
             // Such names are nobody's, so nobody is found by them.
-            Self::HostName | Self::AddressAsName => Alert::UnrecognizedName,
+            Self::HostName => Alert::UnrecognizedName,
         }
     }
 
@@ -102,7 +100,6 @@ impl HelloFault {
             Self::RepeatedExtension => "the ClientHello has two extensions of one type",
             Self::SeveralNames => "the ClientHello names several hosts",
             Self::HostName => "the server name is not the name of a host",
-            Self::AddressAsName => "the server name is an address",
         }
     }
 }

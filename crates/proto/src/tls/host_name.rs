@@ -4,23 +4,25 @@ use std::net::Ipv6Addr;
 
 use super::HelloFault;
 
-/// The name in lower case.
+/// The name in lower case, without a dot at its end; `None` for an address, which is nobody's name. Neither may be sent (RFC 6066 §3), and
+/// clients send both: they are understood, as everywhere else.
 ///
 /// Labels are of letters, digits and hyphens, which neither begin nor end them (RFC 5890 §2.3.1); names in other scripts come
-/// as A-labels. Underscores are tolerated: names that no registry would give out have them. A dot at the end is not (RFC 6066 §3),
-/// nor is a last label of digits alone, which only addresses have (RFC 1123 §2.1).
+/// as A-labels. Underscores are tolerated: names that no registry would give out have them. A last label of digits alone only addresses
+/// have (RFC 1123 §2.1).
 ///
 /// # Errors
-/// [`HelloFault::HostName`] and [`HelloFault::AddressAsName`].
-pub(super) fn host_name(name: &[u8]) -> Result<Box<str>, HelloFault> {
+/// [`HelloFault::HostName`].
+pub(super) fn host_name(name: &[u8]) -> Result<Option<Box<str>>, HelloFault> {
+    let name = name.strip_suffix(b".").unwrap_or(name);
     if is_address(name) {
-        return Err(HelloFault::AddressAsName);
+        return Ok(None);
     }
     if name.len() > NAME_BYTES_MAX || !name.split(|&byte| byte == b'.').all(is_label) {
         return Err(HelloFault::HostName);
     }
     match String::from_utf8(name.to_ascii_lowercase()) {
-        Ok(name) => Ok(name.into_boxed_str()),
+        Ok(name) => Ok(Some(name.into_boxed_str())),
         Err(_) => Err(HelloFault::HostName),
     }
 }

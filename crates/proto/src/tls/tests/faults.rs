@@ -157,5 +157,4 @@ fn as_many_extensions_as_allowed_are_read_and_not_one_more() {
 fn a_name_that_is_none_is_nobodys() {
     let named = |name| Message::with(vec![server_names(&[(0, name)])]).wire();
     refuse(&[("a bad name", named(b"a..b"))], HelloFault::HostName, 112);
-    refuse(&[("an address", named(b"192.0.2.1"))], HelloFault::AddressAsName, 112);
 }
