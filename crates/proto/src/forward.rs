@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::client_certificate::{ClientCertificate, tells_certificate};
 use crate::field::{Field, FieldName, Fields, is_alias, list_elements, starts_with_alias};
 use crate::head::{RequestHead, Version};
 use crate::http1::Framing;
@@ -21,6 +22,8 @@ pub struct ClientFacts<'a> {
     pub trusted: bool,
     /// The identity of this request, used unless a trusted client brings one.
     pub request_id: &'a str,
+    /// The certificate by which the client has proved who it is; not told of a trusted client, which speaks for others.
+    pub certificate: Option<&'a ClientCertificate>,
 }
 
 impl ClientFacts<'_> {
@@ -169,10 +172,19 @@ pub fn max_forwards(head: &RequestHead) -> Option<u64> {
 /// Whether a field claims something about the client that only a proxy could know, in any spelling that a gateway could take for
 /// that field.
 pub fn claims_client(field: &Field<'_>) -> bool {
-    field.id == FieldName::Forwarded
-        || starts_with_alias(field.name, b"x-forwarded-")
-        || starts_with_alias(field.name, b"x-real-ip")
-        || is_alias(field.name, b"x-request-id")
+    let name = field.name;
+    // Most fields are told by their first letter, which is never punctuation.
+    match name.first().map(u8::to_ascii_lowercase) {
+        Some(b'f') => field.id == FieldName::Forwarded,
+        Some(b'x') => {
+            starts_with_alias(name, b"x-forwarded-")
+                || starts_with_alias(name, b"x-real-ip")
+                || is_alias(name, b"x-request-id")
+                || tells_certificate(name)
+        }
+        Some(b'c' | b's') => tells_certificate(name),
+        _ => false,
+    }
 }
 
 /// Whether `Connection` names a field whose fate that decides. Nearly never, and then nothing more is compared.
@@ -196,6 +208,7 @@ fn is_protected(name: &[u8]) -> bool {
         [b"authorization", b"cookie", b"content-type", b"content-encoding", b"set-cookie"];
     PROTECTED.iter().any(|protected| name.eq_ignore_ascii_case(protected))
         || starts_with_alias(name, b"x-forwarded-")
+        || tells_certificate(name)
 }
 
 const REQUEST_ID_BYTES_MAX: usize = 128;

@@ -3,6 +3,7 @@
 //! Pure: no socket, no clock, no runtime. `proxy` feeds it bytes and writes what it renders; `control` reads the answers to
 //! its probes with it.
 
+pub mod client_certificate;
 pub mod cookie;
 pub mod field;
 pub mod forward;

@@ -1,6 +1,7 @@
 //! Trailers: which fields may come after a body (RFC 9110 §6.5), and who wants to see them. They are kept apart from the head, and
 //! none of them may be one that a recipient could act upon as if it stood there (CVE-2026-88004).
 
+use crate::client_certificate::tells_certificate;
 use crate::field::{Field, FieldName, is_alias, is_value, list_elements, starts_with_alias};
 use crate::head::{RequestHead, Version};
 
@@ -25,6 +26,7 @@ pub fn is_trailer_name(name: &[u8]) -> bool {
     FieldName::from_bytes(name) == FieldName::Other
         && !BANNED.iter().any(|banned| is_alias(name, banned))
         && !BANNED_FAMILIES.iter().any(|family| starts_with_alias(name, family))
+        && !tells_certificate(name)
         && !ANYWHERE.iter().any(|known| is_alias(name, known))
 }
 

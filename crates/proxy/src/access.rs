@@ -29,6 +29,8 @@ pub(crate) struct Record<'a> {
     pub(crate) listener: &'a str,
     /// Who is connected to us.
     pub(crate) client: SocketAddr,
+    /// Whom its certificate is for, if it has proved who it is by one that says so.
+    pub(crate) subject: Option<&'a str>,
     /// `http` or `https`, of a request.
     pub(crate) scheme: &'a str,
     /// The request, or what stands for a stream, if one could be read.

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use evenkeel_plan::tls::Handshake;
+use evenkeel_proto::client_certificate::ClientCertificate;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
@@ -69,6 +70,11 @@ impl Io {
     /// The name that the client asked for when it began TLS.
     pub(crate) fn server_name(&self) -> Option<Rc<str>> {
         self.tls.as_ref()?.server_name()
+    }
+
+    /// The certificate by which the client has proved who it is, if it has.
+    pub(crate) fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.tls.as_ref()?.client_certificate()
     }
 
     /// What the handshake of TLS came to, once it is done.

@@ -293,7 +293,7 @@ fn put_length_of_absent_body(out: &mut Vec<u8>, fields: &Fields) {
     }
 }
 
-/// `X-Forwarded-*` and `X-Request-ID`: what a stranger says of itself is replaced, what one of our own proxies says is kept.
+/// `X-Forwarded-*`, `X-Request-ID` and `Client-Cert`: what a stranger says of itself is replaced, what one of our own proxies says is kept.
 fn put_client(out: &mut Vec<u8>, head: &RequestHead, client: &ClientFacts<'_>) {
     let believed = |id| head.fields.first(id).filter(|_| client.trusted);
     out.extend_from_slice(b"X-Forwarded-For: ");
@@ -310,6 +310,9 @@ fn put_client(out: &mut Vec<u8>, head: &RequestHead, client: &ClientFacts<'_>) {
         put(out, &[b"X-Forwarded-Host: ", host, b"\r\n"]);
     }
     put(out, &[b"X-Request-ID: ", client.request_id(head), b"\r\n"]);
+    if let Some(certificate) = client.certificate.filter(|_| !client.trusted) {
+        out.extend_from_slice(certificate.lines());
+    }
 }
 
 /// RFC 9110 §7.6.3: a line of our own after those of the hops before us.

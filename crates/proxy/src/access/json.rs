@@ -21,6 +21,9 @@ pub(crate) fn json(out: &mut Vec<u8>, record: &Record<'_>) {
     address(out, record.client.ip());
     out.extend_from_slice(b"\",\"client.port\":");
     number(out, record.client.port());
+    if let Some(subject) = record.subject {
+        text(out, ",\"tls.client.subject\":\"", subject.as_bytes(), SHORT);
+    }
     match record.head {
         Some(head) if head.is_stream() => stream(out, head, record),
         head => http(out, head, record),

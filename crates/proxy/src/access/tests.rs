@@ -22,6 +22,7 @@ fn record(head: Option<&RequestHead>) -> Record<'_> {
         began: Duration::from_millis(1_763_718_000_042),
         listener: "web",
         client: "192.0.2.7:4711".parse().unwrap(),
+        subject: None,
         scheme: "http",
         head,
         request_id: b"0199-id",
@@ -73,11 +74,13 @@ fn json_has_every_attribute_under_its_conventional_name() {
         own: Some(Duration::from_micros(4)),
         would_limit: true,
     };
-    let line = as_json(&Record { course, bytes_in: 7, ..record(Some(&head)) });
+    let subject = Some("CN=a\\,b");
+    let line = as_json(&Record { course, bytes_in: 7, subject, ..record(Some(&head)) });
     let expected = json!({
         "timestamp": "2025-11-21T09:40:00.042Z",
         "client.address": "192.0.2.7",
         "client.port": 4711,
+        "tls.client.subject": "CN=a\\,b",
         "http.request.method": "GET",
         "url.scheme": "http",
         "url.path": "/a/b",
@@ -244,6 +247,7 @@ fn the_longest_line_fits_into_the_ring() {
     };
     let record = Record {
         listener: &name,
+        subject: Some(&name),
         request_id: &bad,
         failure: Some(Reason::RequestMalformed),
         detail: Some("it is \"odd\""),

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::listener::ListenerCounters;
+use evenkeel_proto::client_certificate::ClientCertificate;
 use evenkeel_proto::head::RequestHead;
 use evenkeel_proto::method::Method;
 
@@ -50,6 +51,7 @@ impl Connection {
             began: self.worker.wall_time(past.started),
             listener: &self.entrance.name,
             client: self.client,
+            subject: self.io.client_certificate().and_then(ClientCertificate::subject),
             scheme: self.scheme(),
             head: past.head,
             request_id: past.request_id,

@@ -221,12 +221,13 @@ impl Connection {
         listener.trusted_proxies.contains(self.client.ip())
     }
 
-    pub(super) fn facts<'a>(&self, trusted: bool, request_id: &'a RequestId) -> ClientFacts<'a> {
+    pub(super) fn facts<'a>(&'a self, trusted: bool, request_id: &'a RequestId) -> ClientFacts<'a> {
         ClientFacts {
             address: self.client.ip(),
             scheme: self.scheme(),
             trusted,
             request_id: request_id.as_str(),
+            certificate: self.io.client_certificate(),
         }
     }
 

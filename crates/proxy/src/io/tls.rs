@@ -3,7 +3,7 @@
 //! The library works on buffers of ours: what comes is decrypted where it was read, in a buffer of the thread, and what goes is encrypted into
 //! another. A session that nothing is under way on holds none.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::io;
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use evenkeel_plan::tls::{Handshake, trouble};
+use evenkeel_proto::client_certificate::ClientCertificate;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, PeerMisbehaved, ServerConfig};
 
@@ -24,7 +25,11 @@ use records::Records;
 
 /// One side of TLS over one socket.
 #[derive(Debug)]
-pub(super) struct Session(RefCell<State>);
+pub(super) struct Session {
+    state: RefCell<State>,
+    /// By which the client has proved who it is, once the handshake is done; boxed, because most have none.
+    certificate: OnceCell<Box<ClientCertificate>>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -69,22 +74,28 @@ impl Session {
 
     fn new(party: Party, records: Records) -> Self {
         let (is_finished, ends_broken) = (false, false);
-        Self(RefCell::new(State { party, records, is_finished, error: None, ends_broken }))
+        let state = State { party, records, is_finished, error: None, ends_broken };
+        Self { state: RefCell::new(state), certificate: OnceCell::new() }
     }
 
     /// The name that the client asked for.
     pub(super) fn server_name(&self) -> Option<Rc<str>> {
-        self.0.borrow().party.server_name()
+        self.state.borrow().party.server_name()
+    }
+
+    /// The certificate by which the client has proved who it is, if it has.
+    pub(super) fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.certificate.get().map(AsRef::as_ref)
     }
 
     /// What it has ended by, if that was no end that anybody wanted.
     pub(super) fn error(&self) -> Option<rustls::Error> {
-        self.0.borrow().error.as_deref().cloned()
+        self.state.borrow().error.as_deref().cloned()
     }
 
     /// What the handshake came to, if it has come to its end.
     pub(super) fn handshake(&self) -> Handshake {
-        if self.0.borrow().party.is_resumed() { Handshake::Resumed } else { Handshake::Full }
+        if self.state.borrow().party.is_resumed() { Handshake::Resumed } else { Handshake::Full }
     }
 
     /// Goes on with the handshake. What it leaves to be sent goes with the first bytes that are written, or when somebody waits.
@@ -93,7 +104,7 @@ impl Session {
         socket: &Socket,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), HandshakeError>> {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
         ready!(state.records.poll_flush(socket, cx))?;
         while state.party.is_handshaking() {
             match state.poll_fill(socket, cx, &mut []) {
@@ -109,6 +120,9 @@ impl Session {
                 }
             }
         }
+        if let Some(der) = state.party.client_certificate() {
+            self.certificate.get_or_init(|| Box::new(ClientCertificate::new(der)));
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -119,7 +133,7 @@ impl Session {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
         for _ in 0..RECORDS_OF_NOTHING_MAX {
             let taken = state.records.take(buffer);
             if taken > 0 || state.records.is_over() {
@@ -143,7 +157,7 @@ impl Session {
         first: &[u8],
         second: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
         if state.is_finished {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
@@ -160,7 +174,7 @@ impl Session {
 
     /// As [`Io::poll_flush`](super::Io::poll_flush).
     pub(super) fn poll_flush(&self, socket: &Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.borrow_mut().records.poll_flush(socket, cx)
+        self.state.borrow_mut().records.poll_flush(socket, cx)
     }
 
     /// As [`Io::poll_end`](super::Io::poll_end).
@@ -171,7 +185,7 @@ impl Session {
 
     /// As [`Io::flushed`](super::Io::flushed).
     pub(super) fn flushed(&self) -> u64 {
-        self.0.borrow().records.flushed()
+        self.state.borrow().records.flushed()
     }
 
     /// As [`Io::poll_readable`](super::Io::poll_readable).
@@ -180,7 +194,7 @@ impl Session {
         socket: &Socket,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
         if state.records.has_plain() || state.records.is_over() {
             return Poll::Ready(Ok(()));
         }
@@ -193,7 +207,7 @@ impl Session {
 
     /// As [`Io::poll_gone`](super::Io::poll_gone): the end is said in a record, so what is there is read, up to what somebody wants to read.
     pub(super) fn poll_gone(&self, socket: &Socket, cx: &mut Context<'_>) -> Poll<()> {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
         loop {
             if state.records.has_plain() {
                 return Poll::Pending;
@@ -206,7 +220,7 @@ impl Session {
 
     /// As [`Io::is_quiet`](super::Io::is_quiet): records that carry nothing for us, as tickets do, are taken in.
     pub(super) fn is_quiet(&self, socket: &Socket) -> bool {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
         for _ in 0..RECORDS_OF_NOTHING_MAX {
             if state.records.has_plain() || state.records.is_over() {
                 return false;
@@ -225,12 +239,12 @@ impl Session {
 
     /// Whether nothing that has come waits to be read.
     pub(super) fn is_drained(&self) -> bool {
-        !self.0.borrow().records.has_plain()
+        !self.state.borrow().records.has_plain()
     }
 
     /// Says that nothing more will be sent, as far as that can be done without waiting.
     pub(super) fn finish(&self, socket: &Socket) {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
         if !std::mem::replace(&mut state.is_finished, true) && !state.ends_broken {
             state.say_end(socket);
         }
@@ -238,12 +252,12 @@ impl Session {
 
     /// Makes the end look like an orderly one or not.
     pub(super) fn end_broken(&self, broken: bool) {
-        self.0.borrow_mut().ends_broken = broken;
+        self.state.borrow_mut().ends_broken = broken;
     }
 
     /// Whether something has come of which the rest has not.
     pub(super) fn has_begun(&self) -> bool {
-        self.0.borrow().records.has_part()
+        self.state.borrow().records.has_part()
     }
 }
 

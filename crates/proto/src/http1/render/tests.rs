@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::client_certificate::ClientCertificate;
 use crate::field::UnusualNames;
 use crate::forward::expects_continue;
 use crate::http1::{ParseLimits, parse_request, parse_response, request_framing, response_framing};
@@ -11,10 +12,19 @@ const DATE: &str = "Sat, 21 Nov 2026 03:00:00 GMT";
 const ID: &str = "0192d1a0-0000-7000-8000-000000000000";
 
 fn forwarded(text: &str, trusted: bool, framing: Framing) -> String {
+    forwarded_by(text, trusted, framing, None)
+}
+
+fn forwarded_by(
+    text: &str,
+    trusted: bool,
+    framing: Framing,
+    certificate: Option<&ClientCertificate>,
+) -> String {
     let mut fields = Fields { buffer: text.as_bytes().to_vec(), ..Fields::default() };
     let (head, _) = parse_request(&mut fields, text.len(), LIMITS).unwrap().unwrap();
-    let client =
-        ClientFacts { address: [192, 0, 2, 7].into(), scheme: "http", trusted, request_id: ID };
+    let address = [192, 0, 2, 7].into();
+    let client = ClientFacts { address, scheme: "http", trusted, request_id: ID, certificate };
     let mut out = Vec::new();
     let onward = Onward {
         client,
@@ -62,6 +72,40 @@ fn what_a_trusted_proxy_says_is_kept_and_added_to() {
     let expected = "GET /a HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nVia: 1.1 edge\r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7\r\n\
                     X-Forwarded-Proto: https\r\nX-Forwarded-Host: site\r\nX-Request-ID: mine\r\nVia: 1.0 evenkeel\r\n\r\n";
     assert_eq!(forwarded(text, true, Framing::Empty), expected);
+}
+
+/// RFC 9440 §4: whatever a client says of its own certificate was never verified.
+#[test]
+fn what_a_stranger_says_of_its_certificate_is_taken_away_in_every_spelling() {
+    let claims = "Client-Cert: :eA==:\r\nClient-Cert-Chain: :eA==:\r\nX-Client-Cert-Subject: CN=admin\r\n\
+        X-CLIENT-CERT: x\r\nX-SSL-Client-Verify: SUCCESS\r\nX-SSL-Client-S-DN: CN=admin\r\n\
+        ssl-client-subject-dn: CN=admin\r\nX-SSL-Client-CN: admin\r\n";
+    let others = "Client: a\r\nCache-Control: no-cache\r\nX-Client: b\r\nSSL: c\r\n";
+    let text = format!("GET / HTTP/1.1\r\nHost: h\r\n{claims}{others}\r\n");
+    let tail = format!(
+        "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\nX-Request-ID: {ID}\r\n"
+    );
+    let via = "Via: 1.1 evenkeel\r\n\r\n";
+    let head = "GET / HTTP/1.1\r\nHost: h\r\n";
+    let certificate = ClientCertificate::new(b"x");
+    for (trusted, certificate, expected) in [
+        (false, None, format!("{head}{others}{tail}{via}")),
+        (false, Some(&certificate), format!("{head}{others}{tail}Client-Cert: :eA==:\r\n{via}")),
+        // One of our own proxies speaks for its clients, and has another certificate than they.
+        (true, None, format!("{head}{claims}{others}{tail}{via}")),
+        (true, Some(&certificate), format!("{head}{claims}{others}{tail}{via}")),
+    ] {
+        let text = forwarded_by(&text, trusted, Framing::Empty, certificate);
+        assert_eq!(text, expected, "{trusted} {certificate:?}");
+    }
+}
+
+#[test]
+fn a_connection_field_does_not_take_away_what_is_told_of_a_certificate() {
+    let text = "GET / HTTP/1.1\r\nHost: h\r\nConnection: client-cert, x-client-cert-subject\r\n\
+        Client-Cert: :eA==:\r\nX-Client-Cert-Subject: CN=a\r\n\r\n";
+    let text = forwarded(text, true, Framing::Empty);
+    assert!(text.contains("Client-Cert: :eA==:\r\nX-Client-Cert-Subject: CN=a\r\n"), "{text}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use evenkeel_proto::tls::{Alert, ClientHelloReader, HELLO_BYTES_MAX, HelloError};
+use rustls::ProtocolVersion::TLSv1_2;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
@@ -107,16 +108,30 @@ impl Party {
                 Ok(true) => {}
                 Ok(false) => return Ok(used),
                 Err(error) => {
-                    self.tell_error(yielded);
+                    self.tell_error(&error, yielded);
                     return Err(error);
                 }
             }
         }
     }
 
+    /// The certificate by which a client has proved who it is, in this handshake or in the one that it resumes.
+    pub(super) fn client_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Awaiting(..) | Self::Client(_) => None,
+            Self::Server(server, _) => server.peer_certificates()?.first().map(AsRef::as_ref),
+        }
+    }
+
     /// After an error what is left to be done is to say so. No longer than there is something to be said: the library would look once more
     /// at what it did not like.
-    fn tell_error(&mut self, yielded: &mut Yield<'_>) {
+    fn tell_error(&mut self, error: &rustls::Error, yielded: &mut Yield<'_>) {
+        let is_old = self.common().and_then(CommonState::protocol_version) == Some(TLSv1_2);
+        if is_old && *error == rustls::Error::NoCertificatesPresented {
+            // RFC 5246 §7.4.6. The library says it as TLS 1.3 does, which clients of the older version have no words for.
+            yielded.send(&Alert::HandshakeFailure.fatal_record());
+            return;
+        }
         while self.common().is_some_and(CommonState::wants_write) {
             let step = match self {
                 Self::Server(server, _) => step(server.process_tls_records(&mut []), yielded),

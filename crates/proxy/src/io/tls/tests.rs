@@ -5,8 +5,12 @@ use std::pin::pin;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{
+    ClientConfig, ClientConnection, ConnectionTrafficSecrets, ExtractedSecrets, RootCertStore,
+    StreamOwned,
+};
 
 use super::*;
 use crate::io::Io;
@@ -316,7 +320,7 @@ async fn a_session_with_nothing_under_way_holds_no_buffer() {
         received += receive(&io, &mut [0; 3_000]).await.unwrap();
     }
     send(&io, &pattern(20_000)).await;
-    assert_eq!(io.tls.as_ref().unwrap().0.borrow().records.held(), 0);
+    assert_eq!(io.tls.as_ref().unwrap().state.borrow().records.held(), 0);
     drop(client.join().unwrap());
 }
 
@@ -487,3 +491,106 @@ async fn a_flood_of_new_keys_ends_the_session() {
     drop(io);
     assert!(client.join().unwrap() < 100_000);
 }
+
+/// Rule 50: what a client says first may come in records of a byte each.
+#[tokio::test]
+async fn a_hello_in_records_of_one_byte_is_one() {
+    let (io, client) = meet(|mut socket, config| {
+        let name = ServerName::try_from("test").unwrap();
+        let mut conn = ClientConnection::new(config, name).unwrap();
+        let mut hello = Vec::new();
+        conn.write_tls(&mut hello).unwrap();
+        let (header, message) = hello.split_at(5);
+        assert_eq!(usize::from(header[3]) << 8 | usize::from(header[4]), message.len());
+        for byte in message {
+            socket.write_all(&[header[0], header[1], header[2], 0, 1, *byte]).unwrap();
+        }
+        let mut client = StreamOwned::new(conn, socket);
+        client.write_all(b"x").unwrap();
+        client.flush().unwrap();
+        client
+    });
+    shake_hands(&io).await.unwrap();
+    assert_eq!(receive(&io, &mut [0; 10]).await.unwrap(), 1);
+    drop(client.join().unwrap());
+}
+
+/// Rule 44, RFC 8446 §4.1.2: with TLS 1.3 nothing begins anew on a connection.
+#[tokio::test]
+async fn a_hello_after_the_handshake_ends_the_session_with_unexpected_message() {
+    let (io, client) = meet(|mut socket, config| {
+        let mut config = Arc::unwrap_or_clone(config);
+        config.enable_secret_extraction = true;
+        let name = ServerName::try_from("test").unwrap();
+        let mut conn = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut hello = Vec::new();
+        conn.write_tls(&mut hello).unwrap();
+        socket.write_all(&hello).unwrap();
+        while conn.is_handshaking() {
+            conn.complete_io(&mut socket).unwrap();
+        }
+        let mut keys = Keys::of(conn.dangerous_extract_secrets().unwrap());
+        // The very same, which is well-formed, where the library would not send it.
+        keys.send(&mut socket, HANDSHAKE, &hello[5..]);
+        let (kind, alert) = std::iter::repeat_with(|| keys.receive(&mut socket))
+            .find(|(kind, _)| *kind == ALERT)
+            .unwrap();
+        (kind, alert)
+    });
+    shake_hands(&io).await.unwrap();
+    assert!(receive(&io, &mut [0; 10]).await.is_err());
+    poll_fn(|cx| io.poll_flush(cx)).await.unwrap();
+    assert_eq!(client.join().unwrap(), (ALERT, vec![FATAL, UNEXPECTED_MESSAGE]));
+}
+
+/// The records of a session whose library has given its keys away (RFC 8446 §5.2).
+struct Keys {
+    sending: (LessSafeKey, [u8; 12], u64),
+    receiving: (LessSafeKey, [u8; 12], u64),
+}
+
+impl Keys {
+    fn of(secrets: ExtractedSecrets) -> Self {
+        let [sending, receiving] = [secrets.tx, secrets.rx].map(|(sequence, secrets)| {
+            let ConnectionTrafficSecrets::Aes256Gcm { key, iv } = secrets else {
+                panic!("another cipher than ours");
+            };
+            let key = UnboundKey::new(&AES_256_GCM, key.as_ref()).unwrap();
+            (LessSafeKey::new(key), iv.as_ref().try_into().unwrap(), sequence)
+        });
+        Self { sending, receiving }
+    }
+
+    fn nonce((_, iv, sequence): &mut (LessSafeKey, [u8; 12], u64)) -> Nonce {
+        let mut nonce = *iv;
+        nonce[4..].iter_mut().zip(sequence.to_be_bytes()).for_each(|(byte, other)| *byte ^= other);
+        *sequence += 1;
+        Nonce::assume_unique_for_key(nonce)
+    }
+
+    fn send(&mut self, socket: &mut UnixStream, kind: u8, message: &[u8]) {
+        let nonce = Self::nonce(&mut self.sending);
+        let mut record = [message, &[kind]].concat();
+        let length = u16::try_from(record.len() + 16).unwrap().to_be_bytes();
+        let header = [APPLICATION_DATA, 3, 3, length[0], length[1]];
+        self.sending.0.seal_in_place_append_tag(nonce, Aad::from(header), &mut record).unwrap();
+        socket.write_all(&[&header[..], &record].concat()).unwrap();
+    }
+
+    fn receive(&mut self, socket: &mut UnixStream) -> (u8, Vec<u8>) {
+        let mut header = [0; 5];
+        socket.read_exact(&mut header).unwrap();
+        let mut record = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
+        socket.read_exact(&mut record).unwrap();
+        let nonce = Self::nonce(&mut self.receiving);
+        let plain = self.receiving.0.open_in_place(nonce, Aad::from(header), &mut record).unwrap();
+        let (kind, message) = plain.split_last().unwrap();
+        (*kind, message.to_vec())
+    }
+}
+
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+const APPLICATION_DATA: u8 = 23;
+const FATAL: u8 = 2;
+const UNEXPECTED_MESSAGE: u8 = 10;
