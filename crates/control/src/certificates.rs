@@ -2,13 +2,17 @@
 //! [`Store`] for what a config needs, the config's reader for what is wrong with it, and [`watch`] replaces what has been renewed.
 //!
 //! ```text
-//! source ─► pairs of files ─► parse ─► store ─► terminate ─► plan::tls::Termination
-//!           files of authorities ───► origins ─► originate ─► plan::tls::Origination
+//! source ─► pairs of files ─► parse ─┐
+//!                                    ├─► store ─► terms ─► plan::tls::Termination
+//! files that are followed ───────────┤
+//! files of authorities ─► origins ───┴─► originate ─► plan::tls::Origination
 //! ```
 
 mod authorities;
+mod client_auth;
 mod development;
 mod expiry;
+mod followed;
 mod news;
 mod originate;
 mod origins;
@@ -17,11 +21,15 @@ mod problem;
 mod source;
 mod store;
 mod terminate;
+mod terms;
+mod ticket_keys;
+mod tickets;
 mod view;
 mod watch;
 
 pub use development::DevelopmentCertificate;
 pub(crate) use expiry::Nearness;
+pub use followed::FileKind;
 pub(crate) use originate::unjudged;
 pub(crate) use parse::Parsed;
 pub use problem::date;

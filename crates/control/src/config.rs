@@ -43,7 +43,7 @@ use diagnostic::Sink;
 use draft::Draft;
 use files::{NoFiles, not_text_line};
 
-pub use crate::certificates::{DevelopmentCertificate, Finding, Part, Problem, Remark};
+pub use crate::certificates::{DevelopmentCertificate, FileKind, Finding, Part, Problem, Remark};
 pub(crate) use address::parse_endpoint;
 pub use admin_section::AdminSection;
 pub use config_file::ConfigFile;
@@ -54,7 +54,7 @@ pub use expand::Variables;
 pub use files::{Files, Folder};
 pub use model::{
     AccessConfig, AccessPath, AdminBind, AdmissionConfig, BalanceConfig, CertificateSource,
-    ClusterConfig, Config, ConnectionRateConfig, ConnectionsConfig, CookieConfig,
+    ClientAuthConfig, ClusterConfig, Config, ConnectionRateConfig, ConnectionsConfig, CookieConfig,
     EligibilityConfig, EndpointConfig, ErrorsConfig, FilePlace, HstsConfig, HttpsPort,
     ListenerConfig, LogLevel, OriginationConfig, PageConfig, RateLimitConfig, RouteConfig, Secret,
     StickyConfig, TlsConfig, TlsVersion, Trust, WorkerCount,

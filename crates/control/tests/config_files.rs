@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -67,7 +68,7 @@ fn compare(cases: impl Iterator<Item = (PathBuf, String)>) {
 type Prepare = fn(&Path);
 
 /// Cases that are not in a text but in what is on the disk; each makes a folder with an `evenkeel.toml`, or none.
-const ON_DISK: [(&str, Prepare); 9] = [
+const ON_DISK: [(&str, Prepare); 10] = [
     ("file-absent", |_| ()),
     ("file-is-a-directory", |folder| fs::create_dir(folder.join("evenkeel.toml")).unwrap()),
     ("file-not-text", |folder| write(folder, "evenkeel.toml", b"workers = 1\n\xff\xfe")),
@@ -101,6 +102,16 @@ const ON_DISK: [(&str, Prepare); 9] = [
         let chain = [&other, &key].map(|key| params.clone().self_signed(key).unwrap().pem());
         write(folder, "a.crt", chain.concat().as_bytes());
         write(folder, "a.key", key.serialize_pem().as_bytes());
+    }),
+    ("ticket-keys-open", |folder| {
+        let keys = b"tls = { ticket_keys = 'ticket.keys' }\n";
+        write(folder, "evenkeel.toml", &[HTTPS, keys].concat());
+        let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        write(folder, "a.crt", made.cert.pem().as_bytes());
+        write(folder, "a.key", made.signing_key.serialize_pem().as_bytes());
+        write(folder, "ticket.keys", &b"a2V5".repeat(16));
+        let everybody = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(folder.join("ticket.keys"), everybody).unwrap();
     }),
 ];
 

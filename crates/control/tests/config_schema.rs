@@ -207,6 +207,8 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Route.to",
         // They depend on each other.
         "Listener.certificates",
+        "Tls.client_ca",
+        "Tls.client_crl",
         "Health.kind",
         "Health.path",
         "Health.host",
@@ -217,6 +219,7 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
         "Sticky.cookie",
         "Sticky.header",
         // None: a cookie without it, and keys of our own.
+        "Tls.ticket_keys",
         "Sticky.domain",
         "Sticky.keys",
         // Without it, what something else says.
@@ -291,6 +294,7 @@ fn every_example_on_the_page_is_right() {
     for name in ["example.com", "ca", "client"] {
         certificates::write(folder.path(), name);
     }
+    certificates::write_authority(folder.path(), "clients");
     for example in examples {
         // Who copies it has the variable, and nobody a key that all the world knows.
         let mut text = example
@@ -322,6 +326,25 @@ mod certificates {
         fs::create_dir_all(folder).unwrap();
         fs::write(folder.join(format!("{name}.crt")), cert.pem()).unwrap();
         fs::write(folder.join(format!("{name}.key")), signing_key.serialize_pem()).unwrap();
+    }
+
+    /// `NAME-ca.pem`, and the list of what it has taken back, `NAME.crl`.
+    pub(super) fn write_authority(folder: &Path, name: &str) {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let ca = params.clone().self_signed(&key).unwrap().pem();
+        let list = rcgen::CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2020, 1, 1),
+            next_update: rcgen::date_time_ymd(2040, 1, 1),
+            crl_number: 1_u64.into(),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&rcgen::Issuer::from_params(&params, &key)).unwrap();
+        fs::write(folder.join(format!("{name}-ca.pem")), ca).unwrap();
+        fs::write(folder.join(format!("{name}.crl")), list.pem().unwrap()).unwrap();
     }
 }
 

@@ -4,6 +4,7 @@
 //! The configuration of the TLS library itself is part of the plan, as a thing that is only handed on: no other crate knows both `control`,
 //! which makes it, and `proxy`, which uses it.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -24,10 +25,20 @@ pub use trouble::{WORDS_BYTES_MAX, trouble};
 /// How a listener speaks TLS with its clients.
 #[derive(Clone, Debug)]
 pub struct Termination {
-    /// What a handshake follows. It chooses among `certificates`.
-    pub config: Arc<ServerConfig>,
+    /// What handshakes follow. They choose among `certificates`. Outlives the plan, as these do.
+    pub terms: Arc<dyn Terms>,
     /// What the listener proves itself by. Outlives the plan: a certificate that has changed is put in here, and nothing is published.
     pub certificates: Arc<Certificates>,
+}
+
+/// What the handshakes of a listener follow: versions, who is asked for a certificate, and whose tickets are taken. Made by `control`, and
+/// changed when files have.
+pub trait Terms: fmt::Debug + Send + Sync {
+    /// What the next handshake follows, and no other one does: what it learns of a ticket is known when it makes the next.
+    fn config(&self) -> Arc<ServerConfig>;
+
+    /// What tells how clients prove who they are, and who is believed, from how it was before: another number for anything else.
+    fn edition(&self) -> u64;
 }
 
 impl Termination {

@@ -15,12 +15,24 @@ pub(crate) struct Entrance {
     pub(crate) counters: Arc<Sharded<ListenerCounters>>,
     /// What came in there then.
     pub(crate) protocol: Protocol,
+    /// By which terms clients prove who they are who come in now.
+    edition: Option<u64>,
 }
 
 impl Entrance {
     /// That of `listener`, whose name is shared by all who came in there.
     pub(crate) fn new(name: Arc<str>, listener: &Listener) -> Self {
         let Listener { counters, protocol, .. } = listener;
-        Self { name, counters: Arc::clone(counters), protocol: *protocol }
+        let (counters, edition) = (Arc::clone(counters), edition(listener));
+        Self { name, counters, protocol: *protocol, edition }
     }
+
+    /// Whether whoever came in then might not be let in any more, as `listener` is now.
+    pub(crate) fn is_superseded(&self, listener: &Listener) -> bool {
+        self.edition != edition(listener)
+    }
+}
+
+fn edition(listener: &Listener) -> Option<u64> {
+    listener.tls.as_ref().map(|tls| tls.terms.edition())
 }

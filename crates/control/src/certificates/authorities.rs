@@ -9,7 +9,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls_native_certs::load_native_certs;
 
-use super::parse::{certificates, read_certificate, until};
+use super::parse::{certificates, read_certificate, validity};
 use super::problem::Problem;
 use super::source::{Refusal, read_file};
 
@@ -42,7 +42,7 @@ impl Authorities {
         let all = certificates(text)?;
         let (mut roots, mut good, mut last) = (RootCertStore::empty(), Vec::new(), None);
         for certificate in all {
-            let until = until(&read_certificate(&certificate)?)?;
+            let until = validity(&read_certificate(&certificate)?)?.1;
             last = last.max(Some(until));
             if now <= until {
                 roots.add(certificate.clone()).map_err(|_| Problem::NotACertificate)?;
@@ -69,7 +69,7 @@ impl Authorities {
         // What is no authority among so many keeps nobody from trusting the others.
         roots.add_parsable_certificates(certificates.iter().cloned());
         if roots.is_empty() {
-            return Err((system_place(), Problem::NoAuthority));
+            return Err((system_place(), Problem::NothingTrusted));
         }
         Ok(Self { roots: Arc::new(roots), certificates })
     }

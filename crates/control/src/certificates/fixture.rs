@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 
 use super::{Known, Proposal, Store, Unusable};
-use crate::config::{CertificateSource, Config, FilePlace};
+use crate::config::{CertificateSource, Config, FilePlace, TlsConfig};
 
 /// A certificate and its key, in PEM.
 #[derive(Clone, Debug, Default)]
@@ -87,7 +87,12 @@ pub(crate) fn files(cert: PathBuf, key: PathBuf) -> CertificateSource {
     CertificateSource::Files { cert: place(cert), key: Some(place(key)) }
 }
 
-fn place(path: PathBuf) -> FilePlace {
+/// How a listener with these speaks TLS if it says nothing more.
+pub(crate) fn tls(certificates: Vec<CertificateSource>) -> TlsConfig {
+    TlsConfig::new(certificates)
+}
+
+pub(crate) fn place(path: PathBuf) -> FilePlace {
     FilePlace { written: path.to_string_lossy().into_owned(), path }
 }
 

@@ -18,6 +18,7 @@ pub(super) fn tell(before: &Known, after: &Known) {
             Level::Error => tracing::error!("{line}"),
         }
     }
+    after.followed.tell(&before.followed);
     after.origins.tell(&before.origins);
 }
 

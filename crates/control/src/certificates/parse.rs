@@ -65,7 +65,7 @@ pub(crate) fn parse(
     let key = any_supported_type(&read_key(key)?).map_err(|_| Problem::UnusableKey)?;
     let order = order(&parsed, &*key)?;
     let leaf = order.first().and_then(|first| parsed.get(*first)).ok_or(Problem::NoCertificate)?;
-    let validity = validity(leaf, now)?;
+    let validity = validity_at(leaf, now)?;
     let names = match purpose {
         Purpose::Server => names(leaf)?,
         // Endpoints look at whatever they like.
@@ -109,7 +109,7 @@ fn read_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, Problem> {
 }
 
 /// All sections of a kind that the library knows.
-fn sections(text: &[u8], part: Part) -> Result<Vec<(SectionKind, Vec<u8>)>, Problem> {
+pub(super) fn sections(text: &[u8], part: Part) -> Result<Vec<(SectionKind, Vec<u8>)>, Problem> {
     if !contains(text, b"-----BEGIN ") {
         return Err(Problem::Garbled(part));
     }
@@ -137,7 +137,7 @@ pub(super) fn read_certificate<'a>(
 }
 
 /// Of a root nobody looks at the signature: whoever trusts it has it already.
-fn check_strength(certificate: &X509Certificate<'_>) -> Result<(), Problem> {
+pub(super) fn check_strength(certificate: &X509Certificate<'_>) -> Result<(), Problem> {
     if let Ok(PublicKey::RSA(key)) = certificate.public_key().parsed()
         && key.key_size() < RSA_BITS_MIN
     {
@@ -178,12 +178,21 @@ fn order(chain: &[X509Certificate<'_>], key: &dyn SigningKey) -> Result<Vec<usiz
     Ok(order)
 }
 
-fn validity(
+/// From when on it is good, and until when.
+pub(super) fn validity(
+    certificate: &X509Certificate<'_>,
+) -> Result<(SystemTime, SystemTime), Problem> {
+    let validity = certificate.validity();
+    let (from, until) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+    let (from, until) = (system_time(from), system_time(until));
+    from.zip(until).ok_or(Problem::NotACertificate)
+}
+
+fn validity_at(
     leaf: &X509Certificate<'_>,
     now: SystemTime,
 ) -> Result<(SystemTime, SystemTime), Problem> {
-    let from = system_time(leaf.validity().not_before.timestamp());
-    let (from, until) = (from.ok_or(Problem::NotACertificate)?, until(leaf)?);
+    let (from, until) = validity(leaf)?;
     match () {
         () if now < from => Err(Problem::NotYetValid(from)),
         () if now > until => Err(Problem::Expired(until)),
@@ -191,13 +200,7 @@ fn validity(
     }
 }
 
-/// Until when it is good.
-pub(super) fn until(certificate: &X509Certificate<'_>) -> Result<SystemTime, Problem> {
-    let until = system_time(certificate.validity().not_after.timestamp());
-    until.ok_or(Problem::NotACertificate)
-}
-
-fn system_time(unix_seconds: i64) -> Option<SystemTime> {
+pub(super) fn system_time(unix_seconds: i64) -> Option<SystemTime> {
     let distance = Duration::from_secs(unix_seconds.unsigned_abs());
     if unix_seconds < 0 {
         SystemTime::UNIX_EPOCH.checked_sub(distance)

@@ -16,7 +16,7 @@ pub enum Problem {
     /// It is a file, and not a directory.
     NoDirectory,
     /// This machine trusts no authority.
-    NoAuthority,
+    NothingTrusted,
     /// The directory has no pair of a certificate and its key.
     NothingFound,
     /// It is larger than any certificate is: so many bytes, at most.
@@ -49,6 +49,18 @@ pub enum Problem {
     WeakKey(usize),
     /// It, or an authority in the chain, is signed with something that can be forged.
     WeakSignature(&'static str),
+    /// One of the certificates may not sign others: its subject.
+    NoAuthority(String),
+    /// There is no revocation list in it.
+    NoList,
+    /// The revocation list is of a kind that cannot be used: why.
+    UnusableList(String),
+    /// The next revocation list should have come by then.
+    Outdated(SystemTime),
+    /// There is no key for tickets in it.
+    NoTicketKey,
+    /// This line is no key for tickets.
+    BadTicketKey(usize),
 }
 
 /// Which of the two files of a pair.
@@ -82,6 +94,8 @@ pub enum Remark {
     ExpiresIn(u64),
     /// The chain was not in order; it is sent in the right one.
     Sorted,
+    /// Every user of the machine may read it.
+    Open,
 }
 
 impl Problem {
@@ -104,7 +118,7 @@ impl Problem {
             Self::NoDirectory => {
                 "for a file write `{ cert = \"a.crt\", key = \"a.key\" }`, or `{ cert = \"both.pem\" }`"
             }
-            Self::NoAuthority => {
+            Self::NothingTrusted => {
                 "install the package ca-certificates, or name who has signed the endpoints' certificates: `ca = \"ca.pem\"`"
             }
             Self::NothingFound => {
@@ -145,6 +159,22 @@ impl Problem {
             Self::WeakSignature(_) => {
                 "no client trusts it any more: have it issued again, with SHA-256"
             }
+            Self::NoAuthority(_) => {
+                "name the authority that has signed your clients' certificates, whose own has `basicConstraints=CA:TRUE`"
+            }
+            Self::NoList => {
+                "it should have a section `-----BEGIN X509 CRL-----`; `openssl crl -inform der -in FILE -out FILE.pem` makes PEM of DER"
+            }
+            Self::UnusableList(_) => {
+                "it has to be a whole list of version 2 (RFC 5280 §5): with `openssl ca -gencrl` set `crlnumber` and `crl_extensions`"
+            }
+            Self::Outdated(_) => {
+                "fetch the current one, and look at what should have: until then clients of its authority are refused"
+            }
+            Self::NoTicketKey => "`openssl rand -base64 48 > FILE` writes one",
+            Self::BadTicketKey(_) => {
+                "each line is a key: at least 32 random bytes in base64, as `openssl rand -base64 48` writes them; the first one is used for new tickets"
+            }
         }
     }
 }
@@ -155,7 +185,7 @@ impl fmt::Display for Problem {
             Self::Unreadable(why) => write!(f, "cannot be read: {why}"),
             Self::Absent => f.write_str("does not exist"),
             Self::NoDirectory => f.write_str("is not a directory"),
-            Self::NoAuthority => f.write_str("has no authority that this machine trusts"),
+            Self::NothingTrusted => f.write_str("has no authority that this machine trusts"),
             Self::NothingFound => f.write_str("has no certificate with a key"),
             Self::TooLarge(most) => write!(f, "has more than {most} bytes"),
             Self::Garbled(_) => f.write_str("is not PEM"),
@@ -172,6 +202,16 @@ impl fmt::Display for Problem {
             Self::BadName(name) => write!(f, "is for {name:?}, which is no name"),
             Self::WeakKey(bits) => write!(f, "has an RSA key of only {bits} bits"),
             Self::WeakSignature(hash) => write!(f, "is signed with {hash}, which can be forged"),
+            Self::NoAuthority(subject) => {
+                write!(f, "has a certificate that may not sign others: that of {subject:?}")
+            }
+            Self::NoList => f.write_str("has no revocation list"),
+            Self::UnusableList(why) => {
+                write!(f, "has a revocation list that cannot be used: {why}")
+            }
+            Self::Outdated(due) => write!(f, "is outdated: the next list was due {}", date(*due)),
+            Self::NoTicketKey => f.write_str("has no key"),
+            Self::BadTicketKey(line) => write!(f, "has no key in line {line}"),
         }
     }
 }
@@ -191,6 +231,7 @@ impl fmt::Display for Finding {
             Remark::ExpiresIn(1) => write!(f, "{file} expires in a day"),
             Remark::ExpiresIn(days) => write!(f, "{file} expires in {days} days"),
             Remark::Sorted => write!(f, "{file} is not in order"),
+            Remark::Open => write!(f, "{file} may be read by everybody on this machine"),
         }
     }
 }

@@ -20,8 +20,11 @@ pub(super) struct Pair {
     pub(super) purpose: Purpose,
 }
 
-/// What a pair was when it was looked at: what changes when a file is written or replaced. `None` for a file that is not there.
-pub(super) type Stamp = [Option<[i64; 7]>; 2];
+/// What a pair was when it was looked at.
+pub(super) type Stamp = [Option<FileStamp>; 2];
+
+/// What changes when a file is written or replaced.
+pub(super) type FileStamp = [i64; 7];
 
 /// What is wrong, and with which file or directory.
 pub(super) type Refusal = (PathBuf, Problem);
@@ -51,11 +54,10 @@ impl Pair {
     }
 }
 
-/// What changes when a file is written or replaced; `None` if it is not there.
-pub(super) fn stamp(file: &Path) -> Option<[i64; 7]> {
+/// What `file` is now; `None` if it is not there.
+pub(super) fn stamp(file: &Path) -> Option<FileStamp> {
     let about = fs::metadata(file).ok()?;
-    let (device, inode, size) = (about.dev(), about.ino(), about.size());
-    let identity = [device, inode, size].map(u64::cast_signed);
+    let identity = [about.dev(), about.ino(), about.size()].map(u64::cast_signed);
     let times = [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()];
     let mut stamp = [0; 7];
     stamp[..3].copy_from_slice(&identity);
@@ -70,12 +72,13 @@ pub(super) fn stamp(file: &Path) -> Option<[i64; 7]> {
 /// Why they cannot be had.
 pub(super) fn read_file(file: &Path) -> Result<Vec<u8>, Refusal> {
     let read = Folder::new("").read(file, FILE_BYTES_MAX);
-    read.map_err(|error| (file.to_owned(), unreadable(&error)))
+    read.map_err(|error| (file.to_owned(), unreadable(&error, CHAIN_BYTES_MAX)))
 }
 
-fn unreadable(error: &io::Error) -> Problem {
+/// Why a file cannot be read of which nobody reads more than `bytes_max`.
+pub(super) fn unreadable(error: &io::Error, bytes_max: usize) -> Problem {
     match error.kind() {
-        io::ErrorKind::FileTooLarge => Problem::TooLarge(CHAIN_BYTES_MAX),
+        io::ErrorKind::FileTooLarge => Problem::TooLarge(bytes_max),
         io::ErrorKind::NotFound => Problem::Absent,
         io::ErrorKind::NotADirectory => Problem::NoDirectory,
         _ => Problem::Unreadable(error.to_string()),
@@ -98,7 +101,9 @@ pub(super) fn pairs(source: &CertificateSource) -> Result<Vec<Pair>, Refusal> {
         CertificateSource::Directory(folder) => &folder.path,
     };
     let refused = |problem| (folder.clone(), problem);
-    let names = Folder::new("").list(folder).map_err(|error| refused(unreadable(&error)))?;
+    let names = Folder::new("")
+        .list(folder)
+        .map_err(|error| refused(unreadable(&error, CHAIN_BYTES_MAX)))?;
     let names: BTreeSet<String> = names
         .into_iter()
         .filter_map(|name| name.into_string().ok())

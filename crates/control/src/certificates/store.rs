@@ -5,22 +5,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::tls::{Certificate, Certificates, Origination, Termination};
-use rustls::server::ProducesTickets;
 
 use super::expiry::{Nearness, days_left};
+use super::followed::{FileKind, Followed};
 use super::news;
 use super::origins::Origins;
 use super::parse::Parsed;
 use super::problem::{Finding, Problem, Remark};
 use super::source::{Pair, Refusal, Stamp, pairs};
-use super::terminate::{self, terminate};
-use crate::config::{CertificateSource, Config, TlsConfig, TlsVersion, Trust};
+use super::terms::{Current, ListenerTerms};
+use super::tickets::OwnSecrets;
+use crate::config::{CertificateSource, Config, TlsConfig, Trust};
 
 /// Shared by the conductor, which follows configs, and the watch, which follows files.
 #[derive(Debug, Default)]
@@ -41,6 +41,9 @@ pub(crate) struct Known {
     pub(super) at: SystemTime,
     pub(super) pairs: BTreeMap<Pair, Entry>,
     pub(super) sources: BTreeMap<CertificateSource, Found>,
+    pub(super) followed: Followed,
+    /// For tickets of listeners that name no file with keys; `None` if there are none of these.
+    own_secrets: Option<OwnSecrets>,
     listeners: BTreeMap<String, Terminator>,
     pub(super) origins: Origins,
 }
@@ -67,11 +70,10 @@ pub(super) struct Entry<G = Parsed> {
 /// A listener that speaks TLS.
 #[derive(Clone, Debug)]
 struct Terminator {
-    sources: Vec<CertificateSource>,
-    min_version: TlsVersion,
-    carries: Protocol,
-    tickets: Arc<dyn ProducesTickets>,
-    termination: Termination,
+    tls: TlsConfig,
+    terms: Arc<ListenerTerms>,
+    current: Arc<Current>,
+    certificates: Arc<Certificates>,
     shown: Vec<Arc<Certificate>>,
 }
 
@@ -80,6 +82,8 @@ struct Terminator {
 pub enum Unusable {
     /// One of its certificates.
     Certificate(Finding),
+    /// Another file, called so.
+    File(&'static str, Finding),
     /// The TLS library itself: what it says.
     Library(String),
 }
@@ -156,7 +160,11 @@ impl Proposal {
 impl Known {
     /// How `listener` shakes hands; `None` if it does not.
     pub(crate) fn termination(&self, listener: &str) -> Option<Termination> {
-        self.listeners.get(listener).map(|it| it.termination.clone())
+        let Terminator { terms, certificates, .. } = self.listeners.get(listener)?;
+        Some(Termination {
+            terms: Arc::<ListenerTerms>::clone(terms),
+            certificates: Arc::clone(certificates),
+        })
     }
 
     /// How `cluster` shakes hands with its endpoints; `None` if it does not.
@@ -199,8 +207,9 @@ impl Known {
 
     /// How many files and directories of `listener` cannot be used as they are now; `None` if it does not speak TLS.
     pub(crate) fn problems_of(&self, listener: &str) -> Option<usize> {
-        let sources = self.sources_of(listener)?;
-        Some(sources.iter().flat_map(|source| self.refusals(source)).count())
+        let tls = &self.listeners.get(listener)?.tls;
+        let certificates = tls.certificates.iter().flat_map(|source| self.refusals(source));
+        Some(certificates.chain(self.followed.refusals(tls)).count())
     }
 
     /// Until when each of them is good.
@@ -211,7 +220,7 @@ impl Known {
 
     /// Where the certificates of `listener` come from; `None` if it does not speak TLS.
     pub(super) fn sources_of(&self, listener: &str) -> Option<&[CertificateSource]> {
-        self.listeners.get(listener).map(|it| &*it.sources)
+        self.listeners.get(listener).map(|it| &*it.tls.certificates)
     }
 
     /// Reads a source that a config is about to use, and says what is to be said about its files. What was read is added to `next`.
@@ -239,6 +248,16 @@ impl Known {
         findings
     }
 
+    /// The same of a file of another kind.
+    pub(crate) fn file_findings(
+        &self,
+        kind: FileKind,
+        file: &Path,
+        now: SystemTime,
+    ) -> Vec<Finding> {
+        self.followed.findings(kind, file, now)
+    }
+
     /// What would be known if `config` were in force. What was `read` for it is not read again, unless it has changed since. Listeners
     /// that stay keep their tickets, and what nothing has changed in.
     fn with(&self, config: &Config, read: &Self, now: SystemTime) -> Result<Self, Unusable> {
@@ -250,40 +269,61 @@ impl Known {
         for source in shown.chain(ours) {
             next.add(source, [self, read]);
         }
+        next.followed = self.followed.gather(tls().map(|(_, tls)| tls), now);
+        let are_needed = tls().any(|(_, tls)| tls.ticket_keys.is_none());
+        next.own_secrets = self.own_secrets(now, are_needed)?;
         for (name, tls) in tls() {
-            let terminator = next.terminator(self.listeners.get(name), tls)?;
+            next.check(tls)?;
+            let terminator = next.terminator(name, tls, self.listeners.get(name))?;
             next.listeners.insert(name.clone(), terminator);
         }
         next.origins = self.origins.with(config, &next, now)?;
         Ok(next)
     }
 
-    fn terminator(
-        &self,
-        old: Option<&Terminator>,
-        tls: &TlsConfig,
-    ) -> Result<Terminator, Unusable> {
+    /// Whether a listener has all that it needs.
+    fn check(&self, tls: &TlsConfig) -> Result<(), Unusable> {
+        let refused = |(file, problem)| Finding { file, remark: Remark::Refused(problem) };
         for source in &tls.certificates {
             if let (None, Some(refusal)) = (self.good(source).next(), self.refusals(source).next())
             {
-                let (file, problem) = refusal;
-                let remark = Remark::Refused(problem);
-                return Err(Unusable::Certificate(Finding { file, remark }));
+                return Err(Unusable::Certificate(refused(refusal)));
             }
         }
+        let missing = self.followed.missing(tls);
+        missing.map_or(Ok(()), |(noun, refusal)| Err(Unusable::File(noun, refused(refusal))))
+    }
+
+    /// Those that there are, or shall be.
+    fn own_secrets(
+        &self,
+        now: SystemTime,
+        are_needed: bool,
+    ) -> Result<Option<OwnSecrets>, Unusable> {
+        Ok(match &self.own_secrets {
+            _ if !are_needed => None,
+            None => Some(OwnSecrets::new(now)?),
+            Some(old) if old.is_due(now) => Some(old.rotated(now)?),
+            Some(old) => Some(old.clone()),
+        })
+    }
+
+    fn terminator(
+        &self,
+        name: &str,
+        tls: &TlsConfig,
+        old: Option<&Terminator>,
+    ) -> Result<Terminator, Unusable> {
         let shown = self.shown(&tls.certificates);
-        let (certificates, tickets) = match old {
-            Some(old) => (Arc::clone(&old.termination.certificates), Arc::clone(&old.tickets)),
-            None => (Arc::new(Certificates::new(&shown)), terminate::tickets()?),
-        };
-        let is_same =
-            |old: &&Terminator| (old.min_version, old.carries) == (tls.min_version, tls.carries);
-        let termination = match old.filter(is_same) {
-            Some(old) => old.termination.clone(),
-            None => terminate(certificates, Arc::clone(&tickets), tls)?,
-        };
-        let (sources, min_version) = (tls.certificates.clone(), tls.min_version);
-        Ok(Terminator { sources, min_version, carries: tls.carries, tickets, termination, shown })
+        let certificates = old.map(|old| Arc::clone(&old.certificates));
+        let certificates = certificates.unwrap_or_else(|| Arc::new(Certificates::new(&shown)));
+        let own = self.own_secrets.as_ref().map_or(&[][..], |own| &own.secrets);
+        let was = old.map(|old| &old.current);
+        let material = (&self.followed, own, self.at);
+        let current = Current::new((name, tls), material, &certificates, was)?;
+        let terms = old.map(|old| Arc::clone(&old.terms));
+        let terms = terms.unwrap_or_else(|| Arc::new(ListenerTerms::new(&current)));
+        Ok(Terminator { tls: tls.clone(), terms, current, certificates, shown })
     }
 
     /// Whether a look would find something that is news.
@@ -294,6 +334,8 @@ impl Known {
         };
         self.sources.iter().any(is_other)
             || self.origins.is_stale(now)
+            || self.followed.is_stale(self.at, now)
+            || self.own_secrets.as_ref().is_some_and(|own| own.is_due(now))
             || self.pairs.iter().any(|(pair, entry)| {
                 let is_nearer = |good: &Parsed| {
                     let nearness = |at| Nearness::of(&good.certificate, at);
@@ -308,9 +350,16 @@ impl Known {
         for source in self.sources.keys() {
             next.add(source, [self, &Self::default()]);
         }
+        next.followed = self.followed.gather(self.listeners.values().map(|it| &it.tls), now);
+        // Without random bytes the old ones go on for a while.
+        let own_secrets = self.own_secrets(now, self.own_secrets.is_some());
+        next.own_secrets = own_secrets.unwrap_or_else(|_| self.own_secrets.clone());
         for (name, old) in &self.listeners {
-            let shown = next.shown(&old.sources);
-            next.listeners.insert(name.clone(), Terminator { shown, ..old.clone() });
+            let terminator = next.terminator(name, &old.tls, Some(old)).unwrap_or_else(|error| {
+                tracing::error!(listener = name, "what has changed of TLS is not used: {error}");
+                old.clone()
+            });
+            next.listeners.insert(name.clone(), terminator);
         }
         next.origins = self.origins.refreshed(&next, now);
         next
@@ -353,7 +402,8 @@ impl Known {
                 self.pairs.insert(pair.clone(), entry.clone());
             }
         }
-        let shown: Vec<_> = self.listeners.values().map(|it| self.shown(&it.sources)).collect();
+        let shown: Vec<_> =
+            self.listeners.values().map(|it| self.shown(&it.tls.certificates)).collect();
         for (terminator, shown) in self.listeners.values_mut().zip(shown) {
             terminator.shown = shown;
         }
@@ -389,7 +439,11 @@ impl Known {
                 |(old, new): (&Arc<Certificate>, &Arc<Certificate>)| Arc::ptr_eq(old, new);
             let shown = &terminator.shown;
             if old.len() != shown.len() || !old.iter().zip(shown).all(is_same) {
-                terminator.termination.certificates.replace(shown);
+                terminator.certificates.replace(shown);
+            }
+            let was = before.listeners.get(name).map(|old| &old.current);
+            if was.is_none_or(|old| !Arc::ptr_eq(old, &terminator.current)) {
+                terminator.terms.replace(&terminator.current);
             }
         }
         self.origins.show(&before.origins);
@@ -403,6 +457,8 @@ impl Default for Known {
             at: SystemTime::UNIX_EPOCH,
             pairs: BTreeMap::new(),
             sources: BTreeMap::new(),
+            followed: Followed::default(),
+            own_secrets: None,
             listeners: BTreeMap::new(),
             origins: Origins::default(),
         }
@@ -473,10 +529,17 @@ impl From<rustls::Error> for Unusable {
     }
 }
 
+impl From<aws_lc_rs::error::Unspecified> for Unusable {
+    fn from(_: aws_lc_rs::error::Unspecified) -> Self {
+        Self::Library("there are no random bytes, or no keys can be made of them".to_owned())
+    }
+}
+
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate(finding) => finding.fmt(f),
+            Self::File(noun, finding) => write!(f, "{noun} {finding}"),
             Self::Library(why) => write!(f, "TLS cannot be had: {why}"),
         }
     }

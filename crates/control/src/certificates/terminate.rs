@@ -1,54 +1,45 @@
-//! How a listener shakes hands: the TLS library's configuration. Made by the store.
+//! How a listener shakes hands: the TLS library's configuration, but for its tickets. Asked by the listener's terms.
 
 use std::sync::{Arc, LazyLock};
 
 use evenkeel_plan::listener::Protocol;
-use evenkeel_plan::tls::{Certificates, Termination};
+use evenkeel_plan::tls::Certificates;
 use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
-use rustls::server::{NoServerSessionStorage, ProducesTickets};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use crate::config::{TlsConfig, TlsVersion};
 
-/// A listener's side of handshakes by `tls` that shows `certificates`, and gives out and takes `tickets`.
+/// A listener's side of handshakes by `tls` that shows `certificates`, and has `verifier` judge those of clients; without one it does not ask for them.
 ///
 /// # Errors
 ///
 /// The library cannot do what it was built for.
 pub(super) fn terminate(
     certificates: Arc<Certificates>,
-    tickets: Arc<dyn ProducesTickets>,
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
     tls: &TlsConfig,
-) -> Result<Termination, rustls::Error> {
+) -> Result<ServerConfig, rustls::Error> {
     let versions: &[&SupportedProtocolVersion] = match tls.min_version {
         TlsVersion::Tls12 => &[&TLS13, &TLS12],
         TlsVersion::Tls13 => &[&TLS13],
     };
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
         .with_protocol_versions(versions)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::<Certificates>::clone(&certificates));
+        .with_client_cert_verifier(verifier.unwrap_or_else(WebPkiClientVerifier::no_client_auth))
+        .with_cert_resolver(certificates);
     // Whoever names none takes whatever a client would speak: what is in a stream is not for us to know.
     if tls.carries == Protocol::Http {
         config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
     }
-    config.ticketer = tickets;
     // Each costs a signature of bytes; browsers that open several connections at once share one well enough.
     config.send_tls13_tickets = 1;
     // What tickets are for it would do again, for old clients, behind a lock that all workers share.
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    Ok(Termination { config: Arc::new(config), certificates })
-}
-
-/// Keys for tickets that nobody else has, replaced by themselves (RFC 5077 §5.5): a ticket is good for 12 h at most.
-///
-/// # Errors
-///
-/// The system has no random bytes.
-pub(super) fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
-    Ticketer::new()
+    Ok(config)
 }
 
 /// What requests can be spoken by over TLS, the best first.

@@ -4,18 +4,19 @@ use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::tls::Termination;
 use rcgen::{SanType, date_time_ymd};
 
 use super::fixture::{
-    Made, by_openssl, chain, directory, files, good, in_days, made, propose, put, write,
+    Made, by_openssl, chain, directory, files, good, in_days, made, place, propose, put, tls, write,
 };
 use super::news::{Level, news};
 use super::parse::{Parsed, Purpose, parse};
 use super::*;
 use crate::config::{CertificateSource, Config, ConfigFile, TlsConfig, TlsVersion};
 use crate::fixture::config;
+
+mod client_auth;
 
 // === What is good and what is not ===
 
@@ -241,7 +242,7 @@ fn a_renewed_certificate_is_shown_by_the_same_object_and_a_broken_one_is_not() {
     store.refresh(SystemTime::now());
     assert_eq!(shown(&store), ["three.example"]);
     let after = termination(&store);
-    assert!(Arc::ptr_eq(&before.config, &after.config));
+    assert!(Arc::ptr_eq(&before.terms, &after.terms));
     assert!(Arc::ptr_eq(&before.certificates, &after.certificates));
 }
 
@@ -283,7 +284,12 @@ fn a_certificate_that_comes_near_its_end_is_news_at_each_step_and_stays_in_use()
     let made = made(&["a.example"], |params| params.not_after = date_time_ymd(1970, 1, 1) + until);
     write(folder.path(), "a", &made);
     let source = directory(folder.path());
-    let store = store_of(&[&source]);
+    // Keys of its own would be replaced on each of these days.
+    fs::write(folder.path().join("keys"), ["a2V5"; 16].concat()).unwrap();
+    let (store, mut config) = (Store::default(), with_tls(&[&source], TlsVersion::Tls12));
+    let keys = Some(place(folder.path().join("keys")));
+    config.listeners[0].tls.as_mut().unwrap().ticket_keys = keys;
+    put(&store, &config);
     assert_eq!(findings_on(&store, &source, SystemTime::now()), []);
     for (day, is_news) in
         [(5, false), (7, true), (8, false), (16, false), (18, true), (19, false), (21, true)]
@@ -333,20 +339,21 @@ fn a_listener_that_stays_keeps_its_tickets_and_what_it_shows_them_by() {
     let store = store_of(&[&one]);
     let before = termination(&store);
 
+    let ticket = ticket_of(&before);
     put(&store, &with_tls(&[&one, &two], TlsVersion::Tls12));
-    assert!(Arc::ptr_eq(&before.config, &termination(&store).config));
+    assert!(Arc::ptr_eq(&before.terms, &termination(&store).terms));
     assert_eq!(shown(&store), ["a.example", "b.example"]);
     assert!(before.serves(Some("b.example"), "b.example"));
     put(&store, &with_tls(&[&two], TlsVersion::Tls13));
     let after = termination(&store);
-    assert!(!Arc::ptr_eq(&before.config, &after.config));
+    assert!(Arc::ptr_eq(&before.terms, &after.terms));
     assert!(Arc::ptr_eq(&before.certificates, &after.certificates));
-    assert!(Arc::ptr_eq(&before.config.ticketer, &after.config.ticketer));
+    assert!(takes(&after, &ticket));
     assert_eq!(shown(&store), ["b.example"]);
 
     put(&store, &config(&[], &[]));
     put(&store, &with_tls(&[&two], TlsVersion::Tls13));
-    assert!(!Arc::ptr_eq(&after.config.ticketer, &termination(&store).config.ticketer));
+    assert!(!takes(&termination(&store), &ticket));
 }
 
 #[test]
@@ -474,9 +481,9 @@ fn two_listeners_have_tickets_of_their_own() {
     let proposal = propose(&Store::default(), &config).unwrap();
     let termination = |name| proposal.known().termination(name).unwrap();
     let [web, other] = ["web", "other"].map(termination);
-    let ticket = web.config.ticketer.encrypt(b"session").unwrap();
-    assert_eq!(web.config.ticketer.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
-    assert_eq!(other.config.ticketer.decrypt(&ticket), None);
+    let ticket = ticket_of(&web);
+    assert!(takes(&web, &ticket));
+    assert!(!takes(&other, &ticket));
 }
 
 #[test]
@@ -484,7 +491,7 @@ fn handshakes_offer_what_we_speak_and_no_early_data() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "a", &good("a.example"));
     let store = store_of(&[&directory(folder.path())]);
-    let config = termination(&store).config;
+    let config = termination(&store).terms.config();
     assert_eq!(config.alpn_protocols, [b"http/1.1".to_vec()]);
     assert_eq!((config.send_tls13_tickets, config.max_early_data_size), (1, 0));
     assert!(config.ticketer.enabled());
@@ -558,8 +565,7 @@ fn findings(source: &CertificateSource) -> Vec<Finding> {
 fn with_tls(sources: &[&CertificateSource], min_version: TlsVersion) -> Config {
     let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     let certificates = sources.iter().map(|source| (*source).clone()).collect();
-    let carries = Protocol::Http;
-    config.listeners[0].tls = Some(TlsConfig { carries, certificates, min_version });
+    config.listeners[0].tls = Some(TlsConfig { min_version, ..tls(certificates) });
     config
 }
 
@@ -573,8 +579,19 @@ fn store_of(sources: &[&CertificateSource]) -> Store {
     store
 }
 
-fn termination(store: &Store) -> Termination {
+pub(super) fn termination(store: &Store) -> Termination {
     store.known().termination("web").unwrap()
+}
+
+/// A ticket of a new session.
+pub(super) fn ticket_of(termination: &Termination) -> Vec<u8> {
+    termination.terms.config().ticketer.encrypt(b"session").unwrap()
+}
+
+/// Whether a session may be resumed by this ticket.
+pub(super) fn takes(termination: &Termination, ticket: &[u8]) -> bool {
+    let session = termination.terms.config().ticketer.decrypt(ticket);
+    session.is_some_and(|session| session == b"session")
 }
 
 /// The first names of what is shown.

@@ -39,8 +39,8 @@ impl ConfigFile {
         self.read_with(None).1
     }
 
-    fn read_with(&self, known: Option<&Known>) -> (Result<Loaded, Report>, Seen) {
-        let witness = Witness::new(Folder::of(&self.path), known);
+    fn read_with(&self, certificates: Option<&Known>) -> (Result<Loaded, Report>, Seen) {
+        let witness = Witness::new(Folder::of(&self.path), certificates);
         // Before it is read: a change in between is then noticed later, and not missed.
         witness.note_disk(&self.path);
         let loaded = Config::load_with(&self.path, &witness, &environment);

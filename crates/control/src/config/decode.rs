@@ -16,6 +16,7 @@ mod admin;
 mod admission;
 mod balance;
 mod breaker;
+mod client_auth;
 mod cluster;
 mod eligibility;
 mod endpoint;

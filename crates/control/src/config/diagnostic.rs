@@ -194,6 +194,8 @@ pub enum Code {
     NotPreloaded = 943,
     /// TLS with endpoints that need not prove who they are.
     VerifiesNothing = 944,
+    /// A file with secrets that everybody may read.
+    SecretOpen = 945,
 }
 
 // === impl Diagnostic ===

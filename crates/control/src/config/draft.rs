@@ -19,11 +19,12 @@ use toml::Spanned;
 
 use super::diagnostic::Span;
 use super::model::{
-    AccessConfig, AdminBind, AdmissionConfig, BalanceConfig, CertificateSource, ClusterConfig,
-    Config, ConnectionsConfig, EligibilityConfig, EndpointConfig, ErrorsConfig, HstsConfig,
-    HttpsPort, ListenerConfig, LogLevel, OriginationConfig, PageConfig, RouteConfig, Secret,
-    StickyConfig, TlsConfig, TlsVersion, Trust, WorkerCount,
+    AccessConfig, AdminBind, AdmissionConfig, BalanceConfig, CertificateSource, ClientAuthConfig,
+    ClusterConfig, Config, ConnectionsConfig, EligibilityConfig, EndpointConfig, ErrorsConfig,
+    FilePlace, HstsConfig, HttpsPort, ListenerConfig, LogLevel, OriginationConfig, PageConfig,
+    RouteConfig, Secret, StickyConfig, TlsConfig, TlsVersion, Trust, WorkerCount,
 };
+use crate::certificates::FileKind;
 
 /// See [`Config`].
 #[derive(Debug)]
@@ -76,6 +77,16 @@ pub(super) struct ListenerDraft {
 pub(super) struct TlsDraft {
     pub(super) certificates: Vec<Spanned<CertificateSource>>,
     pub(super) min_version: TlsVersion,
+    pub(super) client_auth: Option<ClientAuthDraft>,
+    pub(super) ticket_keys: Option<Spanned<FilePlace>>,
+}
+
+/// See [`ClientAuthConfig`].
+#[derive(Debug)]
+pub(super) struct ClientAuthDraft {
+    pub(super) is_required: bool,
+    pub(super) authorities: Vec<Spanned<FilePlace>>,
+    pub(super) revocations: Vec<Spanned<FilePlace>>,
 }
 
 /// See [`ErrorsConfig`].
@@ -242,8 +253,36 @@ impl ListenerDraft {
 
 impl TlsDraft {
     fn finish(self, carries: Protocol) -> TlsConfig {
-        let certificates = self.certificates.into_iter().map(Spanned::into_inner).collect();
-        TlsConfig { carries, certificates, min_version: self.min_version }
+        TlsConfig {
+            carries,
+            certificates: self.certificates.into_iter().map(Spanned::into_inner).collect(),
+            min_version: self.min_version,
+            client_auth: self.client_auth.map(ClientAuthDraft::finish),
+            ticket_keys: self.ticket_keys.map(Spanned::into_inner),
+        }
+    }
+
+    /// The files beside certificates that it names.
+    pub(super) fn followed_mut(
+        &mut self,
+    ) -> impl Iterator<Item = (FileKind, &mut Spanned<FilePlace>)> {
+        let auth = self.client_auth.iter_mut().flat_map(|auth| {
+            let authorities = auth.authorities.iter_mut().map(|it| (FileKind::Authorities, it));
+            authorities.chain(auth.revocations.iter_mut().map(|it| (FileKind::Revocations, it)))
+        });
+        auth.chain(self.ticket_keys.iter_mut().map(|it| (FileKind::TicketKeys, it)))
+    }
+}
+
+impl ClientAuthDraft {
+    fn finish(self) -> ClientAuthConfig {
+        let plain =
+            |places: Vec<Spanned<FilePlace>>| places.into_iter().map(Spanned::into_inner).collect();
+        ClientAuthConfig {
+            is_required: self.is_required,
+            authorities: plain(self.authorities),
+            revocations: plain(self.revocations),
+        }
     }
 }
 

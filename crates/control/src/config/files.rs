@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 use std::time::SystemTime;
 
+use toml::Spanned;
+
 use super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
 use super::draft::{AccessDraft, Draft, PageDraft, Target};
 use super::model::{AccessPath, CertificateSource, FilePlace, Trust};
 use super::sources::Sources;
-use crate::certificates::{Finding, Known, Remark};
+use crate::certificates::{FileKind, Finding, Known, Remark};
 
 /// What a config can see of the disk.
 pub trait Files {
@@ -51,6 +53,11 @@ pub trait Files {
 
     /// What is to be said about the authorities that are trusted so; nothing if they are good, or nobody can tell.
     fn findings_of_trust(&self, _trust: &Trust) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// The same of a file of that kind, as the process calls it.
+    fn file_findings(&self, _kind: FileKind, _file: &Path) -> Vec<Finding> {
         Vec::new()
     }
 }
@@ -178,6 +185,10 @@ impl Files for Folder {
     fn findings_of_trust(&self, trust: &Trust) -> Vec<Finding> {
         Known::default().findings_of_trust(trust, SystemTime::now())
     }
+
+    fn file_findings(&self, kind: FileKind, file: &Path) -> Vec<Finding> {
+        Known::default().file_findings(kind, file, SystemTime::now())
+    }
 }
 
 // === impl NoFiles ===
@@ -242,34 +253,38 @@ fn unreadable(file: &str, error: &io::Error) -> Diagnostic {
 // === Certificates ===
 
 fn look_at_certificates(draft: &mut Draft, files: &dyn Files, sources: &Sources, sink: &Sink) {
-    let locate = |place: &mut FilePlace, span: &Span| {
+    let find = |place: &mut FilePlace, span: &Span| {
         let path = sources.resolve(span.start, Path::new(&place.written));
         place.written = path.to_string_lossy().into_owned();
         place.path = files.locate(&path);
     };
-    let report = |findings: Vec<Finding>, span: &Span| {
-        findings.iter().for_each(|it| sink.report(of_certificate(it).at(span.clone())));
+    let report = |noun: &str, findings: Vec<Finding>, span: &Span| {
+        findings.iter().for_each(|it| sink.report(of_certificate(noun, it).at(span.clone())));
     };
-    let terminations = draft.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut());
-    let shown = terminations.flat_map(|tls| &mut tls.certificates);
-    let originations = draft.clusters.iter_mut().filter_map(|cluster| cluster.tls.as_mut());
-    let (trusts, ours): (Vec<_>, Vec<_>) =
-        originations.map(|tls| (&mut tls.trust, &mut tls.certificate)).unzip();
-    for certificate in shown.chain(ours.into_iter().flatten()) {
+    let judge = |certificate: &mut Spanned<CertificateSource>| {
         let span = certificate.span();
-        certificate.get_mut().places_mut().for_each(|place| locate(place, &span));
-        report(files.findings(certificate.get_ref()), &span);
-    }
-    for trust in trusts {
-        let span = trust.span();
-        if let Trust::Authorities(place) = trust.get_mut() {
-            locate(place, &span);
+        certificate.get_mut().places_mut().for_each(|place| find(place, &span));
+        report("certificate", files.findings(certificate.get_ref()), &span);
+    };
+    for tls in draft.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut()) {
+        tls.certificates.iter_mut().for_each(&judge);
+        for (kind, file) in tls.followed_mut() {
+            let span = file.span();
+            find(file.get_mut(), &span);
+            report(kind.noun(), files.file_findings(kind, &file.get_ref().path), &span);
         }
-        report(files.findings_of_trust(trust.get_ref()), &span);
+    }
+    for tls in draft.clusters.iter_mut().filter_map(|cluster| cluster.tls.as_mut()) {
+        tls.certificate.iter_mut().for_each(&judge);
+        let span = tls.trust.span();
+        if let Trust::Authorities(place) = tls.trust.get_mut() {
+            find(place, &span);
+        }
+        report(FileKind::Authorities.noun(), files.findings_of_trust(tls.trust.get_ref()), &span);
     }
 }
 
-fn of_certificate(finding: &Finding) -> Diagnostic {
+fn of_certificate(noun: &str, finding: &Finding) -> Diagnostic {
     let (code, label, help) = match &finding.remark {
         Remark::Refused(problem) => (Code::CertificateRefused, "cannot be used", problem.help()),
         Remark::Kept(problem) | Remark::LeftOut(problem) => {
@@ -283,8 +298,13 @@ fn of_certificate(finding: &Finding) -> Diagnostic {
             "is sent in the right order",
             "first the certificate itself, then each time the one that has signed the one before",
         ),
+        Remark::Open => (
+            Code::SecretOpen,
+            "is no secret",
+            "`chmod o-r FILE`: who has the keys can read what was said in resumed sessions of TLS 1.2, and resume them",
+        ),
     };
-    Diagnostic::new(code, format!("certificate {finding}")).label(label).help(help)
+    Diagnostic::new(code, format!("{noun} {finding}")).label(label).help(help)
 }
 
 // === Programs ===

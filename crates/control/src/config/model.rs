@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
@@ -25,6 +25,8 @@ use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
+
+use crate::certificates::FileKind;
 
 /// A checked config: every reference leads somewhere, every value is in its bounds.
 #[derive(Clone, Debug, PartialEq)]
@@ -214,6 +216,41 @@ pub struct TlsConfig {
     pub certificates: Vec<CertificateSource>,
     /// What clients have to speak at least.
     pub min_version: TlsVersion,
+    /// How clients prove who they are; `None` if they need not.
+    pub client_auth: Option<ClientAuthConfig>,
+    /// Where the keys for session tickets are; `None` for some of our own.
+    pub ticket_keys: Option<FilePlace>,
+}
+
+/// How clients prove who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientAuthConfig {
+    /// Whether they have to.
+    pub is_required: bool,
+    /// Files with the authorities that sign their certificates; at least one.
+    pub authorities: Vec<FilePlace>,
+    /// Files with what these have taken back.
+    pub revocations: Vec<FilePlace>,
+}
+
+impl TlsConfig {
+    /// With those certificates for requests, and everything else as it is where nothing is said.
+    pub fn new(certificates: Vec<CertificateSource>) -> Self {
+        let min_version = TlsVersion::default();
+        let carries = Protocol::Http;
+        Self { carries, certificates, min_version, client_auth: None, ticket_keys: None }
+    }
+
+    /// The files of a kind that it names.
+    pub(crate) fn followed(&self, kind: FileKind) -> impl Iterator<Item = &Path> {
+        let auth = self.client_auth.as_ref();
+        let places = match kind {
+            FileKind::Authorities => auth.map_or(&[][..], |auth| &auth.authorities),
+            FileKind::Revocations => auth.map_or(&[][..], |auth| &auth.revocations),
+            FileKind::TicketKeys => self.ticket_keys.as_slice(),
+        };
+        places.iter().map(|place| &*place.path)
+    }
 }
 
 /// How the endpoints of a cluster are spoken TLS with: what [`evenkeel_plan::tls::Origination`] is made from.

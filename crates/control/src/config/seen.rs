@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use super::BYTES_MAX;
 use super::files::{self, Files};
 use super::model::{CertificateSource, Trust};
-use crate::certificates::{Finding, Known};
+use crate::certificates::{FileKind, Finding, Known};
 
 /// What a config was made from. Equal if every file is.
 #[derive(Clone, Debug, Default)]
@@ -58,17 +58,17 @@ impl Seen {
 /// Files as a config sees them, and a note of everything that was looked at.
 pub(super) struct Witness<'a, F> {
     files: F,
-    /// What certificates are compared with; `None` to look at none. They are no part of what the config was made from: the config stays the
-    /// same when they are renewed.
-    known: Option<&'a Known>,
-    /// What was read of certificates.
-    certificates: RefCell<Known>,
+    /// What is known of certificates; `None` if nothing is to be said about them. They are no part of what the config was made from: the
+    /// config stays the same when they are renewed.
+    certificates: Option<&'a Known>,
+    /// What was read of them.
+    read: RefCell<Known>,
     seen: RefCell<Seen>,
 }
 
 impl<'a, F: Files> Witness<'a, F> {
-    pub(super) fn new(files: F, known: Option<&'a Known>) -> Self {
-        Self { files, known, certificates: RefCell::default(), seen: RefCell::default() }
+    pub(super) fn new(files: F, certificates: Option<&'a Known>) -> Self {
+        Self { files, certificates, read: RefCell::default(), seen: RefCell::default() }
     }
 
     /// The file at `path` has these bytes, or is not there.
@@ -85,8 +85,7 @@ impl<'a, F: Files> Witness<'a, F> {
     }
 
     pub(super) fn into_seen(self) -> Seen {
-        let certificates = Arc::new(self.certificates.into_inner());
-        Seen { certificates, ..self.seen.into_inner() }
+        Seen { certificates: Arc::new(self.read.into_inner()), ..self.seen.into_inner() }
     }
 }
 
@@ -117,14 +116,17 @@ impl<F: Files> Files for Witness<'_, F> {
     }
 
     fn findings(&self, source: &CertificateSource) -> Vec<Finding> {
-        let look = |known: &Known| {
-            known.look(source, &mut self.certificates.borrow_mut(), SystemTime::now())
-        };
-        self.known.map(look).unwrap_or_default()
+        let look = |it: &Known| it.look(source, &mut self.read.borrow_mut(), SystemTime::now());
+        self.certificates.map_or_else(Vec::new, look)
+    }
+
+    fn file_findings(&self, kind: FileKind, file: &Path) -> Vec<Finding> {
+        self.certificates
+            .map_or_else(Vec::new, |it| it.file_findings(kind, file, SystemTime::now()))
     }
 
     fn findings_of_trust(&self, trust: &Trust) -> Vec<Finding> {
-        self.known.map(|it| it.findings_of_trust(trust, SystemTime::now())).unwrap_or_default()
+        self.certificates.map_or_else(Vec::new, |it| it.findings_of_trust(trust, SystemTime::now()))
     }
 }
 

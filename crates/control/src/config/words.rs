@@ -33,6 +33,10 @@ pub(super) const UNUSUAL_NAMES: Words<UnusualNames, 3> =
 pub(super) const TLS_VERSIONS: Words<TlsVersion, 2> =
     [("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)];
 
+/// Whether clients prove who they are: `None` if nobody asks them, else whether they have to.
+pub(super) const CLIENT_AUTH: Words<Option<bool>, 3> =
+    [("none", None), ("optional", Some(false)), ("required", Some(true))];
+
 /// The forms of the access log; the command line has them, too.
 pub const ACCESS_FORMATS: [(&str, AccessFormat); 2] =
     [("json", AccessFormat::Json), ("combined", AccessFormat::Combined)];

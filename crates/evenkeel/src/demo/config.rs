@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use evenkeel_control::config::{
-    AdminBind, Config, DevelopmentCertificate, TlsConfig, TlsVersion, WorkerCount, to_toml,
+    AdminBind, Config, DevelopmentCertificate, TlsConfig, WorkerCount, to_toml,
 };
 use evenkeel_plan::balance::{Algorithm, LOAD_PATH};
 
@@ -46,9 +46,8 @@ health    = {{ path = "/health", interval = "250ms", timeout = "250ms", fall = 3
     let admin = AdminBind::Preferred(AdminBind::DEFAULT_ADDRESS);
     let mut config = Config { workers: choices.workers, admin, ..loaded.config };
     if let (Some(certificate), [listener]) = (&choices.certificate, &mut config.listeners[..]) {
-        let certificates = vec![certificate.source()];
-        let (carries, min_version) = (listener.protocol, TlsVersion::default());
-        listener.tls = Some(TlsConfig { carries, certificates, min_version });
+        let tls = TlsConfig::new(vec![certificate.source()]);
+        listener.tls = Some(TlsConfig { carries: listener.protocol, ..tls });
     }
     Ok(config)
 }

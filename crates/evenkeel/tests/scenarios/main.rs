@@ -12,6 +12,7 @@ mod access_log;
 mod admin_doors;
 mod bad_input;
 mod balancing;
+mod client_auth;
 mod config_tools;
 mod counting;
 mod deadlines;

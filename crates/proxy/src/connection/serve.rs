@@ -137,7 +137,9 @@ impl Connection {
         let mut decoder = BodyDecoder::for_request(judged.framing);
         // RFC 9931 §4: what a client sends in the belief that the protocol will be switched is no request, whenever it comes.
         let offered = judged.offer.is_some();
-        let kept = !offered && wants_keep_alive(&head.fields, head.version);
+        let wanted = wants_keep_alive(&head.fields, head.version);
+        // Whoever proved itself to other authorities, or by another list, does so anew.
+        let kept = wanted && !offered && !self.entrance.is_superseded(listener);
         let mut keep_alive = KeepAlive::new(kept);
         let progress = Progress::default();
         let exchange = Exchange {

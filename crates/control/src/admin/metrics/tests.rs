@@ -3,7 +3,6 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use evenkeel_plan::lines::LineCounters;
-use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::vitals::{Slot, Standing};
@@ -13,9 +12,8 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::certificates::Store;
-use crate::certificates::fixture::{directory, made, put, write};
+use crate::certificates::fixture::{directory, made, put, tls, write};
 use crate::conductor::Desk;
-use crate::config::{TlsConfig, TlsVersion};
 use crate::fixture::{self, NothingInFlight, plan};
 use crate::overview::Machinery;
 
@@ -118,8 +116,7 @@ fn know_certificates(store: &Store) {
     }
     let mut config = fixture::config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
     let certificates = vec![directory(folder.path())];
-    let (carries, min_version) = (Protocol::Http, TlsVersion::Tls12);
-    config.listeners[0].tls = Some(TlsConfig { carries, certificates, min_version });
+    config.listeners[0].tls = Some(tls(certificates));
     put(store, &config);
     fs::write(folder.path().join("c.crt"), "text").unwrap();
     store.refresh(SystemTime::now());

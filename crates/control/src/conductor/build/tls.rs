@@ -40,8 +40,7 @@ pub(super) fn strict_transport(hsts: &HstsConfig) -> Box<str> {
 pub(super) fn is_same(old: &Listener, new: &Listener) -> bool {
     let is_same = match (&old.tls, &new.tls) {
         (Some(old), Some(new)) => {
-            Arc::ptr_eq(&old.config, &new.config)
-                && Arc::ptr_eq(&old.certificates, &new.certificates)
+            Arc::ptr_eq(&old.terms, &new.terms) && Arc::ptr_eq(&old.certificates, &new.certificates)
         }
         (old, new) => old.is_none() && new.is_none(),
     };

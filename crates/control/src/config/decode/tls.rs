@@ -12,8 +12,8 @@ use super::super::model::{CertificateSource, FilePlace, HstsConfig, HttpsPort};
 use super::super::section::{Field, Section};
 use super::super::units;
 use super::super::words::TLS_VERSIONS;
-use super::file_path;
 use super::stream::{TCP, TLS};
+use super::{client_auth, file_path};
 
 /// Why nothing of TLS has an effect on a listener; `None` if there is any on it, or that is not known.
 pub(super) fn clear(section: &mut Section<'_>, protocol: Option<&str>) -> Option<&'static str> {
@@ -38,11 +38,19 @@ pub(super) fn read(section: &mut Section<'_>, protocol: Option<&str>) -> Option<
         }
         return None;
     }
-    let min_version = tls.and_then(|field| field.table(min_version)).flatten();
-    Some(TlsDraft {
-        certificates: certificates.map(|field| sources(&field)).unwrap_or_default(),
-        min_version: min_version.unwrap_or_default(),
-    })
+    let draft = tls.and_then(|field| field.table(terms)).unwrap_or_default();
+    let certificates = certificates.map(|field| sources(&field)).unwrap_or_default();
+    Some(TlsDraft { certificates, ..draft })
+}
+
+fn terms(section: &mut Section<'_>) -> TlsDraft {
+    let min_version = section.optional("min_version");
+    TlsDraft {
+        certificates: Vec::new(),
+        min_version: min_version.and_then(|it| it.choice(&TLS_VERSIONS)).unwrap_or_default(),
+        client_auth: client_auth::read(section),
+        ticket_keys: section.optional("ticket_keys").and_then(|field| spanned_place(&field)),
+    }
 }
 
 /// How long a handshake may take. `clear` says why there is none.
@@ -123,10 +131,6 @@ fn not_preloaded() -> Diagnostic {
         .help("hstspreload.org wants `max_age` of 365d and `include_subdomains = true`, too")
 }
 
-fn min_version(section: &mut Section<'_>) -> Option<super::super::model::TlsVersion> {
-    section.optional("min_version")?.choice(&TLS_VERSIONS)
-}
-
 fn sources(field: &Field<'_>) -> Vec<Spanned<CertificateSource>> {
     let items = field.items("a certificate");
     if items.is_empty() {
@@ -158,6 +162,11 @@ fn source(item: Field<'_>) -> Option<CertificateSource> {
 
 pub(super) fn place(field: &Field<'_>) -> Option<FilePlace> {
     Some(field.parsed("the path of a file", file_path)?.into())
+}
+
+/// The path of a file, with where it is written.
+pub(super) fn spanned_place(field: &Field<'_>) -> Option<Spanned<FilePlace>> {
+    Some(Spanned::new(field.span(), place(field)?))
 }
 
 fn folder_path(text: &str) -> Result<String, Diagnostic> {

@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 
 use super::cluster::{BalanceKey, Endpoint, HealthKey};
 use super::values::{
-    Ambiguity, Auto, Bind, ClusterName, CountRate, Duration, Either, EmptySegments, FilePath,
-    FolderPath, KeySource, Network, Off, OneOrMany, Protocol, Size, TlsVersion, UnusualNames,
+    Ambiguity, Auto, Bind, ClientAuth, ClusterName, CountRate, Duration, Either, EmptySegments,
+    FilePath, FolderPath, KeySource, Network, Off, OneOrMany, Protocol, Size, TlsVersion,
+    UnusualNames,
 };
 
 /// Where to accept, and what may come in there. The name is what metrics and status call it.
@@ -148,13 +149,31 @@ bind = ":443"
 protocol = "https"
 certificates = ["certs"]
 to = "api"
-tls = { min_version = "1.3" }
+tls = { min_version = "1.3", client_auth = "required", client_ca = "clients-ca.pem", client_crl = "clients.crl" }
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct Tls {
     /// What clients have to speak at least.
     #[schemars(extend("default" = "1.2"))]
     min_version: Option<TlsVersion>,
+
+    /// Whether clients are asked for a certificate: `"required"` shakes hands with nobody who shows none, `"optional"` also with
+    /// who shows none, and neither with who shows one that is not good. Endpoints are told in `Client-Cert` and `X-Client-Cert-Subject`.
+    #[schemars(extend("default" = "none"))]
+    client_auth: Option<ClientAuth>,
+
+    /// The authorities that sign clients' certificates, in PEM; needed where clients are asked for one. Files are read again when
+    /// they have changed.
+    client_ca: Option<OneOrMany<FilePath>>,
+
+    /// What the authorities have taken back: certificate revocation lists, in PEM. With any there has to be one of each authority in
+    /// a client's chain, and none that is outdated, or the client is refused. Files are read again when they have changed.
+    client_crl: Option<OneOrMany<FilePath>>,
+
+    /// Keys for session tickets that several machines share: in each line at least 32 random bytes in base64, as
+    /// `openssl rand -base64 48` writes them. The first makes tickets, all are taken. The file is read again when it has changed.
+    /// Without it, keys are made and replaced by themselves, and nobody else has them.
+    ticket_keys: Option<FilePath>,
 }
 
 /// What `Strict-Transport-Security` says (RFC 6797).

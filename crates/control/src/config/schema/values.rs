@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::super::decode::{CHECK_KINDS, PROTOCOLS};
 use super::super::model::LogLevel;
 use super::super::words::{
-    ACCESS_FORMATS, AMBIGUITY, EMPTY_SEGMENTS, KEPT, TLS_VERSIONS, UNUSUAL_NAMES,
+    ACCESS_FORMATS, AMBIGUITY, CLIENT_AUTH, EMPTY_SEGMENTS, KEPT, TLS_VERSIONS, UNUSUAL_NAMES,
 };
 
 /// A kind of string, with its name, what it looks like, and what it is. Variables may stand in all of them.
@@ -138,6 +138,7 @@ words! {
     CheckKind, CHECK_KINDS;
     RetryTrigger, evenkeel_plan::retry::Trigger::ALL.map(evenkeel_plan::retry::Trigger::name);
     SameSite, evenkeel_plan::balance::SameSite::ALL.map(evenkeel_plan::balance::SameSite::name);
+    ClientAuth, CLIENT_AUTH.map(|(word, _)| word);
     TlsVersion, TLS_VERSIONS.map(|(word, _)| word);
     UnusualNames, UNUSUAL_NAMES.map(|(word, _)| word);
     Ambiguity, AMBIGUITY.map(|(word, _)| word);

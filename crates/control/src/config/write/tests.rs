@@ -31,8 +31,8 @@ use proptest::sample::select;
 use super::super::decode::STATUS_DEFAULT;
 use super::super::files::Files;
 use super::super::model::{
-    AdmissionConfig, CertificateSource, ConnectionRateConfig, ConnectionsConfig, ErrorsConfig,
-    FilePlace, HstsConfig, HttpsPort, ListenerConfig, OriginationConfig, PageConfig,
+    AdmissionConfig, CertificateSource, ClientAuthConfig, ConnectionRateConfig, ConnectionsConfig,
+    ErrorsConfig, FilePlace, HstsConfig, HttpsPort, ListenerConfig, OriginationConfig, PageConfig,
     RateLimitConfig, RouteConfig, TlsConfig, Trust,
 };
 use super::super::words::{AMBIGUITY, EMPTY_SEGMENTS, TLS_VERSIONS, UNUSUAL_NAMES};
@@ -371,11 +371,21 @@ fn tls() -> impl Strategy<Value = TlsConfig> {
         files.prop_map(|(cert, key)| CertificateSource::Files { cert, key }),
     ];
     let versions = select(TLS_VERSIONS.map(|(_, version)| version).to_vec());
-    (vec(source, 1..3), versions).prop_map(|(certificates, min_version)| TlsConfig {
-        carries: Protocol::Http,
-        certificates,
-        min_version,
-    })
+    let auth = (any::<bool>(), vec(path(), 1..3), vec(path(), 0..2));
+    let auth = auth.prop_map(|(is_required, authorities, revocations)| ClientAuthConfig {
+        is_required,
+        authorities,
+        revocations,
+    });
+    (vec(source, 1..3), versions, option::of(auth), option::of(path())).prop_map(
+        |(certificates, min_version, client_auth, ticket_keys)| TlsConfig {
+            carries: Protocol::Http,
+            certificates,
+            min_version,
+            client_auth,
+            ticket_keys,
+        },
+    )
 }
 
 fn hsts() -> impl Strategy<Value = HstsConfig> {

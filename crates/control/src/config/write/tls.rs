@@ -1,22 +1,32 @@
 //! What a listener and a cluster say about TLS, as it is written.
 
 use super::super::model::{
-    CertificateSource, HstsConfig, HttpsPort, ListenerConfig, OriginationConfig, TlsConfig,
-    TlsVersion, Trust,
+    CertificateSource, ClientAuthConfig, FilePlace, HstsConfig, HttpsPort, ListenerConfig,
+    OriginationConfig, TlsConfig, TlsVersion, Trust,
 };
 use super::super::units::format_duration;
-use super::super::words::{TLS_VERSIONS, word_for};
+use super::super::words::{CLIENT_AUTH, TLS_VERSIONS, word_for};
 use super::table::{Table, list, string};
 
 /// Adds what it speaks, how it shakes hands, and what it says of those who do not.
 pub(super) fn add_tls(table: &mut Table, listener: &ListenerConfig) {
     let protocol = listener.protocol_word();
     table.add_unless("protocol", string(protocol), protocol == "http");
-    if let Some(TlsConfig { certificates, min_version, carries: _ }) = &listener.tls {
+    let tls = listener.tls.as_ref();
+    if let Some(TlsConfig { certificates, min_version, client_auth, ticket_keys, carries: _ }) = tls
+    {
         table.add("certificates", list(certificates.iter().map(source).collect()));
         let mut tls = Table::default();
         let word = string(word_for(&TLS_VERSIONS, min_version));
         tls.add_unless("min_version", word, *min_version == TlsVersion::default());
+        if let Some(ClientAuthConfig { is_required, authorities, revocations }) = client_auth {
+            tls.add("client_auth", string(word_for(&CLIENT_AUTH, &Some(*is_required))));
+            tls.add("client_ca", places(authorities));
+            tls.add_unless("client_crl", places(revocations), revocations.is_empty());
+        }
+        if let Some(place) = ticket_keys {
+            tls.add("ticket_keys", string(&place.written));
+        }
         table.add_table("tls", &tls);
     }
     match listener.redirect_to_https {
@@ -27,6 +37,10 @@ pub(super) fn add_tls(table: &mut Table, listener: &ListenerConfig) {
     if let Some(hsts) = &listener.hsts {
         table.add("hsts", strict_transport(hsts));
     }
+}
+
+fn places(places: &[FilePlace]) -> String {
+    list(places.iter().map(|place| string(&place.written)).collect())
 }
 
 fn source(source: &CertificateSource) -> String {

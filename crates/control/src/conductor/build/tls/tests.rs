@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use evenkeel_plan::Plan;
-use evenkeel_plan::listener::{Bind, Protocol};
+use evenkeel_plan::listener::Bind;
 
 use super::*;
 use crate::certificates::Store;
-use crate::certificates::fixture::{directory, good, propose, write};
+use crate::certificates::fixture::{directory, good, propose, tls, write};
 use crate::conductor::build;
-use crate::config::{CertificateSource, TlsConfig, TlsVersion};
+use crate::config::TlsVersion;
 use crate::fixture::config;
 
 /// One that speaks clear text and sends its clients to `port`, and some for `https` that listen there.
@@ -22,11 +22,6 @@ fn with_secure(port: HttpsPort, secure: &[&[Bind]]) -> Config {
         listener.tls = Some(tls(Vec::new()));
     }
     config
-}
-
-fn tls(certificates: Vec<CertificateSource>) -> TlsConfig {
-    let (carries, min_version) = (Protocol::Http, TlsVersion::default());
-    TlsConfig { carries, certificates, min_version }
 }
 
 #[test]
@@ -89,11 +84,11 @@ fn a_listener_stays_as_long_as_it_shakes_hands_and_redirects_as_before() {
     };
     assert!(next(&config).is_empty());
     assert_eq!(next(&config), [true, true]);
-    // What is in the files is no part of the plan.
+    // What is in the files is no part of the plan, nor what handshakes follow.
     write(folder.path(), "a", &good("b.example"));
     assert_eq!(next(&config), [true, true]);
     config.listeners[1].tls.as_mut().unwrap().min_version = TlsVersion::Tls13;
-    assert_eq!(next(&config), [true, false]);
+    assert_eq!(next(&config), [true, true]);
     config.listeners[1].hsts = Some(HstsConfig::new(Duration::from_secs(1)));
     assert_eq!(next(&config), [true, false]);
     config.listeners[1].binds = vec![Bind::Any(9443)];

@@ -1,0 +1,277 @@
+//! Files beside certificates that are read, judged and followed as these are: one by one, by what is in them. Kept by the store.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::client_auth::{Authorities, Revocations};
+use super::problem::{Finding, Problem, Remark};
+use super::source::{FileStamp, Refusal, stamp, unreadable};
+use super::ticket_keys::TicketSecrets;
+use crate::config::{Files as _, Folder, TlsConfig};
+
+/// What such a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// Authorities that sign clients' certificates.
+    Authorities,
+    /// What these have taken back.
+    Revocations,
+    /// Secrets for tickets.
+    TicketKeys,
+}
+
+/// All such files of all listeners.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Followed {
+    pub(super) authorities: Files<Authorities>,
+    pub(super) revocations: Files<Revocations>,
+    pub(super) ticket_keys: Files<TicketSecrets>,
+}
+
+/// Files of one kind.
+#[derive(Clone, Debug)]
+pub(super) struct Files<T>(BTreeMap<PathBuf, FileEntry<T>>);
+
+/// One file.
+#[derive(Clone, Debug)]
+struct FileEntry<T> {
+    /// What it was just before it was read.
+    stamp: Option<FileStamp>,
+    /// What was last good in it.
+    good: Option<Arc<T>>,
+    /// What is wrong with it now.
+    problem: Option<Problem>,
+}
+
+/// What may be in such a file.
+pub(super) trait Content: Sized + PartialEq {
+    /// What a file is called that has it.
+    const KIND: FileKind;
+    /// No file is longer.
+    const BYTES_MAX: usize;
+
+    /// Reads it, as something that has to be good `now`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn parse(bytes: &[u8], now: SystemTime) -> Result<Self, Problem>;
+
+    /// Whether it means something else than it did at the time `before`, although the file is the same.
+    fn has_aged(&self, before: SystemTime, now: SystemTime) -> bool;
+
+    /// What it has become unfit for by time alone.
+    fn decay(&self, _now: SystemTime) -> Option<Problem> {
+        None
+    }
+}
+
+// === impl FileKind ===
+
+impl FileKind {
+    const ALL: [Self; 3] = [Self::Authorities, Self::Revocations, Self::TicketKeys];
+
+    /// As messages call it.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Authorities => "authorities",
+            Self::Revocations => "revocation list",
+            Self::TicketKeys => "ticket keys",
+        }
+    }
+}
+
+// === impl Followed ===
+
+impl Followed {
+    /// What the listeners name, with what is good in it now, or was before.
+    pub(super) fn gather<'a>(
+        &self,
+        listeners: impl Iterator<Item = &'a TlsConfig> + Clone,
+        now: SystemTime,
+    ) -> Self {
+        let of = |kind| listeners.clone().flat_map(move |tls| tls.followed(kind));
+        Self {
+            authorities: self.authorities.gather(of(FileKind::Authorities), now),
+            revocations: self.revocations.gather(of(FileKind::Revocations), now),
+            ticket_keys: self.ticket_keys.gather(of(FileKind::TicketKeys), now),
+        }
+    }
+
+    /// What is wrong with the files that a listener names.
+    pub(super) fn refusals(&self, tls: &TlsConfig) -> Vec<Refusal> {
+        self.states(tls)
+            .filter_map(|(_, file, (_, problem))| Some((file.to_owned(), problem?.clone())))
+            .collect()
+    }
+
+    /// The first file that a listener names in which nothing is good, nor ever was, and what such a file is called.
+    pub(super) fn missing(&self, tls: &TlsConfig) -> Option<(&'static str, Refusal)> {
+        self.states(tls).find_map(|(kind, file, state)| match state {
+            (false, Some(problem)) => Some((kind.noun(), (file.to_owned(), problem.clone()))),
+            _ => None,
+        })
+    }
+
+    /// Of each file that a listener names, whether something in it is good, and what is wrong with it.
+    fn states<'a>(
+        &'a self,
+        tls: &'a TlsConfig,
+    ) -> impl Iterator<Item = (FileKind, &'a Path, (bool, Option<&'a Problem>))> {
+        let of = |kind| tls.followed(kind).map(move |file| (kind, file));
+        FileKind::ALL.into_iter().flat_map(of).map(|(kind, file)| {
+            let state = match kind {
+                FileKind::Authorities => self.authorities.state(file),
+                FileKind::Revocations => self.revocations.state(file),
+                FileKind::TicketKeys => self.ticket_keys.state(file),
+            };
+            (kind, file, state)
+        })
+    }
+
+    /// Whether a look would find something that is news since `before`.
+    pub(super) fn is_stale(&self, before: SystemTime, now: SystemTime) -> bool {
+        self.authorities.is_stale(before, now)
+            || self.revocations.is_stale(before, now)
+            || self.ticket_keys.is_stale(before, now)
+    }
+
+    /// What is to be said about a file that a config is about to use.
+    pub(super) fn findings(&self, kind: FileKind, file: &Path, now: SystemTime) -> Vec<Finding> {
+        match kind {
+            FileKind::Authorities => self.authorities.findings(file, now),
+            FileKind::Revocations => self.revocations.findings(file, now),
+            FileKind::TicketKeys => self.ticket_keys.findings(file, now),
+        }
+    }
+
+    /// Tells the log what has changed since `before`.
+    pub(super) fn tell(&self, before: &Self) {
+        self.authorities.tell(&before.authorities);
+        self.revocations.tell(&before.revocations);
+        self.ticket_keys.tell(&before.ticket_keys);
+    }
+}
+
+// === impl Files ===
+
+impl<T: Content> Files<T> {
+    /// What is good in `file`.
+    pub(super) fn good(&self, file: &Path) -> Option<&Arc<T>> {
+        self.0.get(file)?.good.as_ref()
+    }
+
+    /// Whether something in `file` is good, and what is wrong with it.
+    fn state(&self, file: &Path) -> (bool, Option<&Problem>) {
+        let entry = self.0.get(file);
+        let problem = entry.and_then(|entry| entry.problem.as_ref());
+        (entry.is_some_and(|entry| entry.good.is_some()), problem)
+    }
+
+    fn gather<'a>(&self, files: impl Iterator<Item = &'a Path>, now: SystemTime) -> Self {
+        let mut next = BTreeMap::new();
+        for file in files {
+            if !next.contains_key(file) {
+                next.insert(file.to_owned(), FileEntry::of(file, self.0.get(file), now));
+            }
+        }
+        Self(next)
+    }
+
+    fn is_stale(&self, before: SystemTime, now: SystemTime) -> bool {
+        self.0.iter().any(|(file, entry)| {
+            entry.stamp != stamp(file)
+                || entry.is_due(now)
+                || entry.good.as_ref().is_some_and(|good| good.has_aged(before, now))
+        })
+    }
+
+    fn findings(&self, file: &Path, now: SystemTime) -> Vec<Finding> {
+        let next = self.gather([file].into_iter(), now);
+        let (has_good, problem) = next.state(file);
+        let remark = if has_good { Remark::Kept } else { Remark::Refused };
+        let refused = problem.cloned().map(remark);
+        let is_open = T::KIND == FileKind::TicketKeys && problem.is_none() && is_open(file);
+        let remarks = refused.into_iter().chain(is_open.then_some(Remark::Open));
+        remarks.map(|remark| Finding { file: file.to_owned(), remark }).collect()
+    }
+
+    fn tell(&self, before: &Self) {
+        let noun = T::KIND.noun();
+        for (file, entry) in &self.0 {
+            let old = before.0.get(file);
+            let was_good = old.and_then(|old| old.good.as_ref());
+            let is_well_again =
+                entry.problem.is_none() && old.is_some_and(|it| it.problem.is_some());
+            if let Some(good) = &entry.good
+                && (is_well_again || was_good.is_none_or(|old| !Arc::ptr_eq(old, good)))
+            {
+                tracing::info!("{noun} {} in use", file.display());
+            }
+            let is_news = entry.problem != old.and_then(|old| old.problem.clone());
+            if let Some(problem) = entry.problem.as_ref().filter(|_| is_news) {
+                entry.complain(noun, file, problem);
+            }
+        }
+    }
+}
+
+impl<T> Default for Files<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+// === impl FileEntry ===
+
+impl<T: Content> FileEntry<T> {
+    /// What is in `file` now; `old` is what was there before.
+    fn of(file: &Path, old: Option<&Self>, now: SystemTime) -> Self {
+        // Before it is read: a change in between is then noticed later, and not missed.
+        let stamp = stamp(file);
+        let unchanged = old.filter(|old| old.stamp == stamp && !old.is_due(now));
+        let (good, problem) = match unchanged {
+            Some(old) => (old.good.clone(), old.problem.clone()),
+            None => {
+                let old = old.and_then(|old| old.good.clone());
+                match read::<T>(file, now) {
+                    // Whoever writes the same again changes nothing.
+                    Ok(new) => (Some(old.filter(|old| **old == new).unwrap_or(new.into())), None),
+                    Err(problem) => (old, Some(problem)),
+                }
+            }
+        };
+        let decay = good.as_ref().and_then(|good| good.decay(now));
+        Self { stamp, good, problem: decay.or(problem) }
+    }
+
+    fn complain(&self, noun: &str, file: &Path, problem: &Problem) {
+        let is_in_use = self.good.is_some();
+        if let (Problem::Outdated(_), true) = (problem, is_in_use) {
+            let file = file.display();
+            tracing::error!("{noun} {file} {problem}; its authority's clients are refused");
+            return;
+        }
+        let remark = if is_in_use { Remark::Kept } else { Remark::Refused };
+        let finding = Finding { file: file.to_owned(), remark: remark(problem.clone()) };
+        tracing::error!("{noun} refused: {finding}");
+    }
+
+    /// Whether the same bytes may have become good by now.
+    fn is_due(&self, now: SystemTime) -> bool {
+        matches!(self.problem, Some(Problem::NotYetValid(from)) if now >= from)
+    }
+}
+
+fn read<T: Content>(file: &Path, now: SystemTime) -> Result<T, Problem> {
+    let bytes = Folder::new("").read(file, T::BYTES_MAX as u64);
+    T::parse(&bytes.map_err(|error| unreadable(&error, T::BYTES_MAX))?, now)
+}
+
+/// Whether everybody on the machine may read it.
+fn is_open(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|about| about.permissions().mode() & 0o004 != 0)
+}
