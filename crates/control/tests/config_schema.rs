@@ -333,7 +333,7 @@ mod certificates {
         let mut params = rcgen::CertificateParams::default();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let key = rcgen::KeyPair::generate().unwrap();
-        let ca = params.clone().self_signed(&key).unwrap().pem();
+        let ca = params.self_signed(&key).unwrap().pem();
         let list = rcgen::CertificateRevocationListParams {
             this_update: rcgen::date_time_ymd(2020, 1, 1),
             next_update: rcgen::date_time_ymd(2040, 1, 1),

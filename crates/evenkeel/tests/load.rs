@@ -216,7 +216,7 @@ fn wrong_usage_ends_with_2_and_a_name_without_address_with_1() {
     // A label of more than 63 letters is refused without asking the network.
     let nowhere = format!("http://{}.invalid/", "a".repeat(64));
     for (arguments, code, part) in [
-        (&["load", "https://127.0.0.1/"][..], 2, "only http://"),
+        (&["load", "ftp://127.0.0.1/"][..], 2, "only http://"),
         (&["load", "127.0.0.1:80"], 2, "`http://127.0.0.1:80`"),
         (&["load", "http://127.0.0.1/", "--rate", "0"], 2, "above 0"),
         (&["load", &nowhere], 1, ".invalid` has no address"),

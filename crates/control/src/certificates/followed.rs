@@ -90,7 +90,7 @@ impl Followed {
     /// What the listeners name, with what is good in it now, or was before.
     pub(super) fn gather<'a>(
         &self,
-        listeners: impl Iterator<Item = &'a TlsConfig> + Clone,
+        listeners: &(impl Iterator<Item = &'a TlsConfig> + Clone),
         now: SystemTime,
     ) -> Self {
         let of = |kind| listeners.clone().flat_map(move |tls| tls.followed(kind));

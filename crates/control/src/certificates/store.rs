@@ -269,7 +269,7 @@ impl Known {
         for source in shown.chain(ours) {
             next.add(source, [self, read]);
         }
-        next.followed = self.followed.gather(tls().map(|(_, tls)| tls), now);
+        next.followed = self.followed.gather(&tls().map(|(_, tls)| tls), now);
         let are_needed = tls().any(|(_, tls)| tls.ticket_keys.is_none());
         next.own_secrets = self.own_secrets(now, are_needed)?;
         for (name, tls) in tls() {
@@ -350,7 +350,7 @@ impl Known {
         for source in self.sources.keys() {
             next.add(source, [self, &Self::default()]);
         }
-        next.followed = self.followed.gather(self.listeners.values().map(|it| &it.tls), now);
+        next.followed = self.followed.gather(&self.listeners.values().map(|it| &it.tls), now);
         // Without random bytes the old ones go on for a while.
         let own_secrets = self.own_secrets(now, self.own_secrets.is_some());
         next.own_secrets = own_secrets.unwrap_or_else(|_| self.own_secrets.clone());

@@ -141,7 +141,13 @@ fn a_stream_is_told_as_bytes_between_a_client_and_whom_it_has_named() {
 #[test]
 fn what_is_not_known_is_left_out_of_json() {
     let failure = Some(Reason::RequestMalformed);
-    let line = as_json(&Record { failure, status: None, request_id: b"", ..record(None) });
+    let line = as_json(&Record {
+        failure,
+        detail: Some("it is \"odd\""),
+        status: None,
+        request_id: b"",
+        ..record(None)
+    });
     let expected = json!({
         "timestamp": "2025-11-21T09:40:00.042Z",
         "client.address": "192.0.2.7",

@@ -213,7 +213,7 @@ fn judged(
     let config = place.config(names);
     let mut tls = tls(Vec::new());
     tls.client_auth = Some(config.clone());
-    let files = Followed::default().gather([&tls].into_iter(), SystemTime::now());
+    let files = Followed::default().gather(&[&tls].into_iter(), SystemTime::now());
     let verifier = ClientAuth::new(&config, &files, SystemTime::now()).verifier().unwrap();
     let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     verifier.verify_client_cert(der, &[], UnixTime::since_unix_epoch(at)).map(drop)

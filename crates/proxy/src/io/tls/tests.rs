@@ -537,8 +537,9 @@ async fn a_hello_after_the_handshake_ends_the_session_with_unexpected_message() 
             .unwrap();
         (kind, alert)
     });
-    shake_hands(&io).await.unwrap();
-    assert!(receive(&io, &mut [0; 10]).await.is_err());
+    // It may come with what ends the handshake.
+    let is_shaken = shake_hands(&io).await.is_ok();
+    assert!(!is_shaken || receive(&io, &mut [0; 10]).await.is_err());
     poll_fn(|cx| io.poll_flush(cx)).await.unwrap();
     assert_eq!(client.join().unwrap(), (ALERT, vec![FATAL, UNEXPECTED_MESSAGE]));
 }
