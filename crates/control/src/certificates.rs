@@ -27,11 +27,12 @@ mod tickets;
 mod view;
 mod watch;
 
+pub(crate) use authorities::Authorities;
 pub use development::DevelopmentCertificate;
 pub(crate) use expiry::Nearness;
 pub use followed::FileKind;
 pub(crate) use originate::unjudged;
-pub(crate) use parse::Parsed;
+pub(crate) use parse::{Parsed, Purpose, is_dns_name, parse};
 pub use problem::date;
 pub use problem::{Finding, Part, Problem, Remark};
 pub use store::Unusable;

@@ -31,6 +31,7 @@ pub(crate) use order::{Desk, Inbox, Order, ReloadWish, Wish};
 pub(crate) use port_owner::others_listen;
 
 use crate::access_log::OpenError;
+use crate::acme::Clients;
 use crate::certificates::{self, Proposal, Store};
 use crate::config::{Config, ConfigFile, Seen};
 use crate::events::Events;
@@ -63,6 +64,8 @@ pub(crate) struct Knowledge {
     pub(crate) in_force: Arc<InForce>,
     /// What is known of certificates; somebody has to follow their files.
     pub(crate) certificates: Arc<Store>,
+    /// What orders certificates.
+    pub(crate) acme: Arc<Clients>,
     /// What the file was when it was last read.
     pub(crate) seen: watch::Sender<Seen>,
 }
@@ -70,10 +73,12 @@ pub(crate) struct Knowledge {
 impl Knowledge {
     /// Nothing is known yet; the config comes from `file`, if there is one, where this was `seen`.
     pub(crate) fn new(file: Option<&ConfigFile>, seen: Seen) -> Self {
+        let certificates: Arc<Store> = Arc::default();
         Self {
             journal: Arc::default(),
             events: Arc::default(),
-            certificates: Arc::default(),
+            acme: Arc::new(Clients::new(certificates.known().challenges())),
+            certificates,
             in_force: Arc::new(InForce::new(file.map(|file| file.path.display().to_string()))),
             seen: watch::Sender::new(seen),
         }
@@ -226,6 +231,7 @@ impl<L: Lookup> Conductor<L> {
 
     /// `config`, which is `base` with `overrides` on top, is in force.
     fn adopt(&mut self, config: Arc<Config>, base: Config, overrides: Overrides) {
+        self.knowledge.acme.follow(&config);
         self.knowledge.in_force.replace(config, overrides.status(&base));
         (self.base, self.overrides) = (Some(base), overrides);
     }

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+mod acme;
 mod address;
 mod admin_section;
 mod assemble;
@@ -53,11 +54,12 @@ pub(crate) use diff::diff;
 pub use expand::Variables;
 pub use files::{Files, Folder};
 pub use model::{
-    AccessConfig, AccessPath, AdminBind, AdmissionConfig, BalanceConfig, CertificateSource,
-    ClientAuthConfig, ClusterConfig, Config, ConnectionRateConfig, ConnectionsConfig, CookieConfig,
-    EligibilityConfig, EndpointConfig, ErrorsConfig, FilePlace, HstsConfig, HttpsPort,
-    ListenerConfig, LogLevel, OriginationConfig, PageConfig, RateLimitConfig, RouteConfig, Secret,
-    StickyConfig, TlsConfig, TlsVersion, Trust, WorkerCount,
+    AccessConfig, AccessPath, AcmeConfig, AcmeKey, AdminBind, AdmissionConfig, BalanceConfig,
+    BindingConfig, CertificateSource, ChallengeConfig, ClientAuthConfig, ClusterConfig, Config,
+    ConnectionRateConfig, ConnectionsConfig, CookieConfig, EligibilityConfig, EndpointConfig,
+    ErrorsConfig, FilePlace, HstsConfig, HttpsPort, ListenerConfig, LogLevel, OriginationConfig,
+    PageConfig, RateLimitConfig, RouteConfig, Secret, StickyConfig, TlsConfig, TlsVersion, Trust,
+    WorkerCount,
 };
 pub use report::{Report, Verdict};
 pub use seen::Seen;
@@ -142,6 +144,7 @@ impl Config {
         let mut sources = Sources::new(Source { name: name.to_owned(), text: text.to_owned() });
         let all = assemble(text, &mut sources, files, variables, &sink);
         let mut draft = decode::decode(&all.tree, &sink);
+        acme::settle(&mut draft, files, all.sources, variables);
         files::look(&mut draft, files, all.sources, &sink);
         check::check(&draft, &sink);
         if !all.is_whole || all.expansions.are_partial() {

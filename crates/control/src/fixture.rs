@@ -77,6 +77,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         routes: Vec::new(),
         clusters: clusters.collect(),
         admin: AdminBind::Off,
+        acme: Vec::new(),
         admin_token: None,
         log_level: Default::default(),
         access: None,

@@ -3,6 +3,7 @@
 //! The binary starts it on a thread and a runtime of its own, so that nothing here can slow the data path.
 
 mod access_log;
+mod acme;
 pub mod admin;
 mod certificates;
 pub mod conductor;

@@ -10,6 +10,7 @@ use evenkeel_plan::publish::Reader;
 use evenkeel_plan::sight::Sight;
 use tokio::sync::watch;
 
+use crate::acme::Ledger;
 use crate::admin::Address;
 use crate::certificates::Store;
 use crate::conductor::{Desk, Knowledge};
@@ -25,6 +26,8 @@ pub(crate) struct Overview {
     pub(crate) events: Arc<Events>,
     pub(crate) in_force: Arc<InForce>,
     pub(crate) certificates: Arc<Store>,
+    /// How orders of certificates go.
+    pub(crate) acme: Arc<Ledger>,
     /// Where changes are ordered.
     pub(crate) desk: Desk,
     admin_address: Mutex<Option<Address>>,
@@ -75,6 +78,7 @@ impl Overview {
             events: Arc::clone(&knowledge.events),
             in_force: Arc::clone(&knowledge.in_force),
             certificates: Arc::clone(&knowledge.certificates),
+            acme: knowledge.acme.ledger(),
             desk,
             admin_address: Mutex::default(),
             first_round,

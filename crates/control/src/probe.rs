@@ -21,6 +21,7 @@ mod http;
 mod tls;
 mod words;
 
+pub(crate) use exec::run_with;
 pub(crate) use failure::Failure;
 
 /// Checks an endpoint once.

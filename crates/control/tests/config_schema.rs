@@ -11,7 +11,7 @@ use evenkeel_control::config::{Config, Folder, schema};
 use serde_json::{Map, Value};
 
 /// Each table of the schema, and a config in which `{}` stands for a key of it.
-const TABLES: [(&str, &str); 30] = [
+const TABLES: [(&str, &str); 33] = [
     ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
     ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
     ("RateLimit", "[listener.a]\nbind = ':1'\nto = '9001'\nrate_limit = { rate = '1/s', {} }\n"),
@@ -93,6 +93,15 @@ const TABLES: [(&str, &str); 30] = [
         "RouteTimeouts",
         "[listener.a]\nbind = ':1'\n[cluster.b]\nendpoints = '9001'\n[[route]]\nto = 'b'\ntimeouts = { {} }\n",
     ),
+    ("Acme", "[listener.a]\nbind = ':1'\nto = '9001'\n[acme.b]\nnames = 'b.example'\n{}\n"),
+    (
+        "AcmeChallenge",
+        "[listener.a]\nbind = ':1'\nto = '9001'\n[acme.b]\nnames = 'b.example'\nchallenge = { command = '/bin/true', {} }\n",
+    ),
+    (
+        "AcmeBinding",
+        "[listener.a]\nbind = ':1'\nto = '9001'\n[acme.b]\nnames = 'b.example'\nbinding = { {} }\n",
+    ),
     ("Admin", "[listener.a]\nbind = ':1'\nto = '9001'\n[admin]\n{}\n"),
     ("Log", "[listener.a]\nbind = ':1'\nto = '9001'\n[log]\n{}\n"),
     ("Access", "[listener.a]\nbind = ':1'\nto = '9001'\n[log]\naccess = { {} }\n"),
@@ -173,71 +182,83 @@ fn what_has_no_default_is_needed_or_says_what_is_without_it() {
             bare.map(move |(key, _)| format!("{name}.{key}"))
         })
         .collect();
-    let expected = [
-        // Tables: their keys have defaults.
-        ".listener",
-        ".cluster",
-        ".route",
-        ".admin",
-        ".log",
-        "Listener.timeouts",
-        "Listener.limits",
-        "Listener.paths",
-        "Listener.errors",
-        "Listener.tls",
-        "Cluster.timeouts",
-        "Cluster.limits",
-        "Cluster.pool",
-        "Cluster.retry",
-        "Route.timeouts",
-        // Needed.
-        "Listener.bind",
-        "Listener.to",
-        "Cluster.breaker",
-        "CertificateFiles.cert",
-        "Hsts.max_age",
-        "RateLimit.rate",
-        "ConnectionRate.rate",
-        "Cluster.endpoints",
-        "Cluster.outlier",
-        "EndpointTable.address",
-        "BalanceTable.algorithm",
-        "SlowStart.time",
-        "BalanceTable.path",
-        "Route.to",
-        // They depend on each other.
-        "Listener.certificates",
-        "Tls.client_ca",
-        "Tls.client_crl",
-        "Health.kind",
-        "Health.path",
-        "Health.host",
-        "Health.body",
-        "Health.server_name",
-        "Health.command",
-        "Health.fast_interval",
-        "Sticky.cookie",
-        "Sticky.header",
-        // None: a cookie without it, and keys of our own.
-        "Tls.ticket_keys",
-        "Sticky.domain",
-        "Sticky.keys",
-        // Without it, what something else says.
-        "CertificateFiles.key",
-        "ClusterTls.ca",
-        "ClusterTls.server_name",
-        "ClusterTls.cert",
-        "ClusterTls.key",
-        "Route.name",
-        "Route.alpn",
-        "Route.listener",
-        "RouteTimeouts.exchange",
-        "RateLimit.burst",
-        "ConnectionRate.burst",
-    ];
     let set = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>();
-    assert_eq!(without.into_iter().collect::<BTreeSet<_>>(), set(&expected));
+    assert_eq!(without.into_iter().collect::<BTreeSet<_>>(), set(WITHOUT_DEFAULT));
 }
+
+/// The keys that have no default.
+const WITHOUT_DEFAULT: &[&str] = &[
+    // Tables: their keys have defaults.
+    ".listener",
+    ".cluster",
+    ".route",
+    ".acme",
+    ".admin",
+    ".log",
+    "Listener.timeouts",
+    "Listener.limits",
+    "Listener.paths",
+    "Listener.errors",
+    "Listener.tls",
+    "Cluster.timeouts",
+    "Cluster.limits",
+    "Cluster.pool",
+    "Cluster.retry",
+    "Route.timeouts",
+    // Needed.
+    "Listener.bind",
+    "Listener.to",
+    "Cluster.breaker",
+    "Acme.names",
+    "AcmeBinding.key_id",
+    "AcmeBinding.mac_key",
+    "Hsts.max_age",
+    "RateLimit.rate",
+    "ConnectionRate.rate",
+    "Cluster.endpoints",
+    "Cluster.outlier",
+    "EndpointTable.address",
+    "BalanceTable.algorithm",
+    "SlowStart.time",
+    "BalanceTable.path",
+    "Route.to",
+    // They depend on each other.
+    "CertificateFiles.acme",
+    "CertificateFiles.cert",
+    "AcmeChallenge.kind",
+    "AcmeChallenge.command",
+    "Listener.certificates",
+    "Tls.client_ca",
+    "Tls.client_crl",
+    "Health.kind",
+    "Health.path",
+    "Health.host",
+    "Health.body",
+    "Health.server_name",
+    "Health.command",
+    "Health.fast_interval",
+    "Sticky.cookie",
+    "Sticky.header",
+    // None: a cookie without it, and keys of our own.
+    "Tls.ticket_keys",
+    "Sticky.domain",
+    "Sticky.keys",
+    // Without it, what something else says.
+    "CertificateFiles.key",
+    "ClusterTls.ca",
+    "ClusterTls.server_name",
+    "ClusterTls.cert",
+    "ClusterTls.key",
+    "Acme.binding",
+    "Acme.ca",
+    "Acme.state",
+    "Route.name",
+    "Route.alpn",
+    "Route.listener",
+    "RouteTimeouts.exchange",
+    "RateLimit.burst",
+    "ConnectionRate.burst",
+];
 
 #[test]
 fn the_schema_takes_what_the_decoder_takes() {

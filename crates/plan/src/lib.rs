@@ -56,6 +56,8 @@ pub struct Plan {
     pub drain: Duration,
     /// What is written down about each exchange; `None` for nothing.
     pub access: Option<access::AccessLog>,
+    /// What authorities of certificates are answered; goes on from plan to plan.
+    pub challenges: Arc<tls::Challenges>,
     /// Raised when an endpoint is suspected to stall, and when one begins to leave or stays after all; goes on from plan to plan.
     pub alarm: alarm::Alarm,
 }

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 
 mod certificates;
+mod challenges;
 mod handshake;
 mod names;
 mod origination;
 mod trouble;
 
 pub use certificates::{Certificate, Certificates};
+pub use challenges::{Challenges, Pending};
 pub use handshake::Handshake;
 pub use names::Names;
 pub use origination::Origination;
@@ -27,6 +29,8 @@ pub use trouble::{WORDS_BYTES_MAX, trouble};
 pub struct Termination {
     /// What handshakes follow. They choose among `certificates`. Outlives the plan, as these do.
     pub terms: Arc<dyn Terms>,
+    /// What the handshake of an authority follows that asks whether a name is ours (RFC 8737).
+    pub challenge: Arc<ServerConfig>,
     /// What the listener proves itself by. Outlives the plan: a certificate that has changed is put in here, and nothing is published.
     pub certificates: Arc<Certificates>,
 }
@@ -42,6 +46,19 @@ pub trait Terms: fmt::Debug + Send + Sync {
 }
 
 impl Termination {
+    /// What a handshake follows with a client that would speak `protocols`. Who asks whether a name is ours speaks of nothing else
+    /// (RFC 8737 §3), is shown nothing else, and is not asked who it is.
+    pub fn config_for<'a>(
+        &self,
+        protocols: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Arc<ServerConfig> {
+        let mut protocols = protocols.into_iter();
+        match (protocols.next(), protocols.next()) {
+            (Some(ACME_TLS), None) => Arc::clone(&self.challenge),
+            _ => self.terms.config(),
+        }
+    }
+
     /// Whether a request for `host` may come by a connection whose client asked for `server_name` when it came (RFC 9110 §7.4): the
     /// certificate that it was shown is good for both, or it asked for nobody else. An address is nobody's name in TLS (RFC 6066 §3), so
     /// whoever did not ask for a name may ask for any address.
@@ -53,3 +70,6 @@ impl Termination {
         is_same || is_address && server_name.is_none() || self.certificates.cover(server_name, host)
     }
 }
+
+/// What is spoken by who asks whether a name is ours (RFC 8737 §6.2): nothing, once hands are shaken.
+pub const ACME_TLS: &[u8] = b"acme-tls/1";

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use evenkeel_plan::tls::Handshake;
+use evenkeel_plan::tls::{Handshake, Termination};
 use evenkeel_proto::client_certificate::ClientCertificate;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ServerConfig};
 
 use crate::pipes::Pipe;
 
@@ -43,8 +43,8 @@ impl Io {
     }
 
     /// The same of a client that is to begin TLS: nothing can be read or written before [`Io::poll_handshake`] is ready.
-    pub(crate) fn terminate(socket: OwnedFd, config: Arc<ServerConfig>) -> Self {
-        let tls = Some(Box::new(Session::server(config)));
+    pub(crate) fn terminate(socket: OwnedFd, termination: Termination) -> Self {
+        let tls = Some(Box::new(Session::server(termination)));
         Self { socket: Socket::new(socket), tls }
     }
 
@@ -75,6 +75,11 @@ impl Io {
     /// The certificate by which the client has proved who it is, if it has.
     pub(crate) fn client_certificate(&self) -> Option<&ClientCertificate> {
         self.tls.as_ref()?.client_certificate()
+    }
+
+    /// Whether all that was wanted of TLS is the handshake itself.
+    pub(crate) fn is_challenge(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_challenge())
     }
 
     /// What the handshake of TLS came to, once it is done.

@@ -11,6 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 mod access_log;
+mod acme;
 mod certificates;
 mod config;
 mod listeners;
@@ -60,6 +61,7 @@ impl Collector for Balancer {
         access_log::encode(&mut families, &self.0.lines)?;
         listeners::encode(&mut families, &plan)?;
         certificates::encode(&mut families, &plan, &self.0.certificates.known())?;
+        acme::encode(&mut families, &self.0.acme)?;
         upstreams::encode(&mut families, &plan, &self.0.journal)
     }
 }

@@ -1,4 +1,5 @@
-//! Authorities whose word is taken on who an endpoint is: those of a file, or those that this machine trusts. Called by `origins`.
+//! Authorities whose word is taken on who an endpoint is: those of a file, or those that this machine trusts. Called by
+//! `origins`, and by who orders certificates.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ use super::source::{Refusal, read_file};
 
 /// Authorities, at least one.
 #[derive(Debug)]
-pub(super) struct Authorities {
-    pub(super) roots: Arc<RootCertStore>,
+pub(crate) struct Authorities {
+    pub(crate) roots: Arc<RootCertStore>,
     /// What they are made from.
     certificates: Vec<CertificateDer<'static>>,
 }
@@ -33,7 +34,7 @@ impl Authorities {
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(super) fn read(file: &Path, now: SystemTime) -> Result<Self, Refusal> {
+    pub(crate) fn read(file: &Path, now: SystemTime) -> Result<Self, Refusal> {
         let text = read_file(file)?;
         Self::parse(&text, now).map_err(|problem| (file.to_owned(), problem))
     }
@@ -60,7 +61,7 @@ impl Authorities {
     /// # Errors
     ///
     /// There are none.
-    pub(super) fn of_system() -> Result<Self, Refusal> {
+    pub(crate) fn of_system() -> Result<Self, Refusal> {
         let mut certificates = load_native_certs().certs;
         // In the order of a directory's entries, which nobody has promised to keep.
         certificates.sort_by(|a, b| a.as_ref().cmp(b.as_ref()));

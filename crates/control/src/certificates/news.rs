@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::expiry::Nearness;
 use super::parse::Purpose;
-use super::problem::{Finding, Remark, date};
+use super::problem::{Finding, Problem, Remark, date};
 use super::source::{Pair, Refusal};
 use super::store::{Entry, Known};
 
@@ -76,12 +76,19 @@ fn problems(before: &Known, after: &Known) -> Vec<(Level, String)> {
         let new = entry.problem.as_ref().filter(|problem| Some(*problem) != old)?;
         Some((new, entry.good.is_some()))
     });
+    let (awaited, refused): (Vec<_>, Vec<_>) =
+        of_sources.chain(of_pairs).partition(|((_, problem), _)| *problem == Problem::Awaited);
     let tell = |((file, problem), has_good): (&Refusal, bool)| {
         let remark = if has_good { Remark::Kept } else { Remark::Refused };
         let finding = Finding { file: file.clone(), remark: remark(problem.clone()) };
         (Level::Warn, format!("certificate refused: {finding}"))
     };
-    shortened(of_sources.chain(of_pairs).map(tell).collect(), "more are refused")
+    let mut lines = shortened(refused.into_iter().map(tell).collect(), "more are refused");
+    let tell = |((file, problem), _): (&Refusal, bool)| {
+        (Level::Info, format!("certificate {} {problem}", file.display()))
+    };
+    lines.extend(shortened(awaited.into_iter().map(tell).collect(), "more are to come"));
+    lines
 }
 
 /// What is nearer to its end than before in a way that matters.

@@ -239,7 +239,7 @@ fn name(name: &GeneralName<'_>) -> Option<Result<String, Problem>> {
 }
 
 /// Letters, digits, hyphens, and, as they are met in the wild, underscores; a `*` as the whole first label only (RFC 9525 §6.3).
-pub(super) fn is_dns_name(name: &str) -> bool {
+pub(crate) fn is_dns_name(name: &str) -> bool {
     let plain = name.strip_prefix("*.").unwrap_or(name);
     let is_label = |label: &str| {
         let is_good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

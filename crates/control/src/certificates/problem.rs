@@ -13,6 +13,8 @@ pub enum Problem {
     Unreadable(String),
     /// There is no such file or directory.
     Absent,
+    /// It is still to come from its authority.
+    Awaited,
     /// It is a file, and not a directory.
     NoDirectory,
     /// This machine trusts no authority.
@@ -115,6 +117,7 @@ impl Problem {
             Self::Absent => {
                 "a path starts at the folder of this config, unless it starts with a slash"
             }
+            Self::Awaited => "the log says how its order goes on",
             Self::NoDirectory => {
                 "for a file write `{ cert = \"a.crt\", key = \"a.key\" }`, or `{ cert = \"both.pem\" }`"
             }
@@ -184,6 +187,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Unreadable(why) => write!(f, "cannot be read: {why}"),
             Self::Absent => f.write_str("does not exist"),
+            Self::Awaited => f.write_str("has not been issued yet"),
             Self::NoDirectory => f.write_str("is not a directory"),
             Self::NothingTrusted => f.write_str("has no authority that this machine trusts"),
             Self::NothingFound => f.write_str("has no certificate with a key"),

@@ -98,6 +98,13 @@ pub(super) fn pairs(source: &CertificateSource) -> Result<Vec<Pair>, Refusal> {
     let folder = match source {
         CertificateSource::Files { cert, key } => return pair(cert, key, Purpose::Server),
         CertificateSource::Client { cert, key } => return pair(cert, key, Purpose::Client),
+        CertificateSource::Acme { file, .. } if !file.exists() => {
+            return Err((file.clone(), Problem::Awaited));
+        }
+        CertificateSource::Acme { file, .. } => {
+            let (chain, key) = (file.clone(), file.clone());
+            return Ok(vec![Pair { chain, key, purpose: Purpose::Server }]);
+        }
         CertificateSource::Directory(folder) => &folder.path,
     };
     let refused = |problem| (folder.clone(), problem);

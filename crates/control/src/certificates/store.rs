@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use evenkeel_plan::tls::{Certificate, Certificates, Origination, Termination};
+use evenkeel_plan::tls::{Certificate, Certificates, Challenges, Origination, Termination};
+use rustls::ServerConfig;
 
 use super::expiry::{Nearness, days_left};
 use super::followed::{FileKind, Followed};
@@ -18,6 +19,7 @@ use super::origins::Origins;
 use super::parse::Parsed;
 use super::problem::{Finding, Problem, Remark};
 use super::source::{Pair, Refusal, Stamp, pairs};
+use super::terminate::challenge;
 use super::terms::{Current, ListenerTerms};
 use super::tickets::OwnSecrets;
 use crate::config::{CertificateSource, Config, TlsConfig, Trust};
@@ -46,6 +48,8 @@ pub(crate) struct Known {
     own_secrets: Option<OwnSecrets>,
     listeners: BTreeMap<String, Terminator>,
     pub(super) origins: Origins,
+    /// What authorities are answered, of all listeners. Stays the same object for ever.
+    challenges: Arc<Challenges>,
 }
 
 /// What a source stands for.
@@ -72,6 +76,7 @@ pub(super) struct Entry<G = Parsed> {
 struct Terminator {
     tls: TlsConfig,
     terms: Arc<ListenerTerms>,
+    challenge: Arc<ServerConfig>,
     current: Arc<Current>,
     certificates: Arc<Certificates>,
     shown: Vec<Arc<Certificate>>,
@@ -100,7 +105,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// A listener has a source in which nothing is good, nor ever was.
+    /// A listener has a source in which nothing is good, nor ever was, and that nobody here renews.
     pub(crate) fn propose(
         &self,
         config: &Config,
@@ -158,11 +163,17 @@ impl Proposal {
 // === impl Known ===
 
 impl Known {
+    /// What authorities are answered.
+    pub(crate) fn challenges(&self) -> Arc<Challenges> {
+        Arc::clone(&self.challenges)
+    }
+
     /// How `listener` shakes hands; `None` if it does not.
     pub(crate) fn termination(&self, listener: &str) -> Option<Termination> {
-        let Terminator { terms, certificates, .. } = self.listeners.get(listener)?;
+        let Terminator { terms, challenge, certificates, .. } = self.listeners.get(listener)?;
         Some(Termination {
             terms: Arc::<ListenerTerms>::clone(terms),
+            challenge: Arc::clone(challenge),
             certificates: Arc::clone(certificates),
         })
     }
@@ -232,6 +243,10 @@ impl Known {
     ) -> Vec<Finding> {
         next.at = now;
         next.add(source, [self, &Self::default()]);
+        if source.is_renewed_here() {
+            // Nobody has to do anything about it.
+            return Vec::new();
+        }
         let remark = match (self.good(source).next(), next.good(source).next()) {
             (Some(_), _) => Remark::Kept,
             (None, Some(_)) => Remark::LeftOut,
@@ -265,7 +280,7 @@ impl Known {
         let clusters = config.clusters.iter().filter_map(|cluster| cluster.tls.as_ref());
         let ours = clusters.filter_map(|tls| tls.certificate.as_ref());
         let shown = tls().flat_map(|(_, tls)| &tls.certificates);
-        let mut next = Self { at: now, ..Self::default() };
+        let mut next = self.empty(now);
         for source in shown.chain(ours) {
             next.add(source, [self, read]);
         }
@@ -281,10 +296,15 @@ impl Known {
         Ok(next)
     }
 
-    /// Whether a listener has all that it needs.
+    /// Nothing yet, for what is known next.
+    fn empty(&self, now: SystemTime) -> Self {
+        Self { at: now, challenges: self.challenges(), ..Self::default() }
+    }
+
+    /// Whether a listener has all that it needs. What is renewed here may come later.
     fn check(&self, tls: &TlsConfig) -> Result<(), Unusable> {
         let refused = |(file, problem)| Finding { file, remark: Remark::Refused(problem) };
-        for source in &tls.certificates {
+        for source in tls.certificates.iter().filter(|source| !source.is_renewed_here()) {
             if let (None, Some(refusal)) = (self.good(source).next(), self.refusals(source).next())
             {
                 return Err(Unusable::Certificate(refused(refusal)));
@@ -323,7 +343,11 @@ impl Known {
         let current = Current::new((name, tls), material, &certificates, was)?;
         let terms = old.map(|old| Arc::clone(&old.terms));
         let terms = terms.unwrap_or_else(|| Arc::new(ListenerTerms::new(&current)));
-        Ok(Terminator { tls: tls.clone(), terms, current, certificates, shown })
+        let challenge = match old {
+            Some(old) => Arc::clone(&old.challenge),
+            None => challenge(&self.challenges)?,
+        };
+        Ok(Terminator { tls: tls.clone(), terms, challenge, current, certificates, shown })
     }
 
     /// Whether a look would find something that is news.
@@ -346,7 +370,7 @@ impl Known {
     }
 
     fn refreshed(&self, now: SystemTime) -> Self {
-        let mut next = Self { at: now, ..Self::default() };
+        let mut next = self.empty(now);
         for source in self.sources.keys() {
             next.add(source, [self, &Self::default()]);
         }
@@ -461,6 +485,7 @@ impl Default for Known {
             own_secrets: None,
             listeners: BTreeMap::new(),
             origins: Origins::default(),
+            challenges: Arc::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use evenkeel_plan::listener::Protocol;
-use evenkeel_plan::tls::Certificates;
+use evenkeel_plan::tls::{ACME_TLS, Certificates, Challenges};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::danger::ClientCertVerifier;
@@ -40,6 +40,22 @@ pub(super) fn terminate(
     // What tickets are for it would do again, for old clients, behind a lock that all workers share.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(config)
+}
+
+/// The same for an authority that asks whether a name is ours: it is shown an answer or nothing, and nothing is remembered of it.
+///
+/// # Errors
+///
+/// The library cannot do what it was built for.
+pub(super) fn challenge(challenges: &Arc<Challenges>) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::<Challenges>::clone(challenges));
+    config.alpn_protocols = vec![ACME_TLS.to_vec()];
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(Arc::new(config))
 }
 
 /// What requests can be spoken by over TLS, the best first.

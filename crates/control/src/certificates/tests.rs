@@ -543,6 +543,46 @@ fn a_config_whose_renewed_certificate_is_broken_is_read_with_a_warning() {
     assert_eq!(fs::read_to_string(golden).unwrap(), said);
 }
 
+#[test]
+fn a_certificate_that_is_still_to_be_issued_stops_nobody_and_is_shown_when_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("web.pem");
+    let source = CertificateSource::Acme { name: "web".to_owned(), file: file.clone() };
+    let put = |made: &Made| fs::write(&file, format!("{}{}", made.key, made.cert)).unwrap();
+    let refresh = |store: &Store| {
+        assert!(store.known().is_stale(SystemTime::now()));
+        store.refresh(SystemTime::now());
+        assert!(!store.known().is_stale(SystemTime::now()));
+    };
+    assert_eq!(findings(&source), []);
+    let store = store_of(&[&source]);
+    assert!(shown(&store).is_empty());
+    assert_eq!(store.known().problems_of("web"), Some(1));
+    put(&good("a.example"));
+    refresh(&store);
+    assert_eq!(shown(&store), ["a.example"]);
+    assert_eq!(store.known().problems_of("web"), Some(0));
+    fs::remove_file(&file).unwrap();
+    refresh(&store);
+    assert_eq!(shown(&store), ["a.example"]);
+
+    // Nobody was there to renew it.
+    put(&made(&["a.example"], |params| params.not_after = date_time_ymd(2020, 1, 1)));
+    assert_eq!(findings(&source), []);
+    assert!(shown(&store_of(&[&source])).is_empty());
+}
+
+#[test]
+fn the_challenges_of_all_configs_are_the_same_object() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a", &good("a.example"));
+    let store = Store::default();
+    let before = store.known().challenges();
+    put(&store, &with_tls(&[&directory(folder.path())], TlsVersion::Tls12));
+    store.refresh(SystemTime::now());
+    assert!(Arc::ptr_eq(&before, &store.known().challenges()));
+}
+
 // === In short ===
 
 fn read(cert: &str, key: &str) -> Result<Parsed, Problem> {

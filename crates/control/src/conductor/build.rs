@@ -98,6 +98,7 @@ pub(crate) fn build(
         clusters: clusters.collect(),
         drain: config.drain,
         access: config.access.as_ref().map(|access| access.log),
+        challenges: certificates.challenges(),
         alarm: before.alarm.clone(),
     })
 }

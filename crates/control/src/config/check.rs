@@ -10,6 +10,7 @@ use super::draft::{ClusterDraft, Draft, EndpointsDraft, ListenerDraft, Target};
 use super::model::EndpointConfig;
 use super::suggest;
 
+mod acme;
 mod binds;
 mod routes;
 
@@ -25,6 +26,7 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
     check_zone(draft, sink);
     routes::check(draft, sink);
     binds::check(draft, sink);
+    acme::check(draft, sink);
 }
 
 fn clusters(draft: &Draft) -> impl Iterator<Item = &ClusterDraft> {

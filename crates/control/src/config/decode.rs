@@ -12,6 +12,7 @@ use super::section::{Field, Section};
 use super::units;
 
 mod access;
+mod acme;
 mod admin;
 mod admission;
 mod balance;
@@ -35,6 +36,10 @@ mod sticky;
 mod stream;
 mod tls;
 
+pub(super) use acme::{
+    AcmeDraft, DIRECTORY_DEFAULT, HOOK_TIMEOUT_DEFAULT, KINDS as CHALLENGE_KINDS, STATE_DEFAULT,
+    WAIT_DEFAULT,
+};
 use admin::AdminDraft;
 pub(super) use errors::MEDIA_TYPES;
 
@@ -82,6 +87,7 @@ pub(super) fn decode<'a>(file: &'a Spanned<DeTable<'a>>, sink: &'a Sink) -> Draf
             .named("listener", |name, section| listener::read(name, section, has_routes)),
         routes,
         clusters: root.named("cluster", cluster::read),
+        acme: root.named("acme", acme::read),
         admin,
         admin_span,
         admin_token,

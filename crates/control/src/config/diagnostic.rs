@@ -94,6 +94,8 @@ pub enum Code {
     BadFilePath = 208,
     /// A token that could be guessed, or not be sent.
     BadToken = 209,
+    /// Not a URL.
+    BadUrl = 231,
     /// Nothing to listen on.
     NoListener = 301,
     /// A cluster of nothing.
@@ -116,6 +118,10 @@ pub enum Code {
     ListenerMissing = 316,
     /// A route to endpoints with labels that no endpoint of a cluster has.
     NoSuchLabels = 317,
+    /// A reference to an `[acme.NAME]` that does not exist.
+    UnknownAcme = 331,
+    /// A name with a `*` that is not shown to be ours by DNS.
+    WildcardNeedsDns = 332,
     /// The same key, listener or cluster in two files.
     DuplicateKey = 310,
     /// An `include` in a file that is included, or of the file itself.
@@ -196,6 +202,10 @@ pub enum Code {
     VerifiesNothing = 944,
     /// A file with secrets that everybody may read.
     SecretOpen = 945,
+    /// An `[acme.NAME]` that no listener shows the certificate of.
+    UnusedAcme = 951,
+    /// No listener where an authority asks.
+    ChallengeUnreachable = 952,
 }
 
 // === impl Diagnostic ===
@@ -284,6 +294,9 @@ impl Code {
                 | Self::OnlyBackups
                 | Self::ZoneWithoutEndpoints
                 | Self::NoSuchLabels
+                | Self::UnknownAcme
+                | Self::UnusedAcme
+                | Self::ChallengeUnreachable
         )
     }
 }

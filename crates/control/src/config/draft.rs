@@ -17,6 +17,7 @@ use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
 use toml::Spanned;
 
+use super::decode::AcmeDraft;
 use super::diagnostic::Span;
 use super::model::{
     AccessConfig, AdminBind, AdmissionConfig, BalanceConfig, CertificateSource, ClientAuthConfig,
@@ -35,6 +36,7 @@ pub(super) struct Draft {
     pub(super) listeners: Vec<ListenerDraft>,
     pub(super) routes: Vec<RouteDraft>,
     pub(super) clusters: Vec<ClusterDraft>,
+    pub(super) acme: Vec<AcmeDraft>,
     pub(super) admin: AdminBind,
     /// Where `admin` is written, if it is.
     pub(super) admin_span: Option<Span>,
@@ -213,6 +215,7 @@ impl Draft {
             zone: self.zone.map(Spanned::into_inner),
             listeners,
             routes,
+            acme: self.acme.into_iter().map(AcmeDraft::finish).collect(),
             clusters,
             admin: self.admin,
             admin_token: self.admin_token,

@@ -83,6 +83,7 @@ pub(super) fn look(draft: &mut Draft, files: &dyn Files, sources: &Sources, sink
         }
     }
     look_at_certificates(draft, files, sources, sink);
+    look_at_acme(draft, files, sink);
     let own = draft.listeners.iter().filter_map(|listener| match &listener.target {
         Target::Own(cluster) => Some(&**cluster),
         Target::Named(_) | Target::Missing => None,
@@ -305,6 +306,23 @@ fn of_certificate(noun: &str, finding: &Finding) -> Diagnostic {
         ),
     };
     Diagnostic::new(code, format!("{noun} {finding}")).label(label).help(help)
+}
+
+/// What is needed to order certificates: programs that can be run, and authorities that can be read.
+fn look_at_acme(draft: &Draft, files: &dyn Files, sink: &Sink) {
+    for program in draft.acme.iter().filter_map(|acme| acme.program.as_ref()) {
+        if let Some(obstacle) = files.obstacle(Path::new(program.get_ref())) {
+            let message = format!("{} cannot be run", quoted(program.get_ref()));
+            let problem = Diagnostic::new(Code::CannotRun, message).label(obstacle);
+            let help = "until it can, no certificate is issued for these names";
+            sink.report(problem.help(help).at(program.span()));
+        }
+    }
+    for ca in draft.acme.iter().filter_map(|acme| acme.ca.as_ref()) {
+        let findings = files.findings_of_trust(&Trust::Authorities(ca.get_ref().clone()));
+        let noun = FileKind::Authorities.noun();
+        findings.iter().for_each(|it| sink.report(of_certificate(noun, it).at(ca.span())));
+    }
 }
 
 // === Programs ===

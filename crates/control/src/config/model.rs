@@ -28,6 +28,11 @@ use ipnet::IpNet;
 
 use crate::certificates::FileKind;
 
+mod acme;
+
+pub(super) use acme::acme_file;
+pub use acme::{AcmeConfig, AcmeKey, BindingConfig, ChallengeConfig};
+
 /// A checked config: every reference leads somewhere, every value is in its bounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -41,6 +46,8 @@ pub struct Config {
     pub listeners: Vec<ListenerConfig>,
     /// In the order of the file. No two of a listener have the same patterns or the same name.
     pub routes: Vec<RouteConfig>,
+    /// What authorities are asked for.
+    pub acme: Vec<AcmeConfig>,
     /// Those of `[cluster.*]`, and one for each listener that lists endpoints itself, named after it.
     pub clusters: Vec<ClusterConfig>,
     /// Where the admin API listens.
@@ -305,6 +312,13 @@ pub enum CertificateSource {
         /// Its key; `None` if that is in the same file.
         key: Option<FilePlace>,
     },
+    /// One that an authority issues, and that may not be there yet.
+    Acme {
+        /// The [`AcmeConfig`].
+        name: String,
+        /// The file with the certificate and its key.
+        file: PathBuf,
+    },
 }
 
 /// A file or directory.
@@ -317,13 +331,20 @@ pub struct FilePlace {
 }
 
 impl CertificateSource {
+    /// Whether it is for us to see that something good is in it.
+    pub(crate) fn is_renewed_here(&self) -> bool {
+        matches!(self, Self::Acme { .. })
+    }
+
     /// All that it names.
     pub(super) fn places_mut(&mut self) -> impl Iterator<Item = &mut FilePlace> {
         let (one, other) = match self {
-            Self::Directory(folder) => (folder, None),
-            Self::Files { cert, key } | Self::Client { cert, key } => (cert, key.as_mut()),
+            Self::Directory(folder) => (Some(folder), None),
+            Self::Files { cert, key } | Self::Client { cert, key } => (Some(cert), key.as_mut()),
+            // Its place is that of the other's state.
+            Self::Acme { .. } => (None, None),
         };
-        std::iter::once(one).chain(other)
+        one.into_iter().chain(other)
     }
 }
 

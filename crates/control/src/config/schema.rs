@@ -5,6 +5,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
+mod acme;
 mod cluster;
 mod file;
 mod listener;

@@ -100,6 +100,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         clusters: Vec::new(),
         admin: line.admin(options, &sink),
         admin_span: Some(line.span.clone()),
+        acme: Vec::new(),
         admin_token: None,
         log_level: LogLevel::default(),
         access: options.access_log.map(access_log),

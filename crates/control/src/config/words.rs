@@ -4,7 +4,7 @@ use evenkeel_plan::access::{AccessFormat, Kept};
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::{Ambiguity, EmptySegments};
 
-use super::model::TlsVersion;
+use super::model::{AcmeKey, TlsVersion};
 
 /// Words, and what each stands for.
 pub(super) type Words<T, const N: usize> = [(&'static str, T); N];
@@ -36,6 +36,14 @@ pub(super) const TLS_VERSIONS: Words<TlsVersion, 2> =
 /// Whether clients prove who they are: `None` if nobody asks them, else whether they have to.
 pub(super) const CLIENT_AUTH: Words<Option<bool>, 3> =
     [("none", None), ("optional", Some(false)), ("required", Some(true))];
+
+/// The kinds of keys that certificates are ordered for.
+pub(super) const ACME_KEYS: Words<AcmeKey, 4> = [
+    ("p256", AcmeKey::P256),
+    ("p384", AcmeKey::P384),
+    ("rsa2048", AcmeKey::Rsa2048),
+    ("rsa4096", AcmeKey::Rsa4096),
+];
 
 /// The forms of the access log; the command line has them, too.
 pub const ACCESS_FORMATS: [(&str, AccessFormat); 2] =

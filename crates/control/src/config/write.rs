@@ -17,6 +17,7 @@ use super::model::{
 use super::units::{format_duration, format_share};
 use super::words::{ACCESS_FORMATS, KEPT, word_for};
 
+mod acme;
 mod admission;
 mod health;
 mod listener;
@@ -25,6 +26,7 @@ mod route;
 mod table;
 mod tls;
 
+use acme::acme_table;
 use health::add_health;
 use listener::listener_table;
 use route::route_table;
@@ -50,6 +52,9 @@ pub fn to_toml(config: &Config) -> String {
     }
     for cluster in config.clusters.iter().filter(|cluster| !own.contains(cluster.name.as_str())) {
         push(&mut text, &format!("[cluster.{}]", name(&cluster.name)), &cluster_table(cluster));
+    }
+    for acme in &config.acme {
+        push(&mut text, &format!("[acme.{}]", name(&acme.name)), &acme_table(acme));
     }
     push(&mut text, "[admin]", &admin_table(config));
     push(&mut text, "[log]", &log_table(config));
@@ -87,6 +92,9 @@ pub(super) fn parts(config: &Config) -> Vec<Part> {
         let mut part = part(format!("cluster {}", cluster.name), cluster_table(cluster));
         part.keys.retain(|(key, _)| key != ENDPOINTS);
         parts.push(part);
+    }
+    for acme in &config.acme {
+        parts.push(part(format!("acme {}", acme.name), acme_table(acme)));
     }
     parts.push(part("admin".to_owned(), admin_table(config)));
     parts.push(part("log".to_owned(), log_table(config)));

@@ -35,29 +35,41 @@ pub(super) async fn run(
     target: &Target,
     permit: OwnedSemaphorePermit,
 ) -> Result<(), Failure> {
+    let variables = [
+        ("EVENKEEL_CLUSTER", target.cluster.to_string()),
+        ("EVENKEEL_ENDPOINT", target.name.to_string()),
+        ("EVENKEEL_ADDRESS", target.address.to_string()),
+        ("EVENKEEL_HOST", target.address.ip().to_string()),
+        ("EVENKEEL_PORT", target.address.port().to_string()),
+    ];
+    run_with(command, variables, permit).await
+}
+
+/// The same, for whoever has other things to tell the program. `kept` is dropped when nothing of it is left.
+pub(crate) async fn run_with(
+    command: &[Box<str>],
+    variables: impl IntoIterator<Item = (&'static str, String)>,
+    kept: impl Send + 'static,
+) -> Result<(), Failure> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(Failure::Unrunnable("there is no command".to_owned()));
     };
-    let command = prepared(program, arguments, target);
+    let mut command = prepared(program, arguments);
+    command.envs(variables);
     let (answer, ended) = oneshot::channel();
-    tokio::spawn(supervise(command, answer, permit));
+    tokio::spawn(supervise(command, answer, kept));
     // Without an answer the runtime is shutting down.
     ended.await.unwrap_or_else(|_| Err(Failure::Untried("it was stopped".to_owned())))
 }
 
-/// The program hears nothing from us but which endpoint it is about: our environment may hold secrets.
-fn prepared(program: &str, arguments: &[Box<str>], target: &Target) -> Command {
+/// The program hears nothing from us but what it is about: our environment may hold secrets.
+fn prepared(program: &str, arguments: &[Box<str>]) -> Command {
     let path = env::var_os("PATH").unwrap_or_else(|| OsString::from(PATH_DEFAULT));
     let mut command = Command::new(program);
     command
         .args(arguments.iter().map(|argument| &**argument))
         .env_clear()
         .env("PATH", path)
-        .env("EVENKEEL_CLUSTER", &*target.cluster)
-        .env("EVENKEEL_ENDPOINT", &*target.name)
-        .env("EVENKEEL_ADDRESS", target.address.to_string())
-        .env("EVENKEEL_HOST", target.address.ip().to_string())
-        .env("EVENKEEL_PORT", target.address.port().to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -70,7 +82,7 @@ fn prepared(program: &str, arguments: &[Box<str>], target: &Target) -> Command {
 async fn supervise(
     mut command: Command,
     mut answer: oneshot::Sender<Result<(), Failure>>,
-    permit: OwnedSemaphorePermit,
+    kept: impl Send + 'static,
 ) {
     let name = command.get_program().to_string_lossy().into_owned();
     // On a disk that does not answer this takes for ever.
@@ -100,7 +112,7 @@ async fn supervise(
     })
     .await;
     family.is_buried = true;
-    drop(permit);
+    drop(kept);
 }
 
 /// A program with all that it has started. Where we end before it, it is killed, too.

@@ -25,11 +25,12 @@ impl Connection {
             }
         };
         self.entrance.counters.shard(self.worker.index).handshakes[outcome as usize].add(1);
-        if outcome == Handshake::Refused {
-            // So that the client hears why.
+        let is_challenge = self.io.is_challenge();
+        if outcome == Handshake::Refused || is_challenge {
+            // So that the client hears why, or has all of it.
             self.linger(deadline).await;
         }
-        outcome.is_done()
+        outcome.is_done() && !is_challenge
     }
 
     /// How long the client may take to say what comes before all else; `None` if the listener is gone.

@@ -1,11 +1,13 @@
 //! One request: judged, passed on or refused, and accounted for.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
 use evenkeel_plan::Listener;
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::tls::Challenges;
 use evenkeel_proto::forward::{ClientFacts, max_forwards, wants_keep_alive};
 use evenkeel_proto::head::RequestHead;
 use evenkeel_proto::http1::{BodyDecoder, Framing};
@@ -64,13 +66,22 @@ impl Connection {
             Ok(judged) => judged,
         };
         let kept = judged.framing == Framing::Empty && judged.offer.is_none();
-        Some(self.own_answer(head, listener).map_or(Ok(judged), |kind| Err((kind, kept))))
+        let own = self.own_answer(head, listener, &world.plan.challenges);
+        Some(own.map_or(Ok(judged), |kind| Err((kind, kept))))
     }
 
     /// What is answered to a request that goes no further although nothing is wrong with it; `None` if it does.
-    fn own_answer(&self, head: &RequestHead, listener: &Listener) -> Option<Kind> {
+    fn own_answer(
+        &self,
+        head: &RequestHead,
+        listener: &Listener,
+        challenges: &Challenges,
+    ) -> Option<Kind> {
         if max_forwards(head) == Some(0) {
             return Some(Kind::Methods);
+        }
+        if let Some(answer) = challenges.answer(head.path()) {
+            return Some(Kind::Challenge(answer));
         }
         let port = listener.redirect_to_https?;
         if self.trusts(listener) && has_come_by_tls(head) {
@@ -257,6 +268,10 @@ impl Connection {
             Kind::Methods => {
                 (200, respond.own(200, &[("Allow", METHODS_ALLOWED)], Page::default()))
             }
+            Kind::Challenge(answer) => {
+                let page = Page { media_type: "application/octet-stream", body: answer.as_bytes() };
+                (200, respond.own(200, &[], page))
+            }
             Kind::Elsewhere(location) => {
                 (308, respond.own(308, &[("Location", location)], Page::default()))
             }
@@ -317,6 +332,8 @@ enum Kind {
     Refusal(Reason),
     /// It was to come no further than this (RFC 9110 §7.6.2).
     Methods,
+    /// An authority asks whether a name is ours (RFC 8555 §8.3).
+    Challenge(Arc<str>),
     /// It shall come again, and there.
     Elsewhere(String),
 }
@@ -325,7 +342,7 @@ impl Kind {
     fn failure(&self) -> Option<Reason> {
         match self {
             Self::Refusal(reason) => Some(*reason),
-            Self::Methods | Self::Elsewhere(_) => None,
+            Self::Methods | Self::Challenge(_) | Self::Elsewhere(_) => None,
         }
     }
 }

@@ -10,10 +10,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use evenkeel_plan::tls::{Handshake, trouble};
+use evenkeel_plan::tls::{Handshake, Termination, trouble};
 use evenkeel_proto::client_certificate::ClientCertificate;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, PeerMisbehaved, ServerConfig};
+use rustls::{ClientConfig, PeerMisbehaved};
 
 use super::socket::Socket;
 
@@ -54,8 +54,8 @@ pub(crate) enum HandshakeError {
 
 impl Session {
     /// The server's side.
-    pub(super) fn server(config: Arc<ServerConfig>) -> Self {
-        Self::new(Party::server(config), Records::default())
+    pub(super) fn server(termination: Termination) -> Self {
+        Self::new(Party::server(termination), Records::default())
     }
 
     /// The client's side, of whom `name` is to prove that it is.
@@ -91,6 +91,11 @@ impl Session {
     /// What it has ended by, if that was no end that anybody wanted.
     pub(super) fn error(&self) -> Option<rustls::Error> {
         self.state.borrow().error.as_deref().cloned()
+    }
+
+    /// Whether the client only asks whether a name is ours.
+    pub(super) fn is_challenge(&self) -> bool {
+        self.state.borrow().party.is_challenge()
     }
 
     /// What the handshake came to, if it has come to its end.

@@ -17,7 +17,7 @@ use super::super::units;
 mod kind;
 
 pub(in super::super) use kind::{KINDS, METHOD_DEFAULT, STATUS_DEFAULT};
-pub(super) use kind::{parse_path, parse_server_name};
+pub(super) use kind::{parse_command, parse_path, parse_server_name};
 
 /// Reads the checks; none when they are switched off. `has_tls` says whether the endpoints are spoken TLS with.
 pub(super) fn read(field: Option<Field<'_>>, has_tls: bool) -> HealthDraft {

@@ -1,6 +1,7 @@
 //! What a listener says about TLS: `certificates`, `tls`, `redirect_to_https`, `hsts`. In clear text, and where TLS is passed on,
 //! most of it has no effect, and is a mistake; where the protocol itself is one, nothing more is said.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -150,6 +151,18 @@ fn source(item: Field<'_>) -> Option<CertificateSource> {
         return Some(CertificateSource::Directory(folder.into()));
     }
     item.table(|section| {
+        if let Some(name) = section.optional("acme") {
+            for key in ["cert", "key"] {
+                if let Some(field) = section.optional(key) {
+                    field.report_misplaced(
+                        "an authority issues the certificate of `acme`, and its key is made here",
+                    );
+                }
+            }
+            // Where it will be is known once all is read.
+            let name = name.parsed("the name of an `[acme.NAME]`", |text| Ok(text.to_owned()))?;
+            return Some(CertificateSource::Acme { name, file: PathBuf::new() });
+        }
         let cert = section.required("cert", "as in `{ cert = \"a.crt\", key = \"a.key\" }`");
         let cert = cert.and_then(|field| place(&field));
         let key = section.optional("key").map(|field| place(&field));
@@ -169,7 +182,7 @@ pub(super) fn spanned_place(field: &Field<'_>) -> Option<Spanned<FilePlace>> {
     Some(Spanned::new(field.span(), place(field)?))
 }
 
-fn folder_path(text: &str) -> Result<String, Diagnostic> {
+pub(super) fn folder_path(text: &str) -> Result<String, Diagnostic> {
     let plain = text.trim_end_matches('/');
     match plain {
         // All of it were slashes.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use super::super::decode::WORKERS_MAX;
+use super::acme::Acme;
 use super::cluster::Cluster;
 use super::listener::Listener;
 use super::route::Route;
@@ -54,6 +55,10 @@ pub(super) struct File {
     /// Sets of endpoints, by a name.
     #[schemars(extend("propertyNames" = names()))]
     cluster: Option<BTreeMap<String, Cluster>>,
+
+    /// Certificates that an authority issues and that are renewed in time, by a name.
+    #[schemars(extend("propertyNames" = names()))]
+    acme: Option<BTreeMap<String, Acme>>,
 
     /// The admin API.
     admin: Option<Admin>,

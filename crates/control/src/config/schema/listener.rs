@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use super::cluster::{BalanceKey, Endpoint, HealthKey};
 use super::values::{
     Ambiguity, Auto, Bind, ClientAuth, ClusterName, CountRate, Duration, Either, EmptySegments,
-    FilePath, FolderPath, KeySource, Network, Off, OneOrMany, Protocol, Size, TlsVersion,
+    FilePath, FolderPath, KeySource, Name, Network, Off, OneOrMany, Protocol, Size, TlsVersion,
     UnusualNames,
 };
 
@@ -98,7 +98,8 @@ pub(super) struct Listener {
     /// How errors are answered that no endpoint made.
     errors: Option<Errors>,
 
-    /// What clients are shown, with `protocol = "https"`, which needs it, or `"tcp"`: directories with certificates and their keys, or files.
+    /// What clients are shown, with `protocol = "https"`, which needs it, or `"tcp"`: directories with certificates and their keys, files,
+    /// or the name of an `[acme.NAME]`.
     /// Which of several is for a client goes by the name that it asks for. Files are read again when they have changed.
     certificates: Option<OneOrMany<Either<FolderPath, CertificateFiles>>>,
 
@@ -121,7 +122,7 @@ pub(super) struct Listener {
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct Port(#[schemars(range(min = 1, max = u16::MAX))] u16);
 
-/// A certificate in files of its own, in PEM.
+/// A certificate in files of its own, in PEM; or one that an authority issues.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[schemars(extend("x-section" = "[listener.NAME.certificates]", "x-example" = r#"
@@ -133,8 +134,11 @@ to = "api"
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct CertificateFiles {
-    /// The certificate, and behind it the authorities between it and the root.
-    cert: FilePath,
+    /// The `web` of `[acme.web]`, which says who issues it; then there is nothing else to say.
+    acme: Option<Name>,
+
+    /// The certificate, and behind it the authorities between it and the root. Needed without `acme`.
+    cert: Option<FilePath>,
 
     /// Its private key. Without it, the key is in the same file.
     key: Option<FilePath>,

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use evenkeel_plan::balance::Algorithm;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::super::decode::{CHECK_KINDS, PROTOCOLS};
+use super::super::decode::{CHALLENGE_KINDS, CHECK_KINDS, PROTOCOLS};
 use super::super::model::LogLevel;
 use super::super::words::{
-    ACCESS_FORMATS, AMBIGUITY, CLIENT_AUTH, EMPTY_SEGMENTS, KEPT, TLS_VERSIONS, UNUSUAL_NAMES,
+    ACCESS_FORMATS, ACME_KEYS, AMBIGUITY, CLIENT_AUTH, EMPTY_SEGMENTS, KEPT, TLS_VERSIONS,
+    UNUSUAL_NAMES,
 };
 
 /// A kind of string, with its name, what it looks like, and what it is. Variables may stand in all of them.
@@ -79,6 +80,16 @@ strings! {
         "a name or address with or without a port, such as `\"app.example.com\"`";
     ServerName, "name of a server", "[A-Za-z0-9._-]+",
         "a name without a port, such as `\"app.example.com\"`";
+    CertificateName, "name in a certificate", "(?:[*][.])?[A-Za-z0-9_-]+(?:[.][A-Za-z0-9_-]+)*",
+        "a name of DNS, such as `\"example.com\"`, or `\"*.example.com\"`";
+    DirectoryUrl, "URL of a directory", "https://.+",
+        "where an authority says what it can do (RFC 8555 §7.1.1)";
+    Email, "mail address", "|[!-~]+@[!-~]+",
+        "such as `\"hostmaster@example.com\"`; an empty one is none";
+    Word, "text", ".*",
+        "any";
+    Base64, "base64url", "[A-Za-z0-9_-]+=*",
+        "letters, digits, `-` and `_`, best from a variable";
     Service, "name of a service", "[!-~]*",
         "such as `\"shop.v1.Cart\"`; an empty one stands for the server as a whole";
     BodyText, "text in a body", "[\\s\\S]{1,256}",
@@ -143,6 +154,8 @@ words! {
     UnusualNames, UNUSUAL_NAMES.map(|(word, _)| word);
     Ambiguity, AMBIGUITY.map(|(word, _)| word);
     EmptySegments, EMPTY_SEGMENTS.map(|(word, _)| word);
+    ChallengeKind, CHALLENGE_KINDS;
+    AcmeKey, ACME_KEYS.map(|(word, _)| word);
     Level, LogLevel::ALL.map(LogLevel::name);
     AccessFormat, ACCESS_FORMATS.map(|(word, _)| word);
     Keep, KEPT.map(|(word, _)| word);

@@ -28,14 +28,14 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::decode::STATUS_DEFAULT;
+use super::super::decode::{DIRECTORY_DEFAULT, STATE_DEFAULT, STATUS_DEFAULT};
 use super::super::files::Files;
 use super::super::model::{
-    AdmissionConfig, CertificateSource, ClientAuthConfig, ConnectionRateConfig, ConnectionsConfig,
-    ErrorsConfig, FilePlace, HstsConfig, HttpsPort, ListenerConfig, OriginationConfig, PageConfig,
-    RateLimitConfig, RouteConfig, TlsConfig, Trust,
+    AcmeConfig, AdmissionConfig, CertificateSource, ChallengeConfig, ClientAuthConfig,
+    ConnectionRateConfig, ConnectionsConfig, ErrorsConfig, FilePlace, HstsConfig, HttpsPort,
+    ListenerConfig, OriginationConfig, PageConfig, RateLimitConfig, RouteConfig, TlsConfig, Trust,
 };
-use super::super::words::{AMBIGUITY, EMPTY_SEGMENTS, TLS_VERSIONS, UNUSUAL_NAMES};
+use super::super::words::{ACME_KEYS, AMBIGUITY, EMPTY_SEGMENTS, TLS_VERSIONS, UNUSUAL_NAMES};
 use super::*;
 
 proptest! {
@@ -122,13 +122,13 @@ fn configs() -> impl Strategy<Value = Config> {
     let parts = (names.clone(), vec(clusters(), 1..5), names, vec(listeners(), 1..5));
     let log = (select(&LogLevel::ALL[..]), option::of(accesses()));
     let top = (workers, durations(0), option::of(labels()));
-    (top, parts, admin, log, routes()).prop_map(
+    (top, parts, admin, log, (routes(), acmes())).prop_map(
         |(
             (workers, drain, zone),
             (cluster_names, mut clusters, names, mut listeners),
             admin,
             (log_level, access),
-            routes,
+            (routes, acme),
         )| {
             for (cluster, name) in clusters.iter_mut().zip(cluster_names) {
                 cluster.name = name;
@@ -141,6 +141,11 @@ fn configs() -> impl Strategy<Value = Config> {
                 listener.name = name;
                 move_ports(&mut listener.binds, position);
             }
+            let sources = listeners.iter_mut().filter_map(|it| it.tls.as_mut());
+            for (tls, acme) in sources.zip(&acme) {
+                let (name, file) = (acme.name.clone(), acme.file());
+                tls.certificates.push(CertificateSource::Acme { name, file });
+            }
             let routes = fit(routes, &mut listeners, &clusters);
             Config {
                 workers,
@@ -148,6 +153,7 @@ fn configs() -> impl Strategy<Value = Config> {
                 zone,
                 listeners,
                 routes,
+                acme,
                 clusters,
                 admin,
                 admin_token: None,
@@ -386,6 +392,48 @@ fn tls() -> impl Strategy<Value = TlsConfig> {
             ticket_keys,
         },
     )
+}
+
+fn acmes() -> impl Strategy<Value = Vec<AcmeConfig>> {
+    let dns = (vec("[a-z /$\"]{1,9}", 0..3), durations(0), durations(0));
+    let dns = dns.prop_map(|(arguments, timeout, wait)| ChallengeConfig::Dns01 {
+        command: ["/bin/true".to_owned()].into_iter().chain(arguments).map(Box::from).collect(),
+        timeout,
+        wait,
+    });
+    let simple = select(vec![ChallengeConfig::Http01, ChallengeConfig::TlsAlpn01]);
+    let place = || "[a-z$\"/]{0,9}[a-z]".prop_map(FilePlace::from);
+    let state = prop_oneof![
+        place(),
+        Just(FilePlace { written: String::new(), path: STATE_DEFAULT.into() }),
+    ];
+    let who = (vec("[a-z]{1,9}[.]example", 1..3), option::of("[a-z]{1,9}@[a-z]{1,9}"));
+    let what = (select(ACME_KEYS.map(|(_, key)| key).to_vec()), option::of("[a-z]{1,9}"));
+    let directory = select(vec![DIRECTORY_DEFAULT, "https://ca.example:14000/dir"]);
+    let parts = (who, directory, prop_oneof![dns, simple], what, (option::of(place()), state));
+    let one = parts.prop_map(
+        |((mut names, email), directory, challenge, (key, profile), (ca, state))| {
+            names.dedup();
+            AcmeConfig {
+                name: String::new(),
+                names,
+                directory: directory.to_owned(),
+                email,
+                challenge,
+                key,
+                profile,
+                binding: None,
+                ca,
+                state,
+            }
+        },
+    );
+    vec(one, 0..3).prop_map(|mut all| {
+        for (position, acme) in all.iter_mut().enumerate() {
+            acme.name = format!("acme-{position}");
+        }
+        all
+    })
 }
 
 fn hsts() -> impl Strategy<Value = HstsConfig> {

@@ -68,12 +68,15 @@ pub(super) fn origination(tls: &OriginationConfig) -> String {
 
 fn pair(source: &CertificateSource) -> Table {
     let mut table = Table::default();
-    if let CertificateSource::Files { cert, key } | CertificateSource::Client { cert, key } = source
-    {
-        table.add("cert", string(&cert.written));
-        if let Some(key) = key {
-            table.add("key", string(&key.written));
+    match source {
+        CertificateSource::Files { cert, key } | CertificateSource::Client { cert, key } => {
+            table.add("cert", string(&cert.written));
+            if let Some(key) = key {
+                table.add("key", string(&key.written));
+            }
         }
+        CertificateSource::Acme { name, .. } => table.add("acme", string(name)),
+        CertificateSource::Directory(_) => {}
     }
     table
 }

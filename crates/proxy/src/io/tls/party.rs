@@ -5,20 +5,21 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use evenkeel_plan::tls::{ACME_TLS, Termination};
 use evenkeel_proto::tls::{Alert, ClientHelloReader, HELLO_BYTES_MAX, HelloError};
 use rustls::ProtocolVersion::TLSv1_2;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
-use rustls::{ClientConfig, CommonState, HandshakeKind, PeerIncompatible, ServerConfig};
+use rustls::{ClientConfig, CommonState, HandshakeKind, PeerIncompatible};
 
 use super::records::{PIECE_BYTES, Yield};
 
 /// What we are.
 pub(super) enum Party {
     /// A server to be: what the client says first is read before the library gets it, which keeps to itself for whom the client asks.
-    Awaiting(Box<ClientHelloReader>, Arc<ServerConfig>),
+    Awaiting(Box<(ClientHelloReader, Termination)>),
     Server(Box<UnbufferedServerConnection>, Option<Rc<str>>),
     Client(Box<UnbufferedClientConnection>),
 }
@@ -26,7 +27,7 @@ pub(super) enum Party {
 impl fmt::Debug for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Awaiting(..) => f.write_str("Awaiting"),
+            Self::Awaiting(_) => f.write_str("Awaiting"),
             Self::Server(_, name) => f.debug_tuple("Server").field(name).finish_non_exhaustive(),
             Self::Client(_) => f.write_str("Client"),
         }
@@ -34,8 +35,8 @@ impl fmt::Debug for Party {
 }
 
 impl Party {
-    pub(super) fn server(config: Arc<ServerConfig>) -> Self {
-        Self::Awaiting(Box::new(ClientHelloReader::new(HELLO_BYTES_MAX)), config)
+    pub(super) fn server(termination: Termination) -> Self {
+        Self::Awaiting(Box::new((ClientHelloReader::new(HELLO_BYTES_MAX), termination)))
     }
 
     /// A client of whom `name` is to prove that it is.
@@ -55,9 +56,14 @@ impl Party {
 
     pub(super) fn server_name(&self) -> Option<Rc<str>> {
         match self {
-            Self::Awaiting(..) | Self::Client(_) => None,
+            Self::Awaiting(_) | Self::Client(_) => None,
             Self::Server(_, name) => name.clone(),
         }
+    }
+
+    /// Whether the client only asks whether a name is ours.
+    pub(super) fn is_challenge(&self) -> bool {
+        self.common().and_then(CommonState::alpn_protocol) == Some(ACME_TLS)
     }
 
     /// Whether an earlier session was resumed.
@@ -69,7 +75,7 @@ impl Party {
     /// What both sides of the library have in common.
     fn common(&self) -> Option<&CommonState> {
         match self {
-            Self::Awaiting(..) => None,
+            Self::Awaiting(_) => None,
             Self::Server(server, _) => Some(server),
             Self::Client(client) => Some(client),
         }
@@ -81,7 +87,8 @@ impl Party {
         tls: &mut [u8],
         yielded: &mut Yield<'_>,
     ) -> Result<usize, rustls::Error> {
-        if let Self::Awaiting(reader, config) = self {
+        if let Self::Awaiting(awaiting) = self {
+            let (reader, termination) = &mut **awaiting;
             match reader.read(tls) {
                 Ok(None) => return Ok(0),
                 Ok(Some(hello)) if hello.version() < TLS12 => {
@@ -89,7 +96,8 @@ impl Party {
                     return Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into());
                 }
                 Ok(Some(hello)) => {
-                    let server = UnbufferedServerConnection::new(Arc::clone(config))?;
+                    let config = termination.config_for(hello.protocols());
+                    let server = UnbufferedServerConnection::new(config)?;
                     *self = Self::Server(Box::new(server), hello.server_name.map(Rc::from));
                 }
                 Err(error) => return Err(refuse(&error, tls, yielded)),
@@ -101,7 +109,7 @@ impl Party {
             let step = match self {
                 Self::Server(server, _) => step(server.process_tls_records(rest), yielded),
                 Self::Client(client) => step(client.process_tls_records(rest), yielded),
-                Self::Awaiting(..) => return Ok(used),
+                Self::Awaiting(_) => return Ok(used),
             };
             used += step.used;
             match step.outcome {
@@ -136,7 +144,7 @@ impl Party {
             let step = match self {
                 Self::Server(server, _) => step(server.process_tls_records(&mut []), yielded),
                 Self::Client(client) => step(client.process_tls_records(&mut []), yielded),
-                Self::Awaiting(..) => return,
+                Self::Awaiting(_) => return,
             };
             if step.outcome.is_err() {
                 return;
@@ -175,7 +183,7 @@ impl Party {
             let written = match self {
                 Self::Server(server, _) => write(server.process_tls_records(held), what, room),
                 Self::Client(client) => write(client.process_tls_records(held), what, room),
-                Self::Awaiting(..) => return Err(io::ErrorKind::NotConnected.into()),
+                Self::Awaiting(_) => return Err(io::ErrorKind::NotConnected.into()),
             };
             held.drain(..written.used);
             let (made, is_done) = written.outcome?;

@@ -6,10 +6,11 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use evenkeel_plan::tls::Terms;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{
     ClientConfig, ClientConnection, ConnectionTrafficSecrets, ExtractedSecrets, RootCertStore,
-    StreamOwned,
+    ServerConfig, StreamOwned,
 };
 
 use super::*;
@@ -30,6 +31,20 @@ fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     (Arc::new(server), Arc::new(client))
 }
 
+/// Terms that stay.
+#[derive(Debug)]
+struct Fixed(Arc<ServerConfig>);
+
+impl Terms for Fixed {
+    fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0)
+    }
+
+    fn edition(&self) -> u64 {
+        0
+    }
+}
+
 /// A server's connection, and what `client` does at its other end.
 fn meet<T: Send + 'static>(
     client: impl FnOnce(UnixStream, Arc<ClientConfig>) -> T + Send + 'static,
@@ -38,7 +53,11 @@ fn meet<T: Send + 'static>(
     ours.set_nonblocking(true).unwrap();
     let (server_config, client_config) = configs();
     let client = thread::spawn(move || client(theirs, client_config));
-    (Io::terminate(ours.into(), server_config), client)
+    let challenge = Arc::clone(&server_config);
+    let certificates = Arc::default();
+    let terms = Arc::new(Fixed(server_config));
+    let termination = Termination { terms, challenge, certificates };
+    (Io::terminate(ours.into(), termination), client)
 }
 
 /// The same of a client who speaks TLS.

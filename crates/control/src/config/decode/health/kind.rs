@@ -109,7 +109,10 @@ fn text(field: &Field<'_>, method: &str) -> Option<Box<str>> {
 }
 
 /// The program and its arguments.
-fn parse_command(field: &Field<'_>, programs: &mut Vec<Spanned<String>>) -> Vec<Box<str>> {
+pub(in super::super) fn parse_command(
+    field: &Field<'_>,
+    programs: &mut Vec<Spanned<String>>,
+) -> Vec<Box<str>> {
     let items = field.items("a part");
     let Some((program, arguments)) = items.split_first() else {
         let problem = Diagnostic::new(Code::OutOfBounds, "there is no program to run");

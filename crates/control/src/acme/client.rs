@@ -1,0 +1,254 @@
+//! Looks after one certificate for as long as it is wanted: waits until an order is due, takes the lock, orders, and keeps what is issued.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustls::pki_types::CertificateDer;
+use tokio::time::{sleep, timeout};
+
+use super::account::{account, kept_account};
+use super::advice::{Advice, identifier};
+use super::ledger::Ledger;
+use super::order::{Issued, Rooms, order};
+use super::renewal::{Due, Held, Lenience, Why, attempt, due};
+use super::stage::Stage;
+use super::state::{Failed, Lock, Record, State};
+use super::trouble::Trouble;
+use crate::certificates::{Purpose, date, parse};
+use crate::config::{AcmeConfig, ChallengeConfig};
+
+/// What looks after it.
+#[derive(Debug)]
+pub(super) struct Client {
+    config: AcmeConfig,
+    state: State,
+    stage: Arc<Stage>,
+    ledger: Arc<Ledger>,
+    advice: Advice,
+    /// Keeps what was issued together from being renewed together; from 0 to 1.
+    spread: f64,
+    lenience: Lenience,
+    /// The last failure of this process, for when it could not be written down.
+    failed: Option<Failed>,
+    /// When the authority's advice was followed last.
+    hurried: Option<SystemTime>,
+}
+
+/// What is there, at some moment.
+#[derive(Debug, Default)]
+struct Sight {
+    held: Option<(Held, CertificateDer<'static>)>,
+    record: Record,
+}
+
+impl Client {
+    pub(super) fn new(
+        config: AcmeConfig,
+        stage: Arc<Stage>,
+        ledger: Arc<Ledger>,
+        lenience: Lenience,
+    ) -> Self {
+        Self {
+            state: State::of(&config),
+            config,
+            stage,
+            ledger,
+            advice: Advice::default(),
+            spread: fastrand::f64(),
+            lenience,
+            failed: None,
+            hurried: None,
+        }
+    }
+
+    /// Goes on for ever.
+    pub(super) async fn run(mut self) {
+        loop {
+            let now = SystemTime::now();
+            let sight = self.look(now).await;
+            if sight.record.failed.is_none() {
+                // What goes wrong from now on is no matter of before.
+                self.lenience = Lenience::None;
+            }
+            self.seek_advice(&sight, now).await;
+            let next = self.next(&sight, now);
+            self.ledger.note_next(&self.config.name, next.at.max(now));
+            match next.at.duration_since(now) {
+                // The clock may be set, and another replica may be faster.
+                Ok(wait) if !wait.is_zero() => sleep(wait.min(LOOK_EVERY)).await,
+                _ => self.take_turn().await,
+            }
+        }
+    }
+
+    /// What is there. What this process knows to have failed counts even if nothing can be written.
+    async fn look(&self, now: SystemTime) -> Sight {
+        let seen = self.state.with(move |state| {
+            let held = state.held(now).and_then(|(held, parsed)| {
+                let leaf = parsed.certificate.key.cert.first()?.clone();
+                Some((held, leaf))
+            });
+            Sight { held, record: state.record() }
+        });
+        let mut sight = seen.await.unwrap_or_default();
+        let at = |failed: &Option<Failed>| failed.as_ref().map(Failed::at);
+        if at(&self.failed) > at(&sight.record.failed) {
+            sight.record.failed.clone_from(&self.failed);
+        }
+        sight
+    }
+
+    /// When to order next.
+    fn next(&self, sight: &Sight, now: SystemTime) -> Due {
+        let (held, leaf) = sight.held.as_ref().map(|(held, leaf)| (held, leaf)).unzip();
+        let advised = leaf.and_then(|leaf| self.advice.at(leaf, self.spread));
+        // An authority that wants all that it issues to be renewed would be asked for ever.
+        let advised =
+            advised.map(|at| self.hurried.map_or(at, |hurried| at.max(hurried + HURRY_EVERY)));
+        let Due { at, why } = due(&self.config, held, &sight.record, advised, self.spread);
+        Due { at: attempt(at, sight.record.failed.as_ref(), self.lenience, now), why }
+    }
+
+    /// Asks the authority when to renew, if it is time to ask.
+    async fn seek_advice(&mut self, sight: &Sight, now: SystemTime) {
+        let Some((_, leaf)) = sight.held.as_ref().filter(|(_, leaf)| self.advice.is_due(leaf, now))
+        else {
+            return;
+        };
+        let account = timeout(ADVICE_WITHIN, kept_account(&self.config, &self.state)).await;
+        let account = account.ok().and_then(Result::ok).flatten();
+        self.advice.ask(account.as_ref(), leaf, now).await;
+    }
+
+    /// Orders when nobody else does, if that is still due then.
+    async fn take_turn(&mut self) {
+        let lock = match self.lock().await {
+            Ok(lock) => lock,
+            Err(trouble) => return self.fail(&trouble, Record::default(), None).await,
+        };
+        let now = SystemTime::now();
+        let sight = self.look(now).await;
+        let Due { at, why } = self.next(&sight, now);
+        if at > now {
+            // Another replica has done it while we waited.
+            return;
+        }
+        let name = &self.config.name;
+        tracing::info!(acme = name, "certificate is ordered from {}: {why}", self.config.directory);
+        let leaf = sight.held.as_ref().map(|(_, leaf)| leaf);
+        let outcome = timeout(self.order_within(), self.order(leaf)).await;
+        let outcome = match outcome {
+            Ok(Ok(issued)) => self.keep(issued, &lock).await,
+            Ok(Err(trouble)) => Err(trouble),
+            Err(_) => Err(Trouble::new("it took too long")),
+        };
+        match outcome {
+            Ok(()) => {
+                self.hurried = (why == Why::Advised).then_some(now);
+                self.failed = None;
+                self.ledger.note_order(&self.config.name, true);
+            }
+            Err(trouble) => self.fail(&trouble, sight.record, Some(lock)).await,
+        }
+    }
+
+    async fn order(&self, leaf: Option<&CertificateDer<'_>>) -> Result<Issued, Trouble> {
+        let account = account(&self.config, &self.state).await?;
+        let rooms = Rooms { stage: &self.stage, state: &self.state };
+        order(&account, &self.config, leaf.and_then(identifier), rooms).await
+    }
+
+    /// Puts what was issued in the place of what was there, if it can be used and is not due already.
+    async fn keep(&self, issued: Issued, lock: &Lock) -> Result<(), Trouble> {
+        let now = SystemTime::now();
+        let parsed = parse(issued.chain.as_bytes(), issued.key.as_bytes(), Purpose::Server, now)
+            .map_err(|problem| {
+                Trouble::new(format!("what the authority has issued cannot be used: it {problem}"))
+            })?;
+        let held = Held::of(&parsed);
+        let directory = Some(self.config.directory.clone());
+        let record = Record { directory, failed: None };
+        let next = due(&self.config, Some(&held), &record, None, self.spread);
+        let until = date(held.validity.end);
+        if next.at <= now {
+            // It would be ordered again and again.
+            let why =
+                format!("what the authority has issued until {until} is due already: {}", next.why);
+            return Err(Trouble::new(why));
+        }
+        let put_lock = lock.clone();
+        let put = self.state.with(move |state| {
+            state.put_certificate(&issued.key, &issued.chain, &put_lock)?;
+            state.put_record(&record, &put_lock)
+        });
+        put.await?.map_err(|error| self.not_kept(&error))?;
+        let (name, names, next) = (&self.config.name, self.config.names.join(", "), date(next.at));
+        tracing::info!(
+            acme = name,
+            "certificate is issued for {names}, until {until}; to be renewed on {next}"
+        );
+        Ok(())
+    }
+
+    /// Remembers what went wrong, and says so. What is there stays in use.
+    async fn fail(&mut self, trouble: &Trouble, before: Record, lock: Option<Lock>) {
+        let now = SystemTime::now();
+        let failed = Failed::after(before.failed.or(self.failed.take()), trouble, now);
+        let next = attempt(now, Some(&failed), Lenience::None, now);
+        self.failed = Some(failed.clone());
+        self.lenience = Lenience::None;
+        if let Some(lock) = lock {
+            let record = Record { failed: Some(failed), ..before };
+            // If it cannot be written, this process knows it all the same.
+            let _ = self.state.with(move |state| state.put_record(&record, &lock)).await;
+        }
+        self.ledger.note_order(&self.config.name, false);
+        let (name, names) = (&self.config.name, self.config.names.join(", "));
+        tracing::warn!(
+            acme = name,
+            "no certificate for {names}: {trouble}; the next try is on {}",
+            date(next)
+        );
+    }
+
+    /// Waits until nobody else orders.
+    async fn lock(&self) -> Result<Lock, Trouble> {
+        loop {
+            match self.state.with(State::try_lock).await? {
+                Ok(Some(lock)) => return Ok(lock),
+                Ok(None) => sleep(LOCK_EVERY).await,
+                Err(error) => return Err(self.not_kept(&error)),
+            }
+        }
+    }
+
+    fn not_kept(&self, error: &std::io::Error) -> Trouble {
+        Trouble::new(format!("nothing can be kept in {}: {error}", self.state.folder().display()))
+    }
+
+    /// How long an order may take, programs and DNS included.
+    fn order_within(&self) -> Duration {
+        match &self.config.challenge {
+            ChallengeConfig::Dns01 { timeout, wait, .. } => {
+                let names = u32::try_from(self.config.names.len()).unwrap_or(u32::MAX);
+                ORDER_WITHIN + *wait + timeout.saturating_mul(names)
+            }
+            ChallengeConfig::Http01 | ChallengeConfig::TlsAlpn01 => ORDER_WITHIN,
+        }
+    }
+}
+
+/// What is on disk is looked at again after so long.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+
+/// How often who waits for the lock looks whether it is free.
+const LOCK_EVERY: Duration = Duration::from_secs(1);
+
+/// Twice what it takes to wait for the authority's own looks.
+const ORDER_WITHIN: Duration = Duration::from_mins(5);
+
+/// It is only advice.
+const ADVICE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Between two renewals that the authority advises at once.
+const HURRY_EVERY: Duration = Duration::from_hours(1);

@@ -1,0 +1,111 @@
+//! Why an order came to nothing, for people.
+
+use std::error::Error as _;
+use std::fmt;
+
+use instant_acme::{Error, Problem};
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    reason: String,
+    /// Whether the authority wants to be left alone for a while.
+    pub(super) is_refused_for_now: bool,
+}
+
+impl Trouble {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), is_refused_for_now: false }
+    }
+
+    /// Everything is ending.
+    pub(super) fn stopped() -> Self {
+        Self::new("it was stopped")
+    }
+
+    /// What the authority says.
+    pub(super) fn of_problem(problem: &Problem) -> Self {
+        let kind = problem.r#type.as_deref().unwrap_or_default();
+        let kind = kind.rsplit(':').next().unwrap_or_default();
+        let detail = problem.detail.as_deref().unwrap_or("it does not say why");
+        let details = problem.subproblems.iter().filter_map(|each| each.detail.as_deref());
+        let mut reason = detail.to_owned();
+        for each in details.take(SUBPROBLEMS_MAX) {
+            reason.push_str("; ");
+            reason.push_str(each);
+        }
+        if !kind.is_empty() {
+            reason.push_str(&format!(" ({kind})"));
+        }
+        Self { reason: one_line(&reason), is_refused_for_now: kind == "rateLimited" }
+    }
+
+    /// The same of one of several names.
+    pub(super) fn about(self, name: &str) -> Self {
+        Self { reason: format!("{name}: {}", self.reason), ..self }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        if let Error::Api(problem) = &error {
+            return Self::of_problem(problem);
+        }
+        // The reason why a connection failed is told by what is behind it.
+        let mut reason = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !reason.contains(&text) {
+                reason = format!("{reason}: {text}");
+            }
+            source = cause.source();
+        }
+        Self::new(one_line(&reason))
+    }
+}
+
+/// Texts of others are one line in the log, and not a long one.
+fn one_line(text: &str) -> String {
+    let plain: String =
+        text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+    match plain.char_indices().nth(REASON_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &plain[..end]),
+        None => plain,
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+/// An order may have a problem for each of its names.
+const SUBPROBLEMS_MAX: usize = 5;
+
+const REASON_CHARS_MAX: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(json: &str) -> Trouble {
+        Trouble::of_problem(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn the_authoritys_words_are_told_in_one_line() {
+        let plain = problem(
+            r#"{ "type": "urn:ietf:params:acme:error:connection", "detail": "refused\nby a.example" }"#,
+        );
+        assert_eq!(plain, Trouble::new("refused by a.example (connection)"));
+        assert_eq!(problem("{}"), Trouble::new("it does not say why"));
+        let limited = problem(
+            r#"{ "type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many" }"#,
+        );
+        assert!(limited.is_refused_for_now);
+        let long = problem(&format!(r#"{{ "detail": "{}" }}"#, "ä".repeat(600)));
+        assert_eq!(long.to_string().chars().count(), REASON_CHARS_MAX + 1);
+    }
+}
