@@ -183,6 +183,8 @@ const TOOLS: &[&str] = &[
     "slowhttptest",
     "chromium",
     "python3",
+    "pebble",
+    "pebble-challtestsrv",
 ];
 
 /// A build of its own, because loom's atomics take the place of the ordinary ones.

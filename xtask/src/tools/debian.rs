@@ -95,8 +95,12 @@ impl Drop for NoServices {
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// The programs whose package has another name.
-const PACKAGES: &[(&str, &str)] =
-    &[("ab", "apache2-utils"), ("gnutls-cli", "gnutls-bin"), ("node", "nodejs")];
+const PACKAGES: &[(&str, &str)] = &[
+    ("ab", "apache2-utils"),
+    ("gnutls-cli", "gnutls-bin"),
+    ("node", "nodejs"),
+    ("pebble-challtestsrv", "pebble"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -104,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_program_comes_from_the_package_that_has_it() {
-        let packages = ["ab", "node", "nginx"].map(package_of);
-        assert_eq!(packages, ["apache2-utils", "nodejs", "nginx"]);
+        let packages = ["ab", "node", "nginx", "pebble-challtestsrv"].map(package_of);
+        assert_eq!(packages, ["apache2-utils", "nodejs", "nginx", "pebble"]);
     }
 }

@@ -9,6 +9,7 @@
 mod running;
 
 mod access_log;
+mod acme;
 mod admin_doors;
 mod bad_input;
 mod balancing;

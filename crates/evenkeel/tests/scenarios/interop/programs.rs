@@ -47,7 +47,7 @@ pub(super) fn script(name: &str) -> PathBuf {
 }
 
 /// `first` and then `second`, unless `first` is missing: a test may say only once that it is skipped.
-pub(super) fn both<A, B>(first: Option<A>, second: impl FnOnce() -> Option<B>) -> Option<(A, B)> {
+pub(crate) fn both<A, B>(first: Option<A>, second: impl FnOnce() -> Option<B>) -> Option<(A, B)> {
     first.and_then(|first| Some((first, second()?)))
 }
 
