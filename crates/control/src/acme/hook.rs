@@ -123,7 +123,7 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_fails_says_why() {
         let trouble = hook("echo no such zone >&2; exit 3").present().await.unwrap_err();
-        let expected = "/bin/sh (present for a.example): exited with status 3: no such zone";
+        let expected = "/bin/sh (present for a.example): exit status 3: no such zone";
         assert_eq!(trouble.to_string(), expected);
         let slow = Hook { timeout: Duration::from_millis(50), ..hook("sleep 60") };
         let trouble = slow.present().await.unwrap_err();
