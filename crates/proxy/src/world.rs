@@ -129,13 +129,15 @@ impl World {
         self.plan.listeners.get(*self.listeners.get(name)?)
     }
 
-    /// What the listener is now by which a connection came in, under this or an earlier plan.
+    /// What the listener is now by which a connection came in, under this or an earlier plan. One where something else comes in now is
+    /// another, whatever its name: a request must not be taken for a stream, nor a stream for requests.
     pub(crate) fn listener(&self, entrance: &Entrance) -> Option<&Arc<Listener>> {
         let counters = Arc::as_ptr(&entrance.counters);
-        match self.first.iter().position(|&other| std::ptr::eq(other, counters)) {
+        let listener = match self.first.iter().position(|&other| std::ptr::eq(other, counters)) {
             Some(position) => self.plan.listeners.get(position),
             None => self.listener_named(&entrance.name),
-        }
+        };
+        listener.filter(|listener| listener.protocol == entrance.protocol)
     }
 
     /// The cluster that a route sends to, or the subset of it.

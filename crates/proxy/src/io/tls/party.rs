@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use evenkeel_plan::tls::{ACME_TLS, Termination};
+use evenkeel_plan::tls::Termination;
 use evenkeel_proto::tls::{Alert, ClientHelloReader, HELLO_BYTES_MAX, HelloError};
 use rustls::ProtocolVersion::TLSv1_2;
 use rustls::client::UnbufferedClientConnection;
@@ -20,15 +20,26 @@ use super::records::{PIECE_BYTES, Yield};
 pub(super) enum Party {
     /// A server to be: what the client says first is read before the library gets it, which keeps to itself for whom the client asks.
     Awaiting(Box<(ClientHelloReader, Termination)>),
-    Server(Box<UnbufferedServerConnection>, Option<Rc<str>>),
+    Server(Box<UnbufferedServerConnection>, Greeting),
     Client(Box<UnbufferedClientConnection>),
+}
+
+/// What a client's first message has decided, whatever another one says that we ask it for (RFC 8446 §4.1.4).
+#[derive(Clone, Debug)]
+pub(super) struct Greeting {
+    /// For whom it asks.
+    server_name: Option<Rc<str>>,
+    /// Whether it only asks whether a name is ours, and so is not asked who it is.
+    is_challenge: bool,
 }
 
 impl fmt::Debug for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Awaiting(_) => f.write_str("Awaiting"),
-            Self::Server(_, name) => f.debug_tuple("Server").field(name).finish_non_exhaustive(),
+            Self::Server(_, greeting) => {
+                f.debug_tuple("Server").field(greeting).finish_non_exhaustive()
+            }
             Self::Client(_) => f.write_str("Client"),
         }
     }
@@ -57,13 +68,13 @@ impl Party {
     pub(super) fn server_name(&self) -> Option<Rc<str>> {
         match self {
             Self::Awaiting(_) | Self::Client(_) => None,
-            Self::Server(_, name) => name.clone(),
+            Self::Server(_, greeting) => greeting.server_name.clone(),
         }
     }
 
     /// Whether the client only asks whether a name is ours.
     pub(super) fn is_challenge(&self) -> bool {
-        self.common().and_then(CommonState::alpn_protocol) == Some(ACME_TLS)
+        matches!(self, Self::Server(_, Greeting { is_challenge: true, .. }))
     }
 
     /// Whether an earlier session was resumed.
@@ -97,8 +108,10 @@ impl Party {
                 }
                 Ok(Some(hello)) => {
                     let config = termination.config_for(hello.protocols());
+                    let is_challenge = Arc::ptr_eq(&config, &termination.challenge);
                     let server = UnbufferedServerConnection::new(config)?;
-                    *self = Self::Server(Box::new(server), hello.server_name.map(Rc::from));
+                    let server_name = hello.server_name.map(Rc::from);
+                    *self = Self::Server(Box::new(server), Greeting { server_name, is_challenge });
                 }
                 Err(error) => return Err(refuse(&error, tls, yielded)),
             }
