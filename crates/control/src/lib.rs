@@ -25,6 +25,7 @@ mod resolve;
 mod start;
 mod task;
 mod watch;
+mod whole_file;
 
 pub use fittings::SetLevel;
 pub use start::{Control, Setup, StartError, View, start};

@@ -2,8 +2,8 @@
 //! and can be read by nobody else; one lock keeps replicas that share the directory from ordering the same. Called by the client on a
 //! thread that may block.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use super::renewal::Held;
 use super::trouble::Trouble;
 use crate::certificates::{Parsed, Purpose, parse};
 use crate::config::{AcmeConfig, Files as _, Folder};
+use crate::whole_file::write_whole;
 
 /// Where it is.
 #[derive(Clone, Debug)]
@@ -94,7 +95,7 @@ impl State {
     pub(super) fn try_lock(&self) -> io::Result<Option<Lock>> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let lock =
-            OpenOptions::new().create(true).append(true).mode(0o600).open(self.lock_file())?;
+            OpenOptions::new().create(true).append(true).mode(PRIVATE).open(self.lock_file())?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(Lock { _file: Arc::new(lock) })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -108,7 +109,7 @@ impl State {
     ///
     /// It cannot be written; then the old one is untouched.
     pub(super) fn put_certificate(&self, key: &str, chain: &str, _lock: &Lock) -> io::Result<()> {
-        write_whole(&self.certificate, format!("{key}{chain}").as_bytes())
+        write_whole(&self.certificate, format!("{key}{chain}").as_bytes(), PRIVATE)
     }
 
     /// Remembers `record`.
@@ -117,7 +118,7 @@ impl State {
     ///
     /// It cannot be written.
     pub(super) fn put_record(&self, record: &Record, _lock: &Lock) -> io::Result<()> {
-        write_whole(&self.record, &serde_json::to_vec_pretty(record)?)
+        write_whole(&self.record, &serde_json::to_vec_pretty(record)?, PRIVATE)
     }
 
     /// What is in another file of the directory; `None` if it is not there.
@@ -139,7 +140,7 @@ impl State {
     ///
     /// It cannot be written; then what was there is untouched.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        write_whole(&self.folder.join(name), bytes)
+        write_whole(&self.folder.join(name), bytes, PRIVATE)
     }
 
     /// The directory.
@@ -179,24 +180,15 @@ impl Failed {
     }
 }
 
-/// The file has either all of it or what it had before, also after the power has failed.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = path.with_file_name(format!(".{name}.new"));
-    // Whoever was killed while writing has left one.
-    let _ = fs::remove_file(&draft);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
-}
+/// Nobody else reads it.
+const PRIVATE: u32 = 0o600;
 
 /// More than any of our files has.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

@@ -5,10 +5,10 @@
 //! with it.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
@@ -19,6 +19,7 @@ use rcgen::{
 use super::parse::{Purpose, is_dns_name};
 use super::source::Pair;
 use crate::config::{CertificateSource, FilePlace};
+use crate::whole_file::write_whole;
 
 /// Where it is kept: the same files at each start, so that a browser asks once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,9 +77,8 @@ impl DevelopmentCertificate {
         }
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = params(host, now).self_signed(&key).map_err(io::Error::other)?;
-        put(&self.key(), &key.serialize_pem(), 0o600)?;
-        put(&self.chain(), &certificate.pem(), 0o644)?;
-        File::open(&self.folder)?.sync_all()
+        write_whole(&self.key(), key.serialize_pem().as_bytes(), 0o600)?;
+        write_whole(&self.chain(), certificate.pem().as_bytes(), 0o644)
     }
 
     /// Whether it can go on being used.
@@ -121,17 +121,6 @@ fn params(host: &str, now: SystemTime) -> CertificateParams {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params
-}
-
-/// Writes a file in one move, which nobody else can read before it has its rights.
-fn put(file: &Path, text: &str, mode: u32) -> io::Result<()> {
-    let new = file.with_extension("new");
-    // A process that was killed may have left one.
-    let _ = fs::remove_file(&new);
-    let mut draft = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
-    draft.write_all(text.as_bytes())?;
-    draft.sync_all()?;
-    fs::rename(new, file)
 }
 
 const LOCALHOST: &str = "localhost";

@@ -1,4 +1,6 @@
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::thread;
 
 use tempfile::TempDir;
