@@ -12,8 +12,8 @@ use crate::field::starts_with_alias;
 /// A client's certificate, which somebody has verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// Whole lines of a head.
-    lines: Box<[u8]>,
+    /// The certificate as RFC 9440 §2.2 writes it.
+    encoded: Box<[u8]>,
     subject: Box<str>,
 }
 
@@ -24,24 +24,18 @@ impl ClientCertificate {
             Ok((_, certificate)) => distinguished_name(certificate.subject()),
             Err(_) => String::new(),
         };
-        // RFC 9440 §2.2, RFC 8941 §3.3.5: a sequence of bytes between colons.
-        let mut lines = b"Client-Cert: :".to_vec();
-        let begin = lines.len();
-        lines.resize(begin + der.len().div_ceil(3) * 4, 0);
-        let length = STANDARD.encode_slice(der, &mut lines[begin..]).unwrap_or_default();
-        lines.truncate(begin + length);
-        lines.extend_from_slice(b":\r\n");
-        if !subject.is_empty() {
-            lines.extend_from_slice(b"X-Client-Cert-Subject: ");
-            lines.extend_from_slice(subject.as_bytes());
-            lines.extend_from_slice(b"\r\n");
-        }
-        Self { lines: lines.into(), subject: subject.into() }
+        // RFC 8941 §3.3.5: a sequence of bytes between colons.
+        let mut encoded = vec![b':'; der.len().div_ceil(3) * 4 + 2];
+        let most = encoded.len() - 1;
+        // There is as much room as it takes.
+        let _ = STANDARD.encode_slice(der, &mut encoded[1..most]);
+        Self { encoded: encoded.into(), subject: subject.into() }
     }
 
-    /// The lines of a head that tell of it.
-    pub fn lines(&self) -> &[u8] {
-        &self.lines
+    /// The fields of a head that tell of it.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static [u8], &[u8])> {
+        let subject = self.subject().map(|it| (&b"X-Client-Cert-Subject"[..], it.as_bytes()));
+        [(&b"Client-Cert"[..], &*self.encoded)].into_iter().chain(subject)
     }
 
     /// Whom it is for, as RFC 4514 writes it; `None` if it does not say.
@@ -156,22 +150,24 @@ mod tests {
     #[test]
     fn the_whole_certificate_is_told_between_colons_and_its_subject_beside_it() {
         let (der, certificate) = made(&[(DnType::CommonName, "alice")]);
-        let lines = String::from_utf8(certificate.lines().to_vec()).unwrap();
-        let (first, rest) = lines.split_once("\r\n").unwrap();
-        let coded = first.strip_prefix("Client-Cert: :").unwrap().strip_suffix(':').unwrap();
+        let fields: Vec<_> = certificate.fields().collect();
+        let [(b"Client-Cert", encoded), (b"X-Client-Cert-Subject", b"CN=alice")] = fields[..]
+        else {
+            panic!("{fields:?}");
+        };
+        let coded = encoded.strip_prefix(b":").unwrap().strip_suffix(b":").unwrap();
         let mut decoded = vec![0; coded.len()];
         let length = STANDARD.decode_slice(coded, &mut decoded).unwrap();
         assert_eq!(&decoded[..length], der);
-        assert_eq!(rest, "X-Client-Cert-Subject: CN=alice\r\n");
         assert_eq!(certificate.subject(), Some("CN=alice"));
     }
 
     #[test]
     fn a_certificate_for_nobody_by_name_has_no_subject() {
-        let lines = made(&[]).1.lines().to_vec();
-        assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 1);
-        assert_eq!(made(&[]).1.subject(), None);
-        assert_eq!(ClientCertificate::new(b"junk").lines(), b"Client-Cert: :anVuaw==:\r\n");
+        let (_, nameless) = made(&[]);
+        assert_eq!((nameless.fields().count(), nameless.subject()), (1, None));
+        let junk = ClientCertificate::new(b"junk");
+        assert!(junk.fields().eq([(&b"Client-Cert"[..], &b":anVuaw==:"[..])]));
     }
 
     /// A name must not be taken for several, nor end the line that it is in.

@@ -21,7 +21,7 @@ pub struct ClientFacts<'a> {
     /// Whether the client is one of our own proxies, whose word about *its* client is believed.
     pub trusted: bool,
     /// The identity of this request, used unless a trusted client brings one.
-    pub request_id: &'a str,
+    pub request_id: &'a [u8],
     /// The certificate by which the client has proved who it is; not told of a trusted client, which speaks for others.
     pub certificate: Option<&'a ClientCertificate>,
 }
@@ -36,7 +36,7 @@ impl ClientFacts<'_> {
             .first(FieldName::XRequestId)
             .filter(|_| self.trusted)
             .filter(fit)
-            .unwrap_or(self.request_id.as_bytes())
+            .unwrap_or(self.request_id)
     }
 }
 

@@ -44,8 +44,8 @@ pub struct RequestHead {
 pub(crate) enum Target {
     /// `/path?query`, or `*`.
     Origin(Span),
-    /// `http://authority/path?query`, or `https://`; the path is empty when the client left it out.
-    Absolute { authority: Span, path: Span, is_https: bool },
+    /// `http://authority/path?query`, or `https://`, or without saying which; the path is empty when the client left it out.
+    Absolute { authority: Span, path: Span, is_https: Option<bool> },
     /// None: it is a stream, to this host if the client says so.
     Stream { host: Option<Span> },
 }
@@ -102,7 +102,9 @@ impl RequestHead {
     /// The scheme of an absolute target; `None` for one that has none.
     pub fn scheme(&self) -> Option<&'static str> {
         match self.target {
-            Target::Absolute { is_https, .. } => Some(if is_https { "https" } else { "http" }),
+            Target::Absolute { is_https, .. } => {
+                is_https.map(|is_https| if is_https { "https" } else { "http" })
+            }
             Target::Origin(_) | Target::Stream { .. } => None,
         }
     }

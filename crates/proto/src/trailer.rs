@@ -7,7 +7,7 @@ use crate::head::{RequestHead, Version};
 
 /// Whether the client asked for trailers (RFC 9110 §10.1.4). Without that they are not sent to it.
 pub fn wants_trailers(head: &RequestHead) -> bool {
-    head.version == Version::Http11
+    head.version >= Version::Http11
         && head
             .fields
             .all(FieldName::Te)

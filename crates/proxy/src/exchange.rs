@@ -13,6 +13,7 @@ use evenkeel_plan::sight::Phase;
 use evenkeel_proto::forward::ClientFacts;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::Framing;
+use evenkeel_proto::onward::OwnAnswer;
 use evenkeel_proto::tls::ClientHello;
 use evenkeel_proto::upgrade::Offer;
 
@@ -20,6 +21,7 @@ use crate::access::Course;
 use crate::body::{Pump, Replay, Sink, Source};
 use crate::deadline::Deadline;
 use crate::patience::Patience;
+use crate::respond::Asked;
 use crate::worker::Worker;
 use crate::world::World;
 
@@ -60,8 +62,8 @@ pub(crate) trait Answer: Sink {
     /// Answers that the protocol is switched to `protocol`: what is written from now on goes out as it is.
     fn switch(&mut self, head: &ResponseHead, protocol: &[u8]);
 
-    /// Answers in our own name, and says why, and what the client is told besides. Returns how long the answer's body is.
-    fn refuse(&mut self, reason: Reason, advice: Option<&Advice>, request_done: bool) -> u64;
+    /// Answers in our own name. Returns how many bytes of body that are.
+    fn own(&mut self, own: &OwnAnswer<'_>, request_done: bool) -> u64;
 }
 
 /// What an exchange is about, apart from its messages.
@@ -253,7 +255,10 @@ impl<'a> Exchange<'a> {
             return ended;
         }
         let request_done = messages.is_sent();
-        ended.bytes_out = messages.answer.refuse(reason, messages.advice.as_deref(), request_done);
+        let (head, advice) = (messages.head, messages.advice.as_deref());
+        let request_id = self.client.request_id(head);
+        let asked = Asked { listener: self.listener, head: Some(head), request_id };
+        ended.bytes_out = asked.refuse(&mut messages.answer, reason, advice, request_done);
         ended.broken = flush(&mut messages.answer, self.deadline, self.listener).await.is_err();
         // A client that is gone has seen no status.
         ended.status = Some(reason.status()).filter(|_| !ended.broken);

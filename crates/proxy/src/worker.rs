@@ -258,9 +258,8 @@ pub(crate) struct RequestId {
 }
 
 impl RequestId {
-    pub(crate) fn as_str(&self) -> &str {
-        // Hexadecimal digits and hyphens are always text.
-        std::str::from_utf8(&self.text).unwrap_or_default()
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.text
     }
 }
 

@@ -78,7 +78,7 @@ fn is_chunked(fields: &Fields, version: Version) -> Result<bool, FramingError> {
 }
 
 /// RFC 9112 §6.3 rule 5: one number, or the same number again and again.
-pub(super) fn content_length(fields: &Fields) -> Result<Option<u64>, FramingError> {
+pub(crate) fn content_length(fields: &Fields) -> Result<Option<u64>, FramingError> {
     let mut length = None;
     for value in fields.all(FieldName::ContentLength) {
         // Not `list_elements`: `5,` and an empty value are read differently by different peers, so they are no number here.

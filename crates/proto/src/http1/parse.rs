@@ -10,6 +10,8 @@ use crate::method::Method;
 
 mod target;
 
+pub(crate) use target::{is_authority, is_sendable};
+
 /// How large a head may be. Its length in bytes is the business of whoever fills the buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct ParseLimits {
@@ -222,7 +224,7 @@ fn refuse_version(request: &[u8]) -> Result<(), ParseError> {
 }
 
 /// RFC 9112 §3.2: an HTTP/1.1 request has exactly one `Host`, and it is a host; anything else is for 400.
-fn check_host(head: &RequestHead) -> Result<(), ParseError> {
+pub(crate) fn check_host(head: &RequestHead) -> Result<(), ParseError> {
     let mut hosts = head.fields.all(FieldName::Host);
     match (hosts.next(), hosts.next()) {
         (_, Some(_)) => Err(ParseError::Malformed("more than one Host field")),

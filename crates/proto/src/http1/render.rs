@@ -4,30 +4,14 @@
 use std::io::Write;
 
 use super::Framing;
-use super::framing::content_length;
-use crate::field::{FieldName, Fields, is_value, list_elements};
-use crate::forward::{ClientFacts, PSEUDONYM, claims_client, end_to_end, max_forwards};
-use crate::head::{RequestHead, ResponseHead, Version};
-use crate::method::Method;
-use crate::trailer::{is_trailer, is_trailer_name, wants_trailers};
+use crate::field::Fields;
+use crate::head::{RequestHead, ResponseHead};
+use crate::onward::{
+    Additions, FieldSink, Onward, OwnAnswer, content_length_field, interim_fields, list,
+    own_fields, request_fields, response_fields, trailer_names, via,
+};
+use crate::trailer::{is_trailer, wants_trailers};
 use crate::upgrade::protocols;
-
-/// How a request goes on to an endpoint.
-#[derive(Clone, Copy, Debug)]
-pub struct Onward<'a> {
-    /// What the endpoint is told about the client.
-    pub client: ClientFacts<'a>,
-    /// How the body will be delimited.
-    pub framing: Framing,
-    /// Whether the client waits for 100 before it sends it.
-    pub expects_continue: bool,
-    /// Whether the client's offer to speak another protocol goes on.
-    pub offers_upgrade: bool,
-    /// The endpoint's own name, for a request that names no host.
-    pub endpoint: &'a str,
-    /// How much time is left for the answer, in milliseconds, and the field that says so; `None` where nobody is told.
-    pub deadline: Option<(&'a str, u64)>,
-}
 
 /// How an answer goes on to a client.
 #[derive(Clone, Copy, Debug)]
@@ -38,154 +22,83 @@ pub struct Outward<'a> {
     pub connection: Connection,
     /// Whether trailers will follow the body.
     pub trailers: bool,
-    /// The identity of the request.
-    pub request_id: &'a [u8],
-    /// The time, as RFC 9110 §5.6.7 writes it, for an answer without one.
-    pub date: &'a str,
-    /// For how long the client shall come by TLS only, for an answer that does not say so itself (RFC 6797 §6.1); `None` for nothing.
-    pub strict_transport: Option<&'a str>,
+    /// What is said besides.
+    pub additions: Additions<'a>,
+}
+
+/// Fields as lines.
+impl FieldSink for Vec<u8> {
+    fn begin(&mut self, name: &[u8]) {
+        put(self, &[name, b": "]);
+    }
+
+    fn value(&mut self, piece: &[u8]) {
+        self.extend_from_slice(piece);
+    }
+
+    fn end(&mut self) {
+        self.extend_from_slice(b"\r\n");
+    }
 }
 
 /// Appends the head with which `head` goes on to an endpoint.
 pub fn request_head(out: &mut Vec<u8>, head: &RequestHead, onward: &Onward<'_>) {
-    let client = &onward.client;
-    let authority = head.authority().unwrap_or(onward.endpoint.as_bytes());
-    put(out, &[head.method_token(), b" ", head.path(), b" HTTP/1.1\r\nHost: ", authority, b"\r\n"]);
-    let max_forwards = max_forwards(head);
-    for field in end_to_end(&head.fields) {
-        // RFC 9110 §7.6.2: rewritten for OPTIONS, where a value that is no number is as none; free to ignore elsewhere.
-        let counted = field.id == FieldName::MaxForwards && head.method == Method::Options;
-        let replaced = onward
-            .deadline
-            .is_some_and(|(name, _)| field.name.eq_ignore_ascii_case(name.as_bytes()));
-        if !counted && !replaced && (client.trusted || !claims_client(&field)) {
-            put(out, &[field.name, b": ", field.value, b"\r\n"]);
-        }
-    }
-    if let Some(left) = max_forwards {
-        let mut digits = itoa::Buffer::new();
-        let left = digits.format(left.saturating_sub(1)).as_bytes();
-        put(out, &[b"Max-Forwards: ", left, b"\r\n"]);
-    }
-    if let Some((name, millis)) = onward.deadline {
-        let mut digits = itoa::Buffer::new();
-        put(out, &[name.as_bytes(), b": ", digits.format(millis).as_bytes(), b"\r\n"]);
-    }
-    put_client(out, head, client);
-    put_via(out, head.version);
+    put(out, &[head.method_token(), b" ", head.path(), b" HTTP/1.1\r\n"]);
+    out.field(b"Host", onward.authority(head));
+    request_fields(out, head, onward);
     put_options(out, head, onward);
     put_framing(out, onward.framing);
-    out.extend_from_slice(b"\r\n");
+    out.end();
 }
 
 /// Appends the head with which an endpoint's answer goes on to the client.
 pub fn response_head(out: &mut Vec<u8>, head: &ResponseHead, outward: &Outward<'_>) {
     put_status_line(out, head.status, head.reason());
-    let mut dated = false;
-    let mut strict_transport = outward.strict_transport;
-    for field in end_to_end(&head.fields) {
-        dated |= field.id == FieldName::Date;
-        strict_transport =
-            strict_transport.filter(|_| !field.name.eq_ignore_ascii_case(STRICT_TRANSPORT));
-        put(out, &[field.name, b": ", field.value, b"\r\n"]);
-    }
-    put_strict_transport(out, strict_transport);
-    if !dated {
-        // RFC 9110 §6.6.1: who passes on an answer without a date says when it came.
-        put(out, &[b"Date: ", outward.date.as_bytes(), b"\r\n"]);
-    }
-    if outward.framing == Framing::Empty && head.status >= 200 && head.status != 204 {
-        // The answer to HEAD, or 304: the length is not of this message but of the one that GET would get (RFC 9110 §8.6).
-        put_length_of_absent_body(out, &head.fields);
-    }
-    put(out, &[b"X-Request-ID: ", outward.request_id, b"\r\n"]);
-    put_via(out, head.version);
+    response_fields(out, head, outward.framing, &outward.additions);
     if outward.trailers {
-        put_trailer_names(out, &head.fields);
+        trailer_names(out, &head.fields);
     }
     put_framing(out, outward.framing);
     out.extend_from_slice(outward.connection.line());
-    out.extend_from_slice(b"\r\n");
+    out.end();
 }
-
-/// How long the client shall come by TLS only (RFC 6797 §6.1), if that is said.
-fn put_strict_transport(out: &mut Vec<u8>, value: Option<&str>) {
-    if let Some(value) = value {
-        put(out, &[STRICT_TRANSPORT, b": ", value.as_bytes(), b"\r\n"]);
-    }
-}
-
-const STRICT_TRANSPORT: &[u8] = b"Strict-Transport-Security";
 
 /// Appends the 101 with which the connection to the client becomes one that speaks `protocol` (RFC 9110 §15.2.2).
 pub fn switch_head(out: &mut Vec<u8>, head: &ResponseHead, protocol: &[u8], request_id: &[u8]) {
     put_status_line(out, head.status, head.reason());
-    for field in end_to_end(&head.fields) {
-        put(out, &[field.name, b": ", field.value, b"\r\n"]);
-    }
-    put(out, &[b"X-Request-ID: ", request_id, b"\r\n"]);
-    put_via(out, head.version);
+    interim_fields(out, head);
+    out.field(b"X-Request-ID", request_id);
+    via(out, head.version);
     put(out, &[b"Connection: Upgrade\r\nUpgrade: ", protocol, b"\r\n\r\n"]);
 }
 
 /// Appends an interim answer (RFC 9110 §15.2), which goes on as it came.
 pub fn interim_head(out: &mut Vec<u8>, head: &ResponseHead) {
     put_status_line(out, head.status, head.reason());
-    for field in end_to_end(&head.fields) {
-        put(out, &[field.name, b": ", field.value, b"\r\n"]);
-    }
-    out.extend_from_slice(b"\r\n");
+    interim_fields(out, head);
+    out.end();
 }
 
-/// An answer of our own.
-#[derive(Clone, Copy, Debug)]
-pub struct OwnResponse<'a> {
-    /// The status.
-    pub status: u16,
-    /// The identity of the request.
-    pub request_id: &'a [u8],
-    /// The time, as RFC 9110 §5.6.7 writes it.
-    pub date: &'a str,
-    /// Further fields; with 426, what to upgrade to must be among them (RFC 9110 §15.5.22). A value that could end its line is
-    /// left out with its field.
-    pub fields: &'a [(&'static str, &'a str)],
-    /// How long the client shall come by TLS only (RFC 6797 §6.1), if that is said.
-    pub strict_transport: Option<&'a str>,
-    /// What `body` is; empty if there is none.
-    pub media_type: &'a str,
-    /// The body.
-    pub body: &'a [u8],
-    /// What becomes of the connection.
-    pub connection: Connection,
-    /// Whether it answers HEAD, and so must not have the body that it describes (RFC 9110 §9.3.2).
-    pub head_only: bool,
-}
-
-/// Appends a whole answer of our own.
-pub fn own_response(out: &mut Vec<u8>, response: &OwnResponse<'_>) {
-    put_status_line(out, response.status, reason_phrase(response.status).as_bytes());
-    let content_type = [("Content-Type", response.media_type)];
-    let described = usize::from(!response.media_type.is_empty());
-    for (name, value) in content_type[..described].iter().chain(response.fields) {
-        if is_value(value.as_bytes()) {
-            put(out, &[name.as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
-        }
-    }
-    put_strict_transport(out, response.strict_transport);
-    // RFC 9110 §6.6.1: who answers in its own name says when.
-    put(out, &[b"Date: ", response.date.as_bytes(), b"\r\n"]);
-    put(out, &[b"X-Request-ID: ", response.request_id, b"\r\n"]);
-    put_framing(out, Framing::Length(response.body.len() as u64));
-    let upgrades = response.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
-    out.extend_from_slice(match (upgrades, response.connection) {
+/// Appends a whole answer of our own; if it is `head_only`, because it answers HEAD, without the body that it describes (RFC 9110 §9.3.2).
+pub fn own_response(
+    out: &mut Vec<u8>,
+    answer: &OwnAnswer<'_>,
+    additions: &Additions<'_>,
+    connection: Connection,
+    head_only: bool,
+) {
+    put_status_line(out, answer.status, reason_phrase(answer.status).as_bytes());
+    own_fields(out, answer, additions);
+    let upgrades = answer.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
+    out.extend_from_slice(match (upgrades, connection) {
         // RFC 9110 §7.8: whoever sends `Upgrade` names it in `Connection`, so that it goes no further.
         (true, Connection::Close) => b"Connection: close, Upgrade\r\n",
         (true, _) => b"Connection: Upgrade\r\n",
         (false, connection) => connection.line(),
     });
-    out.extend_from_slice(b"\r\n");
-    if !response.head_only {
-        out.extend_from_slice(response.body);
+    out.end();
+    if !head_only {
+        out.extend_from_slice(answer.body);
     }
 }
 
@@ -244,10 +157,7 @@ fn put_framing(out: &mut Vec<u8>, framing: Framing) {
     match framing {
         Framing::Empty | Framing::UntilClose => {}
         Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-        Framing::Length(length) => {
-            let mut digits = itoa::Buffer::new();
-            put(out, &[b"Content-Length: ", digits.format(length).as_bytes(), b"\r\n"]);
-        }
+        Framing::Length(length) => content_length_field(out, length),
     }
 }
 
@@ -261,7 +171,7 @@ fn put_options(out: &mut Vec<u8>, head: &RequestHead, onward: &Onward<'_>) {
         (true, true) => out.extend_from_slice(b"Connection: Upgrade, TE\r\n"),
     }
     if onward.offers_upgrade {
-        put_list(out, b"Upgrade: ", protocols(&head.fields));
+        list(out, b"Upgrade", protocols(&head.fields));
     }
     if trailers {
         out.extend_from_slice(b"TE: trailers\r\n");
@@ -269,55 +179,6 @@ fn put_options(out: &mut Vec<u8>, head: &RequestHead, onward: &Onward<'_>) {
     if onward.expects_continue {
         out.extend_from_slice(b"Expect: 100-continue\r\n");
     }
-}
-
-fn put_trailer_names(out: &mut Vec<u8>, fields: &Fields) {
-    let names = fields.all(FieldName::Trailer).flat_map(list_elements);
-    put_list(out, b"Trailer: ", names.filter(|name| is_trailer_name(name)));
-}
-
-/// A field with a list, if there is anything in it.
-fn put_list<'a>(out: &mut Vec<u8>, name: &[u8], elements: impl Iterator<Item = &'a [u8]>) {
-    for (position, element) in elements.enumerate() {
-        put(out, &[if position == 0 { name } else { b", " }, element]);
-    }
-    if !out.ends_with(b"\r\n") {
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-fn put_length_of_absent_body(out: &mut Vec<u8>, fields: &Fields) {
-    // RFC 9110 §8.6: `5, 5` goes on as one number, so that nobody takes it for two.
-    if let Ok(Some(length)) = content_length(fields) {
-        put_framing(out, Framing::Length(length));
-    }
-}
-
-/// `X-Forwarded-*`, `X-Request-ID` and `Client-Cert`: what a stranger says of itself is replaced, what one of our own proxies says is kept.
-fn put_client(out: &mut Vec<u8>, head: &RequestHead, client: &ClientFacts<'_>) {
-    let believed = |id| head.fields.first(id).filter(|_| client.trusted);
-    out.extend_from_slice(b"X-Forwarded-For: ");
-    if client.trusted {
-        for hop in head.fields.all(FieldName::XForwardedFor) {
-            put(out, &[hop, b", "]);
-        }
-    }
-    // Writing to memory cannot fail.
-    let _ = write!(out, "{}", client.address);
-    let scheme = believed(FieldName::XForwardedProto).unwrap_or(client.scheme.as_bytes());
-    put(out, &[b"\r\nX-Forwarded-Proto: ", scheme, b"\r\n"]);
-    if let Some(host) = believed(FieldName::XForwardedHost).or_else(|| head.authority()) {
-        put(out, &[b"X-Forwarded-Host: ", host, b"\r\n"]);
-    }
-    put(out, &[b"X-Request-ID: ", client.request_id(head), b"\r\n"]);
-    if let Some(certificate) = client.certificate.filter(|_| !client.trusted) {
-        out.extend_from_slice(certificate.lines());
-    }
-}
-
-/// RFC 9110 §7.6.3: a line of our own after those of the hops before us.
-fn put_via(out: &mut Vec<u8>, received: Version) {
-    put(out, &[b"Via: ", received.via().as_bytes(), b" ", PSEUDONYM.as_bytes(), b"\r\n"]);
 }
 
 /// The reason phrase of a status that we send ourselves (RFC 9110 §15, RFC 6585 §5); empty for others.

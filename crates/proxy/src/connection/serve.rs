@@ -1,7 +1,6 @@
 //! One request: judged, passed on or refused, and accounted for.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
@@ -10,7 +9,7 @@ use evenkeel_plan::reason::Reason;
 use evenkeel_plan::tls::Challenges;
 use evenkeel_proto::forward::{ClientFacts, max_forwards, wants_keep_alive};
 use evenkeel_proto::head::RequestHead;
-use evenkeel_proto::http1::{BodyDecoder, Framing};
+use evenkeel_proto::http1::{BodyDecoder, Framing, FramingError, request_framing};
 
 use super::account::Past;
 use super::read::NoHead;
@@ -21,11 +20,13 @@ use crate::access::split_port;
 use crate::body::{Pump, Replay, Source};
 use crate::deadline::Deadline;
 use crate::exchange::{Answer, Ended, Exchange, Messages, Outcome, Progress, Switched, flush};
-use crate::http1::judge::{Judged, judge};
 use crate::http1::receive::Receive;
-use crate::http1::respond::{KeepAlive, METHODS_ALLOWED, Page, Respond};
+use crate::http1::respond::{KeepAlive, Respond};
 use crate::http1::send::Send;
+use crate::judge::{Judged, judge};
+use crate::respond::{Asked, Own};
 use crate::worker::RequestId;
+use crate::world::World;
 
 impl Connection {
     pub(super) async fn serve_request(&self, busy: &mut Busy, deadline: &Deadline) -> Next {
@@ -36,18 +37,16 @@ impl Connection {
             Err(NoHead::Gone) => return self.gone(busy, started),
             Err(NoHead::Shut) => return Next::CloseUnread,
             Err(NoHead::Refused(reason)) => {
-                let own = Own { head: None, kind: Kind::Refusal(reason), started };
-                return self.answer(busy, deadline, own, false).await;
+                let own = (Own::Refusal(reason), false);
+                return self.answer(busy, deadline, (None, started), own).await;
             }
         };
         self.requests.update(|requests| requests + 1);
-        let next = match self.judge(&mut head) {
+        let framing = request_framing(&head);
+        let next = match self.judge(&mut head, framing) {
             None => Next::CloseUnread,
             Some(Ok(judged)) => self.pass_on(busy, deadline, (&head, judged), started).await,
-            Some(Err((kind, kept))) => {
-                let own = Own { head: Some(&head), kind, started };
-                self.answer(busy, deadline, own, kept).await
-            }
+            Some(Err(own)) => self.answer(busy, deadline, (Some(&head), started), own).await,
         };
         self.worker.buffers.give_head(head.fields);
         next
@@ -55,19 +54,23 @@ impl Connection {
 
     /// Judges a request by what is in force now: how it goes on, or what it is answered instead and whether the connection is kept then.
     /// `None` if the listener is gone, and not only just now.
-    fn judge(&self, head: &mut RequestHead) -> Option<Result<Judged, (Kind, bool)>> {
+    pub(super) fn judge(
+        &self,
+        head: &mut RequestHead,
+        framing: Result<Framing, FramingError>,
+    ) -> Option<Result<Judged, (Own, bool)>> {
         let world = self.worker.world_of(&self.entrance);
         let listener = world.listener(&self.entrance)?;
-        let judged = match judge(head, listener, self.scheme()) {
-            Err(reason) => return Some(Err((Kind::Refusal(reason), false))),
+        let judged = match judge(head, framing, listener, self.scheme()) {
+            Err(reason) => return Some(Err((Own::Refusal(reason), false))),
             Ok(_) if self.is_misdirected(head, listener) => {
-                return Some(Err((Kind::Refusal(Reason::Misdirected), false)));
+                return Some(Err((Own::Refusal(Reason::Misdirected), false)));
             }
             Ok(judged) => judged,
         };
         let kept = judged.framing == Framing::Empty && judged.offer.is_none();
         let own = self.own_answer(head, listener, &world.plan.challenges);
-        Some(own.map_or(Ok(judged), |kind| Err((kind, kept))))
+        Some(own.map_or(Ok(judged), |own| Err((own, kept))))
     }
 
     /// What is answered to a request that goes no further although nothing is wrong with it; `None` if it does.
@@ -76,20 +79,20 @@ impl Connection {
         head: &RequestHead,
         listener: &Listener,
         challenges: &Challenges,
-    ) -> Option<Kind> {
+    ) -> Option<Own> {
         if max_forwards(head) == Some(0) {
-            return Some(Kind::Methods);
+            return Some(Own::Methods);
         }
         if let Some(answer) = challenges.answer(head.path()) {
-            return Some(Kind::Challenge(answer));
+            return Some(Own::Challenge(answer));
         }
         let port = listener.redirect_to_https?;
         if self.trusts(listener) && has_come_by_tls(head) {
             return None;
         }
-        let elsewhere = by_tls(head, port).map(Kind::Elsewhere);
+        let elsewhere = by_tls(head, port).map(Own::Elsewhere);
         // Who does not say for whom a request is cannot be told where to go with it.
-        Some(elsewhere.unwrap_or(Kind::Refusal(Reason::RequestMalformed)))
+        Some(elsewhere.unwrap_or(Own::Refusal(Reason::RequestMalformed)))
     }
 
     /// Whether a request came for a host that the certificate of the connection is not good for.
@@ -109,7 +112,7 @@ impl Connection {
             let failure = Some(Reason::ClientGone);
             let ended = Ended { failure, broken: true, ..Ended::default() };
             let request_id = self.worker.request_id(started);
-            let request_id = request_id.as_str().as_bytes();
+            let request_id = request_id.as_bytes();
             self.account(
                 &self.entrance.counters,
                 &Past { head: None, request_id, started, ended, progress: None },
@@ -144,7 +147,8 @@ impl Connection {
         let world = self.worker.world_of(&self.entrance);
         // Gone from the plan, and not only just now.
         let Some(listener) = world.listener(&self.entrance) else { return Ok(Next::CloseUnread) };
-        let Request { head, own_id, started } = *request;
+        let visit = self.visit(request, (&world, listener), deadline);
+        let (head, request_id) = (request.head, visit.request_id());
         let mut decoder = BodyDecoder::for_request(judged.framing);
         // RFC 9931 §4: what a client sends in the belief that the protocol will be switched is no request, whenever it comes.
         let offered = judged.offer.is_some();
@@ -152,57 +156,22 @@ impl Connection {
         // Whoever proved itself to other authorities, or by another list, does so anew.
         let kept = wanted && !offered && !self.entrance.is_superseded(listener);
         let mut keep_alive = KeepAlive::new(kept);
-        let progress = Progress::default();
-        let exchange = Exchange {
-            worker: &self.worker,
-            world: &world,
-            listener,
-            deadline,
-            hello: None,
-            client: self.facts(self.trusts(listener), &own_id),
-            started,
-            arrived: world.plan.access.map(|_| Instant::now()),
-            progress: &progress,
-        };
-        let request_id = exchange.client.request_id(head);
-        let _testament = Testament { connection: self, request_id };
         let Busy { inbox, outbox } = busy;
         let (io, buffers) = (&self.io, &self.worker.buffers);
-        let mut messages = Messages {
-            head,
-            framing: judged.framing,
-            expects_continue: judged.expects_continue,
-            offer: judged.offer,
-            body: Replay::new(Receive {
-                io,
-                inbox,
-                decoder: &mut decoder,
-                buffers,
-                limit: listener.limits.body.unwrap_or(u64::MAX),
-            }),
-            upload: Pump::default(),
-            advice: None,
-            answer: Respond {
-                send: Send { io, outbox },
-                worker: &self.worker,
-                entrance: &self.entrance,
-                listener,
-                head: Some(head),
-                request_id,
-                keep_alive: &mut keep_alive,
-            },
+        let limit = listener.limits.body.unwrap_or(u64::MAX);
+        let body = Receive { io, inbox, decoder: &mut decoder, buffers, limit };
+        let answer = Respond {
+            send: Send { io, outbox },
+            worker: &self.worker,
+            entrance: &self.entrance,
+            listener,
+            head: Some(head),
+            request_id,
+            keep_alive: &mut keep_alive,
         };
         self.is_answering.set(true);
-        let shown = Shown { head, request_id, started, progress: &progress };
-        let ended = match self.run(&exchange, &mut messages, &shown).await {
-            Outcome::Ended(ended) => ended,
-            Outcome::Switched(switched) => return Err(switched),
-        };
-        self.account(
-            &listener.counters,
-            &Past { head: Some(head), request_id, started, ended, progress: Some(&progress) },
-        );
-        Ok(if ended.broken {
+        let broken = self.pass(&visit, judged, body, answer).await?;
+        Ok(if broken {
             Next::Reset
         } else if !decoder.is_done() || offered {
             Next::CloseUnread
@@ -211,6 +180,69 @@ impl Connection {
         } else {
             Next::Close
         })
+    }
+
+    /// What a request is to be passed on with, in the world in force.
+    pub(super) fn visit<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        (world, listener): (&'a World, &'a Listener),
+        deadline: &'a Deadline,
+    ) -> Visit<'a> {
+        let client = self.facts(self.trusts(listener), &request.own_id);
+        Visit { request, world, listener, deadline, client }
+    }
+
+    /// Passes a request on that has come over whatever version of HTTP, and accounts for it. Returns whether its answer breaks off.
+    ///
+    /// # Errors
+    /// Both sides speak another protocol from now on.
+    pub(super) async fn pass<B: Source, A: Answer>(
+        &self,
+        visit: &Visit<'_>,
+        judged: Judged,
+        body: B,
+        answer: A,
+    ) -> Result<bool, Box<Switched>> {
+        let Visit { request: Request { head, started, .. }, listener, .. } = *visit;
+        let request_id = visit.request_id();
+        let _testament = Testament { connection: self, request_id };
+        let progress = Progress::default();
+        let exchange = Exchange {
+            worker: &self.worker,
+            world: visit.world,
+            listener,
+            deadline: visit.deadline,
+            hello: None,
+            client: visit.client,
+            started: *started,
+            arrived: visit.world.plan.access.map(|_| Instant::now()),
+            progress: &progress,
+        };
+        let mut messages = Messages {
+            head,
+            framing: judged.framing,
+            expects_continue: judged.expects_continue,
+            offer: judged.offer,
+            body: Replay::new(body),
+            upload: Pump::default(),
+            advice: None,
+            answer,
+        };
+        let shown = Shown { head, request_id, started: *started, progress: &progress };
+        let ended = match self.run(&exchange, &mut messages, &shown).await {
+            Outcome::Ended(ended) => ended,
+            Outcome::Switched(switched) => return Err(switched),
+        };
+        let past = Past {
+            head: Some(head),
+            request_id,
+            started: *started,
+            ended,
+            progress: Some(&progress),
+        };
+        self.account(&listener.counters, &past);
+        Ok(ended.broken)
     }
 
     /// Runs `exchange`, and shows it to whoever looks.
@@ -239,19 +271,24 @@ impl Connection {
             address: self.client.ip(),
             scheme: self.scheme(),
             trusted,
-            request_id: request_id.as_str(),
+            request_id: request_id.as_bytes(),
             certificate: self.io.client_certificate(),
         }
     }
 
     /// Answers what is not passed on. Unless it is `kept` the connection closes, for nobody asks any more where a body would end.
-    async fn answer(&self, busy: &mut Busy, deadline: &Deadline, own: Own<'_>, kept: bool) -> Next {
-        let Own { head, kind, started } = own;
+    async fn answer(
+        &self,
+        busy: &mut Busy,
+        deadline: &Deadline,
+        (head, started): (Option<&RequestHead>, Instant),
+        (own, kept): (Own, bool),
+    ) -> Next {
         let world = self.worker.world_of(&self.entrance);
         let Some(listener) = world.listener(&self.entrance) else { return Next::CloseUnread };
         let own_id: RequestId = self.worker.request_id(started);
         let facts = self.facts(self.trusts(listener), &own_id);
-        let request_id = head.map_or(own_id.as_str().as_bytes(), |head| facts.request_id(head));
+        let request_id = head.map_or(own_id.as_bytes(), |head| facts.request_id(head));
         let wanted = head.is_some_and(|head| wants_keep_alive(&head.fields, head.version));
         let mut keep_alive = KeepAlive::new(kept && wanted);
         let mut respond = Respond {
@@ -263,21 +300,9 @@ impl Connection {
             request_id,
             keep_alive: &mut keep_alive,
         };
-        let (status, bytes_out) = match &kind {
-            Kind::Refusal(reason) => (reason.status(), respond.refuse(*reason, None, kept)),
-            Kind::Methods => {
-                (200, respond.own(200, &[("Allow", METHODS_ALLOWED)], Page::default()))
-            }
-            Kind::Challenge(answer) => {
-                let page = Page { media_type: "application/octet-stream", body: answer.as_bytes() };
-                (200, respond.own(200, &[], page))
-            }
-            Kind::Elsewhere(location) => {
-                (308, respond.own(308, &[("Location", location)], Page::default()))
-            }
-        };
+        let bytes_out = Asked { listener, head, request_id }.answer(&mut respond, &own, kept);
         let broken = flush(&mut respond, deadline, listener).await.is_err();
-        let (status, failure) = (Some(status).filter(|_| !broken), kind.failure());
+        let (status, failure) = (Some(own.status()).filter(|_| !broken), own.failure());
         let ended = Ended { status, failure, broken, bytes_out, ..Ended::default() };
         self.account(
             &listener.counters,
@@ -306,6 +331,22 @@ impl Drop for Testament<'_> {
     }
 }
 
+/// A request on its way to an endpoint, and what holds for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visit<'a> {
+    request: &'a Request<'a>,
+    world: &'a World,
+    listener: &'a Listener,
+    deadline: &'a Deadline,
+    client: ClientFacts<'a>,
+}
+
+impl Visit<'_> {
+    pub(super) fn request_id(&self) -> &[u8] {
+        self.client.request_id(self.request.head)
+    }
+}
+
 /// A request that is passed on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request<'a> {
@@ -314,35 +355,4 @@ pub(super) struct Request<'a> {
     pub(super) own_id: RequestId,
     /// When its first byte was there.
     pub(super) started: Instant,
-}
-
-/// A request whose answer is our own.
-#[derive(Debug)]
-struct Own<'a> {
-    /// Its head, if one could be read.
-    head: Option<&'a RequestHead>,
-    kind: Kind,
-    started: Instant,
-}
-
-/// An answer of our own.
-#[derive(Debug)]
-enum Kind {
-    /// Why the request is not passed on.
-    Refusal(Reason),
-    /// It was to come no further than this (RFC 9110 §7.6.2).
-    Methods,
-    /// An authority asks whether a name is ours (RFC 8555 §8.3).
-    Challenge(Arc<str>),
-    /// It shall come again, and there.
-    Elsewhere(String),
-}
-
-impl Kind {
-    fn failure(&self) -> Option<Reason> {
-        match self {
-            Self::Refusal(reason) => Some(*reason),
-            Self::Methods | Self::Challenge(_) | Self::Elsewhere(_) => None,
-        }
-    }
 }

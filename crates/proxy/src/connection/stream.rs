@@ -74,7 +74,7 @@ impl Connection {
         let ended = Ended { failure: Some(refused.reason), broken: true, ..Ended::default() };
         let past = Past {
             head: Some(head),
-            request_id: request_id.as_str().as_bytes(),
+            request_id: request_id.as_bytes(),
             started,
             ended,
             progress: None,
@@ -141,7 +141,7 @@ impl Connection {
             advice: None,
             answer: (),
         };
-        let request_id = own_id.as_str().as_bytes();
+        let request_id = own_id.as_bytes();
         let shown = Shown { head, request_id, started, progress: &progress };
         let show = || self.show(deadline, Some(&shown));
         let open = pin!(exchange.open_stream(&mut messages));

@@ -8,7 +8,8 @@ use evenkeel_plan::limits::INTERIM_RESPONSES_MAX;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::ResponseHead;
-use evenkeel_proto::http1::{Framing, Onward, request_head};
+use evenkeel_proto::http1::{Framing, request_head};
+use evenkeel_proto::onward::Onward;
 
 use super::again::{Attempts, Left, UnderWay};
 use super::attempt::{Target, Turn};

@@ -1,24 +1,22 @@
-//! Answers to an HTTP/1 client: an endpoint's, with our framing, or our own with the reason.
+//! Answers to an HTTP/1 client: an endpoint's, with our framing, or our own.
 
 use std::io;
 use std::task::{Context, Poll};
 
 use evenkeel_plan::Listener;
-use evenkeel_plan::errors::{ErrorFacts, default_answer, default_media_type};
-use evenkeel_plan::reason::Reason;
-use evenkeel_proto::field::{FieldName, Fields};
+use evenkeel_proto::field::Fields;
 use evenkeel_proto::head::{RequestHead, ResponseHead, Version};
 use evenkeel_proto::http1::Connection as Persistence;
 use evenkeel_proto::http1::{
-    Framing, Outward, OwnResponse, interim_head, own_response, response_head, switch_head,
+    Framing, Outward, interim_head, own_response, response_head, switch_head,
 };
 use evenkeel_proto::method::Method;
-use evenkeel_proto::negotiate::error_form;
+use evenkeel_proto::onward::{Additions, OwnAnswer};
 use evenkeel_proto::trailer::wants_trailers;
 
 use crate::body::Sink;
 use crate::entrance::Entrance;
-use crate::exchange::{Advice, Answer};
+use crate::exchange::Answer;
 use crate::http1::send::Send;
 use crate::io::Io;
 use crate::worker::Worker;
@@ -52,28 +50,13 @@ impl KeepAlive {
 }
 
 impl<'c> Respond<'c> {
-    /// Answers in our own name. Returns how many bytes of body that are.
-    pub(crate) fn own(
-        &mut self,
-        status: u16,
-        fields: &[(&'static str, &str)],
-        page: Page<'_>,
-    ) -> u64 {
-        let response = OwnResponse {
-            status,
-            request_id: self.request_id,
-            date: &self.worker.date(),
-            fields,
-            strict_transport: self.strict_transport(),
-            media_type: page.media_type,
-            body: page.body,
-            connection: self.persistence(),
-            head_only: self.head.is_some_and(|head| head.method == Method::Head),
-        };
-        let out = self.send.outbox.begin(Framing::Empty, &self.worker.buffers);
-        own_response(out, &response);
-        self.send.end(None);
-        if response.head_only { 0 } else { page.body.len() as u64 }
+    /// What is said besides what an endpoint says.
+    fn additions<'a>(&self, date: &'a str) -> Additions<'a>
+    where
+        'c: 'a,
+    {
+        let strict_transport = self.strict_transport();
+        Additions { request_id: self.request_id, date, strict_transport }
     }
 
     /// What is said of how long the client shall come by TLS only: to who has (RFC 6797 §7.2).
@@ -106,27 +89,15 @@ impl<'c> Respond<'c> {
     }
 }
 
-/// The body of an answer of our own.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Page<'a> {
-    pub(crate) media_type: &'a str,
-    pub(crate) body: &'a [u8],
-}
-
 impl Answer for Respond<'_> {
     fn begin(&mut self, head: &ResponseHead, framing: Framing, request_done: bool) {
         let framing = self.outgoing(framing);
         let parting = self.worker.is_parting(self.entrance);
         self.keep_alive.0 &= request_done && framing != Framing::UntilClose && !parting;
         let trailers = framing == Framing::Chunked && self.head.is_some_and(wants_trailers);
-        let outward = Outward {
-            framing,
-            connection: self.persistence(),
-            trailers,
-            request_id: self.request_id,
-            date: &self.worker.date(),
-            strict_transport: self.strict_transport(),
-        };
+        let date = self.worker.date();
+        let additions = self.additions(&date);
+        let outward = Outward { framing, connection: self.persistence(), trailers, additions };
         let out = self.send.outbox.begin(framing, &self.worker.buffers);
         response_head(out, head, &outward);
         if trailers {
@@ -147,46 +118,17 @@ impl Answer for Respond<'_> {
         switch_head(out, head, protocol, self.request_id);
     }
 
-    fn refuse(&mut self, reason: Reason, advice: Option<&Advice>, request_done: bool) -> u64 {
+    fn own(&mut self, own: &OwnAnswer<'_>, request_done: bool) -> u64 {
         self.keep_alive.0 &= request_done && !self.worker.is_parting(self.entrance);
-        let facts = ErrorFacts { reason, request_id: self.request_id };
-        let mut body = Vec::new();
-        let media_type = match self.listener.errors.page(reason.status()) {
-            Some(page) => {
-                page.render(&mut body, &facts);
-                &*page.media_type
-            }
-            None => {
-                let form = self.head.map_or_else(Default::default, |head| {
-                    error_form(head.fields.all(FieldName::Accept))
-                });
-                default_answer(form, &facts, &mut body);
-                default_media_type(form)
-            }
-        };
-        let named = [("X-Evenkeel-Reason", reason.name())];
-        let named = if self.listener.errors.reason_header { &named[..] } else { &[] };
-        let mut fields = [named, required_fields(reason)].concat();
-        fields.extend(advice.into_iter().flat_map(Advice::fields));
-        self.own(reason.status(), &fields, Page { media_type, body: &body })
+        let head_only = self.head.is_some_and(|head| head.method == Method::Head);
+        let date = self.worker.date();
+        let (additions, connection) = (self.additions(&date), self.persistence());
+        let out = self.send.outbox.begin(Framing::Empty, &self.worker.buffers);
+        own_response(out, own, &additions, connection, head_only);
+        self.send.end(None);
+        if head_only { 0 } else { own.body.len() as u64 }
     }
 }
-
-/// What an answer with the status of `reason` must say beside it.
-fn required_fields(reason: Reason) -> &'static [(&'static str, &'static str)] {
-    match reason {
-        // RFC 9110 §15.5.6
-        Reason::MethodNotAllowed => &[("Allow", METHODS_ALLOWED)],
-        // RFC 6455 §4.4, RFC 9110 §15.5.22
-        Reason::UpgradeRequired => &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")],
-        // RFC 9110 §10.2.3: who comes back at once makes it worse.
-        Reason::Overloaded | Reason::PendingTimeout => &[("Retry-After", "1")],
-        _ => &[],
-    }
-}
-
-/// Every method that RFC 9110 and RFC 5789 have, but those that end at a proxy. Others go on, too.
-pub(crate) const METHODS_ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 impl Sink for Respond<'_> {
     fn poll_write(

@@ -12,8 +12,7 @@ pub(super) fn split(
     method: Method,
     locator: &Locator,
 ) -> Result<Target, ParseError> {
-    // RFC 3986 §2: nothing but visible ASCII is in a URI, and a fragment is never sent (RFC 9112 §3.2.1).
-    if !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
+    if !is_sendable(target) {
         return Err(ParseError::Malformed("the target has a byte that no URI may have"));
     }
     match target {
@@ -40,7 +39,7 @@ fn split_absolute(target: &[u8], locator: &Locator) -> Result<Target, ParseError
         return Err(ParseError::Malformed("the target's authority is not a host"));
     }
     let (authority, path) = (locator.span(authority), locator.span(path));
-    Ok(Target::Absolute { authority, path, is_https })
+    Ok(Target::Absolute { authority, path, is_https: Some(is_https) })
 }
 
 /// `http://host?query` has no path, where origin-form must have `/` (RFC 9112 §3.2.1). The second slash of `http://` makes room
@@ -59,9 +58,14 @@ pub(super) fn complete(head: &mut RequestHead) {
     (*authority, *path) = (moved, extended);
 }
 
+/// RFC 3986 §2: nothing but visible ASCII is in a URI, and a fragment is never sent (RFC 9110 §7.1).
+pub(crate) fn is_sendable(target: &[u8]) -> bool {
+    target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#')
+}
+
 /// Whether `authority` is `host[:port]` (RFC 9110 §7.2, RFC 3986 §3.2.2 and §3.2.3): what could be read in two ways is out, so
 /// user names and commas too.
-pub(super) fn is_authority(authority: &[u8]) -> bool {
+pub(crate) fn is_authority(authority: &[u8]) -> bool {
     let (host, port) = match authority {
         [b'[', rest @ ..] => {
             let Some(end) = rest.iter().position(|&byte| byte == b']') else { return false };

@@ -2,9 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::client_certificate::ClientCertificate;
-use crate::field::UnusualNames;
-use crate::forward::expects_continue;
+use crate::field::{FieldName, UnusualNames};
+use crate::forward::{ClientFacts, end_to_end, expects_continue};
 use crate::http1::{ParseLimits, parse_request, parse_response, request_framing, response_framing};
+use crate::method::Method;
 use crate::upgrade::offered;
 
 const LIMITS: ParseLimits = ParseLimits { fields: 20, target_bytes: 64, names: UnusualNames::Drop };
@@ -24,7 +25,8 @@ fn forwarded_by(
     let mut fields = Fields { buffer: text.as_bytes().to_vec(), ..Fields::default() };
     let (head, _) = parse_request(&mut fields, text.len(), LIMITS).unwrap().unwrap();
     let address = [192, 0, 2, 7].into();
-    let client = ClientFacts { address, scheme: "http", trusted, request_id: ID, certificate };
+    let client =
+        ClientFacts { address, scheme: "http", trusted, request_id: ID.as_bytes(), certificate };
     let mut out = Vec::new();
     let onward = Onward {
         client,
@@ -46,9 +48,7 @@ fn answered(text: &str, framing: Framing, connection: Connection) -> String {
         framing,
         connection,
         trailers: true,
-        request_id: ID.as_bytes(),
-        date: DATE,
-        strict_transport: None,
+        additions: Additions { request_id: ID.as_bytes(), date: DATE, strict_transport: None },
     };
     response_head(&mut out, &head, &outward);
     String::from_utf8(out).unwrap()
@@ -160,26 +160,23 @@ fn the_length_of_a_body_that_is_not_sent_is_kept_where_it_means_something() {
 
 #[test]
 fn an_answer_of_our_own_is_complete_and_has_no_body_for_head() {
-    let response = OwnResponse {
+    let answer = OwnAnswer {
         status: 503,
-        request_id: b"id",
-        date: DATE,
         fields: &[("Retry-After", "1"), ("X-Bad", "a\r\nHost: evil")],
-        strict_transport: Some("max-age=60"),
         media_type: "text/plain; charset=utf-8",
         body: b"No endpoint is up.\n",
-        connection: Connection::Close,
-        head_only: false,
     };
+    let additions =
+        Additions { request_id: b"id", date: DATE, strict_transport: Some("max-age=60") };
     let mut out = Vec::new();
-    own_response(&mut out, &response);
+    own_response(&mut out, &answer, &additions, Connection::Close, false);
     let head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 1\r\n\
                 Strict-Transport-Security: max-age=60\r\n\
                 Date: Sat, 21 Nov 2026 03:00:00 GMT\r\nX-Request-ID: id\r\n\
                 Content-Length: 19\r\nConnection: close\r\n\r\n";
     assert_eq!(String::from_utf8(out).unwrap(), format!("{head}No endpoint is up.\n"));
     let mut out = Vec::new();
-    own_response(&mut out, &OwnResponse { head_only: true, ..response });
+    own_response(&mut out, &answer, &additions, Connection::Close, true);
     assert_eq!(String::from_utf8(out).unwrap(), head);
 }
 
@@ -256,18 +253,9 @@ fn an_answer_that_asks_for_an_upgrade_names_the_field_in_connection() {
         let mut out = Vec::new();
         let fields = &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")];
         let (media_type, body) = ("", &b""[..]);
-        let response = OwnResponse {
-            status: 426,
-            request_id: b"id",
-            date: DATE,
-            fields,
-            strict_transport: None,
-            media_type,
-            body,
-            connection,
-            head_only: false,
-        };
-        own_response(&mut out, &response);
+        let answer = OwnAnswer { status: 426, fields, media_type, body };
+        let additions = Additions { request_id: b"id", date: DATE, strict_transport: None };
+        own_response(&mut out, &answer, &additions, connection, false);
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("Sec-WebSocket-Version: 13\r\n") && text.ends_with(line), "{text}");
         assert_eq!(text.matches("Upgrade: websocket\r\n").count(), 1, "{text}");

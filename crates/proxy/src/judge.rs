@@ -1,10 +1,10 @@
-//! Whether a request whose head could be read is passed on, and how. Pure; called by the connection.
+//! Whether a request whose head could be read is passed on, and how, whatever version of HTTP it came in. Pure; called by the connection.
 
 use evenkeel_plan::Listener;
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::forward::expects_continue;
 use evenkeel_proto::head::RequestHead;
-use evenkeel_proto::http1::{Framing, FramingError, request_framing};
+use evenkeel_proto::http1::{Framing, FramingError};
 use evenkeel_proto::method::Method;
 use evenkeel_proto::upgrade::{self, Offer, UpgradeError};
 
@@ -18,19 +18,20 @@ pub(crate) struct Judged {
     pub(crate) offer: Option<Offer>,
 }
 
-/// Brings the path of `head` into its normal form, and says how the request goes on that came by `scheme`.
+/// Brings the path of `head` into its normal form, and says how the request goes on that came by `scheme`, with its body in `framing`.
 ///
 /// # Errors
 /// The reason for which it does not. The connection must not be used for another request then.
 pub(crate) fn judge(
     head: &mut RequestHead,
+    framing: Result<Framing, FramingError>,
     listener: &Listener,
     scheme: &str,
 ) -> Result<Judged, Reason> {
     if head.scheme().is_some_and(|wanted| wanted != scheme) {
         return Err(Reason::RequestMalformed);
     }
-    let framing = request_framing(head).map_err(|error| match error {
+    let framing = framing.map_err(|error| match error {
         FramingError::Ambiguous(_) => Reason::RequestMalformed,
         FramingError::UnknownCoding => Reason::NotImplemented,
     })?;

@@ -1,6 +1,6 @@
 use evenkeel_plan::listener::DownstreamLimits;
 use evenkeel_proto::field::{Fields, UnusualNames};
-use evenkeel_proto::http1::{ParseLimits, parse_request};
+use evenkeel_proto::http1::{ParseLimits, parse_request, request_framing};
 
 use super::*;
 use crate::fixture::listener;
@@ -14,8 +14,9 @@ fn judged_by(text: &str, scheme: &str) -> Result<(Judged, String), Reason> {
     fields.buffer.extend_from_slice(text.as_bytes());
     let limits = ParseLimits { fields: 20, target_bytes: 64, names: UnusualNames::Drop };
     let (mut head, _) = parse_request(&mut fields, text.len(), limits).unwrap().unwrap();
+    let framing = request_framing(&head);
     let limits = DownstreamLimits { body: Some(10), ..DownstreamLimits::default() };
-    let judged = judge(&mut head, &Listener { limits, ..listener() }, scheme)?;
+    let judged = judge(&mut head, framing, &Listener { limits, ..listener() }, scheme)?;
     Ok((judged, String::from_utf8_lossy(head.path()).into_owned()))
 }
 
