@@ -1,4 +1,5 @@
-//! Bytes in, values out: HTTP/1 heads and framing, the rules HTTP sets for intermediaries, and what a TLS client says first.
+//! Bytes in, values out: HTTP/1 heads and framing, HTTP/2 frames before they are acted on, the rules HTTP sets for intermediaries,
+//! and what a TLS client says first.
 //!
 //! Pure: no socket, no clock, no runtime. `proxy` feeds it bytes and writes what it renders; `control` reads the answers to
 //! its probes with it.
