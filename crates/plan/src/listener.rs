@@ -25,6 +25,8 @@ pub struct Listener {
     pub binds: Vec<Bind>,
     /// What comes in there.
     pub protocol: Protocol,
+    /// Whether requests may come over HTTP/2, too.
+    pub http2: bool,
     /// What is asked of each connection; `None` for nothing.
     pub door: Option<Box<Door>>,
     /// What is asked of each request before its route is looked for; `None` for nothing.
@@ -157,11 +159,19 @@ pub struct DownstreamLimits {
     pub target_bytes: usize,
     /// The body, in bytes; `None` for any length.
     pub body: Option<u64>,
+    /// How many requests at once over one connection of HTTP/2.
+    pub streams: u32,
 }
 
 impl Default for DownstreamLimits {
     fn default() -> Self {
-        Self { header_bytes: 32 * 1024, header_count: 100, target_bytes: 8 * 1024, body: None }
+        Self {
+            header_bytes: 32 * 1024,
+            header_count: 100,
+            target_bytes: 8 * 1024,
+            body: None,
+            streams: 128,
+        }
     }
 }
 

@@ -64,6 +64,11 @@ pub(crate) trait Sink {
         last: bool,
     ) -> Poll<io::Result<usize>>;
 
+    /// How much it makes sense to read for it now: of what it does not take, something has to be kept for whom. Never 0, for the end takes no room.
+    fn room(&mut self) -> usize {
+        usize::MAX
+    }
+
     /// The socket to which the next bytes of the body may be written just as they are; `None` if they have to be framed, or
     /// something else has to go before them.
     fn direct(&self) -> Option<&Io> {
@@ -242,7 +247,7 @@ impl Pump {
         if let Some(outcome) = self.bypass(cx, source, sink, room) {
             return outcome;
         }
-        let size = self.read_size(room);
+        let size = self.read_size(room).min(sink.room());
         let Poll::Ready(piece) = source.poll_read(cx, &mut room.scratch[..size]) else {
             // Nothing to add to it, so what is there goes out: a head must not wait for its body.
             ready!(self.poll_flush(cx, sink))?;

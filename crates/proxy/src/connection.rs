@@ -22,6 +22,7 @@ use crate::worker::{Membership, Worker};
 
 mod account;
 mod handshake;
+mod http2;
 mod read;
 mod redirect;
 mod serve;
@@ -49,7 +50,7 @@ pub(crate) struct Connection {
 }
 
 /// What comes after a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Next {
     /// Nothing: there was none.
     Wait,
@@ -59,6 +60,8 @@ enum Next {
     Close,
     /// The end, although the client may still be sending.
     CloseUnread,
+    /// HTTP/2, of which so much was read.
+    Http2(Vec<u8>),
     /// The end, such that the client cannot take what it has for all there is.
     Reset,
 }
@@ -116,12 +119,16 @@ impl Connection {
         if self.entrance.protocol != Protocol::Http {
             return Box::pin(self.serve_stream(deadline)).await;
         }
+        if self.io.speaks_http2() {
+            return Box::pin(self.serve_http2(Vec::new(), deadline)).await;
+        }
         let mut blanks = 0;
         while blanks < BLANKS_MAX && self.request_arrives(deadline).await {
             // Boxed, so that the room which a request needs is there only while there is one.
             match Box::pin(self.serve_requests(deadline)).await {
                 Next::Wait => blanks += 1,
                 Next::Request => blanks = 0,
+                Next::Http2(unread) => return Box::pin(self.serve_http2(unread, deadline)).await,
                 _ => break,
             }
         }
@@ -167,17 +174,25 @@ impl Connection {
         if next == Next::Close && !(busy.inbox.is_empty() && self.io.is_drained()) {
             next = Next::CloseUnread;
         }
-        self.let_go(&mut busy, next, deadline).await;
+        self.let_go(&mut busy, &next, deadline).await;
         next
     }
 
+    /// Counts a panic, and tells of it.
+    fn tell_panic(&self, what: &str) {
+        self.entrance.counters.shard(self.worker.index).panics.add(1);
+        let (listener, client) = (&*self.entrance.name, self.client);
+        let request_id = self.victim.take().unwrap_or_default();
+        tracing::error!(listener, %client, request_id = &*request_id, "{what}");
+    }
+
     /// Gives back what was needed, and closes the connection as `next` says.
-    async fn let_go(&self, busy: &mut Busy, next: Next, deadline: &Deadline) {
+    async fn let_go(&self, busy: &mut Busy, next: &Next, deadline: &Deadline) {
         busy.inbox.release(&self.worker.buffers);
         busy.outbox.release(&self.worker.buffers);
         self.is_answering.set(false);
         match next {
-            Next::Wait | Next::Request | Next::Close => {}
+            Next::Wait | Next::Request | Next::Close | Next::Http2(_) => {}
             Next::CloseUnread => self.linger(deadline).await,
             Next::Reset => self.io.reset_on_close(true),
         }
@@ -210,10 +225,7 @@ impl Drop for Connection {
         let counters = self.entrance.counters.shard(self.worker.index);
         counters.connections_active.add(-1);
         if thread::panicking() {
-            counters.panics.add(1);
-            let (listener, client) = (&*self.entrance.name, self.client);
-            let request_id = self.victim.take().unwrap_or_default();
-            tracing::error!(listener, %client, request_id = &*request_id, "a panic ended the connection");
+            self.tell_panic("a panic ended the connection");
         }
         if self.is_answering.get() {
             // A forced stop, or a panic: the end must not look like that of an answer.

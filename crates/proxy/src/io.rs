@@ -72,6 +72,11 @@ impl Io {
         self.tls.as_ref()?.server_name()
     }
 
+    /// Whether both sides have agreed on HTTP/2 when they began TLS (RFC 9113 §3.2).
+    pub(crate) fn speaks_http2(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.speaks_http2())
+    }
+
     /// The certificate by which the client has proved who it is, if it has.
     pub(crate) fn client_certificate(&self) -> Option<&ClientCertificate> {
         self.tls.as_ref()?.client_certificate()

@@ -16,6 +16,7 @@ mod exchange;
 #[cfg(test)]
 mod fixture;
 mod http1;
+mod http2;
 mod io;
 mod judge;
 mod looks;

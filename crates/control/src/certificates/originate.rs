@@ -11,7 +11,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::authorities::Authorities;
-use super::terminate::{ALPN, PROVIDER};
+use super::terminate::{HTTP1, PROVIDER};
 
 /// A client's side of handshakes that takes the word of `authorities`, or anybody's where there are none, and shows `certificate` to whoever
 /// wants one. It remembers sessions of its own, by the name that was proved when they began, and those only (RFC 8446 §4.6.1).
@@ -38,7 +38,7 @@ pub(super) fn originate(
         }
         None => builder.with_no_client_auth(),
     };
-    config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+    config.alpn_protocols = vec![HTTP1.to_vec()];
     Ok(config)
 }
 

@@ -33,7 +33,8 @@ pub(super) fn terminate(
         .with_cert_resolver(certificates);
     // Whoever names none takes whatever a client would speak: what is in a stream is not for us to know.
     if tls.carries == Protocol::Http {
-        config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+        let known = if tls.http2 { &ALPN[..] } else { &ALPN[1..] };
+        config.alpn_protocols = known.iter().map(|it| it.to_vec()).collect();
     }
     // Each costs a signature of bytes; browsers that open several connections at once share one well enough.
     config.send_tls13_tickets = 1;
@@ -59,7 +60,10 @@ pub(super) fn challenge(challenges: &Arc<Challenges>) -> Result<Arc<ServerConfig
 }
 
 /// What requests can be spoken by over TLS, the best first.
-pub(super) const ALPN: [&[u8]; 1] = [b"http/1.1"];
+const ALPN: [&[u8]; 2] = [b"h2", HTTP1];
+
+/// HTTP/1.1 as ALPN calls it (RFC 7301 §6).
+pub(super) const HTTP1: &[u8] = b"http/1.1";
 
 /// The library's choice: ephemeral keys and authenticated encryption only, post-quantum key exchange first.
 pub(super) static PROVIDER: LazyLock<Arc<CryptoProvider>> =

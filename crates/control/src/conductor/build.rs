@@ -170,6 +170,7 @@ fn build_listener(
         name: listener.name.as_str().into(),
         binds: listener.binds.clone(),
         protocol: listener.protocol,
+        http2: listener.http2,
         door: admission::door(listener, old.and_then(|old| old.door.as_deref())),
         is_guarded: admission.is_some() || guarded_routes,
         admission,

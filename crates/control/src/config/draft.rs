@@ -60,6 +60,7 @@ pub(super) struct ListenerDraft {
     pub(super) binds: Vec<Spanned<Bind>>,
     /// `None` if it could not be understood.
     pub(super) protocol: Option<Protocol>,
+    pub(super) http2: bool,
     pub(super) target: Target,
     pub(super) admission: AdmissionConfig,
     pub(super) connections: ConnectionsConfig,
@@ -237,6 +238,7 @@ impl ListenerDraft {
             name: self.name.into_inner(),
             binds: self.binds.into_iter().map(Spanned::into_inner).collect(),
             protocol,
+            http2: self.http2,
             to,
             admission: self.admission,
             connections: self.connections,
@@ -246,7 +248,7 @@ impl ListenerDraft {
             paths: self.paths,
             header_names: self.header_names,
             errors: self.errors.finish(),
-            tls: self.tls.map(|tls| tls.finish(protocol)),
+            tls: self.tls.map(|tls| tls.finish(protocol, self.http2)),
             redirect_to_https: self.redirect_to_https,
             hsts: self.hsts,
         };
@@ -255,9 +257,10 @@ impl ListenerDraft {
 }
 
 impl TlsDraft {
-    fn finish(self, carries: Protocol) -> TlsConfig {
+    fn finish(self, carries: Protocol, http2: bool) -> TlsConfig {
         TlsConfig {
             carries,
+            http2,
             certificates: self.certificates.into_iter().map(Spanned::into_inner).collect(),
             min_version: self.min_version,
             client_auth: self.client_auth.map(ClientAuthDraft::finish),

@@ -188,6 +188,8 @@ pub struct ListenerConfig {
     pub binds: Vec<Bind>,
     /// What comes in there; inside TLS, if it has [`ListenerConfig::tls`].
     pub protocol: Protocol,
+    /// Whether requests may come over HTTP/2, too.
+    pub http2: bool,
     /// The name of a cluster in [`Config::clusters`], which gets what no route takes; `None` if nobody does.
     pub to: Option<String>,
     /// Whose connections are taken, and how many requests.
@@ -219,6 +221,8 @@ pub struct ListenerConfig {
 pub struct TlsConfig {
     /// What it carries, which decides on what clients may ask for by ALPN.
     pub carries: Protocol,
+    /// Whether that may be HTTP/2, where it is requests.
+    pub http2: bool,
     /// Where its certificates are; at least one.
     pub certificates: Vec<CertificateSource>,
     /// What clients have to speak at least.
@@ -244,8 +248,8 @@ impl TlsConfig {
     /// With those certificates for requests, and everything else as it is where nothing is said.
     pub fn new(certificates: Vec<CertificateSource>) -> Self {
         let min_version = TlsVersion::default();
-        let carries = Protocol::Http;
-        Self { carries, certificates, min_version, client_auth: None, ticket_keys: None }
+        let (carries, http2) = (Protocol::Http, true);
+        Self { carries, http2, certificates, min_version, client_auth: None, ticket_keys: None }
     }
 
     /// The files of a kind that it names.

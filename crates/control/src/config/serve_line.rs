@@ -83,6 +83,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
                 .map(|it| Spanned::new(it.span(), it.get_ref().bind.clone()))
                 .collect(),
             protocol,
+            http2: true,
             target: Target::Own(Box::new(own)),
             admission: AdmissionConfig::default(),
             connections: ConnectionsConfig::default(),

@@ -146,7 +146,7 @@ const HOMES: &[(&[&str], &str)] = &[
         "in the `timeouts` of a cluster; `exchange` of a route, too",
     ),
     (&["idle", "max_idle", "max_age", "max_requests"], "in the `pool` of a cluster"),
-    (&["header_bytes", "header_count", "target_bytes"], "in the `limits` of a listener"),
+    (&["header_bytes", "header_count", "target_bytes", "streams"], "in the `limits` of a listener"),
     (
         &[
             "encoded_slash",

@@ -47,7 +47,7 @@ health    = {{ path = "/health", interval = "250ms", timeout = "250ms", fall = 3
     let mut config = Config { workers: choices.workers, admin, ..loaded.config };
     if let (Some(certificate), [listener]) = (&choices.certificate, &mut config.listeners[..]) {
         let tls = TlsConfig::new(vec![certificate.source()]);
-        listener.tls = Some(TlsConfig { carries: listener.protocol, ..tls });
+        listener.tls = Some(TlsConfig { carries: listener.protocol, http2: listener.http2, ..tls });
     }
     Ok(config)
 }

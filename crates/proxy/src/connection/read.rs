@@ -64,14 +64,16 @@ impl Connection {
 }
 
 fn head_limits(listener: &Listener) -> HeadLimits {
+    HeadLimits { bytes: listener.limits.header_bytes, parse: parse_limits(listener) }
+}
+
+/// What holds for heads whatever version of HTTP they come in.
+pub(super) fn parse_limits(listener: &Listener) -> ParseLimits {
     let limits = &listener.limits;
-    HeadLimits {
-        bytes: limits.header_bytes,
-        parse: ParseLimits {
-            fields: limits.header_count,
-            target_bytes: limits.target_bytes,
-            names: listener.header_names,
-        },
+    ParseLimits {
+        fields: limits.header_count,
+        target_bytes: limits.target_bytes,
+        names: listener.header_names,
     }
 }
 
@@ -79,14 +81,19 @@ impl From<HeadError> for NoHead {
     fn from(error: HeadError) -> Self {
         Self::Refused(match error {
             HeadError::Closed => return Self::Gone,
-            HeadError::TooLong | HeadError::Refused(ParseError::TooManyFields) => {
-                Reason::HeadTooLarge
-            }
-            HeadError::TargetTooLong | HeadError::Refused(ParseError::TargetTooLong) => {
-                Reason::TargetTooLong
-            }
-            HeadError::Refused(ParseError::UnsupportedVersion) => Reason::VersionNotSupported,
-            HeadError::Refused(ParseError::Malformed(_)) => Reason::RequestMalformed,
+            HeadError::TooLong => Reason::HeadTooLarge,
+            HeadError::TargetTooLong => Reason::TargetTooLong,
+            HeadError::Refused(error) => refusal(error),
         })
+    }
+}
+
+/// Why a head is refused that breaks a rule or a limit.
+pub(super) fn refusal(error: ParseError) -> Reason {
+    match error {
+        ParseError::TooManyFields => Reason::HeadTooLarge,
+        ParseError::TargetTooLong => Reason::TargetTooLong,
+        ParseError::UnsupportedVersion => Reason::VersionNotSupported,
+        ParseError::Malformed(_) => Reason::RequestMalformed,
     }
 }

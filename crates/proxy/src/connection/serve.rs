@@ -37,6 +37,11 @@ impl Connection {
             Err(NoHead::Gone) => return self.gone(busy, started),
             Err(NoHead::Shut) => return Next::CloseUnread,
             Err(NoHead::Refused(reason)) => {
+                if reason == Reason::VersionNotSupported
+                    && let Some(unread) = self.take_preface(busy)
+                {
+                    return Next::Http2(unread);
+                }
                 let own = (Own::Refusal(reason), false);
                 return self.answer(busy, deadline, (None, started), own).await;
             }
@@ -104,6 +109,14 @@ impl Connection {
         };
         let host = std::str::from_utf8(split_port(authority).0).unwrap_or_default();
         !tls.serves(self.io.server_name().as_deref(), host)
+    }
+
+    /// What was read, if it is the beginning of HTTP/2 and of the connection, where that may be spoken in clear text.
+    fn take_preface(&self, busy: &mut Busy) -> Option<Vec<u8>> {
+        let world = self.worker.world_of(&self.entrance);
+        let may = world.listener(&self.entrance)?.http2 && !self.io.is_tls();
+        let is_first = self.requests.get() == 0;
+        busy.inbox.take_preface(&self.worker.buffers).filter(|_| may && is_first)
     }
 
     /// The client has left. If that was in the middle of a head, it is one more request that came to nothing.
@@ -262,7 +275,7 @@ impl Connection {
         if self.io.is_tls() { "https" } else { "http" }
     }
 
-    fn trusts(&self, listener: &Listener) -> bool {
+    pub(super) fn trusts(&self, listener: &Listener) -> bool {
         listener.trusted_proxies.contains(self.client.ip())
     }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use evenkeel_proto::field::Fields;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::{ParseError, ParseLimits, parse_request, parse_response};
+use evenkeel_proto::http2::frame::PREFACE;
 use evenkeel_proto::tls::{ClientHello, ClientHelloReader, HELLO_BYTES_MAX, HelloError};
 
 use crate::buffers::{Buffers, HEAD_BYTES};
@@ -19,6 +20,8 @@ pub(crate) struct Inbox {
     filled: usize,
     /// Up to here the bytes are known not to complete a head.
     searched: usize,
+    /// Whether there was something that means nothing.
+    has_skipped: bool,
 }
 
 /// Why a head could not be read.
@@ -46,6 +49,19 @@ pub(crate) enum NoHello {
 impl Inbox {
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.filled
+    }
+
+    /// Takes all that is unread, if it may be the preface of HTTP/2 (RFC 9113 §3.4): if nothing came before it, and nothing in it is anything else.
+    pub(crate) fn take_preface(&mut self, buffers: &Buffers) -> Option<Vec<u8>> {
+        let unread = &self.buffer[self.start..self.filled];
+        let known = unread.len().min(PREFACE.len());
+        if self.has_skipped || unread[..known] != PREFACE[..known] {
+            return None;
+        }
+        let unread = unread.to_vec();
+        self.start = self.filled;
+        self.release(buffers);
+        Some(unread)
     }
 
     /// Moves unread bytes to the front of `to`; returns how many.
@@ -180,6 +196,7 @@ impl Inbox {
     fn skip_empty_lines(&mut self) {
         while self.buffer[self.start..self.filled].starts_with(b"\r\n") {
             self.start += 2;
+            self.has_skipped = true;
         }
     }
 

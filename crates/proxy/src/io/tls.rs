@@ -83,6 +83,11 @@ impl Session {
         self.state.borrow().party.server_name()
     }
 
+    /// Whether both sides have agreed on HTTP/2.
+    pub(super) fn speaks_http2(&self) -> bool {
+        self.state.borrow().party.speaks_http2()
+    }
+
     /// The certificate by which the client has proved who it is, if it has.
     pub(super) fn client_certificate(&self) -> Option<&ClientCertificate> {
         self.certificate.get().map(AsRef::as_ref)

@@ -36,6 +36,7 @@ pub(super) fn read(
     ListenerDraft {
         binds: binds(section),
         protocol: stream::carries(protocol),
+        http2: section.optional("http2").and_then(|field| field.boolean()).unwrap_or(true),
         target: target(&name, section, needs_target),
         admission: admission::read(section),
         connections: admission::connections(section),
@@ -159,6 +160,7 @@ fn limits(section: &mut Section<'_>) -> DownstreamLimits {
         header_count: section.integer("header_count", HEADER_COUNT, default.header_count),
         target_bytes: size(section, "target_bytes", default.target_bytes),
         body: section.unless_off("body", "a size in quotes", parse_body),
+        streams: section.integer("streams", STREAMS, default.streams),
     };
     if limits.target_bytes > limits.header_bytes
         && let Some(field) = section.optional("target_bytes")
@@ -217,6 +219,9 @@ pub(in super::super) const PROTOCOLS_LATER: [&str; 1] = ["udp"];
 
 /// Browsers send about 20 fields; below 8 nothing useful gets through, and each costs memory per connection.
 const HEADER_COUNT: RangeInclusive<u64> = 8..=FIELDS_MAX as u64;
+
+/// As many as the guard of such a connection knows what to do with.
+const STREAMS: RangeInclusive<u64> = 1..=1024;
 
 /// A head is held in memory for every connection that is sending one.
 const HEAD_BYTES: (usize, usize) = (256, 1024 * 1024);

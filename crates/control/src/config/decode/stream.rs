@@ -35,8 +35,16 @@ fn refuse(section: &mut Section<'_>, protocol: Option<&str>, keys: &[&'static st
 pub(super) const TCP: &str = "tcp";
 pub(super) const TLS: &str = "tls";
 
-const HTTP_KEYS: [&str; 7] =
-    ["trusted_proxies", "limits", "paths", "header_names", "errors", "redirect_to_https", "hsts"];
+const HTTP_KEYS: [&str; 8] = [
+    "http2",
+    "trusted_proxies",
+    "limits",
+    "paths",
+    "header_names",
+    "errors",
+    "redirect_to_https",
+    "hsts",
+];
 
 const HTTP_TIMEOUTS: [&str; 4] = ["header", "body", "keep_alive", "write"];
 

@@ -37,6 +37,11 @@ pub(super) struct Listener {
     #[schemars(extend("default" = "http"))]
     protocol: Option<Protocol>,
 
+    /// Whether requests may come over HTTP/2, too: by TLS, if the client asks for it when it begins (ALPN `h2`); in clear text, if the first bytes of a
+    /// connection are the preface of HTTP/2.
+    #[schemars(extend("default" = true))]
+    http2: Option<bool>,
+
     /// Where to send what no route takes, and all streams with `protocol = "tcp"`: the name of a cluster; or endpoints, and then `balance` and `health` may stand here.
     /// Needed only if no `[[route]]` is for this listener, and it does not redirect.
     to: Option<Either<ClusterName, OneOrMany<Endpoint>>>,
@@ -352,6 +357,10 @@ struct ListenerLimits {
     /// A request's body, at least 1 byte; more is answered with 413.
     #[schemars(extend("default" = "off"))]
     body: Option<Either<Size, Off>>,
+
+    /// Requests at once over one connection of HTTP/2. A client that begins more is refused those.
+    #[schemars(range(min = 1, max = 1024), extend("default" = 128))]
+    streams: Option<u16>,
 }
 
 /// What others may read differently than we do: `"refuse"` answers 400, `"keep"` lets it through.

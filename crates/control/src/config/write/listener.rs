@@ -32,6 +32,7 @@ pub(super) fn listener_table(listener: &ListenerConfig, own: Option<&ClusterConf
         list(trusted.collect()),
         listener.trusted_proxies.is_empty(),
     );
+    table.add_unless("http2", listener.http2, listener.http2);
     table.add_table("timeouts", &timeouts(&listener.timeouts));
     table.add_table("limits", &limits(&listener.limits));
     table.add_table("paths", &paths(&listener.paths));
@@ -63,6 +64,7 @@ fn limits(limits: &DownstreamLimits) -> Table {
     add_size("target_bytes", limits.target_bytes, default.target_bytes);
     let is_default = limits.header_count == default.header_count;
     table.add_unless("header_count", limits.header_count, is_default);
+    table.add_unless("streams", limits.streams, limits.streams == default.streams);
     if let Some(bytes) = limits.body {
         table.add("body", string(&format_size(bytes)));
     }

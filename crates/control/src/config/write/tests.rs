@@ -285,17 +285,23 @@ fn http_listeners() -> impl Strategy<Value = ListenerConfig> {
         "[ -9;-~]{1,9}".prop_map(|name| Bind::Inherited(name.into())),
     ];
     let sizes = (256..=1_048_576_usize, 8..=256_usize, 256..=1_048_576_usize);
-    let limits = (sizes, option::of(1..=u64::MAX));
+    let limits = (sizes, option::of(1..=u64::MAX), 1..=1024_u32);
     let timeouts = [durations(1), durations(1), durations(1), durations(1), durations(1)];
     let secure = option::of((tls(), default_or(durations(1)), option::of(hsts())));
     let ports = prop_oneof![Just(HttpsPort::Ours), (1..=u16::MAX).prop_map(HttpsPort::Only)];
     let secure = (secure, option::of(ports));
-    let bounds = (default_or(timeouts), default_or(limits));
+    let bounds = (default_or(timeouts), default_or(limits), any::<bool>());
     let names = select(UNUSUAL_NAMES.map(|(_, names)| names).to_vec());
     let rules = (path_rules(), names, errors());
     let who = (networks(), admissions(), connections());
     (vec(bind, 1..3), who, bounds, rules, secure).prop_map(
-        |(binds, who, (timeouts, limits), (paths, header_names, errors), (secure, redirect))| {
+        |(
+            binds,
+            who,
+            (timeouts, limits, http2),
+            (paths, header_names, errors),
+            (secure, redirect),
+        )| {
             let (trusted_proxies, admission, connections) = who;
             // What has no effect cannot be said.
             let redirect_to_https = redirect.filter(|_| secure.is_none());
@@ -306,6 +312,7 @@ fn http_listeners() -> impl Strategy<Value = ListenerConfig> {
                 name: String::new(),
                 binds,
                 protocol: Protocol::Http,
+                http2,
                 to: None,
                 admission,
                 connections,
@@ -323,17 +330,14 @@ fn http_listeners() -> impl Strategy<Value = ListenerConfig> {
                 ),
                 limits: limits.map_or_else(
                     Default::default,
-                    |((header_bytes, header_count, target_bytes), body)| DownstreamLimits {
-                        header_bytes,
-                        header_count,
-                        target_bytes,
-                        body,
+                    |((header_bytes, header_count, target_bytes), body, streams)| {
+                        DownstreamLimits { header_bytes, header_count, target_bytes, body, streams }
                     },
                 ),
                 paths,
                 header_names,
                 errors,
-                tls,
+                tls: tls.map(|tls| TlsConfig { http2, ..tls }),
                 redirect_to_https,
                 hsts,
             }
@@ -352,7 +356,8 @@ fn with_protocol(listener: ListenerConfig, protocol: Protocol) -> ListenerConfig
     let default = DownstreamTimeouts::default();
     ListenerConfig {
         protocol,
-        tls: tls.map(|tls| TlsConfig { carries: protocol, ..tls }),
+        http2: true,
+        tls: tls.map(|tls| TlsConfig { carries: protocol, http2: true, ..tls }),
         timeouts: DownstreamTimeouts {
             tls: if is_tls { handshake } else { default.tls },
             tunnel,
@@ -386,6 +391,7 @@ fn tls() -> impl Strategy<Value = TlsConfig> {
     (vec(source, 1..3), versions, option::of(auth), option::of(path())).prop_map(
         |(certificates, min_version, client_auth, ticket_keys)| TlsConfig {
             carries: Protocol::Http,
+            http2: true,
             certificates,
             min_version,
             client_auth,

@@ -13,8 +13,7 @@ pub(super) fn add_tls(table: &mut Table, listener: &ListenerConfig) {
     let protocol = listener.protocol_word();
     table.add_unless("protocol", string(protocol), protocol == "http");
     let tls = listener.tls.as_ref();
-    if let Some(TlsConfig { certificates, min_version, client_auth, ticket_keys, carries: _ }) = tls
-    {
+    if let Some(TlsConfig { certificates, min_version, client_auth, ticket_keys, .. }) = tls {
         table.add("certificates", list(certificates.iter().map(source).collect()));
         let mut tls = Table::default();
         let word = string(word_for(&TLS_VERSIONS, min_version));

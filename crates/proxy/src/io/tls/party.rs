@@ -83,6 +83,11 @@ impl Party {
         kind == Some(HandshakeKind::Resumed)
     }
 
+    /// Whether both sides have agreed on HTTP/2.
+    pub(super) fn speaks_http2(&self) -> bool {
+        self.common().and_then(CommonState::alpn_protocol) == Some(b"h2")
+    }
+
     /// What both sides of the library have in common.
     fn common(&self) -> Option<&CommonState> {
         match self {
