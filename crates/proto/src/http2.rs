@@ -9,6 +9,7 @@ mod budget;
 mod fault;
 pub mod frame;
 mod guard;
+mod hpack;
 mod limits;
 mod reader;
 pub mod rules;
