@@ -10,6 +10,7 @@ mod fault;
 pub mod frame;
 mod guard;
 pub mod head;
+mod hpack;
 mod limits;
 mod reader;
 pub mod rules;

@@ -52,8 +52,12 @@ pub enum Fault {
     SettingsAck,
     /// A window grows by nothing (§6.9).
     ZeroIncrement,
-    /// A block of fields could not be decompressed (§4.3): `h2` has said so, with another code.
+    /// A block of fields cannot be decompressed (§4.3).
     Compression,
+    /// Trailers have a pseudo-header field (§8.1).
+    PseudoTrailer,
+    /// A block of fields has more of them than [`fields_max`](super::Limits::fields_max).
+    ManyFields,
     /// A block of fields has more bytes than [`block_bytes_max`](super::Limits::block_bytes_max).
     LargeBlock,
     /// A block of fields has more frames than [`continuations_max`](super::Limits::continuations_max).
@@ -128,12 +132,14 @@ impl Fault {
             | Self::Push
             | Self::SettingValue
             | Self::SettingsAck
+            | Self::PseudoTrailer
             | Self::ZeroIncrement => ErrorCode::ProtocolError,
             Self::LargeFrame | Self::FrameLength => ErrorCode::FrameSizeError,
             Self::ClosedStream => ErrorCode::StreamClosed,
             Self::SettingWindow => ErrorCode::FlowControlError,
             Self::Compression => ErrorCode::CompressionError,
             Self::LargeBlock
+            | Self::ManyFields
             | Self::ManyContinuations
             | Self::ManySettings
             | Self::ManyStreams
@@ -163,6 +169,8 @@ impl Fault {
             Self::SettingsAck => "settings_ack",
             Self::ZeroIncrement => "zero_increment",
             Self::Compression => "compression",
+            Self::PseudoTrailer => "pseudo_trailer",
+            Self::ManyFields => "many_fields",
             Self::LargeBlock => "large_block",
             Self::ManyContinuations => "many_continuations",
             Self::ManySettings => "many_settings",

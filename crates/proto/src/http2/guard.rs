@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::budget::Budget;
 use super::fault::{Fault, Flood, Objection};
-use super::frame::{ErrorCode, FrameHeader, FrameKind, HEADER_BYTES};
+use super::frame::{FrameHeader, FrameKind};
+use super::hpack::BlockReader;
 use super::limits::Limits;
 use super::reader::{FrameReader, Step};
 use super::streams::Streams;
@@ -16,10 +17,9 @@ mod settings;
 
 /// Watches one connection. About 500 bytes, and 8 for each stream that is open or was closed lately.
 ///
-/// Bytes from the peer are shown to [`inbound`](Self::inbound) before `h2` gets them. Bytes of `h2` are shown to
-/// [`outbound`](Self::outbound) before they are written, and to [`sent`](Self::sent) when they were. Once it objects it
-/// does so for good: the caller writes [`Objection::goaway`] as soon as [`is_at_boundary`](Self::is_at_boundary) says that this is
-/// no place within a frame, and closes the connection; if it is one and nothing more may pass, it closes at once.
+/// Bytes from the peer are shown to [`inbound`](Self::inbound) before `h2` gets them, and those that `h2` has written to
+/// [`sent`](Self::sent). Once it objects it does so for good: the caller lets `h2` write what is [left of a
+/// frame](Self::left_of_frame), then [`Objection::goaway`], and closes the connection.
 ///
 /// Time is in nanoseconds of any clock that does not go backwards, the same for all calls; a coarse one will do.
 #[derive(Debug)]
@@ -70,6 +70,13 @@ struct Block {
     bytes: u32,
     /// Its CONTINUATION frames so far.
     continuations: u32,
+    /// Bytes of its current fragment that are still to come.
+    fragment_left: u32,
+    /// Whether this fragment is its last.
+    is_ending: bool,
+    /// Whether these are trailers.
+    is_trailer: bool,
+    reader: BlockReader,
 }
 
 impl Guard {
@@ -96,9 +103,10 @@ impl Guard {
     pub fn inbound(&mut self, bytes: &[u8], now_nanos: u64) -> Verdict {
         let mut rest = bytes;
         while self.objection.is_none() {
-            let judged = match self.incoming.step(&mut rest) {
+            let judged = match self.step(&mut rest) {
                 Step::Header(header) => self.on_header(header, now_nanos),
                 Step::Payload(header, payload) => self.on_payload(header, payload, now_nanos),
+                Step::Fragment(fragment) => self.on_fragment(fragment),
                 Step::Starved => return Verdict { pass: bytes.len(), objection: None },
             };
             if let Err(fault) = judged {
@@ -111,49 +119,38 @@ impl Guard {
         Verdict { pass: 0, objection: self.objection }
     }
 
-    /// Judges bytes of `h2` that are about to be written, which follow those of the last [`sent`](Self::sent); of several slices it
-    /// is enough to show the first. There is an objection if there was one already, or if `h2` says PROTOCOL_ERROR to the peer, for
-    /// the guard lets nothing pass to which that is the answer, but blocks that cannot be decompressed: then COMPRESSION_ERROR is said
-    /// in its place (RFC 9113 §4.3). [`Verdict::pass`] ends where our own GOAWAY may begin.
-    pub fn outbound(&mut self, bytes: &[u8]) -> Verdict {
-        let mut at = match self.outgoing.is_at_boundary() {
-            true => 0,
-            false => self.outgoing.payload_left() as usize,
-        };
-        if self.objection.is_some() {
-            return Verdict { pass: at.min(bytes.len()), objection: self.objection };
-        }
-        // A header that was cut is left alone: `h2` writes control frames as a whole.
-        while let Some((header, payload)) = bytes.get(at..).and_then(<[u8]>::split_first_chunk) {
-            let header = FrameHeader::read(header);
-            if header.kind == FrameKind::GoAway && is_protocol_error(payload) {
-                self.object(Fault::Compression);
-                return Verdict { pass: at, objection: self.objection };
-            }
-            at += HEADER_BYTES + header.length as usize;
-        }
-        Verdict { pass: bytes.len(), objection: None }
-    }
-
-    /// Takes note of bytes that were written, each once and in order.
+    /// Takes note of bytes that were written, each once and in order. It may lead to an objection: see [`objection`](Self::objection).
     pub fn sent(&mut self, mut bytes: &[u8], now_nanos: u64) {
         loop {
             match self.outgoing.step(&mut bytes) {
                 Step::Header(header) => self.on_sent_header(header),
                 Step::Payload(header, payload) => self.on_sent_payload(header, payload, now_nanos),
-                Step::Starved => return,
+                Step::Fragment(_) | Step::Starved => return,
             }
         }
     }
 
-    /// Whether everything that was [`sent`](Self::sent) ends with a frame, so that our GOAWAY can follow.
-    pub fn is_at_boundary(&self) -> bool {
-        self.outgoing.is_at_boundary()
+    /// How many bytes a frame still has of which some were [`sent`](Self::sent); 0 between frames, where our own GOAWAY may begin.
+    /// `None` if that cannot be told, because its header was cut: `h2` writes one as a whole, and then nothing fits in.
+    pub fn left_of_frame(&self) -> Option<usize> {
+        self.outgoing.left_of_frame()
     }
 
     /// What the guard objects to, if it does.
     pub fn objection(&self) -> Option<Objection> {
         self.objection
+    }
+
+    /// What comes next: of a block of fields all of it.
+    #[inline]
+    fn step<'a>(&mut self, rest: &mut &'a [u8]) -> Step<'a> {
+        if self.block.fragment_left == 0 || self.incoming.is_wanting() {
+            return self.incoming.step(rest);
+        }
+        match self.incoming.take(rest, self.block.fragment_left) {
+            [] => Step::Starved,
+            fragment => Step::Fragment(fragment),
+        }
     }
 
     fn object(&mut self, fault: Fault) {
@@ -183,11 +180,6 @@ impl Guard {
         self.earn(Flood::Unknown, 2);
         self.earn(Flood::Headers, 2);
     }
-}
-
-/// Whether the payload of a GOAWAY says so.
-fn is_protocol_error(payload: &[u8]) -> bool {
-    payload.get(4..8) == Some(&(ErrorCode::ProtocolError as u32).to_be_bytes())
 }
 
 /// What a WINDOW_UPDATE costs of the bytes that we sent. A peer that lets us send fewer than this at a time does not earn with one

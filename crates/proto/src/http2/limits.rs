@@ -11,6 +11,9 @@ pub struct Limits {
     /// The bytes of one block of fields, compressed, with padding and over all of its frames (CVE-2024-27316 and its kin,
     /// VU#421664). What it holds when decompressed is bounded by `h2` (SETTINGS_MAX_HEADER_LIST_SIZE).
     pub block_bytes_max: u32,
+    /// The fields of one block, each crumb of a cookie counted (CVE-2026-47774, CVE-2026-49975: a byte each when compressed). Beside
+    /// the bound on the whole list, which counts 32 bytes for each (RFC 9113 §6.5.2), it ends the connection, so it is far above that.
+    pub fields_max: u32,
     /// The CONTINUATION frames of one block (RFC 9113 §10.5.1). `h2` derives a bound of its own from the size of lists.
     pub continuations_max: u32,
     /// The settings in one SETTINGS frame (RFC 9113 §6.5 sets no bound). Nine are defined; some clients add one of GREASE.
@@ -37,6 +40,7 @@ impl Limits {
         Self {
             frame_bytes_max: FRAME_BYTES_LEAST,
             block_bytes_max: 64 * 1024,
+            fields_max: 1024,
             continuations_max: 16,
             settings_max: 32,
             streams_max: 2048,

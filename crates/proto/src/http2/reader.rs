@@ -17,11 +17,13 @@ pub(super) struct FrameReader {
 
 /// What was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Step<'a> {
     /// A frame begins.
     Header(FrameHeader),
     /// Bytes that [`FrameReader::want`] asked for, from the front.
     Payload(FrameHeader, [u8; PAYLOAD_BYTES_MAX]),
+    /// Bytes of a block of fields, which [`FrameReader::take`] has taken.
+    Fragment(&'a [u8]),
     /// Nothing more without more bytes.
     Starved,
 }
@@ -44,7 +46,7 @@ impl Default for FrameReader {
 impl FrameReader {
     /// Reads on in `bytes` and takes away what was read.
     #[inline]
-    pub(super) fn step(&mut self, bytes: &mut &[u8]) -> Step {
+    pub(super) fn step(&mut self, bytes: &mut &[u8]) -> Step<'static> {
         if self.wanted == 0 {
             self.skip(bytes);
         }
@@ -67,6 +69,17 @@ impl FrameReader {
         self.wanted = count;
     }
 
+    /// Takes up to `count` bytes of a payload that is being skipped.
+    #[inline]
+    pub(super) fn take<'a>(&mut self, bytes: &mut &'a [u8], count: u32) -> &'a [u8] {
+        let count =
+            count.min(self.payload_left).min(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        let (taken, rest) = bytes.split_at(count as usize);
+        *bytes = rest;
+        self.payload_left -= count;
+        taken
+    }
+
     /// Bytes of the current payload that were neither read nor skipped.
     #[inline]
     pub(super) fn payload_left(&self) -> u32 {
@@ -77,6 +90,20 @@ impl FrameReader {
     #[inline]
     pub(super) fn is_at_boundary(&self) -> bool {
         self.filled == 0 && (self.wanted as usize == HEADER_BYTES || self.rests())
+    }
+
+    /// Whether bytes of a payload are wanted.
+    #[inline]
+    pub(super) fn is_wanting(&self) -> bool {
+        self.wanted > 0
+    }
+
+    /// How many bytes the current frame still has; `None` within a header.
+    pub(super) fn left_of_frame(&self) -> Option<usize> {
+        match self.wanted as usize == HEADER_BYTES && self.filled > 0 {
+            true => None,
+            false => Some(self.payload_left as usize),
+        }
     }
 
     /// How many bytes of the current frame were read, its header included.
@@ -91,7 +118,7 @@ impl FrameReader {
     }
 
     #[inline]
-    fn begin(&mut self, header: FrameHeader) -> Step {
+    fn begin(&mut self, header: FrameHeader) -> Step<'static> {
         self.header = header;
         self.payload_left = header.length;
         self.wanted = 0;
@@ -110,7 +137,7 @@ impl FrameReader {
     }
 
     /// Joins what came in pieces; payloads always go this way, since they are short.
-    fn collect(&mut self, bytes: &mut &[u8]) -> Step {
+    fn collect(&mut self, bytes: &mut &[u8]) -> Step<'static> {
         let (filled, wanted) = (self.filled as usize, self.wanted as usize);
         let count = bytes.len().min(wanted - filled);
         let (piece, rest) = bytes.split_at(count);
@@ -139,7 +166,7 @@ mod tests {
     use super::*;
 
     /// What is read of `bytes` that come in pieces of `size`, wanting as many bytes of each payload as its stream says.
-    fn read(bytes: &[u8], size: usize) -> (Vec<Step>, FrameReader) {
+    fn read(bytes: &[u8], size: usize) -> (Vec<Step<'_>>, FrameReader) {
         let (mut reader, mut steps) = (FrameReader::default(), Vec::new());
         for mut piece in bytes.chunks(size) {
             loop {

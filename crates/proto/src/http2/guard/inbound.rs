@@ -1,6 +1,6 @@
 //! What is asked of each frame of the peer (RFC 9113 §4 to §6). Called by [`Guard::inbound`].
 
-use super::{Block, Fault, Flood, FrameHeader, FrameKind, Guard, Side, WINDOW_UPDATE_PRICE};
+use super::{Fault, Flood, FrameHeader, FrameKind, Guard, Side, WINDOW_UPDATE_PRICE};
 use crate::http2::frame::{ACK, END_HEADERS, END_STREAM, PADDED, PRIORITY, STREAM_MAX};
 use crate::http2::reader::PAYLOAD_BYTES_MAX;
 use crate::http2::streams::State;
@@ -106,15 +106,18 @@ impl Guard {
         }
         let ended = if header.has(END_STREAM) { State::PEER_ENDED } else { State::default() };
         let state = State::PEER_HEADERS.with(ended);
-        match self.streams.note(header.stream, state) {
+        let before = self.streams.note(header.stream, state);
+        match before {
             Some(before) => self.check_takes_headers(before, now)?,
             None => self.open(header.stream, state)?,
         }
-        self.block = Block { stream: header.stream, bytes: 0, continuations: 0 };
-        self.grow_block(header, now)?;
+        self.begin_block(header, before.is_some());
         // The length of the padding, and a stream to depend on with its weight.
         let wanted = u8::from(header.has(PADDED)) + if header.has(PRIORITY) { 5 } else { 0 };
-        if wanted > 0 { self.want(header, wanted) } else { Ok(()) }
+        if wanted == 0 {
+            return self.grow_block(header, header.length, now);
+        }
+        self.want(header, wanted)
     }
 
     fn on_headers_payload(
@@ -135,11 +138,8 @@ impl Guard {
             }
         }
         // RFC 9113 §6.2: padding that exceeds what is left for the fragment. `want` has seen to the fixed part.
-        match (header.length - fixed).checked_sub(padding) {
-            None => Err(Fault::Padding),
-            Some(0) if !header.has(END_HEADERS) => self.charge(Flood::EmptyFragments, 1, now),
-            Some(_) => Ok(()),
-        }
+        let fragment = (header.length - fixed).checked_sub(padding).ok_or(Fault::Padding)?;
+        self.grow_block(header, fragment, now)
     }
 
     /// A frame while a block of fields is not at its end: only more of it will do (RFC 9113 §4.3).
@@ -154,22 +154,48 @@ impl Guard {
         if self.block.continuations > self.limits.continuations_max {
             return Err(Fault::ManyContinuations);
         }
-        self.grow_block(header, now)
+        self.grow_block(header, header.length, now)
+    }
+
+    /// In trailers of clients there are no pseudo-header fields; those of an endpoint look like an answer behind an interim one.
+    #[inline]
+    fn begin_block(&mut self, header: FrameHeader, has_headers: bool) {
+        self.block.stream = header.stream;
+        self.block.bytes = 0;
+        self.block.continuations = 0;
+        self.block.is_trailer = has_headers && self.side == Side::FacingClient;
     }
 
     #[inline]
-    fn grow_block(&mut self, header: FrameHeader, now: u64) -> Result<(), Fault> {
+    fn grow_block(&mut self, header: FrameHeader, fragment: u32, now: u64) -> Result<(), Fault> {
         self.block.bytes = self.block.bytes.saturating_add(header.length);
         if self.block.bytes > self.limits.block_bytes_max {
             return Err(Fault::LargeBlock);
         }
-        if header.has(END_HEADERS) {
-            self.block.stream = 0;
-        }
-        if header.length == 0 {
-            return self.charge(Flood::EmptyFragments, 1, now);
+        self.block.fragment_left = fragment;
+        self.block.is_ending = header.has(END_HEADERS);
+        if fragment == 0 {
+            self.charge(Flood::EmptyFragments, 1, now)?;
+            return self.end_fragment();
         }
         Ok(())
+    }
+
+    #[inline]
+    pub(super) fn on_fragment(&mut self, fragment: &[u8]) -> Result<(), Fault> {
+        self.block.reader.read(fragment, self.limits.fields_max)?;
+        self.block.fragment_left -= fragment.len() as u32;
+        if self.block.fragment_left == 0 { self.end_fragment() } else { Ok(()) }
+    }
+
+    #[inline]
+    fn end_fragment(&mut self) -> Result<(), Fault> {
+        if !self.block.is_ending {
+            return Ok(());
+        }
+        self.block.stream = 0;
+        let has_pseudo = self.block.reader.end()?;
+        if has_pseudo && self.block.is_trailer { Err(Fault::PseudoTrailer) } else { Ok(()) }
     }
 
     /// RFC 9113 §5.1.1: streams of clients are odd, and each is above the last one. Endpoints open none: we forbid to push.
