@@ -3,7 +3,7 @@
 //! What is known never changes; it is replaced by what is known next. So reading files holds no lock, and whatever turns out not to be
 //! wanted after all is dropped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,14 +26,17 @@ use crate::config::{CertificateSource, Config, TlsConfig, Trust};
 
 /// Shared by the conductor, which follows configs, and the watch, which follows files.
 #[derive(Debug, Default)]
-pub(crate) struct Store(Mutex<Arc<Known>>);
+pub(crate) struct Store {
+    known: Mutex<Arc<Known>>,
+    /// Held by each proposal, for as long as it may still be put in force. Cloned under the lock only.
+    proposed: Arc<()>,
+}
 
-/// What would be known if a config were in force.
+/// What would be known if a config were in force. There is one at a time.
 #[derive(Debug)]
 pub(crate) struct Proposal {
-    /// What was known when it was made.
-    before: Arc<Known>,
     next: Known,
+    _proposed: Arc<()>,
 }
 
 /// Certificates as they were at some moment.
@@ -112,28 +115,25 @@ impl Store {
         read: &Known,
         now: SystemTime,
     ) -> Result<Proposal, Unusable> {
-        let before = self.known();
-        let next = before.with(config, read, now)?;
-        Ok(Proposal { before, next })
+        let (before, proposed) = {
+            let known = self.lock();
+            (Arc::clone(&known), Arc::clone(&self.proposed))
+        };
+        Ok(Proposal { next: before.with(config, read, now)?, _proposed: proposed })
     }
 
     /// From now on it is what was proposed that is known, and shown. For who has published a plan with it.
     pub(crate) fn commit(&self, proposal: Proposal) {
-        let Proposal { before, mut next } = proposal;
-        let mut known = self.lock();
-        if !Arc::ptr_eq(&known, &before) {
-            next.catch_up(&before, &known);
-        }
-        Self::replace(&mut known, next);
+        Self::replace(&mut self.lock(), proposal.next);
     }
 
-    /// Looks at all files, reads those that have changed, and shows what is good in them. A config that was put in force meanwhile
-    /// wins: the next look makes up for it.
+    /// Looks at all files, reads those that have changed, and shows what is good in them. Where a config is put in force meanwhile, or
+    /// about to be, nothing is shown: it would be taken back by what was read for that config before. The next look makes up for it.
     pub(crate) fn refresh(&self, now: SystemTime) {
         let before = self.known();
         let next = before.refreshed(now);
         let mut known = self.lock();
-        if Arc::ptr_eq(&known, &before) {
+        if Arc::ptr_eq(&known, &before) && Arc::strong_count(&self.proposed) == 1 {
             Self::replace(&mut known, next);
         }
     }
@@ -147,7 +147,7 @@ impl Store {
 
     /// A panic elsewhere must not take the certificates with it.
     fn lock(&self) -> MutexGuard<'_, Arc<Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -411,28 +411,6 @@ impl Known {
         self.sources.insert(source.clone(), found);
     }
 
-    /// Takes over what was read while this was made from `before`, so that nothing that is shown already is shown no more.
-    fn catch_up(&mut self, before: &Self, newer: &Self) {
-        for (source, found) in &newer.sources {
-            let is_other = before.sources.get(source) != Some(found);
-            if is_other && self.sources.contains_key(source) {
-                self.sources.insert(source.clone(), found.clone());
-            }
-        }
-        let named: BTreeSet<&Pair> = self.sources.values().flat_map(|it| &it.pairs).collect();
-        for (pair, entry) in newer.pairs.iter().filter(|(pair, _)| named.contains(pair)) {
-            let is_other = before.pairs.get(pair).is_none_or(|old| !old.is_same(entry));
-            if is_other || !self.pairs.contains_key(pair) {
-                self.pairs.insert(pair.clone(), entry.clone());
-            }
-        }
-        let shown: Vec<_> =
-            self.listeners.values().map(|it| self.shown(&it.tls.certificates)).collect();
-        for (terminator, shown) in self.listeners.values_mut().zip(shown) {
-            terminator.shown = shown;
-        }
-    }
-
     /// What is good of a source.
     pub(super) fn good(
         &self,
@@ -529,11 +507,6 @@ impl<G: Good> Entry<G> {
             }
             Err(problem) => Self { stamp, good: old, problem: Some(problem) },
         }
-    }
-
-    /// Whether nothing else was found when they were read.
-    fn is_same(&self, other: &Self) -> bool {
-        (self.stamp, &self.problem) == (other.stamp, &other.problem)
     }
 
     /// Whether reading the files again would find the same.
