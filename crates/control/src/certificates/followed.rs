@@ -7,29 +7,33 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::client_auth::{Authorities, Revocations};
+use super::authorities::{ClientAuthorities, EndpointAuthorities};
+use super::client_auth::Revocations;
 use super::problem::{Finding, Problem, Remark};
 use super::source::{FileStamp, Refusal, stamp, unreadable};
 use super::ticket_keys::TicketSecrets;
-use crate::config::{Files as _, Folder, TlsConfig};
+use crate::config::{Files as _, Folder};
 
 /// What such a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// Authorities that sign clients' certificates.
-    Authorities,
+    ClientAuthorities,
     /// What these have taken back.
     Revocations,
     /// Secrets for tickets.
     TicketKeys,
+    /// Authorities that sign endpoints' certificates.
+    EndpointAuthorities,
 }
 
-/// All such files of all listeners.
+/// All such files of all listeners and clusters.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Followed {
-    pub(super) authorities: Files<Authorities>,
+    pub(super) client_authorities: Files<ClientAuthorities>,
     pub(super) revocations: Files<Revocations>,
     pub(super) ticket_keys: Files<TicketSecrets>,
+    pub(super) endpoint_authorities: Files<EndpointAuthorities>,
 }
 
 /// Files of one kind.
@@ -72,12 +76,10 @@ pub(super) trait Content: Sized + PartialEq {
 // === impl FileKind ===
 
 impl FileKind {
-    const ALL: [Self; 3] = [Self::Authorities, Self::Revocations, Self::TicketKeys];
-
     /// As messages call it.
     pub(crate) fn noun(self) -> &'static str {
         match self {
-            Self::Authorities => "authorities",
+            Self::ClientAuthorities | Self::EndpointAuthorities => "authorities",
             Self::Revocations => "revocation list",
             Self::TicketKeys => "ticket keys",
         }
@@ -87,72 +89,72 @@ impl FileKind {
 // === impl Followed ===
 
 impl Followed {
-    /// What the listeners name, with what is good in it now, or was before.
-    pub(super) fn gather<'a>(
-        &self,
-        listeners: &(impl Iterator<Item = &'a TlsConfig> + Clone),
-        now: SystemTime,
-    ) -> Self {
-        let of = |kind| listeners.clone().flat_map(move |tls| tls.followed(kind));
+    /// The files that are `named`, with what is good in them now, or was before.
+    pub(super) fn gather(&self, named: &[(FileKind, &Path)], now: SystemTime) -> Self {
+        let of = |kind| named.iter().filter(move |(it, _)| *it == kind).map(|(_, file)| *file);
         Self {
-            authorities: self.authorities.gather(of(FileKind::Authorities), now),
+            client_authorities: self
+                .client_authorities
+                .gather(of(FileKind::ClientAuthorities), now),
             revocations: self.revocations.gather(of(FileKind::Revocations), now),
             ticket_keys: self.ticket_keys.gather(of(FileKind::TicketKeys), now),
+            endpoint_authorities: self
+                .endpoint_authorities
+                .gather(of(FileKind::EndpointAuthorities), now),
         }
     }
 
-    /// What is wrong with the files that a listener names.
-    pub(super) fn refusals(&self, tls: &TlsConfig) -> Vec<Refusal> {
-        self.states(tls)
-            .filter_map(|(_, file, (_, problem))| Some((file.to_owned(), problem?.clone())))
-            .collect()
+    /// Whether something in a file is good, or was, and what is wrong with it.
+    pub(super) fn state(&self, kind: FileKind, file: &Path) -> (bool, Option<&Problem>) {
+        match kind {
+            FileKind::ClientAuthorities => self.client_authorities.state(file),
+            FileKind::Revocations => self.revocations.state(file),
+            FileKind::TicketKeys => self.ticket_keys.state(file),
+            FileKind::EndpointAuthorities => self.endpoint_authorities.state(file),
+        }
     }
 
-    /// The first file that a listener names in which nothing is good, nor ever was, and what such a file is called.
-    pub(super) fn missing(&self, tls: &TlsConfig) -> Option<(&'static str, Refusal)> {
-        self.states(tls).find_map(|(kind, file, state)| match state {
-            (false, Some(problem)) => Some((kind.noun(), (file.to_owned(), problem.clone()))),
+    /// How many of the files that are `named` cannot be used as they are.
+    pub(super) fn problems<'a>(
+        &self,
+        named: impl IntoIterator<Item = (FileKind, &'a Path)>,
+    ) -> usize {
+        let states = named.into_iter().map(|(kind, file)| self.state(kind, file));
+        states.filter(|(_, problem)| problem.is_some()).count()
+    }
+
+    /// The first of the files that are `named` in which nothing is good, nor ever was, and what such a file is called.
+    pub(super) fn missing(&self, named: &[(FileKind, &Path)]) -> Option<(&'static str, Refusal)> {
+        named.iter().find_map(|(kind, file)| match self.state(*kind, file) {
+            (false, Some(problem)) => Some((kind.noun(), (file.to_path_buf(), problem.clone()))),
             _ => None,
-        })
-    }
-
-    /// Of each file that a listener names, whether something in it is good, and what is wrong with it.
-    fn states<'a>(
-        &'a self,
-        tls: &'a TlsConfig,
-    ) -> impl Iterator<Item = (FileKind, &'a Path, (bool, Option<&'a Problem>))> {
-        let of = |kind| tls.followed(kind).map(move |file| (kind, file));
-        FileKind::ALL.into_iter().flat_map(of).map(|(kind, file)| {
-            let state = match kind {
-                FileKind::Authorities => self.authorities.state(file),
-                FileKind::Revocations => self.revocations.state(file),
-                FileKind::TicketKeys => self.ticket_keys.state(file),
-            };
-            (kind, file, state)
         })
     }
 
     /// Whether a look would find something that is news since `before`.
     pub(super) fn is_stale(&self, before: SystemTime, now: SystemTime) -> bool {
-        self.authorities.is_stale(before, now)
+        self.client_authorities.is_stale(before, now)
             || self.revocations.is_stale(before, now)
             || self.ticket_keys.is_stale(before, now)
+            || self.endpoint_authorities.is_stale(before, now)
     }
 
     /// What is to be said about a file that a config is about to use.
     pub(super) fn findings(&self, kind: FileKind, file: &Path, now: SystemTime) -> Vec<Finding> {
         match kind {
-            FileKind::Authorities => self.authorities.findings(file, now),
+            FileKind::ClientAuthorities => self.client_authorities.findings(file, now),
             FileKind::Revocations => self.revocations.findings(file, now),
             FileKind::TicketKeys => self.ticket_keys.findings(file, now),
+            FileKind::EndpointAuthorities => self.endpoint_authorities.findings(file, now),
         }
     }
 
     /// Tells the log what has changed since `before`.
     pub(super) fn tell(&self, before: &Self) {
-        self.authorities.tell(&before.authorities);
+        self.client_authorities.tell(&before.client_authorities);
         self.revocations.tell(&before.revocations);
         self.ticket_keys.tell(&before.ticket_keys);
+        self.endpoint_authorities.tell(&before.endpoint_authorities);
     }
 }
 

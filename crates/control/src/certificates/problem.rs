@@ -163,7 +163,7 @@ impl Problem {
                 "no client trusts it any more: have it issued again, with SHA-256"
             }
             Self::NoAuthority(_) => {
-                "name the authority that has signed your clients' certificates, whose own has `basicConstraints=CA:TRUE`"
+                "name the authority that has signed the certificates, whose own has `basicConstraints=CA:TRUE`"
             }
             Self::NoList => {
                 "it should have a section `-----BEGIN X509 CRL-----`; `openssl crl -inform der -in FILE -out FILE.pem` makes PEM of DER"

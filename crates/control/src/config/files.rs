@@ -281,7 +281,11 @@ fn look_at_certificates(draft: &mut Draft, files: &dyn Files, sources: &Sources,
         if let Trust::Authorities(place) = tls.trust.get_mut() {
             find(place, &span);
         }
-        report(FileKind::Authorities.noun(), files.findings_of_trust(tls.trust.get_ref()), &span);
+        report(
+            FileKind::EndpointAuthorities.noun(),
+            files.findings_of_trust(tls.trust.get_ref()),
+            &span,
+        );
     }
 }
 
@@ -320,7 +324,7 @@ fn look_at_acme(draft: &Draft, files: &dyn Files, sink: &Sink) {
     }
     for ca in draft.acme.iter().filter_map(|acme| acme.ca.as_ref()) {
         let findings = files.findings_of_trust(&Trust::Authorities(ca.get_ref().clone()));
-        let noun = FileKind::Authorities.noun();
+        let noun = FileKind::EndpointAuthorities.noun();
         findings.iter().for_each(|it| sink.report(of_certificate(noun, it).at(ca.span())));
     }
 }

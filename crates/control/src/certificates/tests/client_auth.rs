@@ -12,7 +12,8 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, Error};
 
-use super::super::client_auth::{Authorities, ClientAuth, Revocations};
+use super::super::authorities::ClientAuthorities;
+use super::super::client_auth::{ClientAuth, Revocations};
 use super::super::fixture::{directory, good, place, tls, write};
 use super::super::followed::{Content, FileKind, Followed};
 use super::*;
@@ -125,8 +126,8 @@ impl Place {
 
 // === What is good and what is not ===
 
-fn authorities(text: &str) -> Result<Authorities, Problem> {
-    Authorities::parse(text.as_bytes(), SystemTime::now())
+fn authorities(text: &str) -> Result<ClientAuthorities, Problem> {
+    ClientAuthorities::parse(text.as_bytes(), SystemTime::now())
 }
 
 #[test]
@@ -213,7 +214,7 @@ fn judged(
     let config = place.config(names);
     let mut tls = tls(Vec::new());
     tls.client_auth = Some(config.clone());
-    let files = Followed::default().gather(&[&tls].into_iter(), SystemTime::now());
+    let files = Followed::default().gather(&tls.followed().collect::<Vec<_>>(), SystemTime::now());
     let verifier = ClientAuth::new(&config, &files, SystemTime::now()).verifier().unwrap();
     let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     verifier.verify_client_cert(der, &[], UnixTime::since_unix_epoch(at)).map(drop)
@@ -292,7 +293,7 @@ fn a_changed_list_is_in_use_and_takes_old_tickets_with_it_and_a_broken_one_is_no
     put(&store, &config);
     assert!(takes(&termination, &ticket));
     for (kind, name, problem) in [
-        (FileKind::Authorities, "ca.pem", Problem::Garbled(Part::Chain)),
+        (FileKind::ClientAuthorities, "ca.pem", Problem::Garbled(Part::Chain)),
         (FileKind::Revocations, "list.pem", Problem::NoList),
     ] {
         let file = place.file(name);
