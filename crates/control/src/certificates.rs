@@ -4,8 +4,7 @@
 //! ```text
 //! source ─► pairs of files ─► parse ─┐
 //!                                    ├─► store ─► terms ─► plan::tls::Termination
-//! files that are followed ───────────┤
-//! files of authorities ─► origins ───┴─► originate ─► plan::tls::Origination
+//! files that are followed ───────────┴─► origins ─► originate ─► plan::tls::Origination
 //! ```
 
 mod authorities;

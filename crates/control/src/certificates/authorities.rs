@@ -1,5 +1,5 @@
-//! Authorities whose word is taken on who an endpoint is: those of a file, or those that this machine trusts. Called by
-//! `origins`, and by who orders certificates.
+//! Authorities whose word is taken on who somebody is: on endpoints, those of a file or those that this machine trusts; on clients, those
+//! of files. The files are followed for the store; whoever orders certificates reads its own.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,12 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls_native_certs::load_native_certs;
 
-use super::parse::{certificates, read_certificate, validity};
+use super::followed::{Content, FileKind};
+use super::parse::{certificates, check_strength, read_certificate, validity};
 use super::problem::Problem;
 use super::source::{Refusal, read_file};
 
-/// Authorities, at least one.
+/// Those whose word is taken on who an endpoint is, from some moment on.
 #[derive(Debug)]
 pub(crate) struct Authorities {
     pub(crate) roots: Arc<RootCertStore>,
@@ -22,11 +23,24 @@ pub(crate) struct Authorities {
     certificates: Vec<CertificateDer<'static>>,
 }
 
-impl PartialEq for Authorities {
-    fn eq(&self, other: &Self) -> bool {
-        self.certificates == other.certificates
-    }
+/// What is in a file with authorities: at least one. With `ALONE` a certificate that nobody else has signed may stand for itself, although
+/// it may not sign others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AuthorityFile<const ALONE: bool>(pub(super) Vec<Authority>);
+
+/// Who signs clients' certificates.
+pub(super) type ClientAuthorities = AuthorityFile<false>;
+
+/// Who signs endpoints' certificates. Of what is spoken with inside, many have signed themselves.
+pub(super) type EndpointAuthorities = AuthorityFile<true>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Authority {
+    pub(super) der: CertificateDer<'static>,
+    pub(super) until: SystemTime,
 }
+
+// === impl Authorities ===
 
 impl Authorities {
     /// Those in a file that are good at least until `now`. While one is replaced by another, both may be in it.
@@ -35,25 +49,9 @@ impl Authorities {
     ///
     /// What is wrong with it.
     pub(crate) fn read(file: &Path, now: SystemTime) -> Result<Self, Refusal> {
-        let text = read_file(file)?;
-        Self::parse(&text, now).map_err(|problem| (file.to_owned(), problem))
-    }
-
-    fn parse(text: &[u8], now: SystemTime) -> Result<Self, Problem> {
-        let all = certificates(text)?;
-        let (mut roots, mut good, mut last) = (RootCertStore::empty(), Vec::new(), None);
-        for certificate in all {
-            let until = validity(&read_certificate(&certificate)?)?.1;
-            last = last.max(Some(until));
-            if now <= until {
-                roots.add(certificate.clone()).map_err(|_| Problem::NotACertificate)?;
-                good.push(certificate);
-            }
-        }
-        match last {
-            Some(last) if roots.is_empty() => Err(Problem::Expired(last)),
-            _ => Ok(Self { roots: Arc::new(roots), certificates: good }),
-        }
+        let parsed = EndpointAuthorities::parse(&read_file(file)?, now);
+        let parsed = parsed.map_err(|problem| (file.to_owned(), problem))?;
+        Ok(Self::of(parsed.good(now).map(|it| it.der.clone()).collect()))
     }
 
     /// Those that this machine trusts, as they are now.
@@ -66,13 +64,25 @@ impl Authorities {
         // In the order of a directory's entries, which nobody has promised to keep.
         certificates.sort_by(|a, b| a.as_ref().cmp(b.as_ref()));
         certificates.dedup();
-        let mut roots = RootCertStore::empty();
-        // What is no authority among so many keeps nobody from trusting the others.
-        roots.add_parsable_certificates(certificates.iter().cloned());
-        if roots.is_empty() {
-            return Err((system_place(), Problem::NothingTrusted));
+        let found = Self::of(certificates);
+        if found.roots.is_empty() {
+            Err((system_place(), Problem::NothingTrusted))
+        } else {
+            Ok(found)
         }
-        Ok(Self { roots: Arc::new(roots), certificates })
+    }
+
+    /// These; nobody is trusted if there are none. What is no authority among so many keeps nobody from trusting the others.
+    pub(super) fn of(certificates: Vec<CertificateDer<'static>>) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates.iter().cloned());
+        Self { roots: Arc::new(roots), certificates }
+    }
+}
+
+impl PartialEq for Authorities {
+    fn eq(&self, other: &Self) -> bool {
+        self.certificates == other.certificates
     }
 }
 
@@ -82,16 +92,62 @@ fn system_place() -> PathBuf {
     told.map_or_else(|| PathBuf::from("/etc/ssl/certs"), PathBuf::from)
 }
 
+// === impl AuthorityFile ===
+
+impl<const ALONE: bool> AuthorityFile<ALONE> {
+    /// Those that have not expired.
+    pub(super) fn good(&self, now: SystemTime) -> impl Iterator<Item = &Authority> {
+        self.0.iter().filter(move |it| now <= it.until)
+    }
+}
+
+impl<const ALONE: bool> Content for AuthorityFile<ALONE> {
+    const KIND: FileKind =
+        if ALONE { FileKind::EndpointAuthorities } else { FileKind::ClientAuthorities };
+    const BYTES_MAX: usize = 1024 * 1024;
+
+    fn parse(bytes: &[u8], now: SystemTime) -> Result<Self, Problem> {
+        let read = |der| Authority::read(der, ALONE);
+        let found = Self(certificates(bytes)?.into_iter().map(read).collect::<Result<_, _>>()?);
+        found.decay(now).map_or(Ok(found), Err)
+    }
+
+    fn has_aged(&self, before: SystemTime, now: SystemTime) -> bool {
+        self.0.iter().any(|it| before <= it.until && it.until < now)
+    }
+
+    fn decay(&self, now: SystemTime) -> Option<Problem> {
+        let last = self.0.iter().map(|it| it.until).max()?;
+        (last < now).then_some(Problem::Expired(last))
+    }
+}
+
+impl Authority {
+    fn read(der: CertificateDer<'static>, may_be_alone: bool) -> Result<Self, Problem> {
+        let certificate = read_certificate(&der)?;
+        check_strength(&certificate)?;
+        // The library takes whatever it is given for an authority.
+        let is_alone = may_be_alone && certificate.subject() == certificate.issuer();
+        if !certificate.is_ca() && !is_alone {
+            return Err(Problem::NoAuthority(certificate.subject().to_string()));
+        }
+        let (_, until) = validity(&certificate)?;
+        RootCertStore::empty().add(der.clone()).map_err(|_| Problem::NotACertificate)?;
+        Ok(Self { der, until })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rcgen::date_time_ymd;
 
-    use super::super::fixture::{chain, good, made};
+    use super::super::fixture::{by_openssl, chain, good, made};
     use super::super::problem::Part;
     use super::*;
 
     fn parse(text: &str) -> Result<usize, Problem> {
-        Authorities::parse(text.as_bytes(), SystemTime::now()).map(|it| it.roots.len())
+        let now = SystemTime::now();
+        EndpointAuthorities::parse(text.as_bytes(), now).map(|it| it.good(now).count())
     }
 
     #[test]
@@ -100,11 +156,14 @@ mod tests {
         let old = made(&["a"], |params| params.not_after = date_time_ymd(2020, 1, 1)).cert;
         let later = made(&["a"], |params| params.not_before = date_time_ymd(2090, 1, 1)).cert;
         let expired = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_577_836_800);
+        let no_authority = Problem::NoAuthority("CN=rcgen self signed cert".to_owned());
         for (text, expected) in [
             (root.clone(), Ok(1)),
             // Whoever signs for itself is its own authority.
             (good("a.test").cert, Ok(1)),
-            (format!("{root}{middle}{leaf}"), Ok(3)),
+            (format!("{root}{middle}"), Ok(2)),
+            (format!("{root}{middle}{leaf}"), Err(no_authority)),
+            (by_openssl("-nodes -newkey rsa:1024").cert, Err(Problem::WeakKey(1024))),
             (format!("{old}{root}{later}"), Ok(2)),
             (old, Err(Problem::Expired(expired))),
             (String::new(), Err(Problem::Garbled(Part::Chain))),

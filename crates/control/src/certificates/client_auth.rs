@@ -1,5 +1,5 @@
-//! Whose clients' certificates are taken: the authorities that sign them, the lists of what these have taken back, and the verifier that the
-//! TLS library asks. Made by the store of files that are followed.
+//! Which clients' certificates are taken: the lists of what authorities have taken back, and the verifier that the TLS library asks. Made by
+//! the store of files that are followed.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,21 +18,12 @@ use webpki::OwnedCertRevocationList;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::revocation_list::CertificateRevocationList;
 
+use super::authorities::Authority;
 use super::followed::{Content, FileKind, Followed};
-use super::parse::{check_strength, read_certificate, sections, system_time, validity};
+use super::parse::{sections, system_time};
 use super::problem::{Part, Problem};
 use super::terminate::PROVIDER;
 use crate::config::ClientAuthConfig;
-
-/// Authorities that may sign clients' certificates; at least one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Authorities(Vec<Authority>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Authority {
-    der: CertificateDer<'static>,
-    until: SystemTime,
-}
 
 /// What authorities have taken back; at least one list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,45 +48,6 @@ pub(super) struct ClientAuth {
 struct Verifier {
     library: Arc<dyn ClientCertVerifier>,
     until: SystemTime,
-}
-
-// === impl Authorities ===
-
-impl Content for Authorities {
-    const KIND: FileKind = FileKind::Authorities;
-    const BYTES_MAX: usize = 1024 * 1024;
-
-    fn parse(bytes: &[u8], now: SystemTime) -> Result<Self, Problem> {
-        let sections = sections(bytes, Part::Chain)?.into_iter();
-        let certificates = sections.filter(|(kind, _)| *kind == SectionKind::Certificate);
-        let read = |(_, der)| Authority::read(CertificateDer::from(der));
-        let authorities = certificates.map(read).collect::<Result<Vec<_>, _>>()?;
-        let last = authorities.iter().map(|it| it.until).max().ok_or(Problem::NoCertificate)?;
-        if last < now { Err(Problem::Expired(last)) } else { Ok(Self(authorities)) }
-    }
-
-    fn has_aged(&self, before: SystemTime, now: SystemTime) -> bool {
-        self.0.iter().any(|it| before <= it.until && it.until < now)
-    }
-
-    fn decay(&self, now: SystemTime) -> Option<Problem> {
-        let last = self.0.iter().map(|it| it.until).max()?;
-        (last < now).then_some(Problem::Expired(last))
-    }
-}
-
-impl Authority {
-    fn read(der: CertificateDer<'static>) -> Result<Self, Problem> {
-        let certificate = read_certificate(&der)?;
-        check_strength(&certificate)?;
-        // The library takes whatever it is given for an authority.
-        if !certificate.is_ca() {
-            return Err(Problem::NoAuthority(certificate.subject().to_string()));
-        }
-        let (_, until) = validity(&certificate)?;
-        RootCertStore::empty().add(der.clone()).map_err(|_| Problem::NotACertificate)?;
-        Ok(Self { der, until })
-    }
 }
 
 // === impl Revocations ===
@@ -156,11 +108,8 @@ fn judge_list(
     if let Some(from) = from.filter(|from| now < *from) {
         return Err(Problem::NotYetValid(from));
     }
-    let due = parsed.next_update().and_then(|due| system_time(due.timestamp()));
-    match due {
-        Some(due) if due <= now => Err(Problem::Outdated(due)),
-        due => Ok(due),
-    }
+    // One that is outdated is no reason to refuse everything else: the library lets nobody in by it.
+    Ok(parsed.next_update().and_then(|due| system_time(due.timestamp())))
 }
 
 fn unusable(why: &str) -> Problem {
@@ -172,8 +121,8 @@ fn unusable(why: &str) -> Problem {
 impl ClientAuth {
     /// By what is good in the files, `now`.
     pub(super) fn new(config: &ClientAuthConfig, files: &Followed, now: SystemTime) -> Self {
-        let authorities =
-            config.authorities.iter().filter_map(|it| files.authorities.good(&it.path));
+        let authorities = config.authorities.iter();
+        let authorities = authorities.filter_map(|it| files.client_authorities.good(&it.path));
         let all: Vec<_> = authorities.flat_map(|it| &it.0).cloned().collect();
         let good: Vec<_> = all.iter().filter(|it| now <= it.until).cloned().collect();
         let revocations = config.revocations.iter();

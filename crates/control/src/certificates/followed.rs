@@ -7,29 +7,33 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::client_auth::{Authorities, Revocations};
+use super::authorities::{ClientAuthorities, EndpointAuthorities};
+use super::client_auth::Revocations;
 use super::problem::{Finding, Problem, Remark};
 use super::source::{FileStamp, Refusal, stamp, unreadable};
 use super::ticket_keys::TicketSecrets;
-use crate::config::{Files as _, Folder, TlsConfig};
+use crate::config::{Files as _, Folder};
 
 /// What such a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// Authorities that sign clients' certificates.
-    Authorities,
+    ClientAuthorities,
     /// What these have taken back.
     Revocations,
     /// Secrets for tickets.
     TicketKeys,
+    /// Authorities that sign endpoints' certificates.
+    EndpointAuthorities,
 }
 
-/// All such files of all listeners.
+/// All such files of all listeners and clusters.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Followed {
-    pub(super) authorities: Files<Authorities>,
+    pub(super) client_authorities: Files<ClientAuthorities>,
     pub(super) revocations: Files<Revocations>,
     pub(super) ticket_keys: Files<TicketSecrets>,
+    pub(super) endpoint_authorities: Files<EndpointAuthorities>,
 }
 
 /// Files of one kind.
@@ -43,6 +47,8 @@ struct FileEntry<T> {
     stamp: Option<FileStamp>,
     /// What was last good in it.
     good: Option<Arc<T>>,
+    /// Whether that has become unfit by time alone.
+    is_lapsed: bool,
     /// What is wrong with it now.
     problem: Option<Problem>,
 }
@@ -72,12 +78,10 @@ pub(super) trait Content: Sized + PartialEq {
 // === impl FileKind ===
 
 impl FileKind {
-    const ALL: [Self; 3] = [Self::Authorities, Self::Revocations, Self::TicketKeys];
-
     /// As messages call it.
     pub(crate) fn noun(self) -> &'static str {
         match self {
-            Self::Authorities => "authorities",
+            Self::ClientAuthorities | Self::EndpointAuthorities => "authorities",
             Self::Revocations => "revocation list",
             Self::TicketKeys => "ticket keys",
         }
@@ -87,72 +91,72 @@ impl FileKind {
 // === impl Followed ===
 
 impl Followed {
-    /// What the listeners name, with what is good in it now, or was before.
-    pub(super) fn gather<'a>(
-        &self,
-        listeners: &(impl Iterator<Item = &'a TlsConfig> + Clone),
-        now: SystemTime,
-    ) -> Self {
-        let of = |kind| listeners.clone().flat_map(move |tls| tls.followed(kind));
+    /// The files that are `named`, with what is good in them now, or was before.
+    pub(super) fn gather(&self, named: &[(FileKind, &Path)], now: SystemTime) -> Self {
+        let of = |kind| named.iter().filter(move |(it, _)| *it == kind).map(|(_, file)| *file);
         Self {
-            authorities: self.authorities.gather(of(FileKind::Authorities), now),
+            client_authorities: self
+                .client_authorities
+                .gather(of(FileKind::ClientAuthorities), now),
             revocations: self.revocations.gather(of(FileKind::Revocations), now),
             ticket_keys: self.ticket_keys.gather(of(FileKind::TicketKeys), now),
+            endpoint_authorities: self
+                .endpoint_authorities
+                .gather(of(FileKind::EndpointAuthorities), now),
         }
     }
 
-    /// What is wrong with the files that a listener names.
-    pub(super) fn refusals(&self, tls: &TlsConfig) -> Vec<Refusal> {
-        self.states(tls)
-            .filter_map(|(_, file, (_, problem))| Some((file.to_owned(), problem?.clone())))
-            .collect()
+    /// Whether something in a file is good, or was, and what is wrong with it.
+    pub(super) fn state(&self, kind: FileKind, file: &Path) -> (bool, Option<&Problem>) {
+        match kind {
+            FileKind::ClientAuthorities => self.client_authorities.state(file),
+            FileKind::Revocations => self.revocations.state(file),
+            FileKind::TicketKeys => self.ticket_keys.state(file),
+            FileKind::EndpointAuthorities => self.endpoint_authorities.state(file),
+        }
     }
 
-    /// The first file that a listener names in which nothing is good, nor ever was, and what such a file is called.
-    pub(super) fn missing(&self, tls: &TlsConfig) -> Option<(&'static str, Refusal)> {
-        self.states(tls).find_map(|(kind, file, state)| match state {
-            (false, Some(problem)) => Some((kind.noun(), (file.to_owned(), problem.clone()))),
+    /// How many of the files that are `named` cannot be used as they are.
+    pub(super) fn problems<'a>(
+        &self,
+        named: impl IntoIterator<Item = (FileKind, &'a Path)>,
+    ) -> usize {
+        let states = named.into_iter().map(|(kind, file)| self.state(kind, file));
+        states.filter(|(_, problem)| problem.is_some()).count()
+    }
+
+    /// The first of the files that are `named` in which nothing is good, nor ever was, and what such a file is called.
+    pub(super) fn missing(&self, named: &[(FileKind, &Path)]) -> Option<(&'static str, Refusal)> {
+        named.iter().find_map(|(kind, file)| match self.state(*kind, file) {
+            (false, Some(problem)) => Some((kind.noun(), (file.to_path_buf(), problem.clone()))),
             _ => None,
-        })
-    }
-
-    /// Of each file that a listener names, whether something in it is good, and what is wrong with it.
-    fn states<'a>(
-        &'a self,
-        tls: &'a TlsConfig,
-    ) -> impl Iterator<Item = (FileKind, &'a Path, (bool, Option<&'a Problem>))> {
-        let of = |kind| tls.followed(kind).map(move |file| (kind, file));
-        FileKind::ALL.into_iter().flat_map(of).map(|(kind, file)| {
-            let state = match kind {
-                FileKind::Authorities => self.authorities.state(file),
-                FileKind::Revocations => self.revocations.state(file),
-                FileKind::TicketKeys => self.ticket_keys.state(file),
-            };
-            (kind, file, state)
         })
     }
 
     /// Whether a look would find something that is news since `before`.
     pub(super) fn is_stale(&self, before: SystemTime, now: SystemTime) -> bool {
-        self.authorities.is_stale(before, now)
+        self.client_authorities.is_stale(before, now)
             || self.revocations.is_stale(before, now)
             || self.ticket_keys.is_stale(before, now)
+            || self.endpoint_authorities.is_stale(before, now)
     }
 
     /// What is to be said about a file that a config is about to use.
     pub(super) fn findings(&self, kind: FileKind, file: &Path, now: SystemTime) -> Vec<Finding> {
         match kind {
-            FileKind::Authorities => self.authorities.findings(file, now),
+            FileKind::ClientAuthorities => self.client_authorities.findings(file, now),
             FileKind::Revocations => self.revocations.findings(file, now),
             FileKind::TicketKeys => self.ticket_keys.findings(file, now),
+            FileKind::EndpointAuthorities => self.endpoint_authorities.findings(file, now),
         }
     }
 
     /// Tells the log what has changed since `before`.
     pub(super) fn tell(&self, before: &Self) {
-        self.authorities.tell(&before.authorities);
+        self.client_authorities.tell(&before.client_authorities);
         self.revocations.tell(&before.revocations);
         self.ticket_keys.tell(&before.ticket_keys);
+        self.endpoint_authorities.tell(&before.endpoint_authorities);
     }
 }
 
@@ -190,12 +194,9 @@ impl<T: Content> Files<T> {
     }
 
     fn findings(&self, file: &Path, now: SystemTime) -> Vec<Finding> {
-        let next = self.gather([file].into_iter(), now);
-        let (has_good, problem) = next.state(file);
-        let remark = if has_good { Remark::Kept } else { Remark::Refused };
-        let refused = problem.cloned().map(remark);
-        let is_open = T::KIND == FileKind::TicketKeys && problem.is_none() && is_open(file);
-        let remarks = refused.into_iter().chain(is_open.then_some(Remark::Open));
+        let next = FileEntry::of(file, self.0.get(file), now);
+        let is_open = T::KIND == FileKind::TicketKeys && next.problem.is_none() && is_open(file);
+        let remarks = next.remark().into_iter().chain(is_open.then_some(Remark::Open));
         remarks.map(|remark| Finding { file: file.to_owned(), remark }).collect()
     }
 
@@ -203,17 +204,18 @@ impl<T: Content> Files<T> {
         let noun = T::KIND.noun();
         for (file, entry) in &self.0 {
             let old = before.0.get(file);
-            let was_good = old.and_then(|old| old.good.as_ref());
-            let is_well_again =
-                entry.problem.is_none() && old.is_some_and(|it| it.problem.is_some());
-            if let Some(good) = &entry.good
-                && (is_well_again || was_good.is_none_or(|old| !Arc::ptr_eq(old, good)))
-            {
+            let is_other = old.is_none_or(|old| match (&old.good, &entry.good) {
+                (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
+                _ => true,
+            });
+            let was_well = old.is_some_and(|old| old.problem.is_none());
+            if entry.problem.is_none() && (is_other || !was_well) {
                 tracing::info!("{noun} {} in use", file.display());
             }
             let is_news = entry.problem != old.and_then(|old| old.problem.clone());
-            if let Some(problem) = entry.problem.as_ref().filter(|_| is_news) {
-                entry.complain(noun, file, problem);
+            if let Some(remark) = entry.remark().filter(|_| is_news) {
+                let finding = Finding { file: file.clone(), remark };
+                tracing::error!("{noun} refused: {finding}");
             }
         }
     }
@@ -235,29 +237,39 @@ impl<T: Content> FileEntry<T> {
         let unchanged = old.filter(|old| old.stamp == stamp && !old.is_due(now));
         let (good, problem) = match unchanged {
             Some(old) => (old.good.clone(), old.problem.clone()),
-            None => {
-                let old = old.and_then(|old| old.good.clone());
-                match read::<T>(file, now) {
-                    // Whoever writes the same again changes nothing.
-                    Ok(new) => (Some(old.filter(|old| **old == new).unwrap_or(new.into())), None),
-                    Err(problem) => (old, Some(problem)),
-                }
-            }
+            None => Self::read(file, old.and_then(|old| old.good.clone()), now),
         };
         let decay = good.as_ref().and_then(|good| good.decay(now));
-        Self { stamp, good, problem: decay.or(problem) }
+        Self { stamp, good, is_lapsed: decay.is_some(), problem: decay.or(problem) }
     }
 
-    fn complain(&self, noun: &str, file: &Path, problem: &Problem) {
-        let is_in_use = self.good.is_some();
-        if let (Problem::Outdated(_), true) = (problem, is_in_use) {
-            let file = file.display();
-            tracing::error!("{noun} {file} {problem}; its authority's clients are refused");
-            return;
+    /// What is good in `file`, or what was good before, which is `old`; and what is wrong with it.
+    fn read(
+        file: &Path,
+        old: Option<Arc<T>>,
+        now: SystemTime,
+    ) -> (Option<Arc<T>>, Option<Problem>) {
+        let new = match read::<T>(file, now) {
+            Ok(new) => new,
+            Err(problem) => return (old, Some(problem)),
+        };
+        match (old, new.decay(now)) {
+            // Whoever writes the same again changes nothing.
+            (Some(old), _) if *old == new => (Some(old), None),
+            // Who copies an old one over a better one changes nothing either.
+            (Some(old), Some(problem)) if old.decay(now).is_none() => (Some(old), Some(problem)),
+            _ => (Some(Arc::new(new)), None),
         }
-        let remark = if is_in_use { Remark::Kept } else { Remark::Refused };
-        let finding = Finding { file: file.to_owned(), remark: remark(problem.clone()) };
-        tracing::error!("{noun} refused: {finding}");
+    }
+
+    /// What is to be said about it, if it is anything.
+    fn remark(&self) -> Option<Remark> {
+        let remark = match &self.good {
+            _ if self.is_lapsed => Remark::Lapsed,
+            Some(_) => Remark::Kept,
+            None => Remark::Refused,
+        };
+        self.problem.clone().map(remark)
     }
 
     /// Whether the same bytes may have become good by now.

@@ -19,7 +19,6 @@ pub(super) fn tell(before: &Known, after: &Known) {
         }
     }
     after.followed.tell(&before.followed);
-    after.origins.tell(&before.origins);
 }
 
 /// How much somebody should care.

@@ -2,9 +2,7 @@
 //! knows.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use evenkeel_plan::tls::{Certificate, Origination};
 use rustls::ClientConfig;
@@ -12,17 +10,15 @@ use rustls::pki_types::ServerName;
 
 use super::authorities::Authorities;
 use super::originate::originate;
-use super::problem::{Finding, Problem, Remark};
-use super::source::{Refusal, stamp};
-use super::store::{Entry, Good, Known, Unusable};
-use crate::config::{CertificateSource, Config, OriginationConfig, Trust};
+use super::problem::Finding;
+use super::source::Refusal;
+use super::store::{Known, Unusable, refused};
+use crate::config::{Config, OriginationConfig, Trust};
 
 /// Of all clusters that speak TLS with their endpoints.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origins {
-    /// The files with authorities.
-    files: BTreeMap<PathBuf, Entry<Arc<Authorities>>>,
-    /// Those of this machine, as they were when a config was last put in force; `None` if no cluster asks for them.
+    /// The authorities of this machine, as they were when a config was last put in force; `None` if no cluster asks for them.
     system: Option<Result<Arc<Authorities>, Refusal>>,
     clusters: BTreeMap<String, Originator>,
 }
@@ -49,53 +45,36 @@ impl Origins {
         self.clusters.get(cluster)?.certificate.as_ref()
     }
 
-    /// What is wrong with the files of `cluster` as they are now, apart from that of its own certificate; `None` if it has none.
-    pub(super) fn of(
-        &self,
-        cluster: &str,
-    ) -> Option<(Option<&Refusal>, Option<&CertificateSource>)> {
-        let config = &self.clusters.get(cluster)?.config;
-        Some((self.refusal(&config.trust), config.certificate.as_ref()))
+    /// What `cluster` is told about TLS; `None` if it does not speak it.
+    pub(super) fn config_of(&self, cluster: &str) -> Option<&OriginationConfig> {
+        self.clusters.get(cluster).map(|it| &it.config)
     }
 
-    /// What is wrong with those whose word is to be taken.
-    fn refusal(&self, trust: &Trust) -> Option<&Refusal> {
-        match trust {
-            Trust::Anybody => None,
-            Trust::System => self.system.as_ref()?.as_ref().err(),
-            Trust::Authorities(place) => self.files.get(&place.path)?.problem.as_ref(),
-        }
+    /// The same of all clusters.
+    pub(super) fn configs(&self) -> impl Iterator<Item = &OriginationConfig> {
+        self.clusters.values().map(|it| &it.config)
     }
 
-    /// What is to be said about authorities that a config is about to trust.
-    pub(super) fn findings(&self, trust: &Trust, now: SystemTime) -> Vec<Finding> {
-        let next = self.gather([trust], now);
-        let remark = match next.authorities(trust) {
-            Some(_) => Remark::Kept,
-            None => Remark::Refused,
-        };
-        let finding = |(file, problem): &Refusal| Finding {
-            file: file.clone(),
-            remark: remark(problem.clone()),
-        };
-        next.refusal(trust).map(finding).into_iter().collect()
+    /// What is wrong with the authorities of this machine.
+    pub(super) fn refusal(&self, trust: &Trust) -> Option<&Refusal> {
+        self.system.as_ref().filter(|_| *trust == Trust::System)?.as_ref().err()
     }
 
-    /// What would be known if `config` were in force, where `known` is of certificates. A cluster of which it says the same as before keeps
+    /// What is to be said about them if a config is about to trust them.
+    pub(super) fn findings(&self, trust: &Trust) -> Option<Finding> {
+        self.gather([trust]).refusal(trust).cloned().map(refused)
+    }
+
+    /// What would be known if `config` were in force, where `known` is of files. A cluster of which it says the same as before keeps
     /// its connections.
     ///
     /// # Errors
     ///
     /// Nobody is left whose word could be taken, or a certificate of ours was never good.
-    pub(super) fn with(
-        &self,
-        config: &Config,
-        known: &Known,
-        now: SystemTime,
-    ) -> Result<Self, Unusable> {
+    pub(super) fn with(&self, config: &Config, known: &Known) -> Result<Self, Unusable> {
         let clusters =
             || config.clusters.iter().filter_map(|it| Some((&it.name, it.tls.as_ref()?)));
-        let mut next = self.gather(clusters().map(|(_, tls)| &tls.trust), now);
+        let mut next = self.gather(clusters().map(|(_, tls)| &tls.trust));
         for (name, tls) in clusters() {
             let old = self.clusters.get(name);
             let originator = next.originator(old, tls, known)?;
@@ -105,11 +84,9 @@ impl Origins {
     }
 
     /// The same config with what is in its files now.
-    pub(super) fn refreshed(&self, known: &Known, now: SystemTime) -> Self {
-        let trusts = self.clusters.values().map(|it| &it.config.trust);
-        let mut next = self.gather(trusts.filter(|trust| **trust != Trust::System), now);
-        // Looked at when a config is put in force, and not all the time.
-        next.system = self.system.clone();
+    pub(super) fn refreshed(&self, known: &Known) -> Self {
+        // Those of this machine are looked at when a config is put in force, and not all the time.
+        let mut next = Self { system: self.system.clone(), ..Self::default() };
         for (name, old) in &self.clusters {
             // What was good before stays so: there is nothing to refuse.
             let new = next.originator(Some(old), &old.config, known);
@@ -124,16 +101,14 @@ impl Origins {
         config: &OriginationConfig,
         known: &Known,
     ) -> Result<Originator, Unusable> {
-        let refused = |(file, problem): &Refusal| {
-            let remark = Remark::Refused(problem.clone());
-            Unusable::Certificate(Finding { file: file.clone(), remark })
-        };
-        let authorities = self.authorities(&config.trust);
-        if let (None, Some(refusal)) = (&authorities, self.refusal(&config.trust)) {
-            return Err(refused(refusal));
+        let refused = |refusal| Unusable::Certificate(refused(refusal));
+        if let Some(refusal) = self.refusal(&config.trust) {
+            return Err(refused(refusal.clone()));
         }
+        let before = old.and_then(|old| old.authorities.as_ref());
+        let authorities = self.authorities(&config.trust, before, known);
         let certificate = match &config.certificate {
-            Some(source) => Some(known.only(source).map_err(|refusal| refused(&refusal))?),
+            Some(source) => Some(known.only(source).map_err(refused)?),
             None => None,
         };
         let is_same = |old: &&Originator| {
@@ -156,38 +131,31 @@ impl Origins {
         Ok(Originator { config: config.clone(), authorities, certificate, client, origination })
     }
 
-    /// Whose word is taken; `None` for anybody's, or if there is nobody.
-    fn authorities(&self, trust: &Trust) -> Option<Arc<Authorities>> {
+    /// Whose word is taken from now on; `None` for anybody's. The same as `before` if it is that of the same authorities.
+    fn authorities(
+        &self,
+        trust: &Trust,
+        before: Option<&Arc<Authorities>>,
+        known: &Known,
+    ) -> Option<Arc<Authorities>> {
         match trust {
             Trust::Anybody => None,
             Trust::System => self.system.as_ref()?.as_ref().ok().cloned(),
-            Trust::Authorities(place) => self.files.get(&place.path)?.good.clone(),
-        }
-    }
-
-    /// Whether a look would find something that is news.
-    pub(super) fn is_stale(&self, now: SystemTime) -> bool {
-        self.files.iter().any(|(file, entry)| !entry.is_fresh(stamp_of(file), now))
-    }
-
-    /// The authorities, with what is good in their files now, or was before. No clusters.
-    fn gather<'a>(&self, trusts: impl IntoIterator<Item = &'a Trust>, now: SystemTime) -> Self {
-        let mut next = Self::default();
-        for trust in trusts {
-            match trust {
-                Trust::Anybody => {}
-                Trust::System => {
-                    next.system.get_or_insert_with(|| self.system_now());
-                }
-                Trust::Authorities(place) => {
-                    let (file, before) = (&place.path, self.files.get(&place.path));
-                    let read = || Authorities::read(file, now).map(Arc::new);
-                    let entry = || Entry::new(stamp_of(file), [before, None], now, read);
-                    next.files.entry(file.clone()).or_insert_with(entry);
-                }
+            Trust::Authorities(place) => {
+                let file = known.followed.endpoint_authorities.good(&place.path);
+                // The library looks at no times of authorities.
+                let good = file.into_iter().flat_map(|file| file.good(known.at));
+                let now = Authorities::of(good.map(|it| it.der.clone()).collect());
+                let same = before.filter(|before| ***before == now);
+                Some(same.map_or_else(|| Arc::new(now), Arc::clone))
             }
         }
-        next
+    }
+
+    /// The authorities of this machine, if anybody trusts them. No clusters.
+    fn gather<'a>(&self, trusts: impl IntoIterator<Item = &'a Trust>) -> Self {
+        let is_asked_for = trusts.into_iter().any(|trust| *trust == Trust::System);
+        Self { system: is_asked_for.then(|| self.system_now()), ..Self::default() }
     }
 
     /// Those of this machine as they are now; the ones before, if they are the same or there are none any more.
@@ -210,47 +178,19 @@ impl Origins {
             }
         }
     }
-
-    /// Tells the log what is different about the files with authorities.
-    pub(super) fn tell(&self, before: &Self) {
-        for (path, new) in &self.files {
-            let (old, file) = (before.files.get(path), path.display());
-            let is_other = old.is_none_or(|old| old.good != new.good || old.problem.is_some());
-            if let (None, Some(good)) = (&new.problem, &new.good)
-                && is_other
-            {
-                tracing::info!("authorities of {file} are trusted: {}", good.roots.len());
-            }
-            let known = old.and_then(|old| old.problem.as_ref());
-            if let Some(problem) = new.problem.as_ref().filter(|problem| Some(*problem) != known) {
-                tracing::warn!("authorities refused: {}", kept(problem));
-            }
-        }
-    }
-}
-
-impl Good for Arc<Authorities> {
-    fn after(self, before: Self) -> Self {
-        if before == self { before } else { self }
-    }
-}
-
-fn kept((file, problem): &Refusal) -> Finding {
-    Finding { file: file.clone(), remark: Remark::Kept(Problem::clone(problem)) }
-}
-
-fn stamp_of(file: &Path) -> super::source::Stamp {
-    [stamp(file), None]
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
 
     use super::super::Store;
     use super::super::fixture::{self, Made, good, propose, write};
-    use super::super::problem::Part;
+    use super::super::problem::{Part, Problem, Remark};
     use super::*;
+    use crate::config::CertificateSource;
     use crate::fixture::config;
 
     /// A config whose cluster speaks TLS so.
@@ -332,8 +272,31 @@ mod tests {
         let refused = propose(&Store::default(), &with(Some(trusting(&file)))).unwrap_err();
         let remark = Remark::Refused(Problem::Garbled(Part::Chain));
         let finding = Finding { file: file.clone(), remark };
-        assert_eq!(refused, Unusable::Certificate(finding.clone()));
+        assert_eq!(refused, Unusable::File("authorities", finding.clone()));
         let trust = trusting(&file).trust;
         assert_eq!(Known::default().findings_of_trust(&trust, SystemTime::now()), [finding]);
+    }
+    /// Nobody touches the file, and the library looks at no times of authorities.
+    #[test]
+    fn an_authority_that_has_expired_meanwhile_is_trusted_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        let until = |day: u64| {
+            let end = fixture::in_days(day).into();
+            fixture::made(&["a.test"], |params| params.not_after = end).cert
+        };
+        fs::write(&file, format!("{}{}", until(1), until(2))).unwrap();
+        let store = Store::default();
+        let origination = put(&store, &trusting(&file));
+        let mut client = origination.config();
+        for (day, problems) in [(1, 0), (2, 1)] {
+            let later = fixture::in_days(day) + Duration::from_secs(60);
+            assert!(store.known().is_stale(later), "{day}");
+            store.refresh(later);
+            assert!(!store.known().is_stale(later), "{day}");
+            let before = std::mem::replace(&mut client, origination.config());
+            assert!(!Arc::ptr_eq(&before, &client), "{day}");
+            assert_eq!(store.known().problems_with_endpoints("api"), Some(problems), "{day}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! What is known never changes; it is replaced by what is known next. So reading files holds no lock, and whatever turns out not to be
 //! wanted after all is dropped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,14 +26,17 @@ use crate::config::{CertificateSource, Config, TlsConfig, Trust};
 
 /// Shared by the conductor, which follows configs, and the watch, which follows files.
 #[derive(Debug, Default)]
-pub(crate) struct Store(Mutex<Arc<Known>>);
+pub(crate) struct Store {
+    known: Mutex<Arc<Known>>,
+    /// Held by each proposal, for as long as it may still be put in force. Cloned under the lock only.
+    proposed: Arc<()>,
+}
 
-/// What would be known if a config were in force.
+/// What would be known if a config were in force. There is one at a time.
 #[derive(Debug)]
 pub(crate) struct Proposal {
-    /// What was known when it was made.
-    before: Arc<Known>,
     next: Known,
+    _proposed: Arc<()>,
 }
 
 /// Certificates as they were at some moment.
@@ -62,11 +65,11 @@ pub(super) struct Found {
 
 /// Files that are read together.
 #[derive(Clone, Debug)]
-pub(super) struct Entry<G = Parsed> {
+pub(super) struct Entry {
     /// What they were just before they were read.
     stamp: Stamp,
     /// What was last good in them.
-    pub(super) good: Option<G>,
+    pub(super) good: Option<Parsed>,
     /// What is wrong with them now.
     pub(super) problem: Option<Refusal>,
 }
@@ -112,28 +115,25 @@ impl Store {
         read: &Known,
         now: SystemTime,
     ) -> Result<Proposal, Unusable> {
-        let before = self.known();
-        let next = before.with(config, read, now)?;
-        Ok(Proposal { before, next })
+        let (before, proposed) = {
+            let known = self.lock();
+            (Arc::clone(&known), Arc::clone(&self.proposed))
+        };
+        Ok(Proposal { next: before.with(config, read, now)?, _proposed: proposed })
     }
 
     /// From now on it is what was proposed that is known, and shown. For who has published a plan with it.
     pub(crate) fn commit(&self, proposal: Proposal) {
-        let Proposal { before, mut next } = proposal;
-        let mut known = self.lock();
-        if !Arc::ptr_eq(&known, &before) {
-            next.catch_up(&before, &known);
-        }
-        Self::replace(&mut known, next);
+        Self::replace(&mut self.lock(), proposal.next);
     }
 
-    /// Looks at all files, reads those that have changed, and shows what is good in them. A config that was put in force meanwhile
-    /// wins: the next look makes up for it.
+    /// Looks at all files, reads those that have changed, and shows what is good in them. Where a config is put in force meanwhile, or
+    /// about to be, nothing is shown: it would be taken back by what was read for that config before. The next look makes up for it.
     pub(crate) fn refresh(&self, now: SystemTime) {
         let before = self.known();
         let next = before.refreshed(now);
         let mut known = self.lock();
-        if Arc::ptr_eq(&known, &before) {
+        if Arc::ptr_eq(&known, &before) && Arc::strong_count(&self.proposed) == 1 {
             Self::replace(&mut known, next);
         }
     }
@@ -147,7 +147,7 @@ impl Store {
 
     /// A panic elsewhere must not take the certificates with it.
     fn lock(&self) -> MutexGuard<'_, Arc<Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -190,14 +190,20 @@ impl Known {
 
     /// How many files of `cluster` cannot be used as they are now; `None` if it does not speak TLS with its endpoints.
     pub(crate) fn problems_with_endpoints(&self, cluster: &str) -> Option<usize> {
-        let (trust, ours) = self.origins.of(cluster)?;
-        let ours = ours.into_iter().flat_map(|source| self.refusals(source)).count();
-        Some(usize::from(trust.is_some()) + ours)
+        let config = self.origins.config_of(cluster)?;
+        let ours = config.certificate.iter().flat_map(|source| self.refusals(source)).count();
+        let system = usize::from(self.origins.refusal(&config.trust).is_some());
+        Some(ours + system + self.followed.problems(config.followed()))
     }
 
     /// What is to be said about authorities that a config is about to trust.
     pub(crate) fn findings_of_trust(&self, trust: &Trust, now: SystemTime) -> Vec<Finding> {
-        self.origins.findings(trust, now)
+        match trust {
+            Trust::Authorities(place) => {
+                self.file_findings(FileKind::EndpointAuthorities, &place.path, now)
+            }
+            Trust::System | Trust::Anybody => self.origins.findings(trust).into_iter().collect(),
+        }
     }
 
     /// What is good of a source that can have one certificate only.
@@ -220,7 +226,7 @@ impl Known {
     pub(crate) fn problems_of(&self, listener: &str) -> Option<usize> {
         let tls = &self.listeners.get(listener)?.tls;
         let certificates = tls.certificates.iter().flat_map(|source| self.refusals(source));
-        Some(certificates.chain(self.followed.refusals(tls)).count())
+        Some(certificates.count() + self.followed.problems(tls.followed()))
     }
 
     /// Until when each of them is good.
@@ -277,14 +283,19 @@ impl Known {
     /// that stay keep their tickets, and what nothing has changed in.
     fn with(&self, config: &Config, read: &Self, now: SystemTime) -> Result<Self, Unusable> {
         let tls = || config.listeners.iter().filter_map(|it| Some((&it.name, it.tls.as_ref()?)));
-        let clusters = config.clusters.iter().filter_map(|cluster| cluster.tls.as_ref());
-        let ours = clusters.filter_map(|tls| tls.certificate.as_ref());
+        let clusters = || config.clusters.iter().filter_map(|cluster| cluster.tls.as_ref());
+        let ours = clusters().filter_map(|tls| tls.certificate.as_ref());
         let shown = tls().flat_map(|(_, tls)| &tls.certificates);
         let mut next = self.empty(now);
         for source in shown.chain(ours) {
             next.add(source, [self, read]);
         }
-        next.followed = self.followed.gather(&tls().map(|(_, tls)| tls), now);
+        let files = tls().flat_map(|(_, tls)| tls.followed());
+        let files: Vec<_> = files.chain(clusters().filter_map(|tls| tls.followed())).collect();
+        next.followed = self.followed.gather(&files, now);
+        if let Some((noun, refusal)) = next.followed.missing(&files) {
+            return Err(Unusable::File(noun, refused(refusal)));
+        }
         let are_needed = tls().any(|(_, tls)| tls.ticket_keys.is_none());
         next.own_secrets = self.own_secrets(now, are_needed)?;
         for (name, tls) in tls() {
@@ -292,7 +303,7 @@ impl Known {
             let terminator = next.terminator(name, tls, self.listeners.get(name))?;
             next.listeners.insert(name.clone(), terminator);
         }
-        next.origins = self.origins.with(config, &next, now)?;
+        next.origins = self.origins.with(config, &next)?;
         Ok(next)
     }
 
@@ -301,17 +312,15 @@ impl Known {
         Self { at: now, challenges: self.challenges(), ..Self::default() }
     }
 
-    /// Whether a listener has all that it needs. What is renewed here may come later.
+    /// Whether a listener has the certificates that it needs. What is renewed here may come later.
     fn check(&self, tls: &TlsConfig) -> Result<(), Unusable> {
-        let refused = |(file, problem)| Finding { file, remark: Remark::Refused(problem) };
         for source in tls.certificates.iter().filter(|source| !source.is_renewed_here()) {
             if let (None, Some(refusal)) = (self.good(source).next(), self.refusals(source).next())
             {
                 return Err(Unusable::Certificate(refused(refusal)));
             }
         }
-        let missing = self.followed.missing(tls);
-        missing.map_or(Ok(()), |(noun, refusal)| Err(Unusable::File(noun, refused(refusal))))
+        Ok(())
     }
 
     /// Those that there are, or shall be.
@@ -357,7 +366,6 @@ impl Known {
             Err(problem) => before.problem.as_ref() != Some(&problem),
         };
         self.sources.iter().any(is_other)
-            || self.origins.is_stale(now)
             || self.followed.is_stale(self.at, now)
             || self.own_secrets.as_ref().is_some_and(|own| own.is_due(now))
             || self.pairs.iter().any(|(pair, entry)| {
@@ -374,7 +382,9 @@ impl Known {
         for source in self.sources.keys() {
             next.add(source, [self, &Self::default()]);
         }
-        next.followed = self.followed.gather(&self.listeners.values().map(|it| &it.tls), now);
+        let files = self.listeners.values().flat_map(|it| it.tls.followed());
+        let files = files.chain(self.origins.configs().filter_map(|it| it.followed()));
+        next.followed = self.followed.gather(&files.collect::<Vec<_>>(), now);
         // Without random bytes the old ones go on for a while.
         let own_secrets = self.own_secrets(now, self.own_secrets.is_some());
         next.own_secrets = own_secrets.unwrap_or_else(|_| self.own_secrets.clone());
@@ -385,7 +395,7 @@ impl Known {
             });
             next.listeners.insert(name.clone(), terminator);
         }
-        next.origins = self.origins.refreshed(&next, now);
+        next.origins = self.origins.refreshed(&next);
         next
     }
 
@@ -409,28 +419,6 @@ impl Known {
             }
         }
         self.sources.insert(source.clone(), found);
-    }
-
-    /// Takes over what was read while this was made from `before`, so that nothing that is shown already is shown no more.
-    fn catch_up(&mut self, before: &Self, newer: &Self) {
-        for (source, found) in &newer.sources {
-            let is_other = before.sources.get(source) != Some(found);
-            if is_other && self.sources.contains_key(source) {
-                self.sources.insert(source.clone(), found.clone());
-            }
-        }
-        let named: BTreeSet<&Pair> = self.sources.values().flat_map(|it| &it.pairs).collect();
-        for (pair, entry) in newer.pairs.iter().filter(|(pair, _)| named.contains(pair)) {
-            let is_other = before.pairs.get(pair).is_none_or(|old| !old.is_same(entry));
-            if is_other || !self.pairs.contains_key(pair) {
-                self.pairs.insert(pair.clone(), entry.clone());
-            }
-        }
-        let shown: Vec<_> =
-            self.listeners.values().map(|it| self.shown(&it.tls.certificates)).collect();
-        for (terminator, shown) in self.listeners.values_mut().zip(shown) {
-            terminator.shown = shown;
-        }
     }
 
     /// What is good of a source.
@@ -492,27 +480,14 @@ impl Default for Known {
 
 // === impl Entry ===
 
-/// What is good in files.
-pub(super) trait Good: Clone {
-    /// The same with what need not change of what was good `before`: whoever writes the same again, or copies it about, changes nothing.
-    fn after(self, before: Self) -> Self;
-}
-
-impl Good for Parsed {
-    fn after(self, before: Self) -> Self {
-        let is_same = before.certificate.key.cert == self.certificate.key.cert;
-        if is_same { Self { certificate: before.certificate, ..self } } else { self }
-    }
-}
-
-impl<G: Good> Entry<G> {
+impl Entry {
     /// What `read` finds now; `old` is what was there before: what is in use, and what was read for a config. `stamp` is what the files were
     /// just now.
-    pub(super) fn new(
+    fn new(
         stamp: Stamp,
         old: [Option<&Self>; 2],
         now: SystemTime,
-        read: impl FnOnce() -> Result<G, Refusal>,
+        read: impl FnOnce() -> Result<Parsed, Refusal>,
     ) -> Self {
         let mut known = old.into_iter().flatten();
         if let Some(old) = known.clone().find(|old| old.is_fresh(stamp, now)) {
@@ -520,30 +495,35 @@ impl<G: Good> Entry<G> {
         }
         let old = known.find_map(|old| old.good.clone());
         match read() {
-            Ok(new) => {
-                let good = match old {
-                    Some(old) => new.after(old),
-                    None => new,
-                };
-                Self { stamp, good: Some(good), problem: None }
-            }
+            Ok(new) => Self { stamp, good: Some(after(old, new)), problem: None },
             Err(problem) => Self { stamp, good: old, problem: Some(problem) },
         }
     }
 
-    /// Whether nothing else was found when they were read.
-    fn is_same(&self, other: &Self) -> bool {
-        (self.stamp, &self.problem) == (other.stamp, &other.problem)
-    }
-
     /// Whether reading the files again would find the same.
-    pub(super) fn is_fresh(&self, stamp: Stamp, now: SystemTime) -> bool {
+    fn is_fresh(&self, stamp: Stamp, now: SystemTime) -> bool {
         let is_due = match &self.problem {
             Some((_, Problem::NotYetValid(from))) => now >= *from,
             _ => false,
         };
         self.stamp == stamp && !is_due
     }
+}
+
+/// What is `new`, with the certificate of the `old` one if it is the same: whoever writes the same again, or copies it about, changes
+/// nothing.
+fn after(old: Option<Parsed>, new: Parsed) -> Parsed {
+    match old {
+        Some(old) if old.certificate.key.cert == new.certificate.key.cert => {
+            Parsed { certificate: old.certificate, ..new }
+        }
+        _ => new,
+    }
+}
+
+/// What is to be said where nothing else can be used instead.
+pub(super) fn refused((file, problem): Refusal) -> Finding {
+    Finding { file, remark: Remark::Refused(problem) }
 }
 
 // === impl Unusable ===

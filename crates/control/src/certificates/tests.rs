@@ -13,7 +13,9 @@ use super::fixture::{
 use super::news::{Level, news};
 use super::parse::{Parsed, Purpose, parse};
 use super::*;
-use crate::config::{CertificateSource, Config, ConfigFile, TlsConfig, TlsVersion};
+use crate::config::{
+    CertificateSource, Config, ConfigFile, OriginationConfig, TlsConfig, TlsVersion, Trust,
+};
 use crate::fixture::config;
 
 mod client_auth;
@@ -401,7 +403,7 @@ fn what_was_read_for_a_config_is_not_read_again_to_put_it_in_force() {
 }
 
 #[test]
-fn what_is_renewed_while_a_config_is_prepared_is_not_taken_back() {
+fn what_is_renewed_while_a_config_is_prepared_is_in_use_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
     write(&one, "a", &good("old.example"));
@@ -412,19 +414,52 @@ fn what_is_renewed_while_a_config_is_prepared_is_not_taken_back() {
     let proposal = propose(&store, &both).unwrap();
     write(&one, "a", &good("new.example"));
     write(&one, "b", &good("b.example"));
-    store.refresh(SystemTime::now());
-    assert_eq!(shown(&store), ["new.example", "b.example"]);
+    follow(&store);
     store.commit(proposal);
+    follow(&store);
     assert_eq!(shown(&store), ["new.example", "b.example", "x.example"]);
     assert!(termination(&store).serves(Some("new.example"), "new.example"));
 
     // What the config does not name any more is not brought back either.
     let proposal = propose(&store, &with_tls(&[&two_source], TlsVersion::Tls12)).unwrap();
     write(&one, "a", &good("newer.example"));
-    store.refresh(SystemTime::now());
+    follow(&store);
     store.commit(proposal);
+    follow(&store);
     assert_eq!(shown(&store), ["x.example"]);
     assert_eq!(store.known().pairs.len(), 1);
+}
+
+/// It was taken back for good: the watch saw nothing that it had not read already.
+#[test]
+fn what_clusters_show_and_trust_is_not_taken_back_by_a_config_that_was_prepared_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let [ca, cert, key] = ["ca.pem", "a.crt", "a.key"].map(|name| folder.path().join(name));
+    fs::write(&ca, chain("a.example").0[2].clone()).unwrap();
+    write(folder.path(), "a", &good("old.example"));
+    let mut config = config(&[("web", "api")], &[("api", &["a.example:443"])]);
+    let certificate = CertificateSource::Client { cert: place(cert), key: Some(place(key)) };
+    config.clusters[0].tls = Some(OriginationConfig {
+        trust: Trust::Authorities(place(ca.clone())),
+        certificate: Some(certificate),
+        ..OriginationConfig::default()
+    });
+    let store = Store::default();
+    put(&store, &config);
+    let origination = store.known().origination("api").unwrap();
+    let proposal = propose(&store, &config).unwrap();
+    fs::write(&ca, chain("a.example").0[2].clone()).unwrap();
+    write(folder.path(), "a", &good("new.example"));
+    follow(&store);
+    let shown = |name| store.known().shown_to_endpoints("api").unwrap().names.iter().eq([name]);
+    let before = origination.config();
+    let was_new = shown("new.example");
+    store.commit(proposal);
+    assert!(Arc::ptr_eq(&before, &origination.config()));
+    assert_eq!(shown("new.example"), was_new);
+    follow(&store);
+    assert!(shown("new.example"));
+    assert!(!store.known().is_stale(SystemTime::now()));
 }
 
 #[test]
@@ -611,6 +646,14 @@ fn with_tls(sources: &[&CertificateSource], min_version: TlsVersion) -> Config {
 
 fn findings_on(store: &Store, source: &CertificateSource, now: SystemTime) -> Vec<Finding> {
     store.known().look(source, &mut Known::default(), now)
+}
+
+/// What the watch does each time that it looks.
+fn follow(store: &Store) {
+    let now = SystemTime::now();
+    if store.known().is_stale(now) {
+        store.refresh(now);
+    }
 }
 
 fn store_of(sources: &[&CertificateSource]) -> Store {

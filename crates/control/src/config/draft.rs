@@ -273,7 +273,8 @@ impl TlsDraft {
         &mut self,
     ) -> impl Iterator<Item = (FileKind, &mut Spanned<FilePlace>)> {
         let auth = self.client_auth.iter_mut().flat_map(|auth| {
-            let authorities = auth.authorities.iter_mut().map(|it| (FileKind::Authorities, it));
+            let authorities =
+                auth.authorities.iter_mut().map(|it| (FileKind::ClientAuthorities, it));
             authorities.chain(auth.revocations.iter_mut().map(|it| (FileKind::Revocations, it)))
         });
         auth.chain(self.ticket_keys.iter_mut().map(|it| (FileKind::TicketKeys, it)))

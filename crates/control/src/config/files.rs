@@ -281,7 +281,11 @@ fn look_at_certificates(draft: &mut Draft, files: &dyn Files, sources: &Sources,
         if let Trust::Authorities(place) = tls.trust.get_mut() {
             find(place, &span);
         }
-        report(FileKind::Authorities.noun(), files.findings_of_trust(tls.trust.get_ref()), &span);
+        report(
+            FileKind::EndpointAuthorities.noun(),
+            files.findings_of_trust(tls.trust.get_ref()),
+            &span,
+        );
     }
 }
 
@@ -291,6 +295,7 @@ fn of_certificate(noun: &str, finding: &Finding) -> Diagnostic {
         Remark::Kept(problem) | Remark::LeftOut(problem) => {
             (Code::CertificateKept, "is not used as it is", problem.help())
         }
+        Remark::Lapsed(problem) => (Code::Lapsed, "is over", problem.help()),
         Remark::ExpiresIn(_) => {
             (Code::CertificateExpires, "expires soon", "renew it, and look at what should have")
         }
@@ -320,7 +325,7 @@ fn look_at_acme(draft: &Draft, files: &dyn Files, sink: &Sink) {
     }
     for ca in draft.acme.iter().filter_map(|acme| acme.ca.as_ref()) {
         let findings = files.findings_of_trust(&Trust::Authorities(ca.get_ref().clone()));
-        let noun = FileKind::Authorities.noun();
+        let noun = FileKind::EndpointAuthorities.noun();
         findings.iter().for_each(|it| sink.report(of_certificate(noun, it).at(ca.span())));
     }
 }

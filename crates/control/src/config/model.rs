@@ -252,15 +252,14 @@ impl TlsConfig {
         Self { carries, http2, certificates, min_version, client_auth: None, ticket_keys: None }
     }
 
-    /// The files of a kind that it names.
-    pub(crate) fn followed(&self, kind: FileKind) -> impl Iterator<Item = &Path> {
-        let auth = self.client_auth.as_ref();
-        let places = match kind {
-            FileKind::Authorities => auth.map_or(&[][..], |auth| &auth.authorities),
-            FileKind::Revocations => auth.map_or(&[][..], |auth| &auth.revocations),
-            FileKind::TicketKeys => self.ticket_keys.as_slice(),
-        };
-        places.iter().map(|place| &*place.path)
+    /// The files beside certificates that it names.
+    pub(crate) fn followed(&self) -> impl Iterator<Item = (FileKind, &Path)> {
+        let auth = self.client_auth.iter().flat_map(|auth| {
+            let authorities = auth.authorities.iter().map(|it| (FileKind::ClientAuthorities, it));
+            authorities.chain(auth.revocations.iter().map(|it| (FileKind::Revocations, it)))
+        });
+        let all = auth.chain(self.ticket_keys.iter().map(|it| (FileKind::TicketKeys, it)));
+        all.map(|(kind, place)| (kind, &*place.path))
     }
 }
 
@@ -273,6 +272,16 @@ pub struct OriginationConfig {
     pub server_name: Option<Box<str>>,
     /// What we prove ourselves by, a [`CertificateSource::Client`]; `None` for nothing.
     pub certificate: Option<CertificateSource>,
+}
+
+impl OriginationConfig {
+    /// The file beside certificates that it names.
+    pub(crate) fn followed(&self) -> Option<(FileKind, &Path)> {
+        match &self.trust {
+            Trust::Authorities(place) => Some((FileKind::EndpointAuthorities, &place.path)),
+            Trust::System | Trust::Anybody => None,
+        }
+    }
 }
 
 /// Whose word is taken on who an endpoint is.
