@@ -7,7 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use instant_acme::{Account, AccountBuilder, ExternalAccountKey, NewAccount};
 use sha2::{Digest as _, Sha256};
 
-use super::state::State;
+use super::state::{Lock, State};
 use super::transport::Transport;
 use super::trouble::Trouble;
 use crate::config::AcmeConfig;
@@ -17,10 +17,14 @@ use crate::config::AcmeConfig;
 /// # Errors
 ///
 /// The authority cannot be reached, or makes no account; or what is kept of it cannot be read or written.
-pub(super) async fn account(config: &AcmeConfig, state: &State) -> Result<Account, Trouble> {
+pub(super) async fn account(
+    config: &AcmeConfig,
+    state: &State,
+    lock: &Lock,
+) -> Result<Account, Trouble> {
     match kept_account(config, state).await? {
         Some(account) => Ok(account),
-        None => new_account(config, state).await,
+        None => new_account(config, state, lock).await,
     }
 }
 
@@ -43,7 +47,7 @@ pub(super) async fn kept_account(
     Ok(Some(builder(config).await?.from_credentials(kept).await?))
 }
 
-async fn new_account(config: &AcmeConfig, state: &State) -> Result<Account, Trouble> {
+async fn new_account(config: &AcmeConfig, state: &State, lock: &Lock) -> Result<Account, Trouble> {
     let contact = config.email.as_ref().map(|email| format!("mailto:{email}"));
     let contact: Vec<&str> = contact.iter().map(String::as_str).collect();
     let new = NewAccount {
@@ -61,7 +65,8 @@ async fn new_account(config: &AcmeConfig, state: &State) -> Result<Account, Trou
         Trouble::new(format!("cannot write {}: {error}", path.display()))
     };
     let kept = serde_json::to_vec_pretty(&credentials).map_err(|error| unwritable(&error))?;
-    let written = state.with(move |state| state.write(&file, &kept)).await?;
+    let lock = lock.clone();
+    let written = state.with(move |state| state.write(&file, &kept, &lock)).await?;
     written.map_err(|error| unwritable(&error))?;
     tracing::info!(acme = config.name, "there is an account with {} now", config.directory);
     Ok(account)
@@ -91,7 +96,7 @@ fn file_name(config: &AcmeConfig) -> String {
         hash.update([0]);
     }
     let name: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("account-{name}.json")
+    format!("account-{name}")
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::advice::{Advice, identifier};
 use super::ledger::Ledger;
 use super::order::{Issued, Rooms, order};
 use super::renewal::{Due, Held, Lenience, Why, attempt, due};
+use super::shared::try_lock;
 use super::stage::Stage;
 use super::state::{Failed, Lock, Record, State};
 use super::trouble::Trouble;
@@ -136,7 +137,7 @@ impl Client {
         let name = &self.config.name;
         tracing::info!(acme = name, "certificate is ordered from {}: {why}", self.config.directory);
         let leaf = sight.held.as_ref().map(|(_, leaf)| leaf);
-        let outcome = timeout(self.order_within(), self.order(leaf)).await;
+        let outcome = timeout(self.order_within(), self.order(leaf, &lock)).await;
         let outcome = match outcome {
             Ok(Ok(issued)) => self.keep(issued, &lock).await,
             Ok(Err(trouble)) => Err(trouble),
@@ -152,9 +153,13 @@ impl Client {
         }
     }
 
-    async fn order(&self, leaf: Option<&CertificateDer<'_>>) -> Result<Issued, Trouble> {
-        let account = account(&self.config, &self.state).await?;
-        let rooms = Rooms { stage: &self.stage, state: &self.state };
+    async fn order(
+        &self,
+        leaf: Option<&CertificateDer<'_>>,
+        lock: &Lock,
+    ) -> Result<Issued, Trouble> {
+        let account = account(&self.config, &self.state, lock).await?;
+        let rooms = Rooms { stage: &self.stage, state: &self.state, lock };
         order(&account, &self.config, leaf.and_then(identifier), rooms).await
     }
 
@@ -214,7 +219,7 @@ impl Client {
     /// Waits until nobody else orders.
     async fn lock(&self) -> Result<Lock, Trouble> {
         loop {
-            match self.state.with(State::try_lock).await? {
+            match self.state.with(try_lock).await? {
                 Ok(Some(lock)) => return Ok(lock),
                 Ok(None) => sleep(LOCK_EVERY).await,
                 Err(error) => return Err(self.not_kept(&error)),

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use super::hook::{Hook, Written};
 use super::shared::{Answer, Published, publish};
 use super::stage::{Shown, Stage};
-use super::state::State;
+use super::state::{Lock, State};
 use super::trouble::Trouble;
 use crate::config::{AcmeConfig, AcmeKey, ChallengeConfig};
 
@@ -46,6 +46,8 @@ pub(super) struct Rooms<'a> {
     pub(super) stage: &'a Arc<Stage>,
     /// On those of replicas, which look there.
     pub(super) state: &'a State,
+    /// Without it nobody writes there.
+    pub(super) lock: &'a Lock,
 }
 
 /// Orders what `config` wants; `replaces` is what it comes in the place of (RFC 9773 §5).
@@ -142,7 +144,7 @@ async fn exhibit(
             for answer in &answers {
                 exhibits.shown.push(answer.show(rooms.stage)?);
             }
-            exhibits.published = Some(publish(answers, rooms.state).await?);
+            exhibits.published = Some(publish(answers, rooms.state, rooms.lock).await?);
         }
     }
     Ok(exhibits)

@@ -2,7 +2,7 @@
 //! and can be read by nobody else; one lock keeps replicas that share the directory from ordering the same. Called by the client on a
 //! thread that may block.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -134,13 +134,25 @@ impl State {
         }
     }
 
-    /// Writes another file of the directory.
+    /// Writes another file of the directory. Its `name` has no extension, so that no `[acme.NAME]` has files of that name.
     ///
     /// # Errors
     ///
     /// It cannot be written; then what was there is untouched.
-    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn write(&self, name: &str, bytes: &[u8], _lock: &Lock) -> io::Result<()> {
         write_whole(&self.folder.join(name), bytes, PRIVATE)
+    }
+
+    /// Takes another file of the directory away, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be taken away.
+    pub(super) fn remove(&self, name: &str, _lock: &Lock) -> io::Result<()> {
+        match fs::remove_file(self.folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The directory.
@@ -165,10 +177,9 @@ impl Held {
 impl Failed {
     /// One more after those `before`, at that time.
     pub(super) fn after(before: Option<Self>, trouble: &Trouble, at: SystemTime) -> Self {
-        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             in_a_row: before.map_or(0, |before| before.in_a_row).saturating_add(1),
-            at_unix_seconds: since.as_secs(),
+            at_unix_seconds: unix_seconds(at),
             is_refused_for_now: trouble.is_refused_for_now,
             reason: trouble.to_string(),
         }
@@ -178,6 +189,11 @@ impl Failed {
     pub(super) fn at(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(self.at_unix_seconds)
     }
+}
+
+/// As times are written.
+pub(super) fn unix_seconds(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Nobody else reads it.
@@ -228,7 +244,7 @@ pub(super) mod tests {
         state.put_certificate(&made.key, &made.cert, &lock).unwrap();
         let record = Record { directory: Some("https://ca.example/dir".to_owned()), failed: None };
         state.put_record(&record, &lock).unwrap();
-        state.write("account", b"secret").unwrap();
+        state.write("account", b"secret", &lock).unwrap();
         assert_eq!(state.held(SystemTime::now()).unwrap().0.names, ["a.example"]);
         assert_eq!(state.record(), record);
         assert_eq!(state.read("account").unwrap().unwrap(), b"secret");
@@ -239,6 +255,22 @@ pub(super) mod tests {
             fs::read_dir(state.folder()).unwrap().map(|it| it.unwrap().path()).collect();
         assert_eq!(files.len(), 4, "{files:?}");
         assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
+        for _ in 0..2 {
+            state.remove("account", &lock).unwrap();
+            assert_eq!(state.read("account").unwrap(), None);
+        }
+    }
+
+    /// A certificate of that name was written where an account is kept.
+    #[test]
+    fn no_certificate_has_files_of_the_name_of_another_file() {
+        for name in ["answers", "account-0123456789abcdef", "lock", "a.b", ".json"] {
+            let state = State::of(&AcmeConfig { name: name.to_owned(), ..wanted(&["a.example"]) });
+            for file in [&state.certificate, &state.record] {
+                assert!(file.extension().is_some(), "{}", file.display());
+                assert_eq!(file.file_stem().unwrap(), name);
+            }
+        }
     }
 
     #[test]

@@ -290,5 +290,6 @@ fn a_replica_answers_for_another_that_has_ordered() {
     let command = command.args(["run", "--workers", "1", "-c"]).arg(file);
     let orders = Served { running: Running::start(command, address), _origin: origin };
     orders.wait_until_served(&roots, "b.test");
-    assert!(!authority.folder().join("state/answers.json").exists());
+    let answers = authority.folder().join("state/answers");
+    wait_until(LONG, || !answers.exists()).unwrap();
 }
