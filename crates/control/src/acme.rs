@@ -19,6 +19,7 @@ mod hook;
 mod ledger;
 mod order;
 mod renewal;
+mod retry_after;
 mod shared;
 mod stage;
 mod state;
