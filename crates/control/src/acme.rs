@@ -17,6 +17,7 @@ mod advice;
 mod client;
 mod hook;
 mod ledger;
+mod moment;
 mod order;
 mod renewal;
 mod retry_after;

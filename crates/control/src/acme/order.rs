@@ -202,7 +202,7 @@ async fn request(config: &AcmeConfig) -> Result<(Vec<u8>, String), Trouble> {
         let request = params.serialize_request(&key)?;
         Ok((request.der().to_vec(), key.serialize_pem()))
     });
-    let made = made.await.map_err(|_| Trouble::stopped())?;
+    let made = made.await.map_err(|error| Trouble::of_work(&error))?;
     made.map_err(|error: rcgen::Error| Trouble::new(format!("no request could be made: {error}")))
 }
 

@@ -88,8 +88,8 @@ pub(super) fn attempt(
         Lenience::Some => pause.min(START_PAUSE_MAX),
         Lenience::Full => return at,
     };
-    // A clock that was set back must not make it wait for ever.
-    at.max(failed.at().min(now) + pause)
+    // What has failed in the future was garbled, or the clock was set back: who waits for that may wait for ever.
+    if failed.at > now + pause { at } else { at.max(failed.at + pause) }
 }
 
 /// How long to wait after so many failures in a row: four times as long each time.
@@ -244,7 +244,9 @@ mod tests {
             // What is due later anyhow is not delayed.
             (day(9), failed(9, day(1)), Lenience::None, day(1), day(9)),
             // The clock was set back.
-            (long_ago, failed(1, day(9)), Lenience::None, day(1), day(1) + minute),
+            (long_ago, failed(1, day(9)), Lenience::None, day(1), long_ago),
+            // That of another replica is a little ahead.
+            (long_ago, failed(1, day(1) + minute), Lenience::None, day(1), day(1) + minute * 2),
         ] {
             assert_eq!(attempt(at, failed.as_ref(), lenience, now), expected, "{failed:?}");
         }

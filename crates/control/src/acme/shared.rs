@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::stage::{Shown, Stage, proof};
-use super::state::{Lock, State, unix_seconds};
+use super::state::{Lock, State};
 use super::trouble::Trouble;
 use crate::config::AcmeConfig;
 
@@ -47,7 +47,8 @@ impl Answer {
 #[derive(Debug, Serialize, Deserialize)]
 struct Board {
     /// Whoever was killed takes nothing away: from then on nobody shows it.
-    until_unix_seconds: u64,
+    #[serde(rename = "until_unix_seconds", with = "super::moment")]
+    until: SystemTime,
     answers: Vec<Answer>,
 }
 
@@ -69,8 +70,7 @@ pub(super) async fn publish(
     lock: &Lock,
 ) -> Result<Published, Trouble> {
     let published = Published { state: state.clone(), lock: lock.clone() };
-    let until_unix_seconds = unix_seconds(SystemTime::now()).saturating_add(GOOD_FOR.as_secs());
-    let board = Board { until_unix_seconds, answers };
+    let board = Board { until: SystemTime::now() + GOOD_FOR, answers };
     let lock = lock.clone();
     let written =
         state.with(move |state| state.write(FILE, &serde_json::to_vec_pretty(&board)?, &lock));
@@ -137,9 +137,8 @@ pub(super) async fn follow(state: State, stage: Arc<Stage>) {
 /// What is to be answered `now`, of what was written.
 fn current(text: &[u8], now: SystemTime) -> Vec<Answer> {
     let Ok(board) = serde_json::from_slice::<Board>(text) else { return Vec::new() };
-    let left = board.until_unix_seconds.saturating_sub(unix_seconds(now));
     // What ends later than anybody would have written it is garbled, or somebody's clock is.
-    let is_current = (1..=2 * GOOD_FOR.as_secs()).contains(&left);
+    let is_current = now < board.until && board.until <= now + 2 * GOOD_FOR;
     if is_current { board.answers } else { Vec::new() }
 }
 
@@ -227,22 +226,20 @@ mod tests {
     #[test]
     fn what_was_left_by_one_that_was_killed_has_an_end() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
-        let good_for = i64::try_from(GOOD_FOR.as_secs()).unwrap();
-        let left = |seconds: i64| {
-            let until_unix_seconds = unix_seconds(now).saturating_add_signed(seconds);
-            let board = Board { until_unix_seconds, answers: answers() };
+        let at = |until| {
+            let board = Board { until, answers: answers() };
             current(&serde_json::to_vec(&board).unwrap(), now).len()
         };
-        for (seconds, count) in [
-            (good_for, 2),
-            (1, 2),
-            (0, 0),
-            (-1, 0),
-            (i64::MIN, 0),
-            (3 * good_for, 0),
-            (i64::MAX, 0),
+        let second = Duration::from_secs(1);
+        for (until, count) in [
+            (now + GOOD_FOR, 2),
+            (now + second, 2),
+            (now, 0),
+            (now - second, 0),
+            (SystemTime::UNIX_EPOCH, 0),
+            (now + 3 * GOOD_FOR, 0),
         ] {
-            assert_eq!(left(seconds), count, "{seconds}");
+            assert_eq!(at(until), count, "{until:?}");
         }
         assert_eq!(current(b"[", now), []);
     }

@@ -37,7 +37,7 @@ impl Transport {
             Some(ca) => Authorities::read(&ca, SystemTime::now()),
             None => Authorities::of_system(),
         });
-        let trusted = trusted.await.map_err(|_| Trouble::stopped())?;
+        let trusted = trusted.await.map_err(|error| Trouble::of_work(&error))?;
         let trusted = trusted.map_err(|(place, problem)| {
             let help = if problem == Problem::NothingTrusted { NOTHING_TRUSTED_HELP } else { "" };
             Trouble::new(format!("{} {problem}{help}", place.display()))

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 
 use instant_acme::{Error, Problem};
+use tokio::task::JoinError;
 
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +19,14 @@ impl Trouble {
         Self { reason: reason.into(), is_refused_for_now: false }
     }
 
-    /// Everything is ending.
-    pub(super) fn stopped() -> Self {
-        Self::new("it was stopped")
+    /// What was done on another thread came to no end.
+    pub(super) fn of_work(error: &JoinError) -> Self {
+        if error.is_panic() { Self::panicked() } else { Self::new("it was stopped") }
+    }
+
+    /// A mistake of ours.
+    pub(super) fn panicked() -> Self {
+        Self::new("evenkeel has made a mistake, of which a panic in its log tells more")
     }
 
     /// What the authority says.
