@@ -4,10 +4,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use instant_acme::Account;
 use rustls::pki_types::CertificateDer;
 use tokio::time::{sleep, timeout};
 
-use super::account::{account, kept_account};
+use super::account::{account, kept_account, new_account};
 use super::advice::{Advice, identifier};
 use super::ledger::Ledger;
 use super::order::{Issued, Rooms, order};
@@ -33,6 +34,8 @@ pub(super) struct Client {
     lenience: Lenience,
     /// The last failure of this process, for when it could not be written down.
     failed: Option<Failed>,
+    /// What was there at the last look.
+    leaf: Option<CertificateDer<'static>>,
     /// What was last found wrong with what is remembered on disk.
     garbled: Option<String>,
     /// When the authority's advice was followed last.
@@ -62,6 +65,7 @@ impl Client {
             spread: fastrand::f64(),
             lenience,
             failed: None,
+            leaf: None,
             garbled: None,
             hurried: None,
         }
@@ -110,6 +114,12 @@ impl Client {
             (held, state.record())
         });
         let (held, record) = seen.await?;
+        let leaf = held.as_ref().map(|(_, leaf)| leaf);
+        if leaf != self.leaf.as_ref() {
+            // Somebody has got another one: what failed here before that is over.
+            self.leaf = leaf.cloned();
+            self.failed = None;
+        }
         let mut record = self.understood(record);
         let at = |failed: &Option<Failed>| failed.as_ref().map(|failed| failed.at);
         if at(&self.failed) > at(&record.failed) {
@@ -189,9 +199,21 @@ impl Client {
         leaf: Option<&CertificateDer<'_>>,
         lock: &Lock,
     ) -> Result<Issued, Trouble> {
-        let account = account(&self.config, &self.state, lock).await?;
-        let rooms = Rooms { stage: &self.stage, state: &self.state, lock };
-        order(&account, &self.config, leaf.and_then(identifier), rooms).await
+        let (config, state) = (&self.config, &self.state);
+        let rooms = Rooms { stage: &self.stage, state, lock };
+        let order = |account: Account| async move {
+            order(&account, config, leaf.and_then(identifier), rooms).await
+        };
+        let outcome = order(account(config, state, lock).await?).await;
+        if !outcome.as_ref().is_err_and(|trouble| trouble.is_account_lost) {
+            return outcome;
+        }
+        tracing::warn!(
+            acme = config.name,
+            "{} has lost our account, and gets another",
+            config.directory
+        );
+        order(new_account(config, state, lock).await?).await
     }
 
     /// Puts what was issued in the place of what was there, if it can be used and is not due already.

@@ -135,6 +135,20 @@ impl State {
         read(&self.folder.join(name))
     }
 
+    /// The names of other files of the directory that begin with `start`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be looked at.
+    pub(super) fn names(&self, start: &str) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            names.extend(name.to_str().filter(|name| name.starts_with(start)).map(str::to_owned));
+        }
+        Ok(names)
+    }
+
     /// Writes another file of the directory. Its `name` has no extension, so that no `[acme.NAME]` has files of that name.
     ///
     /// # Errors

@@ -12,11 +12,13 @@ pub(super) struct Trouble {
     reason: String,
     /// Whether the authority wants to be left alone for a while.
     pub(super) is_refused_for_now: bool,
+    /// Whether it knows nothing of our account.
+    pub(super) is_account_lost: bool,
 }
 
 impl Trouble {
     pub(super) fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), is_refused_for_now: false }
+        Self { reason: reason.into(), is_refused_for_now: false, is_account_lost: false }
     }
 
     /// What was done on another thread came to no end.
@@ -43,7 +45,11 @@ impl Trouble {
         if !kind.is_empty() {
             reason.push_str(&format!(" ({kind})"));
         }
-        Self { reason: one_line(&reason), is_refused_for_now: kind == "rateLimited" }
+        Self {
+            reason: one_line(&reason),
+            is_refused_for_now: kind == "rateLimited",
+            is_account_lost: kind == "accountDoesNotExist",
+        }
     }
 
     /// The same of one of several names.

@@ -61,3 +61,16 @@ async fn a_panic_costs_the_turn_that_it_is_in() {
     client.spread = f64::NAN;
     run_until_failed(client, 1).await;
 }
+
+/// It went on to count, and its next failure was the second.
+#[tokio::test]
+async fn what_failed_here_is_forgotten_when_a_replica_has_got_a_certificate() {
+    let (_folder, mut client) = made();
+    let now = SystemTime::now();
+    client.fail(&Trouble::new("refused"), Record::default(), None).await;
+    assert!(client.look(now).await.unwrap().record.failed.is_some());
+    put_certificate(&client.state);
+    let sight = client.look(now).await.unwrap();
+    assert!(sight.held.is_some());
+    assert_eq!(sight.record.failed, None);
+}
