@@ -23,6 +23,7 @@ mod persist;
 mod probe;
 mod resolve;
 mod start;
+mod state_directory;
 mod task;
 mod watch;
 mod whole_file;

@@ -1,6 +1,9 @@
-//! A spawned task that ends with its owner; held by whatever starts tasks in `control`.
+//! A spawned task that ends with its owner; held by whatever starts tasks in `control`. And work whose panic is not that of its task.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 use tokio::task::AbortHandle;
 
@@ -18,4 +21,14 @@ impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// Does `work`; `None` if it panics. What it has then is given back on the way, as at any other end.
+pub(crate) async fn outlast<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }

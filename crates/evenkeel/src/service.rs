@@ -20,6 +20,7 @@ mod signals;
 mod watchdog;
 
 use crate::balancer::Balancer;
+use crate::development;
 use crate::failure::{Failure, print_report};
 use crate::serve::Save;
 use crate::stderr::{self, Stderr, say};
@@ -84,6 +85,9 @@ impl Service {
         }
         notify::ready(&self.config);
         watchdog::start(balancer.pulse());
+        if let Some(certificate) = &self.development {
+            tokio::spawn(development::keep_good(certificate.clone()));
+        }
         tokio::select! {
             () = self.show(balancer.view()) => signals.next().await,
             () = signals.next() => {}

@@ -7,6 +7,7 @@ use instant_acme::{Account, CertificateIdentifier, Error, RenewalInfo};
 use rustls::pki_types::CertificateDer;
 
 use super::renewal::in_window;
+use super::retry_after::{ADVICE_MAX, ADVICE_USUAL};
 
 /// What an authority has said about the certificate that is there.
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ impl Advice {
     /// Whether to ask about `leaf`.
     pub(super) fn is_due(&self, leaf: &CertificateDer<'_>, now: SystemTime) -> bool {
         !self.is_about(leaf)
-            || self.again.is_none_or(|again| again <= now || again > now + AGAIN_MAX)
+            || self.again.is_none_or(|again| again <= now || again > now + ADVICE_MAX)
     }
 
     /// Asks about `leaf`, if there is an `account` to ask with. Where there is no answer, what was said before holds.
@@ -43,7 +44,7 @@ impl Advice {
         }
         let again = match account.zip(identifier(leaf)) {
             Some((account, id)) => self.hear(account.renewal_info(&id).await),
-            None => AGAIN_USUAL,
+            None => ADVICE_USUAL,
         };
         self.again = Some(now + again);
     }
@@ -56,12 +57,12 @@ impl Advice {
                 let window = SystemTime::from(window.start)..SystemTime::from(window.end);
                 // RFC 9773 §4.2: a window that ends before it begins is none.
                 self.window = Some(window).filter(|window| window.start < window.end);
-                again.clamp(AGAIN_MIN, AGAIN_MAX)
+                again
             }
-            Err(Error::Unsupported(_)) => AGAIN_MAX,
+            Err(Error::Unsupported(_)) => ADVICE_MAX,
             Err(error) => {
                 tracing::debug!(%error, "the authority does not say when to renew");
-                AGAIN_USUAL
+                ADVICE_USUAL
             }
         }
     }
@@ -75,10 +76,3 @@ impl Advice {
 pub(super) fn identifier(leaf: &CertificateDer<'_>) -> Option<CertificateIdentifier<'static>> {
     CertificateIdentifier::try_from(leaf).ok().map(CertificateIdentifier::into_owned)
 }
-
-/// RFC 9773 §4.3.2: nobody is asked more often than once a minute, or less often than once a day.
-const AGAIN_MIN: Duration = Duration::from_mins(1);
-const AGAIN_MAX: Duration = Duration::from_hours(24);
-
-/// RFC 9773 §4.3.3: where there is no answer.
-const AGAIN_USUAL: Duration = Duration::from_hours(6);

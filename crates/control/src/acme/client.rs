@@ -1,21 +1,25 @@
 //! Looks after one certificate for as long as it is wanted: waits until an order is due, takes the lock, orders, and keeps what is issued.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use instant_acme::Account;
 use rustls::pki_types::CertificateDer;
 use tokio::time::{sleep, timeout};
 
-use super::account::{account, kept_account};
+use super::account::{account, kept_account, new_account};
 use super::advice::{Advice, identifier};
 use super::ledger::Ledger;
 use super::order::{Issued, Rooms, order};
 use super::renewal::{Due, Held, Lenience, Why, attempt, due};
+use super::shared::try_lock;
 use super::stage::Stage;
 use super::state::{Failed, Lock, Record, State};
 use super::trouble::Trouble;
 use crate::certificates::{Purpose, date, parse};
 use crate::config::{AcmeConfig, ChallengeConfig};
+use crate::task::outlast;
 
 /// What looks after it.
 #[derive(Debug)]
@@ -30,12 +34,16 @@ pub(super) struct Client {
     lenience: Lenience,
     /// The last failure of this process, for when it could not be written down.
     failed: Option<Failed>,
+    /// What was there at the last look.
+    leaf: Option<CertificateDer<'static>>,
+    /// What was last found wrong with what is remembered on disk.
+    garbled: Option<String>,
     /// When the authority's advice was followed last.
     hurried: Option<SystemTime>,
 }
 
 /// What is there, at some moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Sight {
     held: Option<(Held, CertificateDer<'static>)>,
     record: Record,
@@ -57,45 +65,81 @@ impl Client {
             spread: fastrand::f64(),
             lenience,
             failed: None,
+            leaf: None,
+            garbled: None,
             hurried: None,
         }
     }
 
-    /// Goes on for ever.
+    /// Goes on for ever: what cannot be done in one turn is tried in another.
     pub(super) async fn run(mut self) {
         loop {
-            let now = SystemTime::now();
-            let sight = self.look(now).await;
-            if sight.record.failed.is_none() {
-                // What goes wrong from now on is no matter of before.
-                self.lenience = Lenience::None;
-            }
-            self.seek_advice(&sight, now).await;
-            let next = self.next(&sight, now);
-            self.ledger.note_next(&self.config.name, next.at.max(now));
-            match next.at.duration_since(now) {
-                // The clock may be set, and another replica may be faster.
-                Ok(wait) if !wait.is_zero() => sleep(wait.min(LOOK_EVERY)).await,
-                _ => self.take_turn().await,
-            }
+            let turn = outlast(self.turn()).await;
+            let rest = match turn.unwrap_or_else(|| Err(Trouble::panicked())) {
+                Ok(rest) => rest,
+                Err(trouble) => {
+                    self.fail(&trouble, Record::default(), None).await;
+                    LOOK_EVERY
+                }
+            };
+            sleep(rest).await;
+        }
+    }
+
+    /// Looks what is there, and orders if it is time to; returns how long to rest then.
+    async fn turn(&mut self) -> Result<Duration, Trouble> {
+        let now = SystemTime::now();
+        let sight = self.look(now).await?;
+        if sight.record.failed.is_none() {
+            // What goes wrong from now on is no matter of before.
+            self.lenience = Lenience::None;
+        }
+        self.seek_advice(&sight, now).await;
+        let next = self.next(&sight, now);
+        self.ledger.note_next(&self.config.name, next.at.max(now));
+        match next.at.duration_since(now) {
+            // The clock may be set, and another replica may be faster.
+            Ok(wait) if !wait.is_zero() => Ok(wait.min(LOOK_EVERY)),
+            _ => self.order_in_turn().await.map(|()| Duration::ZERO),
         }
     }
 
     /// What is there. What this process knows to have failed counts even if nothing can be written.
-    async fn look(&self, now: SystemTime) -> Sight {
+    async fn look(&mut self, now: SystemTime) -> Result<Sight, Trouble> {
         let seen = self.state.with(move |state| {
             let held = state.held(now).and_then(|(held, parsed)| {
                 let leaf = parsed.certificate.key.cert.first()?.clone();
                 Some((held, leaf))
             });
-            Sight { held, record: state.record() }
+            (held, state.record())
         });
-        let mut sight = seen.await.unwrap_or_default();
-        let at = |failed: &Option<Failed>| failed.as_ref().map(Failed::at);
-        if at(&self.failed) > at(&sight.record.failed) {
-            sight.record.failed.clone_from(&self.failed);
+        let (held, record) = seen.await?;
+        let leaf = held.as_ref().map(|(_, leaf)| leaf);
+        if leaf != self.leaf.as_ref() {
+            // Somebody has got another one: what failed here before that is over.
+            self.leaf = leaf.cloned();
+            self.failed = None;
         }
-        sight
+        let mut record = self.understood(record);
+        let at = |failed: &Option<Failed>| failed.as_ref().map(|failed| failed.at);
+        if at(&self.failed) > at(&record.failed) {
+            record.failed.clone_from(&self.failed);
+        }
+        Ok(Sight { held, record })
+    }
+
+    /// What is remembered; nothing if that cannot be read, which is told once.
+    fn understood(&mut self, record: io::Result<Record>) -> Record {
+        let garbled = record.as_ref().err().map(ToString::to_string);
+        if let Some(why) = garbled.as_ref().filter(|_| garbled != self.garbled) {
+            let name = &self.config.name;
+            tracing::warn!(
+                acme = name,
+                "what is remembered of this certificate is left out: {why}"
+            );
+        }
+        self.garbled = garbled;
+        record.unwrap_or_default()
     }
 
     /// When to order next.
@@ -121,22 +165,19 @@ impl Client {
     }
 
     /// Orders when nobody else does, if that is still due then.
-    async fn take_turn(&mut self) {
-        let lock = match self.lock().await {
-            Ok(lock) => lock,
-            Err(trouble) => return self.fail(&trouble, Record::default(), None).await,
-        };
+    async fn order_in_turn(&mut self) -> Result<(), Trouble> {
+        let lock = self.lock().await?;
         let now = SystemTime::now();
-        let sight = self.look(now).await;
+        let sight = self.look(now).await?;
         let Due { at, why } = self.next(&sight, now);
         if at > now {
             // Another replica has done it while we waited.
-            return;
+            return Ok(());
         }
         let name = &self.config.name;
         tracing::info!(acme = name, "certificate is ordered from {}: {why}", self.config.directory);
         let leaf = sight.held.as_ref().map(|(_, leaf)| leaf);
-        let outcome = timeout(self.order_within(), self.order(leaf)).await;
+        let outcome = timeout(self.order_within(), self.order(leaf, &lock)).await;
         let outcome = match outcome {
             Ok(Ok(issued)) => self.keep(issued, &lock).await,
             Ok(Err(trouble)) => Err(trouble),
@@ -150,12 +191,29 @@ impl Client {
             }
             Err(trouble) => self.fail(&trouble, sight.record, Some(lock)).await,
         }
+        Ok(())
     }
 
-    async fn order(&self, leaf: Option<&CertificateDer<'_>>) -> Result<Issued, Trouble> {
-        let account = account(&self.config, &self.state).await?;
-        let rooms = Rooms { stage: &self.stage, state: &self.state };
-        order(&account, &self.config, leaf.and_then(identifier), rooms).await
+    async fn order(
+        &self,
+        leaf: Option<&CertificateDer<'_>>,
+        lock: &Lock,
+    ) -> Result<Issued, Trouble> {
+        let (config, state) = (&self.config, &self.state);
+        let rooms = Rooms { stage: &self.stage, state, lock };
+        let order = |account: Account| async move {
+            order(&account, config, leaf.and_then(identifier), rooms).await
+        };
+        let outcome = order(account(config, state, lock).await?).await;
+        if !outcome.as_ref().is_err_and(|trouble| trouble.is_account_lost) {
+            return outcome;
+        }
+        tracing::warn!(
+            acme = config.name,
+            "{} has lost our account, and gets another",
+            config.directory
+        );
+        order(new_account(config, state, lock).await?).await
     }
 
     /// Puts what was issued in the place of what was there, if it can be used and is not due already.
@@ -214,7 +272,7 @@ impl Client {
     /// Waits until nobody else orders.
     async fn lock(&self) -> Result<Lock, Trouble> {
         loop {
-            match self.state.with(State::try_lock).await? {
+            match self.state.with(try_lock).await? {
                 Ok(Some(lock)) => return Ok(lock),
                 Ok(None) => sleep(LOCK_EVERY).await,
                 Err(error) => return Err(self.not_kept(&error)),
@@ -222,7 +280,7 @@ impl Client {
         }
     }
 
-    fn not_kept(&self, error: &std::io::Error) -> Trouble {
+    fn not_kept(&self, error: &io::Error) -> Trouble {
         Trouble::new(format!("nothing can be kept in {}: {error}", self.state.folder().display()))
     }
 
@@ -231,7 +289,7 @@ impl Client {
         match &self.config.challenge {
             ChallengeConfig::Dns01 { timeout, wait, .. } => {
                 let names = u32::try_from(self.config.names.len()).unwrap_or(u32::MAX);
-                ORDER_WITHIN + *wait + timeout.saturating_mul(names)
+                ORDER_WITHIN.saturating_add(*wait).saturating_add(timeout.saturating_mul(names))
             }
             ChallengeConfig::Http01 | ChallengeConfig::TlsAlpn01 => ORDER_WITHIN,
         }
@@ -252,3 +310,6 @@ const ADVICE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Between two renewals that the authority advises at once.
 const HURRY_EVERY: Duration = Duration::from_hours(1);
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use super::hook::{Hook, Written};
 use super::shared::{Answer, Published, publish};
 use super::stage::{Shown, Stage};
-use super::state::State;
+use super::state::{Lock, State};
 use super::trouble::Trouble;
 use crate::config::{AcmeConfig, AcmeKey, ChallengeConfig};
 
@@ -46,6 +46,8 @@ pub(super) struct Rooms<'a> {
     pub(super) stage: &'a Arc<Stage>,
     /// On those of replicas, which look there.
     pub(super) state: &'a State,
+    /// Without it nobody writes there.
+    pub(super) lock: &'a Lock,
 }
 
 /// Orders what `config` wants; `replaces` is what it comes in the place of (RFC 9773 §5).
@@ -142,7 +144,7 @@ async fn exhibit(
             for answer in &answers {
                 exhibits.shown.push(answer.show(rooms.stage)?);
             }
-            exhibits.published = Some(publish(answers, rooms.state).await?);
+            exhibits.published = Some(publish(answers, rooms.state, rooms.lock).await?);
         }
     }
     Ok(exhibits)
@@ -200,7 +202,7 @@ async fn request(config: &AcmeConfig) -> Result<(Vec<u8>, String), Trouble> {
         let request = params.serialize_request(&key)?;
         Ok((request.der().to_vec(), key.serialize_pem()))
     });
-    let made = made.await.map_err(|_| Trouble::stopped())?;
+    let made = made.await.map_err(|error| Trouble::of_work(&error))?;
     made.map_err(|error: rcgen::Error| Trouble::new(format!("no request could be made: {error}")))
 }
 

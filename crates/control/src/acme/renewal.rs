@@ -34,7 +34,7 @@ pub(super) enum Why {
     OtherAuthority,
     /// The authority advises it (RFC 9773).
     Advised,
-    /// Two thirds of its life are over.
+    /// Two thirds of its life are over, and the authority has given no better advice.
     Age,
 }
 
@@ -66,12 +66,12 @@ pub(super) fn due(
     if record.directory.as_ref().is_some_and(|directory| *directory != wanted.directory) {
         return at_once(Why::OtherAuthority);
     }
-    if let Some(at) = advised {
-        return Due { at, why: Why::Advised };
-    }
     let life = held.validity.end.duration_since(held.validity.start).unwrap_or_default();
-    let age = life.mul_f64(LIFE_SHARE + spread * SPREAD);
-    Due { at: held.validity.start + age, why: Why::Age }
+    let of_life = |share| held.validity.start + life.mul_f64(share);
+    match advised.filter(|at| *at <= of_life(ADVISED_SHARE_MAX)) {
+        Some(at) => Due { at, why: Why::Advised },
+        None => Due { at: of_life(LIFE_SHARE + spread * SPREAD), why: Why::Age },
+    }
 }
 
 /// When something that is due `at` is really tried, if orders before have `failed`.
@@ -88,8 +88,8 @@ pub(super) fn attempt(
         Lenience::Some => pause.min(START_PAUSE_MAX),
         Lenience::Full => return at,
     };
-    // A clock that was set back must not make it wait for ever.
-    at.max(failed.at().min(now) + pause)
+    // What has failed in the future was garbled, or the clock was set back: who waits for that may wait for ever.
+    if failed.at > now + pause { at } else { at.max(failed.at + pause) }
 }
 
 /// How long to wait after so many failures in a row: four times as long each time.
@@ -125,6 +125,9 @@ impl fmt::Display for Why {
 
 /// A third of the life is left for whatever goes wrong, and for somebody to notice.
 const LIFE_SHARE: f64 = 2.0 / 3.0;
+
+/// Advice to wait for longer is none: whoever looks for what has a quarter of its life left looks for what nobody has renewed.
+const ADVISED_SHARE_MAX: f64 = 0.75;
 
 /// Of a life of 90 days, so much is a day.
 const SPREAD: f64 = 0.01;
@@ -172,7 +175,12 @@ mod tests {
             (Some(&both), &ours, None, 1.0, (Why::Age, day(60) + DAY.mul_f64(0.9))),
             (Some(&held(&["a.example", "b.example"], 6)), &ours, None, 0.0, (Why::Age, day(4))),
             (Some(&both), &ours, Some(day(3)), 0.0, (Why::Advised, day(3))),
-            (Some(&both), &ours, Some(day(80)), 0.0, (Why::Advised, day(80))),
+            (Some(&both), &ours, Some(day(66)), 0.0, (Why::Advised, day(66))),
+            // Long past, and so at once.
+            (Some(&both), &ours, Some(day(0) - DAY * 400), 0.0, (Why::Advised, day(0) - DAY * 400)),
+            // Renewal would come too late, or never.
+            (Some(&both), &ours, Some(day(80)), 0.0, (Why::Age, day(60))),
+            (Some(&both), &ours, Some(day(3_000_000)), 0.0, (Why::Age, day(60))),
             (
                 Some(&held(&["a.example"], 90)),
                 &ours,
@@ -236,7 +244,9 @@ mod tests {
             // What is due later anyhow is not delayed.
             (day(9), failed(9, day(1)), Lenience::None, day(1), day(9)),
             // The clock was set back.
-            (long_ago, failed(1, day(9)), Lenience::None, day(1), day(1) + minute),
+            (long_ago, failed(1, day(9)), Lenience::None, day(1), long_ago),
+            // That of another replica is a little ahead.
+            (long_ago, failed(1, day(1) + minute), Lenience::None, day(1), day(1) + minute * 2),
         ] {
             assert_eq!(attempt(at, failed.as_ref(), lenience, now), expected, "{failed:?}");
         }

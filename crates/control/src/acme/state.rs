@@ -2,12 +2,12 @@
 //! and can be read by nobody else; one lock keeps replicas that share the directory from ordering the same. Called by the client on a
 //! thread that may block.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
@@ -41,7 +41,8 @@ pub(super) struct Failed {
     /// How many there were in a row.
     pub(super) in_a_row: u32,
     /// When the last one failed.
-    pub(super) at_unix_seconds: u64,
+    #[serde(rename = "at_unix_seconds", with = "super::moment")]
+    pub(super) at: SystemTime,
     /// Whether the authority wants to be left alone for a while.
     pub(super) is_refused_for_now: bool,
     /// Why, for a person.
@@ -65,13 +66,13 @@ impl State {
     ///
     /// # Errors
     ///
-    /// Everything is ending.
+    /// Everything is ending, or `work` panics.
     pub(super) async fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, Trouble> {
         let state = self.clone();
-        spawn_blocking(move || work(&state)).await.map_err(|_| Trouble::stopped())
+        spawn_blocking(move || work(&state)).await.map_err(|error| Trouble::of_work(&error))
     }
 
     /// The certificate, if there is one that can be used `now`, with the chain that it is shown with.
@@ -81,10 +82,14 @@ impl State {
         Some((Held::of(&parsed), parsed))
     }
 
-    /// What is remembered beside it; nothing if that cannot be read.
-    pub(super) fn record(&self) -> Record {
-        let text = Folder::new("").read(&self.record, FILE_BYTES_MAX).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
+    /// What is remembered beside it.
+    ///
+    /// # Errors
+    ///
+    /// It is there, and cannot be read.
+    pub(super) fn record(&self) -> io::Result<Record> {
+        let text = read(&self.record)?;
+        text.map_or_else(|| Ok(Record::default()), |text| Ok(serde_json::from_slice(&text)?))
     }
 
     /// Takes the lock; `None` if somebody else has it.
@@ -127,20 +132,42 @@ impl State {
     ///
     /// It cannot be read.
     pub(super) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        match Folder::new("").read(&self.folder.join(name), FILE_BYTES_MAX) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        read(&self.folder.join(name))
     }
 
-    /// Writes another file of the directory.
+    /// The names of other files of the directory that begin with `start`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be looked at.
+    pub(super) fn names(&self, start: &str) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            names.extend(name.to_str().filter(|name| name.starts_with(start)).map(str::to_owned));
+        }
+        Ok(names)
+    }
+
+    /// Writes another file of the directory. Its `name` has no extension, so that no `[acme.NAME]` has files of that name.
     ///
     /// # Errors
     ///
     /// It cannot be written; then what was there is untouched.
-    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn write(&self, name: &str, bytes: &[u8], _lock: &Lock) -> io::Result<()> {
         write_whole(&self.folder.join(name), bytes, PRIVATE)
+    }
+
+    /// Takes another file of the directory away, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be taken away.
+    pub(super) fn remove(&self, name: &str, _lock: &Lock) -> io::Result<()> {
+        match fs::remove_file(self.folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The directory.
@@ -165,18 +192,20 @@ impl Held {
 impl Failed {
     /// One more after those `before`, at that time.
     pub(super) fn after(before: Option<Self>, trouble: &Trouble, at: SystemTime) -> Self {
-        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             in_a_row: before.map_or(0, |before| before.in_a_row).saturating_add(1),
-            at_unix_seconds: since.as_secs(),
+            at,
             is_refused_for_now: trouble.is_refused_for_now,
             reason: trouble.to_string(),
         }
     }
+}
 
-    /// When the last one failed.
-    pub(super) fn at(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(self.at_unix_seconds)
+fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
+    match Folder::new("").read(file, FILE_BYTES_MAX) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -190,6 +219,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 pub(super) mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
 
     use super::*;
     use crate::certificates::fixture;
@@ -222,15 +252,15 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = state(folder.path());
         assert_eq!(state.held(SystemTime::now()).map(|(held, _)| held), None);
-        assert_eq!(state.record(), Record::default());
+        assert_eq!(state.record().unwrap(), Record::default());
         let lock = state.try_lock().unwrap().unwrap();
         let made = fixture::good("a.example");
         state.put_certificate(&made.key, &made.cert, &lock).unwrap();
         let record = Record { directory: Some("https://ca.example/dir".to_owned()), failed: None };
         state.put_record(&record, &lock).unwrap();
-        state.write("account", b"secret").unwrap();
+        state.write("account", b"secret", &lock).unwrap();
         assert_eq!(state.held(SystemTime::now()).unwrap().0.names, ["a.example"]);
-        assert_eq!(state.record(), record);
+        assert_eq!(state.record().unwrap(), record);
         assert_eq!(state.read("account").unwrap().unwrap(), b"secret");
         assert_eq!(state.read("other").unwrap(), None);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -239,6 +269,22 @@ pub(super) mod tests {
             fs::read_dir(state.folder()).unwrap().map(|it| it.unwrap().path()).collect();
         assert_eq!(files.len(), 4, "{files:?}");
         assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
+        for _ in 0..2 {
+            state.remove("account", &lock).unwrap();
+            assert_eq!(state.read("account").unwrap(), None);
+        }
+    }
+
+    /// A certificate of that name was written where an account is kept.
+    #[test]
+    fn no_certificate_has_files_of_the_name_of_another_file() {
+        for name in ["answers", "account-0123456789abcdef", "lock", "a.b", ".json"] {
+            let state = State::of(&AcmeConfig { name: name.to_owned(), ..wanted(&["a.example"]) });
+            for file in [&state.certificate, &state.record] {
+                assert!(file.extension().is_some(), "{}", file.display());
+                assert_eq!(file.file_stem().unwrap(), name);
+            }
+        }
     }
 
     #[test]
@@ -256,8 +302,31 @@ pub(super) mod tests {
             state.put_certificate(key, cert, &lock).unwrap();
             assert!(state.held(SystemTime::now()).is_none());
         }
-        fs::write(state.folder().join("a.json"), "{").unwrap();
-        assert_eq!(state.record(), Record::default());
+    }
+
+    /// A time that no clock has ended renewal.
+    #[test]
+    fn a_record_is_what_was_written_or_garbled() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(folder.path());
+        let lock = state.try_lock().unwrap().unwrap();
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let failed = Some(Failed::after(None, &Trouble::new("refused"), at));
+        let record = Record { directory: None, failed };
+        state.put_record(&record, &lock).unwrap();
+        assert_eq!(state.record().unwrap(), record);
+        let written = fs::read_to_string(&state.record).unwrap();
+        for (good, bad) in [
+            ("1800000000", "18446744073709551615"),
+            ("1800000000", "9223372036854775807"),
+            ("1800000000", "253402300800"),
+            ("1800000000", "-1"),
+            ("{", ""),
+        ] {
+            assert!(written.contains(good), "{written}");
+            fs::write(&state.record, written.replace(good, bad)).unwrap();
+            assert!(state.record().is_err(), "{bad}");
+        }
     }
 
     #[test]

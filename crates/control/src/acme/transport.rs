@@ -19,6 +19,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::retry_after;
 use super::trouble::Trouble;
 use crate::certificates::{Authorities, Problem};
 
@@ -36,7 +37,7 @@ impl Transport {
             Some(ca) => Authorities::read(&ca, SystemTime::now()),
             None => Authorities::of_system(),
         });
-        let trusted = trusted.await.map_err(|_| Trouble::stopped())?;
+        let trusted = trusted.await.map_err(|error| Trouble::of_work(&error))?;
         let trusted = trusted.map_err(|(place, problem)| {
             let help = if problem == Problem::NothingTrusted { NOTHING_TRUSTED_HELP } else { "" };
             Trouble::new(format!("{} {problem}{help}", place.display()))
@@ -63,12 +64,15 @@ impl HttpClient for Transport {
         &self,
         request: Request<BodyWrapper<Bytes>>,
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>> {
+        let method = request.method().clone();
         let response = self.0.request(request);
         Box::pin(async move {
             let response = timeout(ANSWER_WITHIN, response).await;
             let response =
                 response.map_err(|_| Error::Str("no answer from the authority in time"))?;
-            let (parts, body) = response.map_err(|error| Error::Other(error.into()))?.into_parts();
+            let response = response.map_err(|error| Error::Other(error.into()))?;
+            let (mut parts, body) = response.into_parts();
+            retry_after::bound(&method, &mut parts.headers, SystemTime::now());
             Ok(Response::from_parts(parts, Limited::new(body, ANSWER_BYTES_MAX)).into())
         })
     }

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 
 use instant_acme::{Error, Problem};
+use tokio::task::JoinError;
 
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,16 +12,23 @@ pub(super) struct Trouble {
     reason: String,
     /// Whether the authority wants to be left alone for a while.
     pub(super) is_refused_for_now: bool,
+    /// Whether it knows nothing of our account.
+    pub(super) is_account_lost: bool,
 }
 
 impl Trouble {
     pub(super) fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), is_refused_for_now: false }
+        Self { reason: reason.into(), is_refused_for_now: false, is_account_lost: false }
     }
 
-    /// Everything is ending.
-    pub(super) fn stopped() -> Self {
-        Self::new("it was stopped")
+    /// What was done on another thread came to no end.
+    pub(super) fn of_work(error: &JoinError) -> Self {
+        if error.is_panic() { Self::panicked() } else { Self::new("it was stopped") }
+    }
+
+    /// A mistake of ours.
+    pub(super) fn panicked() -> Self {
+        Self::new("evenkeel has made a mistake, of which a panic in its log tells more")
     }
 
     /// What the authority says.
@@ -37,7 +45,11 @@ impl Trouble {
         if !kind.is_empty() {
             reason.push_str(&format!(" ({kind})"));
         }
-        Self { reason: one_line(&reason), is_refused_for_now: kind == "rateLimited" }
+        Self {
+            reason: one_line(&reason),
+            is_refused_for_now: kind == "rateLimited",
+            is_account_lost: kind == "accountDoesNotExist",
+        }
     }
 
     /// The same of one of several names.

@@ -19,6 +19,7 @@ use rcgen::{
 use super::parse::{Purpose, is_dns_name};
 use super::source::Pair;
 use crate::config::{CertificateSource, FilePlace};
+use crate::state_directory::state_directory;
 use crate::whole_file::write_whole;
 
 /// Where it is kept: the same files at each start, so that a browser asks once.
@@ -31,12 +32,12 @@ impl DevelopmentCertificate {
     /// In the directory that a service manager has made for us (`STATE_DIRECTORY`), or else where the user's data are
     /// (`XDG_DATA_HOME`, or `.local/share` in `HOME`), as `variable` says; without all of these where those of the system are.
     pub fn of(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let absolute = |path: PathBuf| path.is_absolute().then_some(path);
-        let named = |name: &str| absolute(variable(name)?.into());
-        // systemd.exec(5): of several, the first is as good as any.
-        let state = variable("STATE_DIRECTORY").and_then(|all| std::env::split_paths(&all).next());
+        let named = |name: &str| {
+            let path = PathBuf::from(variable(name)?);
+            path.is_absolute().then_some(path)
+        };
         let data = || named("XDG_DATA_HOME").or_else(|| Some(named("HOME")?.join(".local/share")));
-        let folder = state.and_then(absolute).or_else(|| Some(data()?.join("evenkeel")));
+        let folder = state_directory(&variable).or_else(|| Some(data()?.join("evenkeel")));
         folder.map_or_else(Self::default, |folder| Self { folder: folder.join("development") })
     }
 

@@ -11,6 +11,7 @@ use super::expand::Variables;
 use super::files::Files;
 use super::model::{CertificateSource, FilePlace};
 use super::sources::Sources;
+use crate::state_directory::state_directory;
 
 /// Finds the places of all state, and tells the listeners.
 pub(super) fn settle(
@@ -26,7 +27,8 @@ pub(super) fn settle(
         place.written = path.to_string_lossy().into_owned();
         place.path = files.locate(&path);
     };
-    let usual = usual_state(variables);
+    let told = state_directory(variables).map(|told| told.join("acme"));
+    let usual = told.unwrap_or_else(|| PathBuf::from(STATE_DEFAULT));
     let mut places = HashMap::new();
     for acme in &mut draft.acme {
         [&mut acme.ca, &mut acme.state].into_iter().flatten().for_each(locate);
@@ -38,16 +40,5 @@ pub(super) fn settle(
         if let CertificateSource::Acme { name, file } = source.get_mut() {
             *file = places.get(name).cloned().unwrap_or_default();
         }
-    }
-}
-
-/// Where the service manager wants state to be (systemd.exec(5)), and elsewhere the usual place for it.
-fn usual_state(variables: &Variables<'_>) -> PathBuf {
-    let told = variables("STATE_DIRECTORY").and_then(|told| told.into_string().ok());
-    // Of several, the first.
-    let told = told.as_deref().and_then(|told| told.split(':').next()).filter(|it| !it.is_empty());
-    match told {
-        Some(told) => Path::new(told).join("acme"),
-        None => PathBuf::from(STATE_DEFAULT),
     }
 }

@@ -208,6 +208,8 @@ pub enum Code {
     UnusedAcme = 951,
     /// No listener where an authority asks.
     ChallengeUnreachable = 952,
+    /// Two that are shown to be ours by handshakes for the same name, and do not wait for each other.
+    RivalOrders = 953,
 }
 
 // === impl Diagnostic ===

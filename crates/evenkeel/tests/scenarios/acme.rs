@@ -193,6 +193,53 @@ fn what_is_refused_is_said_and_tried_again_later_and_the_old_certificate_stays()
     assert_eq!(served.running.metric("evenkeel_acme_orders_total", "failed"), 1);
 }
 
+/// What binds an account is needed once, when it is made.
+#[test]
+fn an_authority_that_wants_to_know_us_is_told_once() {
+    let test = "an_authority_that_wants_to_know_us_is_told_once";
+    let mac_key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+    let Some(authority) = Authority::start_bound(test, "kid-1", mac_key) else { return };
+    let roots = authority.roots();
+    let origin = named("origin");
+    let file = authority.folder().join("evenkeel.toml");
+    let write = |keys: &str| {
+        let keys = format!("challenge = \"http-01\"\nkey = \"rsa2048\"\n{keys}");
+        fs::write(&file, config(&authority, &origin, &keys)).unwrap();
+    };
+    write("names = \"a.test\"");
+    let served = Served { running: run(&file, &authority), _origin: named("unused") };
+    served.wait_for_orders("failed", 1);
+    let log = served.running.process.stderr();
+    assert!(log.contains("externalAccountRequired"), "{log}");
+
+    write(&format!(
+        "names = \"a.test\"\nbinding = {{ key_id = \"kid-1\", mac_key = \"{mac_key}\" }}"
+    ));
+    assert_eq!(served.running.ask("POST", "/api/v1/reload", "").0, 200);
+    served.wait_until_served(&roots, "a.test");
+    assert!(served.running.ask("GET", "/api/v1/status", "").1.to_string().contains("RSA 2048"));
+
+    write("names = [\"a.test\", \"b.test\"]");
+    assert_eq!(served.running.ask("POST", "/api/v1/reload", "").0, 200);
+    served.wait_until_served(&roots, "b.test");
+}
+
+#[test]
+fn an_account_that_the_authority_has_lost_is_made_anew() {
+    let test = "an_account_that_the_authority_has_lost_is_made_anew";
+    let Some(mut authority) = Authority::start(test, 90 * DAY_SECONDS) else { return };
+    let served = serve(&authority, "names = \"a.test\"");
+    served.wait_until_served(&authority.roots(), "a.test");
+    authority.begin_anew();
+    let toml = config(&authority, &named("unused"), "names = [\"a.test\", \"b.test\"]");
+    fs::write(authority.folder().join("evenkeel.toml"), toml).unwrap();
+    assert_eq!(served.running.ask("POST", "/api/v1/reload", "").0, 200);
+    served.wait_for_orders("issued", 2);
+    let log = served.running.process.stderr();
+    assert!(log.contains("has lost our account, and gets another"), "{log}");
+    assert_eq!(served.running.metric("evenkeel_acme_orders_total", "failed"), 0);
+}
+
 #[test]
 fn a_certificate_is_renewed_before_it_ends_and_nobody_notices() {
     let test = "a_certificate_is_renewed_before_it_ends_and_nobody_notices";
@@ -290,5 +337,6 @@ fn a_replica_answers_for_another_that_has_ordered() {
     let command = command.args(["run", "--workers", "1", "-c"]).arg(file);
     let orders = Served { running: Running::start(command, address), _origin: origin };
     orders.wait_until_served(&roots, "b.test");
-    assert!(!authority.folder().join("state/answers.json").exists());
+    let answers = authority.folder().join("state/answers");
+    wait_until(LONG, || !answers.exists()).unwrap();
 }

@@ -81,6 +81,32 @@ fn it_is_no_authority_and_good_for_servers_alone() {
     assert!(!certificate.key_usage().unwrap().unwrap().value.key_cert_sign());
 }
 
+/// docs/tls.md says so of `evenkeel load --cacert`: should this fail one day, nothing is to be said there any more.
+#[test]
+fn who_takes_it_for_an_authority_all_the_same_believes_what_its_key_has_signed() {
+    use rcgen::Issuer;
+    use rustls::RootCertStore;
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier as _;
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use rustls::pki_types::UnixTime;
+
+    let (_folder, place) = place();
+    place.ensure("laptop", SystemTime::now()).unwrap();
+    let key = KeyPair::from_pem(&fs::read_to_string(place.key()).unwrap()).unwrap();
+    let issuer = Issuer::new(params("laptop", SystemTime::now()), key);
+    let leaf = CertificateParams::new(vec!["bank.example".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(read(&place).certificate.key.cert[0].clone()).unwrap();
+    let provider = default_provider().into();
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider);
+    let name = "bank.example".try_into().unwrap();
+    let verified =
+        verifier.build().unwrap().verify_server_cert(leaf.der(), &[], &name, &[], UnixTime::now());
+    assert!(verified.is_ok(), "{verified:?}");
+}
+
 #[test]
 fn a_host_whose_name_is_none_is_left_out() {
     for host in ["localhost", "", "(none)", "a b", "*"] {

@@ -17,14 +17,11 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
             sink.report(unknown(draft, name).at(source.span()));
         }
     }
-    for acme in &draft.acme {
-        let is_shown = shown().any(|(name, _)| name == acme.name.get_ref());
-        if is_shown {
-            check_challenge(draft, acme, sink);
-        } else {
-            sink.report(unused(acme.name.get_ref()).at(acme.name.span()));
-        }
-    }
+    let is_shown = |acme: &&AcmeDraft| shown().any(|(name, _)| name == acme.name.get_ref());
+    let (used, rest): (Vec<&AcmeDraft>, Vec<&AcmeDraft>) = draft.acme.iter().partition(is_shown);
+    used.iter().for_each(|acme| check_challenge(draft, acme, sink));
+    check_rivals(&used, sink);
+    rest.iter().for_each(|acme| sink.report(unused(acme.name.get_ref()).at(acme.name.span())));
 }
 
 /// What a listener shows of ACME.
@@ -86,4 +83,26 @@ fn check_challenge(draft: &Draft, acme: &AcmeDraft, sink: &Sink) {
         .help(format!("all is well if port {port} is passed on to another one here; else add such a listener, or choose another `challenge`"));
     let span = acme.challenge_span.clone().unwrap_or_else(|| acme.name.span());
     sink.report(problem.at(span));
+}
+
+/// Orders of one directory come one after the other. Those of several may come at a time, and a handshake can show the proof of one alone.
+fn check_rivals(used: &[&AcmeDraft], sink: &Sink) {
+    for (position, acme) in used.iter().enumerate() {
+        let is_rival = |other: &&&AcmeDraft| other.state_place().path != acme.state_place().path;
+        let rivals = used[..position].iter().filter(is_rival);
+        let mut common = rivals.filter_map(|other| Some((other, acme.name_by_tls_of(other)?)));
+        let Some((other, name)) = common.next() else { continue };
+        let (first, second) = (other.name.get_ref(), acme.name.get_ref());
+        let message = format!(
+            "{} is ordered by {} and {} at a time",
+            quoted(name),
+            quoted(first),
+            quoted(second)
+        );
+        let problem = Diagnostic::new(Code::RivalOrders, message)
+            .label("may fail because of the other")
+            .help("give both the same `state`, so that one waits for the other; or choose another `challenge`")
+            .related(other.name.span(), "has another `state`");
+        sink.report(problem.at(acme.name.span()));
+    }
 }

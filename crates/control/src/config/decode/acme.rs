@@ -267,8 +267,16 @@ impl AcmeDraft {
         }
     }
 
+    /// A name that handshakes show to be ours for this one, and for `other`, too.
+    pub(in crate::config) fn name_by_tls_of(&self, other: &Self) -> Option<&str> {
+        let is_by_tls = |acme: &Self| acme.challenge == ChallengeConfig::TlsAlpn01;
+        let is_common =
+            |name: &&String| is_by_tls(self) && is_by_tls(other) && other.names.contains(name);
+        self.names.iter().find(is_common).map(String::as_str)
+    }
+
     /// The directory where state is kept.
-    fn state_place(&self) -> FilePlace {
+    pub(in crate::config) fn state_place(&self) -> FilePlace {
         let usual = || FilePlace { written: String::new(), path: self.usual_state.clone() };
         self.state.as_ref().map_or_else(usual, |state| state.get_ref().clone())
     }

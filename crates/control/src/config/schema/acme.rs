@@ -48,7 +48,7 @@ pub(super) struct Acme {
     #[schemars(extend("default" = ""))]
     profile: Option<Word>,
 
-    /// An account that the authority wants the one of ACME to be bound to. Without it, none.
+    /// An account that the authority wants the one of ACME to be bound to when that is made.
     binding: Option<AcmeBinding>,
 
     /// The authorities, in PEM, that the directory's own certificate is checked by. Without it, those of the system.

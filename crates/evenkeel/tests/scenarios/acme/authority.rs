@@ -12,7 +12,7 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::interop::programs::{both, program};
@@ -20,7 +20,8 @@ use crate::running::{LONG, free_address};
 
 /// An authority that asks for what it wants to see at certain ports of this machine.
 pub(super) struct Authority {
-    _pebble: Process,
+    pebble: Option<Process>,
+    command: Command,
     _dns: Process,
     folder: TempDir,
     /// Where it speaks ACME.
@@ -40,6 +41,18 @@ pub(super) struct Authority {
 impl Authority {
     /// Starts it; `None` if it is not installed, which is said. Its certificates are good for so many seconds.
     pub(super) fn start(test: &str, good_for_seconds: u64) -> Option<Self> {
+        Self::begin(test, &json!({ "certificateValidityPeriod": good_for_seconds }))
+    }
+
+    /// The same, of one that makes accounts for who has the key `mac_key` alone, which it calls `key_id`.
+    pub(super) fn start_bound(test: &str, key_id: &str, mac_key: &str) -> Option<Self> {
+        let keys = json!({ key_id: mac_key });
+        let config =
+            json!({ "externalAccountBindingRequired": true, "externalAccountMACKeys": keys });
+        Self::begin(test, &config)
+    }
+
+    fn begin(test: &str, special: &Value) -> Option<Self> {
         let challtestsrv = || program(test, "pebble-challtestsrv");
         let (pebble, challtestsrv) = both(program(test, "pebble"), challtestsrv)?;
         let folder = TempDir::new().unwrap();
@@ -50,7 +63,7 @@ impl Authority {
         let at = |name: &str| folder.path().join(name).display().to_string();
         fs::write(at("own.pem"), own.pem()).unwrap();
         fs::write(at("own.key"), key.serialize_pem()).unwrap();
-        let config = json!({ "pebble": {
+        let mut config = json!({
             "listenAddress": address.to_string(),
             "managementListenAddress": management.to_string(),
             "certificate": at("own.pem"),
@@ -59,9 +72,9 @@ impl Authority {
             "tlsPort": tls.port(),
             "ocspResponderURL": "",
             "externalAccountBindingRequired": false,
-            "certificateValidityPeriod": good_for_seconds,
-        }});
-        fs::write(at("pebble.json"), config.to_string()).unwrap();
+        });
+        config.as_object_mut().unwrap().extend(special.as_object().unwrap().clone());
+        fs::write(at("pebble.json"), json!({ "pebble": config }).to_string()).unwrap();
         let mut command = Command::new(challtestsrv);
         command.args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", ""]);
         command.args(["-dns01", &dns_port.to_string(), "-management", &dns.to_string()]);
@@ -70,13 +83,35 @@ impl Authority {
         command.args(["-config", &at("pebble.json"), "-dnsserver", &dns_port.to_string()]);
         // It looks at once, and looks at everything that it was shown before anew.
         command.env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_AUTHZREUSE", "0");
-        let pebble = Process::spawn(&mut command).unwrap();
-        for address in [address, management, dns, dns_port] {
+        let (own, own_key, _dns) = (own.der().clone(), key.serialize_pem(), dns_process);
+        let pebble = None;
+        let mut authority = Self {
+            pebble,
+            command,
+            _dns,
+            folder,
+            address,
+            management,
+            dns,
+            http,
+            tls,
+            own,
+            own_key,
+        };
+        authority.begin_anew();
+        for address in [dns, dns_port] {
             wait_until(LONG, || TcpStream::connect(address).is_ok()).unwrap();
         }
-        let (own, own_key) = (own.der().clone(), key.serialize_pem());
-        let (_pebble, _dns) = (pebble, dns_process);
-        Some(Self { _pebble, _dns, folder, address, management, dns, http, tls, own, own_key })
+        Some(authority)
+    }
+
+    /// From now on it knows nothing of what was before: accounts, certificates, and its own key.
+    pub(super) fn begin_anew(&mut self) {
+        drop(self.pebble.take());
+        self.pebble = Some(Process::spawn(&mut self.command).unwrap());
+        for address in [self.address, self.management] {
+            wait_until(LONG, || TcpStream::connect(address).is_ok()).unwrap();
+        }
     }
 
     /// The keys of an `[acme.NAME]` that lead to it.

@@ -1,0 +1,76 @@
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::super::state::tests::wanted;
+use super::*;
+use crate::certificates::fixture;
+use crate::task::Task;
+
+/// One that keeps its state in a folder, and can reach no authority.
+fn client(folder: &Path) -> Client {
+    let mut config = wanted(&["a.example"]);
+    config.state.path = folder.to_owned();
+    // Nobody listens there.
+    config.directory = "https://127.0.0.1:1/dir".to_owned();
+    let stage = Arc::new(Stage::new(Arc::default()));
+    Client::new(config, stage, Arc::default(), Lenience::None)
+}
+
+fn made() -> (TempDir, Client) {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(folder.path());
+    (folder, client)
+}
+
+/// What a replica does that has got a certificate.
+fn put_certificate(state: &State) {
+    let lock = state.try_lock().unwrap().unwrap();
+    let made = fixture::good("a.example");
+    state.put_certificate(&made.key, &made.cert, &lock).unwrap();
+}
+
+/// Lets `client` run until so many orders have failed.
+async fn run_until_failed(client: Client, count: u64) {
+    let ledger = Arc::clone(&client.ledger);
+    let failed = || ledger.all().get("a").map_or(0, |standing| standing.failed);
+    let _running = Task::spawn(client.run());
+    while failed() < count {
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The state had a time that no clock has, and nothing was renewed any more, of any certificate.
+#[tokio::test]
+async fn a_garbled_record_is_left_out_and_it_goes_on() {
+    let (folder, client) = made();
+    let garbled = r#"{ "directory": null, "failed": { "in_a_row": 4294967295,
+        "at_unix_seconds": 18446744073709551615, "is_refused_for_now": false, "reason": "" } }"#;
+    fs::write(folder.path().join("a.json"), garbled).unwrap();
+    run_until_failed(client, 1).await;
+    let record = fs::read_to_string(folder.path().join("a.json")).unwrap();
+    assert!(record.contains("\"in_a_row\": 1,"), "{record}");
+}
+
+#[tokio::test]
+async fn a_panic_costs_the_turn_that_it_is_in() {
+    let (_folder, mut client) = made();
+    put_certificate(&client.state);
+    // Nothing that is no number is a share of a life.
+    client.spread = f64::NAN;
+    run_until_failed(client, 1).await;
+}
+
+/// It went on to count, and its next failure was the second.
+#[tokio::test]
+async fn what_failed_here_is_forgotten_when_a_replica_has_got_a_certificate() {
+    let (_folder, mut client) = made();
+    let now = SystemTime::now();
+    client.fail(&Trouble::new("refused"), Record::default(), None).await;
+    assert!(client.look(now).await.unwrap().record.failed.is_some());
+    put_certificate(&client.state);
+    let sight = client.look(now).await.unwrap();
+    assert!(sight.held.is_some());
+    assert_eq!(sight.record.failed, None);
+}
