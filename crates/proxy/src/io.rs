@@ -249,7 +249,7 @@ impl Drop for Io {
         }
         // Without it the other side could not tell the end from one that somebody between us has made (RFC 8446 §6.1).
         if let Some(tls) = &self.tls {
-            tls.finish(&self.socket);
+            tls.part(&self.socket);
         }
     }
 }

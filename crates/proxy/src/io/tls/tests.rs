@@ -196,6 +196,26 @@ async fn an_end_of_ours_is_said_unless_it_is_broken_off() {
     }
 }
 
+/// Whoever passes bytes both ways has passed on all that one side had to say, and goes on with the other.
+#[tokio::test]
+async fn a_half_that_has_ended_is_said_to_have_although_a_close_would_be_none() {
+    let (io, client) = meet_tls(|mut client| {
+        client.write_all(b"x").unwrap();
+        let heard = client.read_to_end(&mut Vec::new());
+        client.write_all(b"more").unwrap();
+        client.conn.send_close_notify();
+        client.flush().unwrap();
+        heard
+    });
+    shake_hands(&io).await.unwrap();
+    receive(&io, &mut [0; 10]).await.unwrap();
+    io.reset_on_close(true);
+    send(&io, b"y").await;
+    io.finish();
+    assert_eq!(receive_all(&io, 10).await.unwrap(), b"more");
+    assert_eq!(client.join().unwrap().unwrap(), 1);
+}
+
 #[tokio::test]
 async fn a_client_that_leaves_is_noticed_by_whoever_waits_for_that() {
     let (io, client) = meet_tls(|mut client| {
