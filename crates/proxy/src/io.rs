@@ -77,6 +77,11 @@ impl Io {
         self.tls.as_ref()?.client_certificate()
     }
 
+    /// By which edition of the listener's terms the client was asked who it is; `None` where there is no TLS.
+    pub(crate) fn edition(&self) -> Option<u64> {
+        self.tls.as_ref()?.edition()
+    }
+
     /// Whether all that was wanted of TLS is the handshake itself.
     pub(crate) fn is_challenge(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_challenge())

@@ -116,8 +116,8 @@ pub(crate) struct Page<'a> {
 impl Answer for Respond<'_> {
     fn begin(&mut self, head: &ResponseHead, framing: Framing, request_done: bool) {
         let framing = self.outgoing(framing);
-        let parting = self.worker.is_parting(self.entrance);
-        self.keep_alive.0 &= request_done && framing != Framing::UntilClose && !parting;
+        let stays = self.worker.keep_alive(self.entrance).is_ok();
+        self.keep_alive.0 &= request_done && framing != Framing::UntilClose && stays;
         let trailers = framing == Framing::Chunked && self.head.is_some_and(wants_trailers);
         let outward = Outward {
             framing,
@@ -148,7 +148,7 @@ impl Answer for Respond<'_> {
     }
 
     fn refuse(&mut self, reason: Reason, advice: Option<&Advice>, request_done: bool) -> u64 {
-        self.keep_alive.0 &= request_done && !self.worker.is_parting(self.entrance);
+        self.keep_alive.0 &= request_done && self.worker.keep_alive(self.entrance).is_ok();
         let facts = ErrorFacts { reason, request_id: self.request_id };
         let mut body = Vec::new();
         let media_type = match self.listener.errors.page(reason.status()) {

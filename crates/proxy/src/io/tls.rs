@@ -88,6 +88,11 @@ impl Session {
         self.certificate.get().map(AsRef::as_ref)
     }
 
+    /// By which edition of the listener's terms a client was asked who it is.
+    pub(super) fn edition(&self) -> Option<u64> {
+        self.state.borrow().party.edition()
+    }
+
     /// What it has ended by, if that was no end that anybody wanted.
     pub(super) fn error(&self) -> Option<rustls::Error> {
         self.state.borrow().error.as_deref().cloned()
