@@ -21,6 +21,8 @@ use crate::interop::programs::program;
 use crate::running::{LONG, Running, end, free_address, in_new_directory, refusing};
 use crate::tls::{Certificate, trusting};
 
+mod endpoints;
+
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A server that greets with its name, and then sends back what comes until its client has said all.
