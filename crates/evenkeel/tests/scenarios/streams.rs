@@ -21,6 +21,7 @@ use crate::interop::programs::program;
 use crate::running::{LONG, Running, end, free_address, in_new_directory, refusing};
 use crate::tls::{Certificate, trusting};
 
+mod changes;
 mod endpoints;
 
 type Tls = StreamOwned<ClientConnection, TcpStream>;

@@ -7,11 +7,15 @@ use std::thread::{self, JoinHandle};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use evenkeel_plan::tls::Terms;
+use rustls::crypto::aws_lc_rs::{DEFAULT_KX_GROUPS, default_provider};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{
     ClientConfig, ClientConnection, ConnectionTrafficSecrets, ExtractedSecrets, RootCertStore,
     ServerConfig, StreamOwned,
 };
+
+mod retry;
 
 use super::*;
 use crate::io::Io;
@@ -20,16 +24,29 @@ type Client = StreamOwned<ClientConnection, UnixStream>;
 
 /// A configuration of the server, and one of a client who trusts it.
 fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    configs_by(DEFAULT_KX_GROUPS, DEFAULT_KX_GROUPS)
+}
+
+/// The same of those who agree on keys in these ways.
+fn configs_by(server: Groups<'_>, client: Groups<'_>) -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(["test".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-    let server = ServerConfig::builder().with_no_client_auth();
+    let provider = |groups: Groups<'_>| {
+        Arc::new(CryptoProvider { kx_groups: groups.to_vec(), ..default_provider() })
+    };
+    let server = ServerConfig::builder_with_provider(provider(server));
+    let server = server.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
     let server = server.with_single_cert(vec![cert.der().clone()], key).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(cert.der().clone()).unwrap();
-    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let client = ClientConfig::builder_with_provider(provider(client));
+    let client = client.with_safe_default_protocol_versions().unwrap();
+    let client = client.with_root_certificates(roots).with_no_client_auth();
     (Arc::new(server), Arc::new(client))
 }
+
+type Groups<'a> = &'a [&'static dyn SupportedKxGroup];
 
 /// Terms that stay.
 #[derive(Debug)]
