@@ -496,6 +496,40 @@ fn a_stream_waits_for_room_until_another_one_ends() {
     expect(&mut second, "ab");
 }
 
+/// Of a listener, or of one of its routes.
+#[test]
+fn a_client_opens_no_more_streams_than_its_rate() {
+    let limit = "rate_limit = { rate = \"1/h\", burst = 2 }";
+    let limited = |running: &Running, through: u64| {
+        running.wait_for_metric("evenkeel_route_streams_total", "", through);
+        running.wait_for_metric("evenkeel_failures_total", "reason=\"rate_limited\"", 1);
+        running.wait_for_metric("evenkeel_rate_limited_total", "dry_run=\"false\"", 1);
+    };
+    let running = Running::from_toml(&listener("tcp", &[echo("a")], limit));
+    for _ in 0..2 {
+        expect(&mut connect(&running), "a");
+    }
+    let error = connect(&running).read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    limited(&running, 2);
+
+    let certificate = Certificate::of(&["a.test", "b.test"]);
+    let routes = format!(
+        "[[route]]\nhost = \"a.test\"\nto = \"all\"\n{limit}\n[[route]]\nhost = \"b.test\"\nto = \"all\"\n"
+    );
+    let toml =
+        listener("tls", &[tls_echo("a", &certificate, &[])], "").replace("to = \"all\"\n", "");
+    let running = Running::from_toml(&(toml + &routes));
+    for name in ["a.test", "a.test", "b.test", "b.test"] {
+        expect(&mut connect_tls(&running, &certificate, name, &[]), "a");
+    }
+    let mut refused = connect(&running);
+    session(&certificate, "a.test", &[]).write_tls(&mut refused).unwrap();
+    assert_eq!(rest(&refused), alert(40));
+    limited(&running, 4);
+    expect(&mut connect_tls(&running, &certificate, "b.test", &[]), "a");
+}
+
 #[test]
 fn a_stream_on_which_nothing_moves_ends() {
     let held = Held::new();
