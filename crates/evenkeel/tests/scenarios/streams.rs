@@ -587,6 +587,21 @@ fn a_stream_is_shown_while_it_runs_and_logged_when_it_has_ended() {
     assert!(line.get("http.request.method").is_none(), "{line}");
 }
 
+/// One of a database may live for weeks.
+#[test]
+fn what_moves_is_counted_before_the_stream_ends() {
+    let running = Running::from_toml(&listener("tcp", &[echo("hello ")], ""));
+    let mut client = connect(&running);
+    expect(&mut client, "hello ");
+    expect_echo(&mut client, "world");
+    running.wait_for_metric("evenkeel_bytes_total", "dir=\"in\"", 5);
+    running.wait_for_metric("evenkeel_bytes_total", "dir=\"out\"", 11);
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(client), b"");
+    running.wait_for_metric("evenkeel_listener_connections_active", "", 0);
+    assert_eq!(running.metric("evenkeel_bytes_total", ""), 16, "none of it is counted twice");
+}
+
 /// Whoever is in the middle of something is let finish; whoever is not is told by the end of the stream, before the time is up.
 #[test]
 fn streams_live_on_while_it_stops_and_end_in_order_before_the_time_is_up() {

@@ -199,11 +199,14 @@ impl<'a> Passage<'a> {
         downstream: &mut Downstream<B, A>,
     ) -> Ended<'a> {
         downstream.body.switch();
-        let mut patience = self.patience();
-        let mut leaving = None;
+        let counters = self.ties.counters.shard(self.worker.index);
+        let (mut patience, mut leaving) = (self.patience(), None);
         let outcome = poll_fn(|cx| {
             patience.resume();
-            self.poll_both(cx, tunnel, downstream)?;
+            let passed = self.poll_both(cx, tunnel, downstream);
+            tunnel.up.count(&counters.bytes_in);
+            tunnel.down.count(&counters.bytes_out);
+            passed?;
             if tunnel.is_over() {
                 return Poll::Ready(Ok(Over::Said));
             }
@@ -235,6 +238,7 @@ impl<'a> Passage<'a> {
             broken: !whole,
             bytes_in: tunnel.up.moved(),
             bytes_out: tunnel.down.moved(),
+            are_counted: true,
             course,
         }
     }
