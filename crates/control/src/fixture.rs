@@ -42,6 +42,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         name: (*name).to_owned(),
         binds: vec![Bind::Any(port)],
         protocol: Protocol::Http,
+        http2: true,
         to: Some((*to).to_owned()),
         admission: AdmissionConfig::default(),
         connections: ConnectionsConfig::default(),

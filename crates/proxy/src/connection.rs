@@ -18,7 +18,7 @@ use crate::entrance::Entrance;
 use crate::http1::inbox::Inbox;
 use crate::http1::send::Outbox;
 use crate::io::Io;
-use crate::worker::{Membership, Worker};
+use crate::worker::{Leave, Membership, Worker};
 
 mod account;
 mod handshake;
@@ -138,9 +138,11 @@ impl Connection {
     async fn request_arrives(&self, deadline: &Deadline) -> bool {
         let (mut begun, mut draining) = (false, false);
         poll_fn(|cx| {
+            let mut superseded = false;
             if !draining {
                 let keep_alive = self.worker.keep_alive(&self.entrance);
-                draining = keep_alive.is_none();
+                draining = keep_alive == Err(Leave::Parting);
+                superseded = keep_alive == Err(Leave::Superseded);
                 if draining || !begun {
                     // A request may be on its way already; who has just connected was promised an answer to it. Whoever asks
                     // in this time is told to come back on another connection, and nobody is cut off in mid-sentence.
@@ -150,7 +152,7 @@ impl Connection {
             }
             match self.io.poll_readable(cx) {
                 Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
-                Poll::Pending if deadline.is_expired() => Poll::Ready(false),
+                Poll::Pending if superseded || deadline.is_expired() => Poll::Ready(false),
                 Poll::Pending => Poll::Pending,
             }
         })

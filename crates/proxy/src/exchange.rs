@@ -131,6 +131,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) bytes_in: u64,
     /// Bytes of body sent to the client.
     pub(crate) bytes_out: u64,
+    /// Whether these bytes were counted as they went.
+    pub(crate) are_counted: bool,
     pub(crate) course: Course<'a>,
 }
 

@@ -13,6 +13,7 @@ pub(crate) fn listener() -> Listener {
         name: "web".into(),
         binds: vec![Bind::Any(80)],
         protocol: Protocol::Http,
+        http2: true,
         door: None,
         admission: None,
         is_guarded: false,

@@ -82,6 +82,11 @@ impl Io {
         self.tls.as_ref()?.client_certificate()
     }
 
+    /// By which edition of the listener's terms the client was asked who it is; `None` where there is no TLS.
+    pub(crate) fn edition(&self) -> Option<u64> {
+        self.tls.as_ref()?.edition()
+    }
+
     /// Whether all that was wanted of TLS is the handshake itself.
     pub(crate) fn is_challenge(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_challenge())
@@ -254,7 +259,7 @@ impl Drop for Io {
         }
         // Without it the other side could not tell the end from one that somebody between us has made (RFC 8446 §6.1).
         if let Some(tls) = &self.tls {
-            tls.finish(&self.socket);
+            tls.part(&self.socket);
         }
     }
 }

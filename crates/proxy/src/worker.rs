@@ -60,6 +60,15 @@ pub(crate) struct Worker {
     beat: Beat,
 }
 
+/// Why a connection is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// It shall end as soon as it can: we stop, or what it came in by is gone from the plan.
+    Parting,
+    /// Its client has to prove anew who it is, on another one.
+    Superseded,
+}
+
 /// What a worker gets from outside.
 #[derive(Debug)]
 pub(crate) struct Supplies {
@@ -145,17 +154,25 @@ impl Worker {
         world.listener_named(name).cloned().or_else(departed)
     }
 
-    /// Whether connections that came in by `entrance` shall end as soon as they can: we stop, or it is gone from the plan.
+    /// Whether connections that came in by `entrance` shall end as soon as they can.
     pub(crate) fn is_parting(&self, entrance: &Entrance) -> bool {
-        self.keep_alive(entrance).is_none()
+        self.keep_alive(entrance) == Err(Leave::Parting)
     }
 
-    /// For how long such a connection may lie idle; `None` if it shall end.
-    pub(crate) fn keep_alive(&self, entrance: &Entrance) -> Option<Duration> {
+    /// For how long such a connection may lie idle.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub(crate) fn keep_alive(&self, entrance: &Entrance) -> Result<Duration, Leave> {
         if self.draining.get() {
-            return None;
+            return Err(Leave::Parting);
         }
-        Some(self.world().listener(entrance)?.timeouts.keep_alive)
+        let world = self.world();
+        let listener = world.listener(entrance).ok_or(Leave::Parting)?;
+        if entrance.is_superseded(listener) {
+            return Err(Leave::Superseded);
+        }
+        Ok(listener.timeouts.keep_alive)
     }
 
     /// How long connections that shall end may take for it.
@@ -228,7 +245,7 @@ impl Worker {
     async fn keep_time(self: Rc<Self>) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let (mut seen, mut alarms) = (0, 0);
+        let (mut seen, mut alarms, mut editions) = (0, 0, self.world().editions());
         loop {
             let now = ticks.tick().await.into_std();
             self.beat.strike();
@@ -239,7 +256,12 @@ impl Worker {
             self.deadlines.advance(total.saturating_sub(seen));
             if total / TICKS_PER_SWEEP != seen / TICKS_PER_SWEEP {
                 self.clock.set_right();
-                self.world().sweep_pools(now);
+                let world = self.world();
+                world.sweep_pools(now);
+                if std::mem::replace(&mut editions, world.editions()) != editions {
+                    // Whoever has to prove anew who it is shall not lie idle, or go on for days.
+                    self.deadlines.wake_all();
+                }
                 self.departures.sweep(now);
             }
             seen = total;

@@ -140,6 +140,12 @@ impl World {
         listener.filter(|listener| listener.protocol == entrance.protocol)
     }
 
+    /// A number that is another one as soon as a listener's clients have to prove anew who they are.
+    pub(crate) fn editions(&self) -> u64 {
+        let all = self.plan.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+        all.fold(0, |sum, tls| sum.wrapping_add(tls.terms.edition()))
+    }
+
     /// The cluster that a route sends to, or the subset of it.
     pub(crate) fn cluster(&self, target: &Target) -> Option<ClusterView<'_>> {
         let plan = self.plan.clusters.get(target.cluster)?;

@@ -186,6 +186,8 @@ pub enum Code {
     LimitWithoutEffect = 924,
     /// Streams that lead to a cluster which goes by what only requests have.
     NothingToGoBy = 925,
+    /// TLS that is passed on as it is, to endpoints that are spoken TLS with.
+    TlsInTls = 926,
     /// A program that cannot be run here.
     CannotRun = 930,
     /// Hurried checks that are slower than others.

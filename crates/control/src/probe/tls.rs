@@ -41,11 +41,11 @@ pub(super) fn session(target: &Target) -> Result<Option<Session>, Failure> {
         return Ok(Some(Session { config: whole(&config, None), name }));
     };
     let config = match target.check.kind {
-        CheckKind::Grpc { .. } => {
-            // RFC 9113 §3.2.
-            whole(&origination.config(), Some(vec![b"h2".to_vec()]))
-        }
-        _ => whole(&origination.config(), None),
+        CheckKind::Http { .. } => whole(&origination.config(), None),
+        // RFC 9113 §3.2.
+        CheckKind::Grpc { .. } => whole(&origination.config(), Some(vec![b"h2".to_vec()])),
+        // Nothing is said after the handshake, whatever is spoken there.
+        _ => whole(&origination.stream_config(), None),
     };
     let name = wanted.or_else(|| origination.name_of(&target.name));
     let nobody = || Failure::Unrunnable(format!("no certificate can be for `{}`", target.name));

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use evenkeel_testkit::{Client, Origin, Request, Script, wait_until};
+use evenkeel_testkit::{Client, Gate, Origin, Request, Script, wait_until};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
     DnType, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
@@ -19,7 +19,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 
 use crate::interop::programs::program;
-use crate::running::{LONG, Running};
+use crate::running::{LONG, Running, free_address};
 
 /// An authority for clients, which numbers them.
 struct Authority {
@@ -182,6 +182,13 @@ fn is_resumed(said: &str) -> bool {
 const REQUIRED: &str =
     "tls = { client_auth = \"required\", client_ca = \"@/ca.pem\", client_crl = \"@/list.pem\" }";
 
+/// The handshake of RFC 6455 §1.3, but for how it begins and ends; and its answer.
+const HANDSHAKE: &str = "/chat HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13";
+const SWITCHED: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
 const OK: &str = "HTTP/1.1 200";
 
 const VERSIONS: [&str; 2] = ["-tls1_2", "-tls1_3"];
@@ -277,16 +284,10 @@ fn a_client_that_is_revoked_is_refused_within_two_seconds_and_its_session_with_i
         assert!(is_resumed(&said), "{said}");
         assert!(said.contains("subject CN=alice,O=Example\\, Inc."), "{said}");
     }
-    let mut kept = place.connect(running.address, "alice.pem");
-    let mut ask = || kept.exchange(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", LONG).unwrap();
-    assert_eq!(ask().header("connection"), None);
     place.put("list.pem", &ca.list(&[1]));
     let is_refused =
         || place.ask(running.address, &["-cert", "alice.pem"]).contains("alert number 44");
     wait_until(LONG, is_refused).unwrap();
-    // Who is here already does not stay for ever.
-    let answer = ask();
-    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     for version in VERSIONS {
         let words = [version, "-cert", "alice.pem", "-sess_in", version];
         let said = place.ask(running.address, &words);
@@ -303,6 +304,67 @@ fn a_client_that_is_revoked_is_refused_within_two_seconds_and_its_session_with_i
     assert!(running.process.stderr().contains("what was good before stays"));
     place.put("list.pem", &ca.list(&[]));
     wait_until(LONG, || !is_refused()).unwrap();
+}
+
+/// Connections that were begun when the client was still believed, at rest and at work.
+#[test]
+fn a_client_that_is_revoked_does_not_stay_on_what_it_has_open() {
+    let test = "a_client_that_is_revoked_does_not_stay_on_what_it_has_open";
+    let Some(place) = Place::new(test) else { return };
+    let [ca, other] = ["ca", "other"].map(Authority::new);
+    for (name, authority) in [("ca", &ca), ("other", &other)] {
+        place.put(&format!("{name}.pem"), &authority.pem());
+        let alice = authority.client("alice", 1, SystemTime::now() + DAY);
+        place.put(&format!("alice-of-{name}.pem"), &alice);
+    }
+    place.put("list.pem", &ca.list(&[]));
+    let gate = Gate::new();
+    let origin = Origin::start({
+        let gate = gate.clone();
+        move |request: &Request| match &*request.target {
+            "/slow" => Script::new().wait_for(&gate).followed_by(Script::ok("at last")),
+            "/chat" => Script::new().send(SWITCHED),
+            _ => Script::ok("hello"),
+        }
+    })
+    .unwrap();
+    let [db, spared] = [(); 2].map(|()| free_address());
+    let elsewhere = "tls = { client_auth = \"required\", client_ca = \"@/other.pem\" }";
+    let streams = [("db", db, REQUIRED), ("spared", spared, elsewhere)].map(|(name, at, keys)| {
+        let listener = place.listener(name, &at.to_string(), &origin, keys);
+        listener.replace("\"https\"", "\"tcp\"")
+    });
+    let running = place.listen(&origin, &format!("{REQUIRED}\n{}", streams.concat()));
+    let open = |address, file, head: &str| {
+        let mut client = place.connect(address, file);
+        client.send(format!("GET {head}\r\nHost: a.test\r\n\r\n").as_bytes()).unwrap();
+        client
+    };
+    let web = |head| open(running.address, "alice-of-ca.pem", head);
+    let get = "/ HTTP/1.1";
+    let mut idle = web(get);
+    let mut busy = web("/slow HTTP/1.1");
+    let mut socket = web(HANDSHAKE);
+    let mut stream = open(db, "alice-of-ca.pem", get);
+    let mut spared = open(spared, "alice-of-other.pem", get);
+    for (client, status) in
+        [(&mut idle, 200), (&mut socket, 101), (&mut stream, 200), (&mut spared, 200)]
+    {
+        let answer = client.read_response(LONG).unwrap();
+        assert_eq!((answer.status, answer.header("connection") == Some("close")), (status, false));
+    }
+    place.put("list.pem", &ca.list(&[1]));
+    // Each ends in order, which by TLS is said in a record.
+    assert_eq!(idle.read_to_end(LONG).unwrap(), b"");
+    assert_eq!(stream.read_to_end(LONG).unwrap(), b"");
+    assert_eq!(socket.read_to_end(LONG).unwrap(), b"\x88\x02\x03\xe9", "it goes away");
+    gate.open();
+    let answer = busy.read_response(LONG).unwrap();
+    assert_eq!((answer.text().as_str(), answer.header("connection")), ("at last", Some("close")));
+    assert_eq!(busy.read_to_end(LONG).unwrap(), b"");
+    let request = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    assert_eq!(spared.exchange(request, LONG).unwrap().status, 200);
+    assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
 }
 
 /// CVE-2025-23419, CVE-2025-23048.

@@ -460,6 +460,36 @@ fn checks_go_the_way_that_requests_go() {
     }
 }
 
+/// What an endpoint says of its load is asked the way that requests go, and of nobody else.
+#[test]
+fn an_endpoint_is_asked_for_its_load_by_tls() {
+    let name = "an_endpoint_is_asked_for_its_load_by_tls";
+    let directory = tempfile::tempdir().unwrap();
+    let (authority, file) = (Authority::new("the authority"), directory.path().join("ca.pem"));
+    put(&file, authority.pem());
+    let Some(good) = nginx(name, &authority.sign(&for_names(&["127.0.0.1"])), Asks::Nobody) else {
+        return;
+    };
+    let Some(bad) = nginx(name, &self_signed(&for_names(&["127.0.0.1"])), Asks::Nobody) else {
+        return;
+    };
+    let tls = placed("{ ca = \"{ca}\" }", &file);
+    for (server, result) in [(&good, "ok"), (&bad, "failed")] {
+        let balance = "{ algorithm = \"prequal\", path = \"/load\" }";
+        let running = in_front_of(&server.address, &format!("balance = {balance}\ntls = {tls}"));
+        let reports = |result: &str| {
+            let label = format!("result=\"{result}\"");
+            running.metric("evenkeel_upstream_load_reports_total", &label)
+        };
+        let asked = || {
+            running.get("/");
+            reports(result) > 0
+        };
+        wait_until(LONG, asked).unwrap_or_else(|error| panic!("{error}: {result}"));
+        assert_eq!(reports("ok") > 0, result == "ok");
+    }
+}
+
 // === What is refused at once ===
 
 #[test]

@@ -21,6 +21,9 @@ use crate::interop::programs::program;
 use crate::running::{LONG, Running, end, free_address, in_new_directory, refusing};
 use crate::tls::{Certificate, trusting};
 
+mod changes;
+mod endpoints;
+
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A server that greets with its name, and then sends back what comes until its client has said all.
@@ -493,6 +496,40 @@ fn a_stream_waits_for_room_until_another_one_ends() {
     expect(&mut second, "ab");
 }
 
+/// Of a listener, or of one of its routes.
+#[test]
+fn a_client_opens_no_more_streams_than_its_rate() {
+    let limit = "rate_limit = { rate = \"1/h\", burst = 2 }";
+    let limited = |running: &Running, through: u64| {
+        running.wait_for_metric("evenkeel_route_streams_total", "", through);
+        running.wait_for_metric("evenkeel_failures_total", "reason=\"rate_limited\"", 1);
+        running.wait_for_metric("evenkeel_rate_limited_total", "dry_run=\"false\"", 1);
+    };
+    let running = Running::from_toml(&listener("tcp", &[echo("a")], limit));
+    for _ in 0..2 {
+        expect(&mut connect(&running), "a");
+    }
+    let error = connect(&running).read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    limited(&running, 2);
+
+    let certificate = Certificate::of(&["a.test", "b.test"]);
+    let routes = format!(
+        "[[route]]\nhost = \"a.test\"\nto = \"all\"\n{limit}\n[[route]]\nhost = \"b.test\"\nto = \"all\"\n"
+    );
+    let toml =
+        listener("tls", &[tls_echo("a", &certificate, &[])], "").replace("to = \"all\"\n", "");
+    let running = Running::from_toml(&(toml + &routes));
+    for name in ["a.test", "a.test", "b.test", "b.test"] {
+        expect(&mut connect_tls(&running, &certificate, name, &[]), "a");
+    }
+    let mut refused = connect(&running);
+    session(&certificate, "a.test", &[]).write_tls(&mut refused).unwrap();
+    assert_eq!(rest(&refused), alert(40));
+    limited(&running, 4);
+    expect(&mut connect_tls(&running, &certificate, "b.test", &[]), "a");
+}
+
 #[test]
 fn a_stream_on_which_nothing_moves_ends() {
     let held = Held::new();
@@ -548,6 +585,21 @@ fn a_stream_is_shown_while_it_runs_and_logged_when_it_has_ended() {
     assert!(line["evenkeel.bytes.out"].as_u64() > Some(500), "{line}");
     assert!(line["evenkeel.time.connect"].is_f64(), "{line}");
     assert!(line.get("http.request.method").is_none(), "{line}");
+}
+
+/// One of a database may live for weeks.
+#[test]
+fn what_moves_is_counted_before_the_stream_ends() {
+    let running = Running::from_toml(&listener("tcp", &[echo("hello ")], ""));
+    let mut client = connect(&running);
+    expect(&mut client, "hello ");
+    expect_echo(&mut client, "world");
+    running.wait_for_metric("evenkeel_bytes_total", "dir=\"in\"", 5);
+    running.wait_for_metric("evenkeel_bytes_total", "dir=\"out\"", 11);
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(client), b"");
+    running.wait_for_metric("evenkeel_listener_connections_active", "", 0);
+    assert_eq!(running.metric("evenkeel_bytes_total", ""), 16, "none of it is counted twice");
 }
 
 /// Whoever is in the middle of something is let finish; whoever is not is told by the end of the stream, before the time is up.

@@ -16,29 +16,43 @@ use crate::time::Time;
 /// connections made by another one are not used any more.
 #[derive(Debug)]
 pub struct Origination {
-    /// What a handshake follows. Remembers sessions. Outlives the plan: if files behind it have changed, another one is put in here, and
-    /// nothing is published.
-    config: ArcSwap<ClientConfig>,
+    /// What handshakes follow. Outlives the plan: if files behind it have changed, other ones are put in here, and nothing is published.
+    configs: ArcSwap<Configs>,
     /// Whom an endpoint has to prove to be; `None` for the host that the config names it by.
     server_name: Option<ServerName<'static>>,
     /// Of which endpoints it was told that they have failed, and when last.
     told: Mutex<BTreeMap<Box<str>, Time>>,
 }
 
+/// What handshakes follow. Both remember the same sessions.
+#[derive(Debug)]
+struct Configs {
+    for_requests: Arc<ClientConfig>,
+    /// The same, but for the protocols that are offered: what is in a stream is not for us to know, and databases refuse what they do not
+    /// speak (RFC 7301 §3.2).
+    for_streams: Arc<ClientConfig>,
+}
+
 impl Origination {
     /// One whose handshakes follow `config`.
     pub fn new(config: Arc<ClientConfig>, server_name: Option<ServerName<'static>>) -> Self {
-        Self { config: ArcSwap::new(config), server_name, told: Mutex::default() }
+        let configs = ArcSwap::from_pointee(Configs::new(config));
+        Self { configs, server_name, told: Mutex::default() }
     }
 
-    /// What a handshake that begins now follows.
+    /// What a handshake that begins now follows, before requests.
     pub fn config(&self) -> Arc<ClientConfig> {
-        self.config.load_full()
+        Arc::clone(&self.configs.load().for_requests)
+    }
+
+    /// The same before anything else: no protocol is offered by ALPN.
+    pub fn stream_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.configs.load().for_streams)
     }
 
     /// From now on handshakes follow this one. Nothing that was begun with another one ends.
     pub fn replace(&self, config: Arc<ClientConfig>) {
-        self.config.store(config);
+        self.configs.store(Arc::new(Configs::new(config)));
     }
 
     /// Whom the endpoint that the config calls so has to prove to be; `None` if that can be nobody's name.
@@ -69,6 +83,14 @@ impl Origination {
         }
         told.insert(endpoint.into(), now);
         true
+    }
+}
+
+impl Configs {
+    fn new(for_requests: Arc<ClientConfig>) -> Self {
+        let mut for_streams = ClientConfig::clone(&for_requests);
+        for_streams.alpn_protocols.clear();
+        Self { for_requests, for_streams: Arc::new(for_streams) }
     }
 }
 

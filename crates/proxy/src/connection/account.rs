@@ -42,8 +42,10 @@ impl Connection {
         if let Some(reason) = ended.failure {
             counters.failures[reason as usize].add(1);
         }
-        counters.bytes_in.add(ended.bytes_in);
-        counters.bytes_out.add(ended.bytes_out);
+        if !ended.are_counted {
+            counters.bytes_in.add(ended.bytes_in);
+            counters.bytes_out.add(ended.bytes_out);
+        }
         let notes = past.progress.and_then(|progress| progress.notes.take());
         let detail = notes.as_ref().and_then(|notes| notes.detail.as_deref());
         let own = ended.course.queue.map(|_| total.saturating_sub(ended.course.waited));

@@ -24,6 +24,7 @@ impl Connection {
                 Handshake::Refused
             }
         };
+        self.entrance.prove(self.io.edition());
         self.entrance.counters.shard(self.worker.index).handshakes[outcome as usize].add(1);
         let is_challenge = self.io.is_challenge();
         if outcome == Handshake::Refused || is_challenge {

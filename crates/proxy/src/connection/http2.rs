@@ -141,7 +141,9 @@ impl Connection {
         };
         let (parts, body) = request.into_parts();
         match self.read_request(&parts, body.is_end_stream(), listener) {
-            Ok((head, judged)) => {
+            // On another connection it may be served.
+            None => stream.reset(h2::Reason::REFUSED_STREAM),
+            Some(Ok((head, judged))) => {
                 let request = Request { head: &head, own_id, started };
                 let visit = self.visit(&request, (&world, listener), &deadline);
                 let body = Receive::new(body, &stream, listener.limits.body.unwrap_or(u64::MAX));
@@ -151,7 +153,7 @@ impl Connection {
                 let _ = self.pass(&visit, judged, body, answer).await;
                 self.worker.buffers.give_head(head.fields);
             }
-            Err((head, own)) => {
+            Some(Err((head, own))) => {
                 let client = self.facts(self.trusts(listener), &own_id);
                 let head = head.as_ref();
                 let request_id = head.map_or(own_id.as_bytes(), |head| client.request_id(head));
@@ -166,24 +168,22 @@ impl Connection {
         }
     }
 
-    /// Reads a request that has come, and says how it goes on.
-    ///
-    /// # Errors
-    /// What it is answered instead.
+    /// Reads a request that has come, and says how it goes on, or what it is answered instead. `None` if it is neither: see [`Self::judge`].
     fn read_request(
         &self,
         parts: &Parts,
         is_over: bool,
         listener: &Listener,
-    ) -> Result<(RequestHead, Judged), (Option<RequestHead>, Own)> {
-        let mut head = self.head_of(parts, listener).map_err(|it| (None, Own::Refusal(it)))?;
+    ) -> Option<Result<(RequestHead, Judged), (Option<RequestHead>, Own)>> {
+        let mut head = match self.head_of(parts, listener) {
+            Ok(head) => head,
+            Err(reason) => return Some(Err((None, Own::Refusal(reason)))),
+        };
         let framing = request_framing(&head, is_over);
-        match self.judge(&mut head, framing) {
-            Some(Ok(judged)) => Ok((head, judged)),
-            Some(Err((own, _))) => Err((Some(head), own)),
-            // Gone since the last line but one.
-            None => Err((Some(head), Own::Refusal(Reason::NoEndpoint))),
-        }
+        Some(match self.judge(&mut head, framing)? {
+            Ok(judged) => Ok((head, judged)),
+            Err((own, _)) => Err((Some(head), own)),
+        })
     }
 
     fn respond<'c>(
@@ -261,11 +261,11 @@ impl<F: Future<Output = ()>> Service<'_, F> {
         self.library.poll_closed(cx).map(|_| ())
     }
 
-    /// Tells the client that we leave, once: because all of us do, or because it has asked for nothing for a while. What it has begun may end.
+    /// Tells the client that we leave, once: because all of us do, because it has to prove anew who it is, or because it has asked for nothing for a while. What it has begun may end.
     fn begins_to_leave(&mut self, deadline: &Deadline) -> bool {
         let Connection { worker, entrance, .. } = self.connection;
         let is_idle = self.phase == Phase::Idle && deadline.is_expired();
-        if self.is_leaving || !is_idle && !worker.is_parting(entrance) {
+        if self.is_leaving || (!is_idle && worker.keep_alive(entrance).is_ok()) {
             return false;
         }
         self.is_leaving = true;

@@ -58,7 +58,7 @@ impl Connection {
     }
 
     /// Judges a request by what is in force now: how it goes on, or what it is answered instead and whether the connection is kept then.
-    /// `None` if the listener is gone, and not only just now.
+    /// `None` if it is neither: the listener is gone, and not only just now; or the client has to prove anew who it is.
     pub(super) fn judge(
         &self,
         head: &mut RequestHead,
@@ -66,6 +66,9 @@ impl Connection {
     ) -> Option<Result<Judged, (Own, bool)>> {
         let world = self.worker.world_of(&self.entrance);
         let listener = world.listener(&self.entrance)?;
+        if self.entrance.is_superseded(listener) {
+            return None;
+        }
         let judged = match judge(head, framing, listener, self.scheme()) {
             Err(reason) => return Some(Err((Own::Refusal(reason), false))),
             Ok(_) if self.is_misdirected(head, listener) => {
@@ -166,9 +169,7 @@ impl Connection {
         // RFC 9931 §4: what a client sends in the belief that the protocol will be switched is no request, whenever it comes.
         let offered = judged.offer.is_some();
         let wanted = wants_keep_alive(&head.fields, head.version);
-        // Whoever proved itself to other authorities, or by another list, does so anew.
-        let kept = wanted && !offered && !self.entrance.is_superseded(listener);
-        let mut keep_alive = KeepAlive::new(kept);
+        let mut keep_alive = KeepAlive::new(wanted && !offered);
         let Busy { inbox, outbox } = busy;
         let (io, buffers) = (&self.io, &self.worker.buffers);
         let limit = listener.limits.body.unwrap_or(u64::MAX);

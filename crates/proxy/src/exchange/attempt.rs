@@ -176,6 +176,7 @@ impl<'a> Exchange<'a> {
             address: target.endpoint.address.ok_or(Reason::NoEndpoint)?,
             name: &target.endpoint.name,
             origination: target.way.cluster.plan.tls.as_deref(),
+            carries: self.listener.protocol,
             connect: timeouts.connect,
             tls: timeouts.tls,
             until: timeouts.exchange.and_then(|exchange| self.started.checked_add(exchange)),

@@ -26,7 +26,7 @@ use crate::deadline::Deadline;
 use crate::entrance::Entrance;
 use crate::patience::{Patience, Wait};
 use crate::upstream::attempt::Attempt;
-use crate::worker::Worker;
+use crate::worker::{Leave, Worker};
 
 mod direction;
 mod parting;
@@ -199,11 +199,14 @@ impl<'a> Passage<'a> {
         downstream: &mut Downstream<B, A>,
     ) -> Ended<'a> {
         downstream.body.switch();
-        let mut patience = self.patience();
-        let mut leaving = None;
+        let counters = self.ties.counters.shard(self.worker.index);
+        let (mut patience, mut leaving) = (self.patience(), None);
         let outcome = poll_fn(|cx| {
             patience.resume();
-            self.poll_both(cx, tunnel, downstream)?;
+            let passed = self.poll_both(cx, tunnel, downstream);
+            tunnel.up.count(&counters.bytes_in);
+            tunnel.down.count(&counters.bytes_out);
+            passed?;
             if tunnel.is_over() {
                 return Poll::Ready(Ok(Over::Said));
             }
@@ -235,6 +238,7 @@ impl<'a> Passage<'a> {
             broken: !whole,
             bytes_in: tunnel.up.moved(),
             bytes_out: tunnel.down.moved(),
+            are_counted: true,
             course,
         }
     }
@@ -269,8 +273,8 @@ impl<'a> Passage<'a> {
         tunnel: &Tunnel,
         patience: &mut Patience<'_>,
     ) -> Result<Option<Instant>, Reason> {
-        if self.worker.is_parting(self.entrance) {
-            return Ok(Some(Instant::now() + self.grace()));
+        if let Err(leave) = self.worker.keep_alive(self.entrance) {
+            return Ok(Some(Instant::now() + self.grace(leave)));
         }
         let vitals = &self.ties.lease.of().vitals;
         patience.heed(vitals.leaves_within(), |within| leave_at(self.worker, vitals, within));
@@ -281,13 +285,17 @@ impl<'a> Passage<'a> {
         }
     }
 
-    /// How long it goes on when its listener, or all of us, leave.
-    fn grace(&self) -> Duration {
+    /// How long it goes on when it has to end.
+    fn grace(&self, leave: Leave) -> Duration {
         let within = self.worker.drain_within();
-        match self.ties.status {
-            Some(_) => spread(self.worker, within),
+        match (leave, self.ties.status) {
+            // Perhaps nobody should listen to its client any more.
+            (Leave::Superseded, _) => spread(self.worker, PROVE_ANEW),
+            (Leave::Parting, Some(_)) => spread(self.worker, within),
             // Nobody can ask its two sides to come to an end: they get nearly all of the time for that.
-            None => within.saturating_sub(ENDING).max(within / 2) - spread(self.worker, within / 5),
+            (Leave::Parting, None) => {
+                within.saturating_sub(ENDING).max(within / 2) - spread(self.worker, within / 5)
+            }
         }
     }
 
@@ -329,6 +337,9 @@ fn blame(error: PumpError, source: Reason, sink: Reason) -> Reason {
 
 /// How much of the time is kept for the end of a stream: for a moment of rest, for both sides to end too, and to spare.
 const ENDING: Duration = Duration::from_secs(4);
+
+/// Over half of it those are spread whose clients have to prove anew who they are: they all come back for a handshake.
+const PROVE_ANEW: Duration = Duration::from_secs(2);
 
 /// How long it is waited for a moment of rest.
 const LEAVE_LATE: Duration = Duration::from_secs(1);

@@ -92,8 +92,8 @@ impl<'c> Respond<'c> {
 impl Answer for Respond<'_> {
     fn begin(&mut self, head: &ResponseHead, framing: Framing, request_done: bool) {
         let framing = self.outgoing(framing);
-        let parting = self.worker.is_parting(self.entrance);
-        self.keep_alive.0 &= request_done && framing != Framing::UntilClose && !parting;
+        let stays = self.worker.keep_alive(self.entrance).is_ok();
+        self.keep_alive.0 &= request_done && framing != Framing::UntilClose && stays;
         let trailers = framing == Framing::Chunked && self.head.is_some_and(wants_trailers);
         let date = self.worker.date();
         let additions = self.additions(&date);
@@ -119,7 +119,7 @@ impl Answer for Respond<'_> {
     }
 
     fn own(&mut self, own: &OwnAnswer<'_>, request_done: bool) -> u64 {
-        self.keep_alive.0 &= request_done && !self.worker.is_parting(self.entrance);
+        self.keep_alive.0 &= request_done && self.worker.keep_alive(self.entrance).is_ok();
         let head_only = self.head.is_some_and(|head| head.method == Method::Head);
         let date = self.worker.date();
         let (additions, connection) = (self.additions(&date), self.persistence());

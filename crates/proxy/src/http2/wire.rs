@@ -181,7 +181,7 @@ impl WireState {
 
     /// Sends the frame that says why the connection ends, as far as that goes at once.
     pub(crate) fn say_objection(&self, io: &Io, objection: Objection) {
-        let is_between_frames = true;
+        let is_between_frames = self.guard.borrow().left_of_frame() == Some(0);
         if is_between_frames {
             self.outgoing.borrow_mut().bytes.extend_from_slice(&objection.goaway());
         }

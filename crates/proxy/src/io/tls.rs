@@ -93,6 +93,11 @@ impl Session {
         self.certificate.get().map(AsRef::as_ref)
     }
 
+    /// By which edition of the listener's terms a client was asked who it is.
+    pub(super) fn edition(&self) -> Option<u64> {
+        self.state.borrow().party.edition()
+    }
+
     /// What it has ended by, if that was no end that anybody wanted.
     pub(super) fn error(&self) -> Option<rustls::Error> {
         self.state.borrow().error.as_deref().cloned()
@@ -255,12 +260,19 @@ impl Session {
     /// Says that nothing more will be sent, as far as that can be done without waiting.
     pub(super) fn finish(&self, socket: &Socket) {
         let state = &mut *self.state.borrow_mut();
-        if !std::mem::replace(&mut state.is_finished, true) && !state.ends_broken {
+        if !std::mem::replace(&mut state.is_finished, true) {
             state.say_end(socket);
         }
     }
 
-    /// Makes the end look like an orderly one or not.
+    /// The same when the connection ends before that was said, unless that shall not look like an orderly end.
+    pub(super) fn part(&self, socket: &Socket) {
+        if !self.state.borrow().ends_broken {
+            self.finish(socket);
+        }
+    }
+
+    /// Makes an end of the connection that was not said before look like an orderly one or not.
     pub(super) fn end_broken(&self, broken: bool) {
         self.state.borrow_mut().ends_broken = broken;
     }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::limits::{INTERIM_RESPONSES_MAX, RESPONSE_FIELDS_MAX, RESPONSE_HEAD_BYTES_MAX};
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::tls::{Origination, trouble};
 use evenkeel_proto::field::UnusualNames;
@@ -90,6 +91,8 @@ pub(crate) struct Reach<'a> {
     /// As the config calls the endpoint.
     pub(crate) name: &'a str,
     pub(crate) origination: Option<&'a Origination>,
+    /// What the connection is for.
+    pub(crate) carries: Protocol,
     /// For the connection.
     pub(crate) connect: Duration,
     /// For TLS.
@@ -132,7 +135,11 @@ async fn shake_hands(
     let unreached = |reason, detail: Box<str>| Unreached { reason, detail: Some(detail) };
     let failed = |detail: Box<str>| unreached(Reason::TlsFailed, detail);
     let name = origination.name_of(reach.name).ok_or_else(|| failed(NO_NAME.into()))?;
-    let io = io.originate(origination.config(), name);
+    let config = match reach.carries {
+        Protocol::Http => origination.config(),
+        Protocol::Tcp | Protocol::Tls => origination.stream_config(),
+    };
+    let io = io.originate(config, name);
     let io = io.map_err(|error| failed(trouble(&error).into()))?;
     let (within, late) = reach.at_most(reach.tls);
     deadline.set(within);

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use evenkeel_plan::balance::{Load, WorkerState};
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::vitals::Slot;
 use evenkeel_plan::{Cluster, Endpoint};
 use evenkeel_proto::http1::Framing;
@@ -92,6 +93,7 @@ impl Inquiry {
                     address: endpoint.address?,
                     name: &endpoint.name,
                     origination: self.cluster.tls.as_deref(),
+                    carries: Protocol::Http,
                     connect: TIME_LIMIT,
                     tls: TIME_LIMIT,
                     until: None,

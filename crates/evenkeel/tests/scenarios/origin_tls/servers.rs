@@ -94,6 +94,7 @@ http {
         ssl_certificate DIRECTORY/a.crt;
         ssl_certificate_key DIRECTORY/a.key;
         ASKS
+        location = /load { return 200 '{"in_flight": 1, "latency_ms": 1}'; }
         location / { return 200 "nginx says hello to $ssl_client_verify $ssl_client_s_dn by $ssl_protocol\n"; }
     }
 }

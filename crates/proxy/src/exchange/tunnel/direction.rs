@@ -3,6 +3,7 @@
 use std::io;
 use std::task::{Context, Poll};
 
+use evenkeel_plan::counters::Counter;
 use evenkeel_proto::field::Fields;
 use evenkeel_proto::websocket::Frames;
 
@@ -16,6 +17,8 @@ pub(super) struct Direction {
     frames: Option<Frames>,
     /// Whether the end was passed on.
     ended: bool,
+    /// How many bytes were counted.
+    counted: u64,
 }
 
 impl Direction {
@@ -49,6 +52,12 @@ impl Direction {
 
     pub(super) fn moved(&self) -> u64 {
         self.pump.moved()
+    }
+
+    /// Counts what has moved since it was counted last: whoever looks does not want to wait for an end that is weeks away.
+    pub(super) fn count(&mut self, counter: &Counter) {
+        let moved = self.moved();
+        counter.add(moved - std::mem::replace(&mut self.counted, moved));
     }
 
     /// Whether nothing would be cut in two if it ended here.

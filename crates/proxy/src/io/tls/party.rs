@@ -31,6 +31,8 @@ pub(super) struct Greeting {
     server_name: Option<Rc<str>>,
     /// Whether it only asks whether a name is ours, and so is not asked who it is.
     is_challenge: bool,
+    /// By which edition of the listener's terms it is asked who it is.
+    edition: u64,
 }
 
 impl fmt::Debug for Party {
@@ -77,6 +79,14 @@ impl Party {
         matches!(self, Self::Server(_, Greeting { is_challenge: true, .. }))
     }
 
+    /// By which edition of the listener's terms a client is asked who it is, once it has said anything.
+    pub(super) fn edition(&self) -> Option<u64> {
+        match self {
+            Self::Awaiting(_) | Self::Client(_) => None,
+            Self::Server(_, greeting) => Some(greeting.edition),
+        }
+    }
+
     /// Whether an earlier session was resumed.
     pub(super) fn is_resumed(&self) -> bool {
         let kind = self.common().and_then(CommonState::handshake_kind);
@@ -112,11 +122,14 @@ impl Party {
                     return Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into());
                 }
                 Ok(Some(hello)) => {
+                    // Before what goes by it: whatever is replaced in between is taken for older than it is.
+                    let edition = termination.terms.edition();
                     let config = termination.config_for(hello.protocols());
                     let is_challenge = Arc::ptr_eq(&config, &termination.challenge);
                     let server = UnbufferedServerConnection::new(config)?;
                     let server_name = hello.server_name.map(Rc::from);
-                    *self = Self::Server(Box::new(server), Greeting { server_name, is_challenge });
+                    let greeting = Greeting { server_name, is_challenge, edition };
+                    *self = Self::Server(Box::new(server), greeting);
                 }
                 Err(error) => return Err(refuse(&error, tls, yielded)),
             }

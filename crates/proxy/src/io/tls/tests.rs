@@ -7,11 +7,15 @@ use std::thread::{self, JoinHandle};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use evenkeel_plan::tls::Terms;
+use rustls::crypto::aws_lc_rs::{DEFAULT_KX_GROUPS, default_provider};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{
     ClientConfig, ClientConnection, ConnectionTrafficSecrets, ExtractedSecrets, RootCertStore,
     ServerConfig, StreamOwned,
 };
+
+mod retry;
 
 use super::*;
 use crate::io::Io;
@@ -20,16 +24,29 @@ type Client = StreamOwned<ClientConnection, UnixStream>;
 
 /// A configuration of the server, and one of a client who trusts it.
 fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    configs_by(DEFAULT_KX_GROUPS, DEFAULT_KX_GROUPS)
+}
+
+/// The same of those who agree on keys in these ways.
+fn configs_by(server: Groups<'_>, client: Groups<'_>) -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(["test".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-    let server = ServerConfig::builder().with_no_client_auth();
+    let provider = |groups: Groups<'_>| {
+        Arc::new(CryptoProvider { kx_groups: groups.to_vec(), ..default_provider() })
+    };
+    let server = ServerConfig::builder_with_provider(provider(server));
+    let server = server.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
     let server = server.with_single_cert(vec![cert.der().clone()], key).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(cert.der().clone()).unwrap();
-    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let client = ClientConfig::builder_with_provider(provider(client));
+    let client = client.with_safe_default_protocol_versions().unwrap();
+    let client = client.with_root_certificates(roots).with_no_client_auth();
     (Arc::new(server), Arc::new(client))
 }
+
+type Groups<'a> = &'a [&'static dyn SupportedKxGroup];
 
 /// Terms that stay.
 #[derive(Debug)]
@@ -194,6 +211,26 @@ async fn an_end_of_ours_is_said_unless_it_is_broken_off() {
         drop(io);
         assert_eq!(client.join().unwrap().is_err(), broken);
     }
+}
+
+/// Whoever passes bytes both ways has passed on all that one side had to say, and goes on with the other.
+#[tokio::test]
+async fn a_half_that_has_ended_is_said_to_have_although_a_close_would_be_none() {
+    let (io, client) = meet_tls(|mut client| {
+        client.write_all(b"x").unwrap();
+        let heard = client.read_to_end(&mut Vec::new());
+        client.write_all(b"more").unwrap();
+        client.conn.send_close_notify();
+        client.flush().unwrap();
+        heard
+    });
+    shake_hands(&io).await.unwrap();
+    receive(&io, &mut [0; 10]).await.unwrap();
+    io.reset_on_close(true);
+    send(&io, b"y").await;
+    io.finish();
+    assert_eq!(receive_all(&io, 10).await.unwrap(), b"more");
+    assert_eq!(client.join().unwrap().unwrap(), 1);
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ use evenkeel_plan::route::HostPattern;
 use toml::Spanned;
 
 use super::super::super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
-use super::super::super::draft::{ClusterDraft, ListenerDraft, RouteDraft, Target};
+use super::super::super::draft::{
+    ClusterDraft, ListenerDraft, OriginationDraft, RouteDraft, Target,
+};
 use super::super::super::model::StickyConfig;
 
 /// Checks that `route` goes by what comes in by `listener`.
@@ -87,6 +89,9 @@ pub(super) fn check_clusters<'d>(
         if let Some(what) = lacking(cluster, has_host) {
             sink.report(without(listener, name, cluster, what));
         }
+        if let (Some(Protocol::Tls), Some(tls)) = (listener.protocol, &cluster.tls) {
+            sink.report(twice(listener, name, tls));
+        }
     }
 }
 
@@ -126,4 +131,18 @@ fn without(
         span if span == name.span() => problem,
         span => problem.related(span, "the cluster is here"),
     }
+}
+
+/// The endpoint would have to take TLS off twice: nearly nobody means that.
+fn twice(listener: &ListenerDraft, name: &Spanned<String>, tls: &OriginationDraft) -> Diagnostic {
+    let (listener, cluster) = (quoted(listener.name.get_ref()), quoted(name.get_ref()));
+    let message = format!("the TLS that listener {listener} passes on is put into TLS once more");
+    let help = format!(
+        "take `tls` out of cluster {cluster}; or take it off here, by `protocol = \"tcp\"` with `certificates`"
+    );
+    Diagnostic::new(Code::TlsInTls, message)
+        .label("is spoken TLS with")
+        .help(help)
+        .at(name.span())
+        .related(tls.trust.span(), "`tls` is here")
 }
