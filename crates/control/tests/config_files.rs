@@ -11,7 +11,10 @@ use std::time::{Duration, SystemTime};
 
 use evenkeel_control::config::{Config, Folder};
 use evenkeel_plan::reason::Reason;
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber, date_time_ymd,
+};
 
 #[test]
 fn every_mistake_is_explained_as_in_the_file_beside_it() {
@@ -68,7 +71,7 @@ fn compare(cases: impl Iterator<Item = (PathBuf, String)>) {
 type Prepare = fn(&Path);
 
 /// Cases that are not in a text but in what is on the disk; each makes a folder with an `evenkeel.toml`, or none.
-const ON_DISK: [(&str, Prepare); 10] = [
+const ON_DISK: [(&str, Prepare); 11] = [
     ("file-absent", |_| ()),
     ("file-is-a-directory", |folder| fs::create_dir(folder.join("evenkeel.toml")).unwrap()),
     ("file-not-text", |folder| write(folder, "evenkeel.toml", b"workers = 1\n\xff\xfe")),
@@ -112,6 +115,28 @@ const ON_DISK: [(&str, Prepare); 10] = [
         write(folder, "ticket.keys", &b"a2V5".repeat(16));
         let everybody = fs::Permissions::from_mode(0o644);
         fs::set_permissions(folder.join("ticket.keys"), everybody).unwrap();
+    }),
+    ("list-outdated", |folder| {
+        let tls =
+            b"tls = { client_auth = 'required', client_ca = 'ca.pem', client_crl = 'list.pem' }\n";
+        write(folder, "evenkeel.toml", &[HTTPS, tls].concat());
+        let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        write(folder, "a.crt", made.cert.pem().as_bytes());
+        write(folder, "a.key", made.signing_key.serialize_pem().as_bytes());
+        let (mut params, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        write(folder, "ca.pem", params.self_signed(&key).unwrap().pem().as_bytes());
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(2020, 2, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&Issuer::from_params(&params, &key)).unwrap();
+        write(folder, "list.pem", list.pem().unwrap().as_bytes());
     }),
 ];
 

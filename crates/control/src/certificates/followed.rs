@@ -47,6 +47,8 @@ struct FileEntry<T> {
     stamp: Option<FileStamp>,
     /// What was last good in it.
     good: Option<Arc<T>>,
+    /// Whether that has become unfit by time alone.
+    is_lapsed: bool,
     /// What is wrong with it now.
     problem: Option<Problem>,
 }
@@ -192,12 +194,9 @@ impl<T: Content> Files<T> {
     }
 
     fn findings(&self, file: &Path, now: SystemTime) -> Vec<Finding> {
-        let next = self.gather([file].into_iter(), now);
-        let (has_good, problem) = next.state(file);
-        let remark = if has_good { Remark::Kept } else { Remark::Refused };
-        let refused = problem.cloned().map(remark);
-        let is_open = T::KIND == FileKind::TicketKeys && problem.is_none() && is_open(file);
-        let remarks = refused.into_iter().chain(is_open.then_some(Remark::Open));
+        let next = FileEntry::of(file, self.0.get(file), now);
+        let is_open = T::KIND == FileKind::TicketKeys && next.problem.is_none() && is_open(file);
+        let remarks = next.remark().into_iter().chain(is_open.then_some(Remark::Open));
         remarks.map(|remark| Finding { file: file.to_owned(), remark }).collect()
     }
 
@@ -205,17 +204,18 @@ impl<T: Content> Files<T> {
         let noun = T::KIND.noun();
         for (file, entry) in &self.0 {
             let old = before.0.get(file);
-            let was_good = old.and_then(|old| old.good.as_ref());
-            let is_well_again =
-                entry.problem.is_none() && old.is_some_and(|it| it.problem.is_some());
-            if let Some(good) = &entry.good
-                && (is_well_again || was_good.is_none_or(|old| !Arc::ptr_eq(old, good)))
-            {
+            let is_other = old.is_none_or(|old| match (&old.good, &entry.good) {
+                (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
+                _ => true,
+            });
+            let was_well = old.is_some_and(|old| old.problem.is_none());
+            if entry.problem.is_none() && (is_other || !was_well) {
                 tracing::info!("{noun} {} in use", file.display());
             }
             let is_news = entry.problem != old.and_then(|old| old.problem.clone());
-            if let Some(problem) = entry.problem.as_ref().filter(|_| is_news) {
-                entry.complain(noun, file, problem);
+            if let Some(remark) = entry.remark().filter(|_| is_news) {
+                let finding = Finding { file: file.clone(), remark };
+                tracing::error!("{noun} refused: {finding}");
             }
         }
     }
@@ -237,29 +237,39 @@ impl<T: Content> FileEntry<T> {
         let unchanged = old.filter(|old| old.stamp == stamp && !old.is_due(now));
         let (good, problem) = match unchanged {
             Some(old) => (old.good.clone(), old.problem.clone()),
-            None => {
-                let old = old.and_then(|old| old.good.clone());
-                match read::<T>(file, now) {
-                    // Whoever writes the same again changes nothing.
-                    Ok(new) => (Some(old.filter(|old| **old == new).unwrap_or(new.into())), None),
-                    Err(problem) => (old, Some(problem)),
-                }
-            }
+            None => Self::read(file, old.and_then(|old| old.good.clone()), now),
         };
         let decay = good.as_ref().and_then(|good| good.decay(now));
-        Self { stamp, good, problem: decay.or(problem) }
+        Self { stamp, good, is_lapsed: decay.is_some(), problem: decay.or(problem) }
     }
 
-    fn complain(&self, noun: &str, file: &Path, problem: &Problem) {
-        let is_in_use = self.good.is_some();
-        if let (Problem::Outdated(_), true) = (problem, is_in_use) {
-            let file = file.display();
-            tracing::error!("{noun} {file} {problem}; its authority's clients are refused");
-            return;
+    /// What is good in `file`, or what was good before, which is `old`; and what is wrong with it.
+    fn read(
+        file: &Path,
+        old: Option<Arc<T>>,
+        now: SystemTime,
+    ) -> (Option<Arc<T>>, Option<Problem>) {
+        let new = match read::<T>(file, now) {
+            Ok(new) => new,
+            Err(problem) => return (old, Some(problem)),
+        };
+        match (old, new.decay(now)) {
+            // Whoever writes the same again changes nothing.
+            (Some(old), _) if *old == new => (Some(old), None),
+            // Who copies an old one over a better one changes nothing either.
+            (Some(old), Some(problem)) if old.decay(now).is_none() => (Some(old), Some(problem)),
+            _ => (Some(Arc::new(new)), None),
         }
-        let remark = if is_in_use { Remark::Kept } else { Remark::Refused };
-        let finding = Finding { file: file.to_owned(), remark: remark(problem.clone()) };
-        tracing::error!("{noun} refused: {finding}");
+    }
+
+    /// What is to be said about it, if it is anything.
+    fn remark(&self) -> Option<Remark> {
+        let remark = match &self.good {
+            _ if self.is_lapsed => Remark::Lapsed,
+            Some(_) => Remark::Kept,
+            None => Remark::Refused,
+        };
+        self.problem.clone().map(remark)
     }
 
     /// Whether the same bytes may have become good by now.

@@ -90,6 +90,8 @@ pub enum Remark {
     Refused(Problem),
     /// It cannot be used, but what was good of the same source before stays in use.
     Kept(Problem),
+    /// Its time is over: whoever would have to be judged by it is refused.
+    Lapsed(Problem),
     /// It cannot be used, and others of the same source can.
     LeftOut(Problem),
     /// It is good for only so many days more; 0 for less than one, or none at all.
@@ -230,6 +232,7 @@ impl fmt::Display for Finding {
             Remark::Kept(problem) => {
                 write!(f, "{file} {problem}; what was good before stays in use")
             }
+            Remark::Lapsed(problem) => write!(f, "{file} {problem}; nobody is taken by it"),
             Remark::LeftOut(problem) => write!(f, "{file} {problem}; others beside it are used"),
             Remark::ExpiresIn(0) => write!(f, "{file} expires in less than a day, or has expired"),
             Remark::ExpiresIn(1) => write!(f, "{file} expires in a day"),

@@ -202,6 +202,8 @@ pub enum Code {
     VerifiesNothing = 944,
     /// A file with secrets that everybody may read.
     SecretOpen = 945,
+    /// A file whose time is over, so that nobody is taken by it.
+    Lapsed = 946,
     /// An `[acme.NAME]` that no listener shows the certificate of.
     UnusedAcme = 951,
     /// No listener where an authority asks.

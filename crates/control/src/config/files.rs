@@ -295,6 +295,7 @@ fn of_certificate(noun: &str, finding: &Finding) -> Diagnostic {
         Remark::Kept(problem) | Remark::LeftOut(problem) => {
             (Code::CertificateKept, "is not used as it is", problem.help())
         }
+        Remark::Lapsed(problem) => (Code::Lapsed, "is over", problem.help()),
         Remark::ExpiresIn(_) => {
             (Code::CertificateExpires, "expires soon", "renew it, and look at what should have")
         }

@@ -161,7 +161,7 @@ fn each_file_that_has_no_list_has_its_own_answer() {
     let (now, hour) = (SystemTime::now(), Duration::from_hours(1));
     let seconds =
         |at: SystemTime| unix(at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
-    let (before, after) = (seconds(now - hour), seconds(now + hour));
+    let after = seconds(now + hour);
     let list = ca.list_of_today(&[1]);
     let parse = |text: &str| Revocations::parse(text.as_bytes(), now);
     for (text, problem) in [
@@ -171,9 +171,7 @@ fn each_file_that_has_no_list_has_its_own_answer() {
             "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n".to_owned(),
             Problem::UnusableList("it is not well-formed".to_owned()),
         ),
-        (ca.list(&[], (before - hour, before)), Problem::Outdated(before)),
         (ca.list(&[], (after, after + hour)), Problem::NotYetValid(after)),
-        (format!("{list}{}", ca.list(&[], (before - hour, before))), Problem::Outdated(before)),
     ] {
         assert_eq!(parse(&text), Err(problem), "{text}");
     }
@@ -326,6 +324,41 @@ fn tickets_end_when_a_list_is_outdated_and_when_an_authority_expires() {
         assert_eq!(store.known().problems_of("web"), Some(problems), "{days}");
         assert!(!store.known().is_stale(later), "{days}");
     }
+}
+
+/// It used to keep everything from starting, although it only stopped its authority's clients where it was in use already.
+#[test]
+fn a_list_that_is_outdated_at_the_start_refuses_its_clients_and_nothing_else() {
+    let (place, ca, now) = (Place::new(), Authority::good("ca"), SystemTime::now());
+    let due = unix(1_600_000_000);
+    let old = ca.list(&[], (due - DAY, due));
+    place.put("ca.pem", &ca.pem);
+    place.put("list.pem", &old);
+    let (names, client) = (&["ca.pem", "list.pem"][..], ca.client(1, now + DAY * 9));
+    let (store, _) = place.store(names);
+    assert_eq!(store.known().problems_of("web"), Some(1));
+    let said = |known: &Known, remark: Remark| {
+        let file = place.file("list.pem");
+        let findings = known.file_findings(FileKind::Revocations, &file, now);
+        assert_eq!(findings, [Finding { file, remark }]);
+    };
+    said(&Known::default(), Remark::Lapsed(Problem::Outdated(due)));
+    assert!(matches!(
+        judged(&place, names, &client, now),
+        Err(Error::InvalidCertificate(CertificateError::ExpiredRevocationListContext { .. }))
+    ));
+    place.put("list.pem", &ca.list_of_today(&[]));
+    store.refresh(now);
+    assert_eq!(store.known().problems_of("web"), Some(0));
+    assert_eq!(judged(&place, names, &client, now), Ok(()));
+
+    // Where there is a better one an old one changes nothing.
+    let (termination, ticket) = (termination(&store), ticket_of(&termination(&store)));
+    place.put("list.pem", &old);
+    store.refresh(now);
+    assert!(takes(&termination, &ticket));
+    assert_eq!(store.known().problems_of("web"), Some(1));
+    said(&store.known(), Remark::Kept(Problem::Outdated(due)));
 }
 
 #[test]
