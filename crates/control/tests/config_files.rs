@@ -126,7 +126,7 @@ const ON_DISK: [(&str, Prepare); 11] = [
         let (mut params, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        write(folder, "ca.pem", params.clone().self_signed(&key).unwrap().pem().as_bytes());
+        write(folder, "ca.pem", params.self_signed(&key).unwrap().pem().as_bytes());
         let list = CertificateRevocationListParams {
             this_update: date_time_ymd(2020, 1, 1),
             next_update: date_time_ymd(2020, 2, 1),
