@@ -81,6 +81,9 @@ impl BlockReader {
     /// is read byte by byte.
     #[inline]
     fn read_short<'a>(&mut self, mut bytes: &'a [u8], fields_max: u32) -> Result<&'a [u8], Fault> {
+        // In registers, and written back at the one end.
+        let mut this = *self;
+        let mut judged = Ok(());
         while let Some((&byte, rest)) = bytes.split_first() {
             let (index, rest) = match byte {
                 0x81..=0xfe => (byte & 0x7f, Some(rest)),
@@ -89,12 +92,17 @@ impl BlockReader {
                 _ => break,
             };
             let Some(rest) = rest else { break };
-            self.note_index(u32::from(index))?;
-            self.inserted = self.inserted.saturating_add(u32::from(byte & 0xc0 == 0x40));
-            self.note_field(fields_max)?;
+            judged = this.note_short(index, fields_max);
+            if judged.is_err() {
+                break;
+            }
+            this.inserted = this.inserted.saturating_add(u32::from(byte & 0xc0 == 0x40));
             bytes = rest;
         }
-        Ok(bytes)
+        self.has_pseudo = this.has_pseudo;
+        self.fields = this.fields;
+        self.inserted = this.inserted;
+        judged.map(|()| bytes)
     }
 
     /// Ends the block. Returns whether one of its fields is known to be a pseudo-header field: those whose names are in the static
@@ -206,7 +214,8 @@ impl BlockReader {
     }
 
     #[inline]
-    fn note_field(&mut self, fields_max: u32) -> Result<(), Fault> {
+    fn note_short(&mut self, index: u8, fields_max: u32) -> Result<(), Fault> {
+        self.note_index(u32::from(index))?;
         self.fields += 1;
         if self.fields > fields_max { Err(Fault::ManyFields) } else { Ok(()) }
     }
