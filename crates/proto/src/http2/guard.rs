@@ -11,6 +11,7 @@ use super::limits::Limits;
 use super::reader::{FrameReader, Step};
 use super::streams::Streams;
 
+mod block;
 mod inbound;
 mod outbound;
 mod settings;

@@ -33,8 +33,8 @@ enum Part {
     Field,
     /// The index of a whole field (RFC 7541 §6.1).
     Indexed,
-    /// The index of a literal field's name, 0 if that is spelt out (§6.2).
-    Literal,
+    /// The index of a literal field's name, 0 if that is spelt out (§6.2); whether the field goes into the table.
+    Literal { is_inserted: bool },
     /// The size of the dynamic table (§6.3).
     Resize,
     /// The length of a name (§5.2).
@@ -54,7 +54,11 @@ impl BlockReader {
         loop {
             let skipped = bytes.len().min(self.skip as usize);
             self.skip -= skipped as u32;
-            let Some((&byte, rest)) = bytes[skipped..].split_first() else { return Ok(()) };
+            bytes = &bytes[skipped..];
+            if self.part == Part::Field && self.shift == 0 {
+                bytes = self.read_short(bytes, fields_max)?;
+            }
+            let Some((&byte, rest)) = bytes.split_first() else { return Ok(()) };
             bytes = rest;
             match self.part {
                 _ if self.shift > 0 => self.extend(byte)?,
@@ -71,6 +75,34 @@ impl BlockReader {
                 return Err(Fault::ManyFields);
             }
         }
+    }
+
+    /// Reads whole fields of the common forms: an index, or a literal with one for its name, each number in one byte. What it leaves
+    /// is read byte by byte.
+    #[inline]
+    fn read_short<'a>(&mut self, mut bytes: &'a [u8], fields_max: u32) -> Result<&'a [u8], Fault> {
+        // In registers, and written back at the one end.
+        let mut this = *self;
+        let mut judged = Ok(());
+        while let Some((&byte, rest)) = bytes.split_first() {
+            let (index, rest) = match byte {
+                0x81..=0xfe => (byte & 0x7f, Some(rest)),
+                0x41..=0x7e => (byte & 0x3f, after_short(rest)),
+                0x01..=0x0e | 0x11..=0x1e => (byte & 0x0f, after_short(rest)),
+                _ => break,
+            };
+            let Some(rest) = rest else { break };
+            judged = this.note_short(index, fields_max);
+            if judged.is_err() {
+                break;
+            }
+            this.inserted = this.inserted.saturating_add(u32::from(byte & 0xc0 == 0x40));
+            bytes = rest;
+        }
+        self.has_pseudo = this.has_pseudo;
+        self.fields = this.fields;
+        self.inserted = this.inserted;
+        judged.map(|()| bytes)
     }
 
     /// Ends the block. Returns whether one of its fields is known to be a pseudo-header field: those whose names are in the static
@@ -96,8 +128,7 @@ impl BlockReader {
                 0x7f
             }
             1 => {
-                self.part = Part::Literal;
-                self.inserted = self.inserted.saturating_add(1);
+                self.part = Part::Literal { is_inserted: true };
                 0x3f
             }
             2 => {
@@ -105,7 +136,7 @@ impl BlockReader {
                 0x1f
             }
             _ => {
-                self.part = Part::Literal;
+                self.part = Part::Literal { is_inserted: false };
                 0x0f
             }
         };
@@ -151,14 +182,14 @@ impl BlockReader {
         match self.part {
             Part::Indexed if number == 0 => return Err(Fault::Compression),
             Part::Indexed => {
-                self.note_index(number, self.inserted)?;
+                self.note_index(number)?;
                 self.part = Part::Field;
                 self.fields += 1;
             }
-            Part::Literal if number == 0 => self.part = Part::NameLength,
-            Part::Literal => {
-                self.note_index(number, self.inserted)?;
-                self.part = Part::ValueLength;
+            Part::Literal { is_inserted } => {
+                self.note_index(number)?;
+                self.inserted = self.inserted.saturating_add(u32::from(is_inserted));
+                self.part = if number == 0 { Part::NameLength } else { Part::ValueLength };
             }
             Part::Resize => self.resize()?,
             // An empty name is not well-formed, which `h2` says.
@@ -176,13 +207,17 @@ impl BlockReader {
     /// RFC 7541 §2.3.3: an index beyond both tables is an error. How many entries were evicted is not known here, so this finds those
     /// that never were.
     #[inline]
-    fn note_index(&mut self, index: u32, inserted: u32) -> Result<(), Fault> {
-        self.has_pseudo |= index <= STATIC_PSEUDO;
-        if index > STATIC_ENTRIES.saturating_add(inserted) {
-            Err(Fault::Compression)
-        } else {
-            Ok(())
-        }
+    fn note_index(&mut self, index: u32) -> Result<(), Fault> {
+        self.has_pseudo |= (1..=STATIC_PSEUDO).contains(&index);
+        let is_beyond = index.saturating_sub(STATIC_ENTRIES) > self.inserted;
+        if is_beyond { Err(Fault::Compression) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn note_short(&mut self, index: u8, fields_max: u32) -> Result<(), Fault> {
+        self.note_index(u32::from(index))?;
+        self.fields += 1;
+        if self.fields > fields_max { Err(Fault::ManyFields) } else { Ok(()) }
     }
 
     /// RFC 7541 §4.2: at the beginning of a block, and twice at most.
@@ -194,6 +229,14 @@ impl BlockReader {
         self.part = Part::Field;
         Ok(())
     }
+}
+
+/// What is behind a string whose length is in its first byte; `None` if it is longer, or not all there.
+#[inline]
+fn after_short(bytes: &[u8]) -> Option<&[u8]> {
+    let (&first, string) = bytes.split_first()?;
+    let length = usize::from(first & 0x7f);
+    if length == 0x7f { None } else { string.get(length..) }
 }
 
 /// The static table (RFC 7541 Appendix A), and how many of its entries are pseudo-header fields, which come first.
@@ -243,8 +286,9 @@ mod tests {
 
     #[test]
     fn what_is_no_field_is_an_error_of_compression() {
-        let rows: [(&str, &[u8]); 11] = [
+        let rows: [(&str, &[u8]); 12] = [
             ("index 0", b"\x80"),
+            ("a name that is only being put in", b"\x7e\x01a"),
             ("an index beyond the tables", b"\xbe"),
             ("a name beyond the tables", b"\x7f\x00\x00"),
             ("a literal without a name", b"\x40"),
