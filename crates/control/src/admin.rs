@@ -51,7 +51,8 @@ pub use stories::{
     StoryRuleOf, StorySummary, StoryThen, StoryWait,
 };
 pub use tls::{
-    CertificateProblem, CertificateState, CertificateStatus, HandshakesStatus, TlsStatus,
+    CertificateProblem, CertificateState, CertificateStatus, HandshakesStatus, TlsFileKind,
+    TlsFileStatus, TlsStatus,
 };
 
 pub use crate::certificates::date;

@@ -36,7 +36,7 @@ pub use problem::date;
 pub use problem::{Finding, Part, Problem, Remark};
 pub use store::Unusable;
 pub(crate) use store::{Known, Proposal, Store};
-pub(crate) use view::{Refused, View};
+pub(crate) use view::{Beside, Refused, View};
 pub(crate) use watch::run;
 
 #[cfg(test)]

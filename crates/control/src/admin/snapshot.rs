@@ -15,7 +15,7 @@ use evenkeel_plan::vitals::Standing;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
 use super::latency::{latency, up_to_the_last};
-use super::tls::tls_status;
+use super::tls::{cluster_tls, listener_tls};
 use super::{
     AdmissionStatus, CheckStatus, ClusterStatus, EndpointState, EndpointStatus, ForcedState,
     LastCheck, ListenerStatus, RefusedStatus, RouteStatus, ShedStatus, StandingStatus, Status,
@@ -32,7 +32,7 @@ use crate::panics;
 pub(crate) fn status(overview: &Overview) -> Status {
     let (plan, readiness) = (overview.plan(), overview.readiness());
     let (config, overrides, leaving) = overview.in_force.status();
-    let (known, certificates) = (Known::of(overview), overview.certificates.known());
+    let known = Known::of(overview);
     let clusters = plan.clusters.iter().map(|each| cluster(each, &known));
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -42,7 +42,11 @@ pub(crate) fn status(overview: &Overview) -> Status {
         ready: readiness == Readiness::Ready,
         draining: readiness == Readiness::Draining,
         latency_bounds_seconds: DURATION_BOUNDS.iter().map(|bound| bound.seconds).collect(),
-        listeners: plan.listeners.iter().map(|each| listener(each, &plan, &certificates)).collect(),
+        listeners: plan
+            .listeners
+            .iter()
+            .map(|each| listener(each, &plan, &known.certificates))
+            .collect(),
         clusters: clusters.collect(),
         leaving,
         config,
@@ -73,7 +77,7 @@ fn listener(
         refused: refused(counters),
         requests: counters.shards().fold([0; 5], add_requests).into(),
         admission: admission(listener.admission.as_deref()),
-        tls: tls_status(listener, certificates, SystemTime::now()),
+        tls: listener_tls(listener, certificates, SystemTime::now()),
     }
 }
 
@@ -148,11 +152,16 @@ fn add_classes(totals: &mut [u64; 5], by_class: &[Counter; 5]) {
 struct Known<'a> {
     journal: &'a Journal,
     forced: Arc<ForcedSince>,
+    certificates: Arc<certificates::Known>,
 }
 
 impl<'a> Known<'a> {
     fn of(overview: &'a Overview) -> Self {
-        Self { journal: &overview.journal, forced: overview.in_force.forced() }
+        Self {
+            journal: &overview.journal,
+            forced: overview.in_force.forced(),
+            certificates: overview.certificates.known(),
+        }
     }
 }
 
@@ -174,6 +183,7 @@ fn cluster(cluster: &Cluster, known: &Known<'_>) -> ClusterStatus {
         pending: pending(cluster),
         shed: shed(cluster),
         endpoints,
+        tls: cluster_tls(&cluster.name, &known.certificates, SystemTime::now()),
     }
 }
 

@@ -266,6 +266,8 @@ pub struct ClusterStatus {
     pub shed: ShedStatus,
     /// In the order of the config.
     pub endpoints: Vec<EndpointStatus>,
+    /// How it speaks TLS with its endpoints; null for one that does not.
+    pub tls: Option<TlsStatus>,
 }
 
 /// Requests that were refused because the endpoints of their cluster had as much as they may.

@@ -1,4 +1,4 @@
-//! How a listener's TLS stands: types of the [`Status`](super::Status), and how they are filled. Called by `snapshot`.
+//! How TLS stands with clients and with endpoints: types of the [`Status`](super::Status), and how they are filled. Called by `snapshot`.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -9,17 +9,21 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::snapshot::unix_seconds;
-use crate::certificates::{Known, Nearness, Parsed, Refused, View};
+use crate::certificates::{Beside, FileKind, Known, Nearness, Parsed, Refused, View};
 
-/// How a listener speaks TLS with its clients.
+/// How a listener speaks TLS with its clients, or a cluster with its endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TlsStatus {
-    /// Handshakes so far.
-    pub handshakes: HandshakesStatus,
-    /// What clients may be shown; those that end first come first. Of more than a hundred these.
+    /// Handshakes with clients so far; null for a cluster.
+    pub handshakes: Option<HandshakesStatus>,
+    /// What the others may be shown; those that end first come first. Of more than a hundred these.
     pub certificates: Vec<CertificateStatus>,
     /// How many certificates there are.
     pub certificate_count: usize,
+    /// The files beside certificates, in the order of the config.
+    pub files: Vec<TlsFileStatus>,
+    /// The files of certificates that are still to come from their authority. Of more than a hundred the first.
+    pub awaited: Vec<String>,
     /// Files and directories that cannot be used as they are. Of more than a hundred the first.
     pub problems: Vec<CertificateProblem>,
     /// How many of these there are.
@@ -76,6 +80,34 @@ pub enum CertificateState {
     Expired,
 }
 
+/// A file beside certificates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TlsFileStatus {
+    /// What it is for.
+    pub kind: TlsFileKind,
+    /// Which.
+    pub file: String,
+    /// Until when something in it is good, in seconds of Unix time: when the last of the authorities ends, or the next list is due. Null for
+    /// what has no end.
+    pub not_after_unix_seconds: Option<f64>,
+    /// How near that is. Lists are renewed from day to day: theirs is good until it has expired.
+    pub state: CertificateState,
+}
+
+/// What a file beside certificates is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TlsFileKind {
+    /// It has the authorities that sign clients' certificates.
+    ClientAuthorities,
+    /// It has the lists of what these have taken back.
+    Revocations,
+    /// It has the keys for session tickets.
+    TicketKeys,
+    /// It has the authorities that sign endpoints' certificates.
+    EndpointAuthorities,
+}
+
 /// A file or directory that cannot be used as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CertificateProblem {
@@ -90,24 +122,56 @@ pub struct CertificateProblem {
 }
 
 /// How it stands with `listener`; `None` if it does not speak TLS.
-pub(super) fn tls_status(listener: &Listener, known: &Known, now: SystemTime) -> Option<TlsStatus> {
-    let View { in_use, refused } = View::of(known, &listener.name)?;
+pub(super) fn listener_tls(
+    listener: &Listener,
+    known: &Known,
+    now: SystemTime,
+) -> Option<TlsStatus> {
+    let view = View::of_listener(known, &listener.name)?;
     let count = |handshake: Handshake| {
         listener.counters.sum(|shard| shard.handshakes[handshake as usize].count())
     };
-    Some(TlsStatus {
-        handshakes: HandshakesStatus {
-            full: count(Handshake::Full),
-            resumed: count(Handshake::Resumed),
-            refused: count(Handshake::Refused),
-            closed: count(Handshake::Closed),
-            timeout: count(Handshake::TimedOut),
-        },
+    let handshakes = HandshakesStatus {
+        full: count(Handshake::Full),
+        resumed: count(Handshake::Resumed),
+        refused: count(Handshake::Refused),
+        closed: count(Handshake::Closed),
+        timeout: count(Handshake::TimedOut),
+    };
+    Some(TlsStatus { handshakes: Some(handshakes), ..tls_status(view, now) })
+}
+
+/// How it stands with `cluster`; `None` if it does not speak TLS with its endpoints.
+pub(super) fn cluster_tls(cluster: &str, known: &Known, now: SystemTime) -> Option<TlsStatus> {
+    View::of_cluster(known, cluster).map(|view| tls_status(view, now))
+}
+
+fn tls_status(view: View<'_>, now: SystemTime) -> TlsStatus {
+    let View { in_use, beside, refused, awaited } = view;
+    let awaited = awaited.into_iter().take(LISTED_MAX).map(|file| file.display().to_string());
+    TlsStatus {
+        handshakes: None,
         certificate_count: in_use.len(),
         certificates: in_use.into_iter().take(LISTED_MAX).map(|it| certificate(it, now)).collect(),
+        files: beside.into_iter().map(|it| file(it, now)).collect(),
+        awaited: awaited.collect(),
         problem_count: refused.len(),
         problems: refused.into_iter().take(LISTED_MAX).map(problem).collect(),
-    })
+    }
+}
+
+fn file(Beside { kind, file, until }: Beside<'_>, now: SystemTime) -> TlsFileStatus {
+    let nearness = match until.map_or(Nearness::Far, |until| Nearness::of(until, now)) {
+        Nearness::Over => Nearness::Over,
+        _ if kind == FileKind::Revocations => Nearness::Far,
+        nearness => nearness,
+    };
+    TlsFileStatus {
+        kind: kind.into(),
+        file: file.display().to_string(),
+        not_after_unix_seconds: until.map(unix_seconds),
+        state: nearness.into(),
+    }
 }
 
 fn certificate((file, parsed): (&Path, &Parsed), now: SystemTime) -> CertificateStatus {
@@ -119,7 +183,7 @@ fn certificate((file, parsed): (&Path, &Parsed), now: SystemTime) -> Certificate
         file: file.display().to_string(),
         not_before_unix_seconds: unix_seconds(from),
         not_after_unix_seconds: unix_seconds(until),
-        state: Nearness::of(certificate, now).into(),
+        state: Nearness::of(until, now).into(),
         key: about.key.clone(),
         issuer: about.issuer.clone(),
     }
@@ -132,6 +196,17 @@ fn problem(refused: Refused<'_>) -> CertificateProblem {
         problem: problem.to_string(),
         help: problem.help().to_owned(),
         kept: is_kept,
+    }
+}
+
+impl From<FileKind> for TlsFileKind {
+    fn from(kind: FileKind) -> Self {
+        match kind {
+            FileKind::ClientAuthorities => Self::ClientAuthorities,
+            FileKind::Revocations => Self::Revocations,
+            FileKind::TicketKeys => Self::TicketKeys,
+            FileKind::EndpointAuthorities => Self::EndpointAuthorities,
+        }
     }
 }
 

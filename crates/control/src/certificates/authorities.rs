@@ -112,12 +112,16 @@ impl<const ALONE: bool> Content for AuthorityFile<ALONE> {
         found.decay(now).map_or(Ok(found), Err)
     }
 
+    fn until(&self) -> Option<SystemTime> {
+        self.0.iter().map(|it| it.until).max()
+    }
+
     fn has_aged(&self, before: SystemTime, now: SystemTime) -> bool {
         self.0.iter().any(|it| before <= it.until && it.until < now)
     }
 
     fn decay(&self, now: SystemTime) -> Option<Problem> {
-        let last = self.0.iter().map(|it| it.until).max()?;
+        let last = self.until()?;
         (last < now).then_some(Problem::Expired(last))
     }
 }

@@ -78,6 +78,10 @@ impl Content for Revocations {
         }
     }
 
+    fn until(&self) -> Option<SystemTime> {
+        self.due
+    }
+
     fn has_aged(&self, before: SystemTime, now: SystemTime) -> bool {
         self.due.is_some_and(|due| before < due && due <= now)
     }

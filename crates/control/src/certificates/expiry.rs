@@ -18,8 +18,9 @@ pub(crate) enum Nearness {
 }
 
 impl Nearness {
-    pub(crate) fn of(certificate: &Certificate, now: SystemTime) -> Self {
-        match certificate.validity.1.duration_since(now) {
+    /// That of what is good `until` then.
+    pub(crate) fn of(until: SystemTime, now: SystemTime) -> Self {
+        match until.duration_since(now) {
             Err(_) => Self::Over,
             Ok(left) if left <= NEAR => Self::Near,
             Ok(left) if left <= SOON => Self::Soon,

@@ -53,6 +53,19 @@ struct FileEntry<T> {
     problem: Option<Problem>,
 }
 
+/// How it stands with a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FileState<'f> {
+    /// Whether something in it is good, or was.
+    pub(super) has_good: bool,
+    /// Whether that has become unfit by time alone.
+    pub(super) is_lapsed: bool,
+    /// Until when it is good; `None` for ever.
+    pub(super) until: Option<SystemTime>,
+    /// What is wrong with it now.
+    pub(super) problem: Option<&'f Problem>,
+}
+
 /// What may be in such a file.
 pub(super) trait Content: Sized + PartialEq {
     /// What a file is called that has it.
@@ -65,6 +78,9 @@ pub(super) trait Content: Sized + PartialEq {
     /// # Errors
     /// What is wrong with it.
     fn parse(bytes: &[u8], now: SystemTime) -> Result<Self, Problem>;
+
+    /// Until when something in it is good; `None` for ever.
+    fn until(&self) -> Option<SystemTime>;
 
     /// Whether it means something else than it did at the time `before`, although the file is the same.
     fn has_aged(&self, before: SystemTime, now: SystemTime) -> bool;
@@ -106,8 +122,8 @@ impl Followed {
         }
     }
 
-    /// Whether something in a file is good, or was, and what is wrong with it.
-    pub(super) fn state(&self, kind: FileKind, file: &Path) -> (bool, Option<&Problem>) {
+    /// How it stands with a file.
+    pub(super) fn state(&self, kind: FileKind, file: &Path) -> FileState<'_> {
         match kind {
             FileKind::ClientAuthorities => self.client_authorities.state(file),
             FileKind::Revocations => self.revocations.state(file),
@@ -116,19 +132,12 @@ impl Followed {
         }
     }
 
-    /// How many of the files that are `named` cannot be used as they are.
-    pub(super) fn problems<'a>(
-        &self,
-        named: impl IntoIterator<Item = (FileKind, &'a Path)>,
-    ) -> usize {
-        let states = named.into_iter().map(|(kind, file)| self.state(kind, file));
-        states.filter(|(_, problem)| problem.is_some()).count()
-    }
-
     /// The first of the files that are `named` in which nothing is good, nor ever was, and what such a file is called.
     pub(super) fn missing(&self, named: &[(FileKind, &Path)]) -> Option<(&'static str, Refusal)> {
         named.iter().find_map(|(kind, file)| match self.state(*kind, file) {
-            (false, Some(problem)) => Some((kind.noun(), (file.to_path_buf(), problem.clone()))),
+            FileState { has_good: false, problem: Some(problem), .. } => {
+                Some((kind.noun(), (file.to_path_buf(), problem.clone())))
+            }
             _ => None,
         })
     }
@@ -168,11 +177,14 @@ impl<T: Content> Files<T> {
         self.0.get(file)?.good.as_ref()
     }
 
-    /// Whether something in `file` is good, and what is wrong with it.
-    fn state(&self, file: &Path) -> (bool, Option<&Problem>) {
-        let entry = self.0.get(file);
-        let problem = entry.and_then(|entry| entry.problem.as_ref());
-        (entry.is_some_and(|entry| entry.good.is_some()), problem)
+    fn state(&self, file: &Path) -> FileState<'_> {
+        let Some(entry) = self.0.get(file) else { return FileState::default() };
+        FileState {
+            has_good: entry.good.is_some(),
+            is_lapsed: entry.is_lapsed,
+            until: entry.good.as_ref().and_then(|good| good.until()),
+            problem: entry.problem.as_ref(),
+        }
     }
 
     fn gather<'a>(&self, files: impl Iterator<Item = &'a Path>, now: SystemTime) -> Self {

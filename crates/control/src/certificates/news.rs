@@ -94,11 +94,11 @@ fn problems(before: &Known, after: &Known) -> Vec<(Level, String)> {
 fn expiry(before: &Known, after: &Known) -> Vec<(Level, String)> {
     let tell = |(pair, entry): (&Pair, &Entry)| {
         let certificate = &entry.good.as_ref()?.certificate;
-        let nearness = Nearness::of(certificate, after.at);
+        let nearness = Nearness::of(certificate.validity.1, after.at);
         let old = before.pairs.get(pair).and_then(|old| old.good.as_ref());
         let is_known = old.is_some_and(|old| {
             Arc::ptr_eq(&old.certificate, certificate)
-                && Nearness::of(&old.certificate, before.at) >= nearness
+                && Nearness::of(old.certificate.validity.1, before.at) >= nearness
         });
         let (file, until) = (pair.chain.display(), date(certificate.validity.1));
         let line = match nearness {

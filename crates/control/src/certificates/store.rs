@@ -22,6 +22,7 @@ use super::source::{Pair, Refusal, Stamp, pairs};
 use super::terminate::challenge;
 use super::terms::{Current, ListenerTerms};
 use super::tickets::OwnSecrets;
+use super::view::View;
 use crate::config::{CertificateSource, Config, TlsConfig, Trust};
 
 /// Shared by the conductor, which follows configs, and the watch, which follows files.
@@ -190,10 +191,7 @@ impl Known {
 
     /// How many files of `cluster` cannot be used as they are now; `None` if it does not speak TLS with its endpoints.
     pub(crate) fn problems_with_endpoints(&self, cluster: &str) -> Option<usize> {
-        let config = self.origins.config_of(cluster)?;
-        let ours = config.certificate.iter().flat_map(|source| self.refusals(source)).count();
-        let system = usize::from(self.origins.refusal(&config.trust).is_some());
-        Some(ours + system + self.followed.problems(config.followed()))
+        View::of_cluster(self, cluster).map(|view| view.refused.len())
     }
 
     /// What is to be said about authorities that a config is about to trust.
@@ -224,9 +222,7 @@ impl Known {
 
     /// How many files and directories of `listener` cannot be used as they are now; `None` if it does not speak TLS.
     pub(crate) fn problems_of(&self, listener: &str) -> Option<usize> {
-        let tls = &self.listeners.get(listener)?.tls;
-        let certificates = tls.certificates.iter().flat_map(|source| self.refusals(source));
-        Some(certificates.count() + self.followed.problems(tls.followed()))
+        View::of_listener(self, listener).map(|view| view.refused.len())
     }
 
     /// Until when each of them is good.
@@ -235,9 +231,9 @@ impl Known {
         good.map(|good| good.certificate.validity.1)
     }
 
-    /// Where the certificates of `listener` come from; `None` if it does not speak TLS.
-    pub(super) fn sources_of(&self, listener: &str) -> Option<&[CertificateSource]> {
-        self.listeners.get(listener).map(|it| &*it.tls.certificates)
+    /// What `listener` is told about TLS; `None` if it does not speak it.
+    pub(super) fn tls_of(&self, listener: &str) -> Option<&TlsConfig> {
+        self.listeners.get(listener).map(|it| &it.tls)
     }
 
     /// Reads a source that a config is about to use, and says what is to be said about its files. What was read is added to `next`.
@@ -370,7 +366,7 @@ impl Known {
             || self.own_secrets.as_ref().is_some_and(|own| own.is_due(now))
             || self.pairs.iter().any(|(pair, entry)| {
                 let is_nearer = |good: &Parsed| {
-                    let nearness = |at| Nearness::of(&good.certificate, at);
+                    let nearness = |at| Nearness::of(good.certificate.validity.1, at);
                     nearness(now) > nearness(self.at)
                 };
                 !entry.is_fresh(pair.stamp(), now) || entry.good.as_ref().is_some_and(is_nearer)

@@ -592,7 +592,8 @@ fn a_certificate_that_is_still_to_be_issued_stops_nobody_and_is_shown_when_it_co
     assert_eq!(findings(&source), []);
     let store = store_of(&[&source]);
     assert!(shown(&store).is_empty());
-    assert_eq!(store.known().problems_of("web"), Some(1));
+    assert_eq!(store.known().problems_of("web"), Some(0));
+    assert_eq!(View::of_listener(&store.known(), "web").unwrap().awaited, [file.as_path()]);
     put(&good("a.example"));
     refresh(&store);
     assert_eq!(shown(&store), ["a.example"]);

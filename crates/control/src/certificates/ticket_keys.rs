@@ -28,6 +28,10 @@ impl Content for TicketSecrets {
         if secrets.is_empty() { Err(Problem::NoTicketKey) } else { Ok(Self(secrets)) }
     }
 
+    fn until(&self) -> Option<SystemTime> {
+        None
+    }
+
     fn has_aged(&self, _: SystemTime, _: SystemTime) -> bool {
         false
     }

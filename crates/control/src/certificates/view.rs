@@ -1,23 +1,36 @@
-//! What people are shown of a listener's certificates. The status and the metrics ask for it.
+//! What people are shown of the certificates of a listener or a cluster. The status and the metrics ask for it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
-use evenkeel_plan::tls::Certificate;
-
+use super::followed::{FileKind, FileState};
 use super::parse::Parsed;
 use super::problem::Problem;
-use super::source::Pair;
+use super::source::{Pair, Refusal};
 use super::store::{Entry, Known};
+use crate::config::CertificateSource;
 
-/// Everything that a listener has, by reference.
+/// Everything that a listener or a cluster has, by reference.
 #[derive(Debug)]
 pub(crate) struct View<'k> {
     /// What is in use: file, and what is in it. Those that end first come first.
     pub(crate) in_use: Vec<(&'k Path, &'k Parsed)>,
+    /// The files beside certificates.
+    pub(crate) beside: Vec<Beside<'k>>,
     /// What cannot be used as it is.
     pub(crate) refused: Vec<Refused<'k>>,
+    /// The files of certificates that are still to come from their authority.
+    pub(crate) awaited: Vec<&'k Path>,
+}
+
+/// A file beside certificates.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside<'k> {
+    pub(crate) kind: FileKind,
+    pub(crate) file: &'k Path,
+    /// Until when something in it is good; `None` for ever.
+    pub(crate) until: Option<SystemTime>,
 }
 
 /// A file or directory that cannot be used as it is.
@@ -31,34 +44,68 @@ pub(crate) struct Refused<'k> {
 
 impl<'k> View<'k> {
     /// `None` if `listener` does not speak TLS.
-    pub(crate) fn of(known: &'k Known, listener: &str) -> Option<Self> {
-        let found: Vec<_> = known
-            .sources_of(listener)?
+    pub(crate) fn of_listener(known: &'k Known, listener: &str) -> Option<Self> {
+        let tls = known.tls_of(listener)?;
+        Some(Self::new(known, &tls.certificates, tls.followed().collect()))
+    }
+
+    /// `None` if `cluster` does not speak TLS with its endpoints.
+    pub(crate) fn of_cluster(known: &'k Known, cluster: &str) -> Option<Self> {
+        let tls = known.origins.config_of(cluster)?;
+        let mut view =
+            Self::new(known, tls.certificate.as_slice(), tls.followed().into_iter().collect());
+        view.refused.extend(known.origins.refusal(&tls.trust).map(|it| Refused::new(it, false)));
+        Some(view)
+    }
+
+    fn new(
+        known: &'k Known,
+        sources: &'k [CertificateSource],
+        files: Vec<(FileKind, &'k Path)>,
+    ) -> Self {
+        let found: Vec<_> = sources
             .iter()
             .filter_map(|source| Some((source, known.sources.get(source)?)))
             .collect();
         let directories = found.iter().filter_map(|(source, found)| {
-            let (file, problem) = found.problem.as_ref()?;
             let is_kept = known.good(source).next().is_some();
-            Some(Refused { file, problem, is_kept })
+            Some(Refused::new(found.problem.as_ref()?, is_kept))
         });
         // Two sources may name the same files.
         let pairs: BTreeSet<&Pair> = found.iter().flat_map(|(_, found)| &found.pairs).collect();
         let entries: Vec<(&Pair, &Entry)> =
             pairs.into_iter().filter_map(|pair| Some((pair, known.pairs.get(pair)?))).collect();
-        let files = entries.iter().filter_map(|(_, entry)| {
-            let (file, problem) = entry.problem.as_ref()?;
-            Some(Refused { file, problem, is_kept: entry.good.is_some() })
+        let certificates = entries.iter().filter_map(|(_, entry)| {
+            Some(Refused::new(entry.problem.as_ref()?, entry.good.is_some()))
         });
-        let refused = directories.chain(files).collect();
+        let beside: Vec<(Beside<'_>, FileState<'_>)> = files
+            .into_iter()
+            .map(|(kind, file)| (kind, file, known.followed.state(kind, file)))
+            .map(|(kind, file, state)| (Beside { kind, file, until: state.until }, state))
+            .collect();
+        let others = beside.iter().filter_map(|(Beside { file, .. }, state)| {
+            let is_kept = state.has_good && !state.is_lapsed;
+            Some(Refused { file, problem: state.problem?, is_kept })
+        });
+        let (awaited, refused): (Vec<_>, Vec<_>) = directories
+            .chain(certificates)
+            .chain(others)
+            .partition(|it| *it.problem == Problem::Awaited && !it.is_kept);
         let good =
             |(pair, entry): &(&'k Pair, &'k Entry)| Some((&*pair.chain, entry.good.as_ref()?));
         let mut in_use: Vec<_> = entries.iter().filter_map(good).collect();
-        in_use.sort_by_key(|(_, parsed)| end(&parsed.certificate));
-        Some(Self { in_use, refused })
+        in_use.sort_by_key(|(_, parsed)| parsed.certificate.validity.1);
+        Self {
+            in_use,
+            beside: beside.iter().map(|(it, _)| *it).collect(),
+            refused,
+            awaited: awaited.into_iter().map(|it| it.file).collect(),
+        }
     }
 }
 
-fn end(certificate: &Certificate) -> SystemTime {
-    certificate.validity.1
+impl<'k> Refused<'k> {
+    fn new((file, problem): &'k Refusal, is_kept: bool) -> Self {
+        Self { file, problem, is_kept }
+    }
 }

@@ -1,11 +1,12 @@
-//! The part of the page about TLS: what each listener shows its clients, how long that is good for, and what cannot be used.
+//! The part of the page about TLS: what listeners show their clients and clusters their endpoints, whom they believe, how long that is good
+//! for, and what cannot be used.
 
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use evenkeel_control::admin::{
-    CertificateProblem, CertificateState, CertificateStatus, HandshakesStatus, Status, TlsStatus,
-    date,
+    CertificateProblem, CertificateState, CertificateStatus, HandshakesStatus, Status, TlsFileKind,
+    TlsFileStatus, TlsStatus, date,
 };
 
 use crate::table::{Cell, Side, Table};
@@ -19,14 +20,27 @@ pub(super) fn write_certificates(
     now: f64,
     palette: Palette,
 ) -> fmt::Result {
-    for listener in &status.listeners {
-        let Some(tls) = &listener.tls else { continue };
-        let title = palette.paint(Tone::Strong, &format!("certificates of {}", listener.name));
-        writeln!(f, "\n{title}  {}", handshakes(&tls.handshakes))?;
+    let listeners = status
+        .listeners
+        .iter()
+        .filter_map(|it| Some(("certificates of", &it.name, it.tls.as_ref()?)));
+    let clusters = status.clusters.iter().filter_map(|it| Some((&it.name, it.tls.as_ref()?)));
+    // Of those that only believe what this machine believes there is nothing to say.
+    let clusters = clusters.filter(|(_, tls)| has_own(tls));
+    let clusters = clusters.map(|(name, tls)| ("TLS with the endpoints of", name, tls));
+    for (what, name, tls) in listeners.chain(clusters) {
+        let title = palette.paint(Tone::Strong, &format!("{what} {name}"));
+        let handshakes = tls.handshakes.as_ref().map(handshakes);
+        writeln!(f, "\n{}", format!("{title}  {}", handshakes.unwrap_or_default()).trim_end())?;
         write_table(f, tls, now, palette)?;
+        write_files(f, tls, now, palette)?;
         write_problems(f, tls, palette)?;
     }
     Ok(())
+}
+
+fn has_own(tls: &TlsStatus) -> bool {
+    tls.certificate_count + tls.files.len() + tls.problem_count > 0
 }
 
 /// How many there were; of those without a session only what occurred.
@@ -49,6 +63,9 @@ fn write_table(
     now: f64,
     palette: Palette,
 ) -> fmt::Result {
+    if tls.certificates.is_empty() {
+        return Ok(());
+    }
     let mut table = Table::new(&COLUMNS);
     for certificate in &tls.certificates {
         table.push(row(certificate, now));
@@ -58,22 +75,59 @@ fn write_table(
 }
 
 fn row(certificate: &CertificateStatus, now: f64) -> Vec<Cell> {
-    let (mark, tone) = match certificate.state {
+    let [mark, until, left] = end(certificate.state, Some(certificate.not_after_unix_seconds), now);
+    vec![
+        mark,
+        (Tone::Plain, names(certificate)),
+        until,
+        left,
+        (Tone::Plain, certificate.key.clone()),
+        (Tone::Plain, certificate.issuer.clone()),
+        (Tone::Quiet, certificate.file.clone()),
+    ]
+}
+
+fn write_files(
+    f: &mut fmt::Formatter<'_>,
+    tls: &TlsStatus,
+    now: f64,
+    palette: Palette,
+) -> fmt::Result {
+    if tls.files.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(&FILE_COLUMNS);
+    for TlsFileStatus { kind, file, not_after_unix_seconds, state } in &tls.files {
+        let [mark, until, left] = end(*state, *not_after_unix_seconds, now);
+        let kind = match kind {
+            TlsFileKind::ClientAuthorities => "authorities of clients",
+            TlsFileKind::Revocations => "what these have taken back",
+            TlsFileKind::TicketKeys => "keys for tickets",
+            TlsFileKind::EndpointAuthorities => "authorities of endpoints",
+        };
+        let kind = (Tone::Plain, kind.to_owned());
+        table.push(vec![mark, kind, until, left, (Tone::Quiet, file.clone())]);
+    }
+    write!(f, "{}", table.render(palette))
+}
+
+/// The cells about the end of something: a mark, when it is, and how long until then.
+fn end(state: CertificateState, unix_seconds: Option<f64>, now: f64) -> [Cell; 3] {
+    let (mark, tone) = match state {
         CertificateState::Good => ("✓", Tone::Good),
         CertificateState::EndsSoon => ("!", Tone::Warning),
         CertificateState::EndsVerySoon => ("!", Tone::Bad),
         CertificateState::Expired => ("✗", Tone::Bad),
     };
-    let told = if certificate.state == CertificateState::Good { Tone::Plain } else { tone };
-    let end = Duration::try_from_secs_f64(certificate.not_after_unix_seconds).unwrap_or_default();
-    vec![
+    let told = if state == CertificateState::Good { Tone::Plain } else { tone };
+    let until = |seconds| {
+        let since = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        UNIX_EPOCH.checked_add(since).map(date)
+    };
+    [
         (tone, mark.to_owned()),
-        (Tone::Plain, names(certificate)),
-        (Tone::Plain, UNIX_EPOCH.checked_add(end).map(date).unwrap_or_default()),
-        (told, left(certificate.not_after_unix_seconds - now)),
-        (Tone::Plain, certificate.key.clone()),
-        (Tone::Plain, certificate.issuer.clone()),
-        (Tone::Quiet, certificate.file.clone()),
+        (Tone::Plain, unix_seconds.and_then(until).unwrap_or_default()),
+        (told, unix_seconds.map(|seconds| left(seconds - now)).unwrap_or_default()),
     ]
 }
 
@@ -97,6 +151,10 @@ fn left(seconds: f64) -> String {
 }
 
 fn write_problems(f: &mut fmt::Formatter<'_>, tls: &TlsStatus, palette: Palette) -> fmt::Result {
+    for file in &tls.awaited {
+        let text = format!("…  {file} has not been issued yet; the log says how its order goes on");
+        writeln!(f, "{}", palette.paint(Tone::Quiet, &text))?;
+    }
     for CertificateProblem { file, problem, help, kept } in &tls.problems {
         let (tone, then) = match kept {
             true => (Tone::Warning, "what was good before stays in use"),
@@ -122,6 +180,14 @@ const COLUMNS: [(Side, &str); 7] = [
     (Side::Right, "left"),
     (Side::Left, "key"),
     (Side::Left, "signed by"),
+    (Side::Left, "file"),
+];
+
+const FILE_COLUMNS: [(Side, &str); 5] = [
+    (Side::Left, ""),
+    (Side::Left, "beside them"),
+    (Side::Left, "good until"),
+    (Side::Right, "left"),
     (Side::Left, "file"),
 ];
 

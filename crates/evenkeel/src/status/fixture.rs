@@ -70,6 +70,7 @@ pub(crate) fn cluster(name: &str, endpoints: &[&str]) -> ClusterStatus {
         pending: 0,
         shed: Default::default(),
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
+        tls: None,
     }
 }
 

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { dirname, join } from "node:path";
 import { start } from "./chromium.mjs";
 
 const [, , admin, listener, config, command, ...flags] = process.argv;
@@ -92,6 +93,21 @@ const checks = {
     assert.match(await text(`${story} summary`), /405 method_not_allowed.*TRACE .*\/why/);
     await page.evaluate(`${find(`${story} summary`)}.click()`);
     await page.until("its story is told", `${find(story)}.textContent.includes(${JSON.stringify(id)})`);
+  },
+
+  async secures() {
+    const [cert, files, problems] = ["#certificates", "#tls-files", "#certificate-problems"];
+    await page.until("the certificate is listed", shown(`${cert} tbody tr`));
+    assert.match(await text(`${cert} tbody`), /a\.test.*ECDSA P-256.*authority of a test.*listener secure/);
+    assert.match(await text(`${files} tbody`), /authorities of clients.*ca\.pem.*listener secure/);
+    assert.ok(!(await page.evaluate(shown(`${problems} tbody`))), "what can be used was refused");
+    const file = join(dirname(config), "a.crt");
+    const before = readFileSync(file);
+    writeFileSync(file, MARKUP);
+    await page.until("the problem is told", shown(`${problems} tbody tr`));
+    assert.match(await text(`${problems} tbody`), /a\.crt.*listener secure.*is not PEM; what was good/);
+    writeFileSync(file, before);
+    await page.until("the problem goes", `!${shown(`${problems} tbody tr`)}`);
   },
 
   async draws() {

@@ -32,39 +32,55 @@ function listenerRow(listener, figure) {
   ];
 }
 
-/** What listeners show their clients, and what they cannot. Of thousands the status has the first of each listener. */
-function showCertificates({ listeners }) {
-  const secure = listeners.filter(({ tls }) => tls);
-  const all = (pick) =>
-    secure.flatMap((listener) => pick(listener.tls).map((each) => [listener, each]));
-  const sum = (pick) => secure.reduce((count, { tls }) => count + pick(tls), 0);
+/** What listeners show their clients and clusters their endpoints, and what they cannot. Of thousands the status has the first of each. */
+function showCertificates({ listeners, clusters }) {
+  const called = (what, all) => all.map(({ name, tls }) => [`${what} ${name}`, tls]);
+  const secure = [...called("listener", listeners), ...called("cluster", clusters)].filter(
+    ([, tls]) => tls,
+  );
+  const all = (pick) => secure.flatMap(([of, tls]) => pick(tls).map((each) => [of, each]));
+  const sum = (pick) => secure.reduce((count, [, tls]) => count + pick(tls), 0);
   const rows = all(({ certificates }) => certificates).map(certificateRow);
   const count = sum((tls) => tls.certificate_count);
   fill(byId("certificates"), "Certificates", CERTIFICATE, rows, count);
+  fill(byId("tls-files"), "Beside certificates", TLS_FILE, all(({ files }) => files).map(fileRow));
+  const awaited = all((tls) => tls.awaited).map(([of, file]) => [[file, "code"], [of, ""]]);
+  fill(byId("certificates-awaited"), "Certificates that are still to come", AWAITED, awaited);
   const problems = all((tls) => tls.problems).map(problemRow);
   const problemCount = sum((tls) => tls.problem_count);
   const title = "Certificates that cannot be used";
   fill(byId("certificate-problems"), title, PROBLEM, problems, problemCount);
 }
 
-function certificateRow([listener, certificate]) {
+function certificateRow([of, certificate]) {
   const { names, name_count: count, not_after_unix_seconds: end, state } = certificate;
   const shown = names.slice(0, NAMES_SHOWN);
   const more = count > shown.length ? ` +${count - shown.length}` : "";
-  const left = state === "expired" ? "expired" : format.duration(end - Date.now() / 1000);
   const until = `until ${new Date(end * 1000).toISOString()}`;
   return [
     [shown.join(", ") + more, "key names", [names.join(", "), until, certificate.file].join("\n")],
-    [left, `whole ${STATE_KINDS[state] ?? ""}`.trim()],
+    leftCell(state, end),
     [certificate.key, "whole"],
     [certificate.issuer, ""],
-    [listener.name, ""],
+    [of, ""],
   ];
 }
 
-const problemRow = ([listener, { file, problem, help, kept }]) => [
+const fileRow = ([of, { kind, file, not_after_unix_seconds: end, state }]) => [
+  [FILE_KINDS[kind], "key"],
+  end === null ? ["", "whole"] : leftCell(state, end),
+  [file, "code"],
+  [of, ""],
+];
+
+function leftCell(state, end) {
+  const left = state === "expired" ? "expired" : format.duration(end - Date.now() / 1000);
+  return [left, `whole ${STATE_KINDS[state] ?? ""}`.trim()];
+}
+
+const problemRow = ([of, { file, problem, help, kept }]) => [
   [file, "code", help],
-  [listener.name, ""],
+  [of, ""],
   [kept ? `${problem}; what was good before stays in use` : problem, kept ? "told warn" : "told bad"],
 ];
 
@@ -145,13 +161,22 @@ function build(root, title, columns, rows, left) {
 
 const LISTENER = ["Name", "Listens on", "Active", "Requests/s", "4xx/s", "5xx/s"];
 const ROUTE = ["Route", "Listener", "Takes", "Cluster", "Requests/s", "4xx/s", "5xx/s"];
-const CERTIFICATE = ["Names", "Good for", "Key", "Signed by", "Listener"];
-const PROBLEM = ["File", "Listener", "Problem"];
+const CERTIFICATE = ["Names", "Good for", "Key", "Signed by", "Of"];
+const TLS_FILE = ["What", "Good for", "File", "Of"];
+const AWAITED = ["File", "Of"];
+const PROBLEM = ["File", "Of", "Problem"];
 const OVERRIDE = ["Cluster", "Endpoint", "What"];
 const LEAVING = ["Cluster", "Endpoint", "In flight"];
 
 // Whatever ends soon is to be seen, and whatever is over.
 const STATE_KINDS = { ends_soon: "warn", ends_very_soon: "bad", expired: "bad" };
+
+const FILE_KINDS = {
+  client_authorities: "authorities of clients",
+  revocations: "what these have taken back",
+  ticket_keys: "keys for tickets",
+  endpoint_authorities: "authorities of endpoints",
+};
 
 // More would push everything else out of the table; whoever points there sees all that the status has.
 const NAMES_SHOWN = 2;

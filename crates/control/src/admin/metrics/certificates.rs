@@ -12,42 +12,39 @@ use super::Families;
 use crate::certificates::Known;
 
 pub(super) fn encode(families: &mut Families<'_, '_>, plan: &Plan, known: &Known) -> fmt::Result {
+    let listeners = || plan.listeners.iter().map(|it| &*it.name);
+    let clusters = || plan.clusters.iter().map(|it| &*it.name);
     let help = "Until when a certificate that is in use is good, in Unix time, by its first name; of several for that name, the one that ends first.";
     families.family(Gauge, "tls_certificate_not_after_seconds", help, |family| {
-        for listener in &plan.listeners {
-            for (name, until) in ends(known, &listener.name) {
-                family.gauge(&[("listener", &listener.name), ("name", name)], until)?;
-            }
-        }
-        Ok(())
+        let ends = listeners().flat_map(|it| ends(known, it).into_iter().map(move |end| (it, end)));
+        ends.into_iter().try_for_each(|(listener, (name, until))| {
+            family.gauge(&[("listener", listener), ("name", name)], until)
+        })
     })?;
-    let help = "Files and directories with certificates that cannot be used as they are; what was good before stays in use.";
-    families.family(Gauge, "tls_certificate_problems", help, |family| {
-        for listener in &plan.listeners {
-            if let Some(problems) = known.problems_of(&listener.name) {
-                family.gauge(&[("listener", &listener.name)], problems as i64)?;
-            }
-        }
-        Ok(())
-    })?;
-    let help = "Until when the certificate that endpoints are shown is good, in Unix time.";
-    families.family(Gauge, "upstream_tls_certificate_not_after_seconds", help, |family| {
-        for cluster in &plan.clusters {
-            if let Some(certificate) = known.shown_to_endpoints(&cluster.name) {
-                family.gauge(&[("cluster", &cluster.name)], end(certificate))?;
-            }
-        }
-        Ok(())
-    })?;
-    let help = "Files with certificates and authorities for endpoints that cannot be used as they are; what was good before stays in use.";
-    families.family(Gauge, "upstream_tls_certificate_problems", help, |family| {
-        for cluster in &plan.clusters {
-            if let Some(problems) = known.problems_with_endpoints(&cluster.name) {
-                family.gauge(&[("cluster", &cluster.name)], problems as i64)?;
-            }
-        }
-        Ok(())
-    })
+    let mut levels = |name, help, label, levels: Vec<(&str, i64)>| {
+        families.family(Gauge, name, help, |family| {
+            levels.into_iter().try_for_each(|(of, level)| family.gauge(&[(label, of)], level))
+        })
+    };
+    let problems = |(of, problems): (_, Option<usize>)| Some((of, problems? as i64));
+    levels(
+        "tls_certificate_problems",
+        "Files and directories with certificates, and files beside them, that cannot be used as they are; what was good before stays in use.",
+        "listener",
+        listeners().map(|it| (it, known.problems_of(it))).filter_map(problems).collect(),
+    )?;
+    levels(
+        "upstream_tls_certificate_not_after_seconds",
+        "Until when the certificate that endpoints are shown is good, in Unix time.",
+        "cluster",
+        clusters().filter_map(|it| Some((it, end(known.shown_to_endpoints(it)?)))).collect(),
+    )?;
+    levels(
+        "upstream_tls_certificate_problems",
+        "Files with certificates and authorities for endpoints that cannot be used as they are; what was good before stays in use.",
+        "cluster",
+        clusters().map(|it| (it, known.problems_with_endpoints(it))).filter_map(problems).collect(),
+    )
 }
 
 /// The end of each certificate by its first name.

@@ -359,6 +359,11 @@ fn a_list_that_is_outdated_at_the_start_refuses_its_clients_and_nothing_else() {
     assert!(takes(&termination, &ticket));
     assert_eq!(store.known().problems_of("web"), Some(1));
     said(&store.known(), Remark::Kept(Problem::Outdated(due)));
+    let known = store.known();
+    let beside = View::of_listener(&known, "web").unwrap().beside;
+    let shown = beside.iter().map(|it| (it.kind, it.until.is_some_and(|until| now < until)));
+    let expected = [(FileKind::ClientAuthorities, true), (FileKind::Revocations, true)];
+    assert!(shown.eq(expected), "{beside:?}");
 }
 
 #[test]

@@ -83,6 +83,7 @@ fn status(listeners: Vec<ListenerStatus>, clusters: Vec<(&str, Vec<EndpointStatu
         pending: 0,
         shed: Default::default(),
         endpoints,
+        tls: None,
     };
     Status {
         version: "1.2.3".to_owned(),

@@ -1,4 +1,4 @@
-use super::super::fixture::{NOW, listener, status};
+use super::super::fixture::{NOW, cluster, listener, status};
 use super::super::page::Page;
 use super::*;
 
@@ -15,6 +15,11 @@ fn certificate(names: &[&str], days: f64, state: CertificateState) -> Certificat
     }
 }
 
+fn file(kind: TlsFileKind, days: Option<f64>, state: CertificateState) -> TlsFileStatus {
+    let not_after_unix_seconds = days.map(|days| NOW + days * DAY_SECONDS);
+    TlsFileStatus { kind, file: "a.file".to_owned(), not_after_unix_seconds, state }
+}
+
 fn with_tls(tls: TlsStatus) -> Status {
     let mut status = status(Vec::new());
     status.listeners = vec![listener("plain", ":80", "api"), listener("web", ":443", "api")];
@@ -29,7 +34,13 @@ fn page(status: &Status, palette: Palette) -> String {
 #[test]
 fn each_certificate_says_how_long_it_is_good_and_each_problem_what_to_do() {
     let tls = TlsStatus {
-        handshakes: HandshakesStatus { full: 1204, resumed: 3, refused: 2, closed: 0, timeout: 1 },
+        handshakes: Some(HandshakesStatus {
+            full: 1204,
+            resumed: 3,
+            refused: 2,
+            closed: 0,
+            timeout: 1,
+        }),
         certificates: vec![
             certificate(&["d.example"], -1.0, CertificateState::Expired),
             certificate(&["c.example"], 0.2, CertificateState::EndsVerySoon),
@@ -41,6 +52,12 @@ fn each_certificate_says_how_long_it_is_good_and_each_problem_what_to_do() {
             },
         ],
         certificate_count: 9_904,
+        files: vec![
+            file(TlsFileKind::ClientAuthorities, Some(51.5), CertificateState::Good),
+            file(TlsFileKind::Revocations, Some(-1.0), CertificateState::Expired),
+            file(TlsFileKind::TicketKeys, None, CertificateState::Good),
+        ],
+        awaited: vec!["web.pem".to_owned()],
         problems: vec![
             CertificateProblem {
                 file: "certs/x.crt".to_owned(),
@@ -65,6 +82,11 @@ certificates of web  1,204 handshakes and 3 resumed · 2 refused · 1 timed out
 !  b.example, *.b.example  2023-11-24 22:13 UTC     10 days  ECDSA P-256  Let's Encrypt, E5  certs/b.example.crt
 ✓  a.example, b +28        2024-01-05 10:13 UTC     51 days  RSA 2048     Let's Encrypt, E5  certs/a.example.crt
    and 9,900 more, which end later
+   beside them                 good until               left  file
+✓  authorities of clients      2024-01-05 10:13 UTC  51 days  a.file
+✗  what these have taken back  2023-11-13 22:13 UTC  expired  a.file
+✓  keys for tickets                                           a.file
+…  web.pem has not been issued yet; the log says how its order goes on
 ✗  certs/x.crt is not PEM; what was good before stays in use
    copy it again
 ✗  certs/y.crt has no private key; it is not used
@@ -88,6 +110,22 @@ fn what_ends_soon_is_yellow_and_what_is_over_is_red() {
         let line = shown.lines().find(|line| line.contains("a.example")).unwrap();
         assert!(line.starts_with(colour), "{line:?}");
     }
+}
+
+#[test]
+fn clusters_that_have_files_of_their_own_are_listed_and_others_are_not() {
+    let mut status = status(vec![cluster("api", &[]), cluster("other", &[])]);
+    let files = vec![file(TlsFileKind::EndpointAuthorities, Some(51.5), CertificateState::Good)];
+    status.clusters[0].tls = Some(TlsStatus { files, ..TlsStatus::default() });
+    status.clusters[1].tls = Some(TlsStatus::default());
+    let expected = "
+TLS with the endpoints of api
+   beside them               good until               left  file
+✓  authorities of endpoints  2024-01-05 10:13 UTC  51 days  a.file
+";
+    let shown = page(&status, Palette::new(false));
+    assert!(shown.contains(expected), "{shown}");
+    assert!(!shown.contains("endpoints of other"), "{shown}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use evenkeel_testkit::Process;
 use super::browser::chromium;
 use super::programs::{VERY_LONG, both, node, script};
 use crate::running::{BINARY, Running, free_address, in_new_directory, named};
+use crate::tls::Certificate;
 
 #[test]
 fn chromium_shows_the_dashboard_and_its_buttons_work() {
@@ -17,9 +18,17 @@ fn chromium_shows_the_dashboard_and_its_buttons_work() {
         return;
     };
     let (a, b) = (named("a"), named("b"));
-    let (address, admin) = (free_address(), free_address());
-    let (_directory, file) = in_new_directory("evenkeel.toml").unwrap();
-    fs::write(&file, config(address, admin, [a.address(), b.address()])).unwrap();
+    let [address, secure, admin] = [(); 3].map(|()| free_address());
+    let (directory, file) = in_new_directory("evenkeel.toml").unwrap();
+    fs::write(&file, config([address, secure, admin], [a.address(), b.address()])).unwrap();
+    let certificate = Certificate::of(&["a.test"]);
+    for (name, text) in [
+        ("a.crt", &certificate.pem),
+        ("a.key", &certificate.key),
+        ("ca.pem", &certificate.authority_pem),
+    ] {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
     let run = || Running::start(Command::new(BINARY).args(["run", "-c", &file]), address);
     let running = run();
 
@@ -45,11 +54,14 @@ fn chromium_shows_the_dashboard_and_its_buttons_work() {
 }
 
 /// Round robin, so that it is known who answers.
-fn config(address: SocketAddr, admin: SocketAddr, endpoints: [SocketAddr; 2]) -> String {
-    let [a, b] = endpoints;
+fn config(own: [SocketAddr; 3], endpoints: [SocketAddr; 2]) -> String {
+    let ([address, secure, admin], [a, b]) = (own, endpoints);
     format!(
         "workers = 1\n\
          [listener.web]\nbind = \"{address}\"\nto = \"api\"\n\
+         [listener.secure]\nbind = \"{secure}\"\nprotocol = \"https\"\nto = \"api\"\n\
+         certificates = {{ cert = \"a.crt\", key = \"a.key\" }}\n\
+         tls = {{ client_auth = \"optional\", client_ca = \"ca.pem\" }}\n\
          [cluster.api]\nendpoints = [\"{a}\", \"{b}\"]\nbalance = \"round-robin\"\n\
          health = {{ path = \"/\", interval = \"200ms\" }}\n\
          [admin]\nbind = \"{admin}\"\n"
