@@ -50,7 +50,7 @@ pub(crate) struct Connection {
 }
 
 /// What comes after a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     /// Nothing: there was none.
     Wait,
@@ -60,8 +60,8 @@ enum Next {
     Close,
     /// The end, although the client may still be sending.
     CloseUnread,
-    /// HTTP/2, of which so much was read.
-    Http2(Vec<u8>),
+    /// HTTP/2.
+    Http2,
     /// The end, such that the client cannot take what it has for all there is.
     Reset,
 }
@@ -128,7 +128,6 @@ impl Connection {
             match Box::pin(self.serve_requests(deadline)).await {
                 Next::Wait => blanks += 1,
                 Next::Request => blanks = 0,
-                Next::Http2(unread) => return Box::pin(self.serve_http2(unread, deadline)).await,
                 _ => break,
             }
         }
@@ -173,10 +172,15 @@ impl Connection {
                 tokio::task::yield_now().await;
             }
         }
+        if next == Next::Http2 {
+            let unread = busy.inbox.take_all();
+            busy.inbox.release(&self.worker.buffers);
+            Box::pin(self.serve_http2(unread, deadline)).await;
+        }
         if next == Next::Close && !(busy.inbox.is_empty() && self.io.is_drained()) {
             next = Next::CloseUnread;
         }
-        self.let_go(&mut busy, &next, deadline).await;
+        self.let_go(&mut busy, next, deadline).await;
         next
     }
 
@@ -189,12 +193,12 @@ impl Connection {
     }
 
     /// Gives back what was needed, and closes the connection as `next` says.
-    async fn let_go(&self, busy: &mut Busy, next: &Next, deadline: &Deadline) {
+    async fn let_go(&self, busy: &mut Busy, next: Next, deadline: &Deadline) {
         busy.inbox.release(&self.worker.buffers);
         busy.outbox.release(&self.worker.buffers);
         self.is_answering.set(false);
         match next {
-            Next::Wait | Next::Request | Next::Close | Next::Http2(_) => {}
+            Next::Wait | Next::Request | Next::Close | Next::Http2 => {}
             Next::CloseUnread => self.linger(deadline).await,
             Next::Reset => self.io.reset_on_close(true),
         }

@@ -527,7 +527,7 @@ fn handshakes_offer_what_we_speak_and_no_early_data() {
     write(folder.path(), "a", &good("a.example"));
     let store = store_of(&[&directory(folder.path())]);
     let config = termination(&store).terms.config();
-    assert_eq!(config.alpn_protocols, [b"http/1.1".to_vec()]);
+    assert_eq!(config.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
     assert_eq!((config.send_tls13_tickets, config.max_early_data_size), (1, 0));
     assert!(config.ticketer.enabled());
     assert!(store.known().termination("api").is_none());

@@ -84,7 +84,7 @@ async fn read_head(
 fn refused(error: ParseError) -> Failure {
     Failure::Malformed(match error {
         ParseError::Malformed(rule) => rule,
-        ParseError::UnsupportedVersion => "not HTTP/1",
+        ParseError::UnsupportedVersion | ParseError::Preface => "not HTTP/1",
         ParseError::TooManyFields => "too many fields",
         ParseError::TargetTooLong => "a target in an answer",
     })

@@ -81,10 +81,13 @@ fn other_versions_of_http_are_not_passed_on() {
 
 #[test]
 fn the_preface_of_http_2_is_no_request() {
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let without = Arena::before(|_: &Request| Script::ok("well"), "http2 = false", "");
+    without.refuses(&[400], &[preface]);
+    // Nor where it might begin a connection, anywhere else than there.
     let arena = Arena::new();
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    arena.refuses(&[505], &[preface]);
-    arena.refuses(&[400], &[b"PRI * HTTP/1.1\r\nHost: test\r\n\r\n"]);
+    arena.refuses(&[400], &[format!("\r\n{preface}")]);
+    arena.refuses(&[400], &["PRI * HTTP/1.1\r\nHost: test\r\n\r\n"]);
 }
 
 #[test]

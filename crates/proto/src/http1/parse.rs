@@ -30,6 +30,8 @@ pub enum ParseError {
     Malformed(&'static str),
     /// It is of a version that we do not speak.
     UnsupportedVersion,
+    /// It is none: HTTP/2 begins so, and nothing else may (RFC 9113 §3.4).
+    Preface,
     /// It has more fields than allowed.
     TooManyFields,
     /// Its target is longer than allowed.
@@ -214,7 +216,8 @@ fn refuse_version(request: &[u8]) -> Result<(), ParseError> {
     let Some(end) = line.iter().position(|byte| b"\r\n".contains(byte)) else { return Ok(()) };
     let words: Vec<&[u8]> = line[..end].split(|&byte| byte == b' ').collect();
     match words[..] {
-        // RFC 9110 §15.6.6: 505 is about the major version. `PRI * HTTP/2.0` is one (RFC 9113 §3.4).
+        [b"PRI", b"*", b"HTTP/2.0"] => Err(ParseError::Preface),
+        // RFC 9110 §15.6.6: 505 is about the major version.
         [_, _, [b'H', b'T', b'T', b'P', b'/', b'2'..=b'9', b'.', b'0'..=b'9']] => {
             Err(ParseError::UnsupportedVersion)
         }

@@ -73,7 +73,9 @@ fn note_control(
     let is_path = match path {
         [b'/', ..] => is_sendable(path),
         b"*" => method == Method::Options,
-        _ => method == Method::Connect,
+        // RFC 9113 §8.5: it is for somebody, and nothing of theirs.
+        [] => method == Method::Connect && control.authority.is_some_and(|it| !it.is_empty()),
+        _ => false,
     };
     if !is_path {
         return Err(ParseError::Malformed("the path is none"));

@@ -153,6 +153,15 @@ impl Connection {
                 let _ = self.pass(&visit, judged, body, answer).await;
                 self.worker.buffers.give_head(head.fields);
             }
+            Some(Err((None, Own::Refusal(Reason::RequestMalformed)))) => {
+                // RFC 9113 §8.1.1: what does not keep to the rules of the protocol is an error of the stream.
+                stream.reset(h2::Reason::PROTOCOL_ERROR);
+                let failure = Some(Reason::RequestMalformed);
+                let ended = Ended { failure, broken: true, ..Ended::default() };
+                let request_id = own_id.as_bytes();
+                let past = Past { head: None, request_id, started, ended, progress: None };
+                self.account(&listener.counters, &past);
+            }
             Some(Err((head, own))) => {
                 let client = self.facts(self.trusts(listener), &own_id);
                 let head = head.as_ref();

@@ -22,6 +22,8 @@ pub(super) enum NoHead {
     Gone,
     /// The listener is, and not only just now.
     Shut,
+    /// HTTP/2 begins so.
+    Preface,
     /// What has arrived cannot be taken.
     Refused(Reason),
 }
@@ -81,6 +83,7 @@ impl From<HeadError> for NoHead {
     fn from(error: HeadError) -> Self {
         Self::Refused(match error {
             HeadError::Closed => return Self::Gone,
+            HeadError::Refused(ParseError::Preface) => return Self::Preface,
             HeadError::TooLong => Reason::HeadTooLarge,
             HeadError::TargetTooLong => Reason::TargetTooLong,
             HeadError::Refused(error) => refusal(error),
@@ -94,6 +97,6 @@ pub(super) fn refusal(error: ParseError) -> Reason {
         ParseError::TooManyFields => Reason::HeadTooLarge,
         ParseError::TargetTooLong => Reason::TargetTooLong,
         ParseError::UnsupportedVersion => Reason::VersionNotSupported,
-        ParseError::Malformed(_) => Reason::RequestMalformed,
+        ParseError::Malformed(_) | ParseError::Preface => Reason::RequestMalformed,
     }
 }

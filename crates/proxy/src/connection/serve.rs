@@ -36,12 +36,12 @@ impl Connection {
             Err(NoHead::Nothing) => return Next::Wait,
             Err(NoHead::Gone) => return self.gone(busy, started),
             Err(NoHead::Shut) => return Next::CloseUnread,
+            Err(NoHead::Preface) if self.begins_http2(busy) => return Next::Http2,
+            Err(NoHead::Preface) => {
+                let own = (Own::Refusal(Reason::RequestMalformed), false);
+                return self.answer(busy, deadline, (None, started), own).await;
+            }
             Err(NoHead::Refused(reason)) => {
-                if reason == Reason::VersionNotSupported
-                    && let Some(unread) = self.take_preface(busy)
-                {
-                    return Next::Http2(unread);
-                }
                 let own = (Own::Refusal(reason), false);
                 return self.answer(busy, deadline, (None, started), own).await;
             }
@@ -114,12 +114,12 @@ impl Connection {
         !tls.serves(self.io.server_name().as_deref(), host)
     }
 
-    /// What was read, if it is the beginning of HTTP/2 and of the connection, where that may be spoken in clear text.
-    fn take_preface(&self, busy: &mut Busy) -> Option<Vec<u8>> {
+    /// Whether what was read is the beginning of HTTP/2 and of the connection, where that may be spoken in clear text.
+    fn begins_http2(&self, busy: &Busy) -> bool {
         let world = self.worker.world_of(&self.entrance);
-        let may = world.listener(&self.entrance)?.http2 && !self.io.is_tls();
+        let may = world.listener(&self.entrance).is_some_and(|listener| listener.http2);
         let is_first = self.requests.get() == 0;
-        busy.inbox.take_preface(&self.worker.buffers).filter(|_| may && is_first)
+        may && is_first && !self.io.is_tls() && busy.inbox.begins_with_preface()
     }
 
     /// The client has left. If that was in the middle of a head, it is one more request that came to nothing.

@@ -40,7 +40,7 @@ impl Connection {
             },
             Protocol::Http | Protocol::Tcp => self.pass_stream(&mut busy, deadline, None).await,
         };
-        self.let_go(&mut busy, &next, deadline).await;
+        self.let_go(&mut busy, next, deadline).await;
     }
 
     /// Reads what the client says first, within the time for a handshake.

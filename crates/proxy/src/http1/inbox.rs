@@ -51,17 +51,18 @@ impl Inbox {
         self.start == self.filled
     }
 
-    /// Takes all that is unread, if it may be the preface of HTTP/2 (RFC 9113 §3.4): if nothing came before it, and nothing in it is anything else.
-    pub(crate) fn take_preface(&mut self, buffers: &Buffers) -> Option<Vec<u8>> {
+    /// Whether what is unread may be the preface of HTTP/2 (RFC 9113 §3.4): if nothing came before it, and nothing in it is anything else.
+    pub(crate) fn begins_with_preface(&self) -> bool {
         let unread = &self.buffer[self.start..self.filled];
         let known = unread.len().min(PREFACE.len());
-        if self.has_skipped || unread[..known] != PREFACE[..known] {
-            return None;
-        }
-        let unread = unread.to_vec();
+        !self.has_skipped && unread[..known] == PREFACE[..known]
+    }
+
+    /// All that is unread, which is not any more.
+    pub(crate) fn take_all(&mut self) -> Vec<u8> {
+        let unread = self.buffer[self.start..self.filled].to_vec();
         self.start = self.filled;
-        self.release(buffers);
-        Some(unread)
+        unread
     }
 
     /// Moves unread bytes to the front of `to`; returns how many.

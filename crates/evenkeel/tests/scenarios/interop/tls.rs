@@ -84,8 +84,8 @@ fn curl_trusts_the_authority_that_it_is_told_to_and_no_other() {
         let mut command = command(versions);
         command.arg("--cacert").arg(&secured.authority).args(["--include", &secured.url()]);
         let said = succeed(&mut command).stdout;
-        assert!(said.starts_with("HTTP/1.1 200") && said.trim_end().ends_with("https"), "{said}");
-        assert!(said.contains("Strict-Transport-Security: max-age=86400"), "{said}");
+        assert!(said.starts_with("HTTP/2 200") && said.trim_end().ends_with("https"), "{said}");
+        assert!(said.contains("strict-transport-security: max-age=86400"), "{said}");
     }
     let mut stranger = Process::spawn(&mut command(&[&secured.url()])).unwrap();
     // CURLE_PEER_FAILED_VERIFICATION

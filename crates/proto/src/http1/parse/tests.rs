@@ -243,10 +243,7 @@ fn later_major_versions_are_refused_as_such_and_what_is_no_version_as_malformed(
         assert_eq!(request(&text).err(), Some(ParseError::UnsupportedVersion), "{version}");
     }
     // RFC 9113 §3.4: whoever begins HTTP/2 on a connection that does not speak it.
-    assert_eq!(
-        request("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").err(),
-        Some(ParseError::UnsupportedVersion)
-    );
+    assert_eq!(request("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").err(), Some(ParseError::Preface));
     for version in
         ["HTTP/1.2", "HTTP/0.9", "http/1.1", "HTTP/1", "HTTP/11", "HTTP/1.10", "HTTP/ 1.1", "x"]
     {
