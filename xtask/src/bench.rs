@@ -1,4 +1,4 @@
-//! `cargo xtask bench http1` and `tls`: CPU time per answer, syscalls per answer and memory per idle
+//! `cargo xtask bench http1`, `tls` and `http2`: CPU time per answer, syscalls per answer and memory per idle
 //! connection of Evenkeel and of others that do equal work, side by side in one run.
 
 use std::fs;
@@ -25,7 +25,6 @@ mod tls;
 
 use crate::Outcome;
 use crate::tools::{self, cargo, succeed};
-use case::Case;
 use contender::Contender;
 use protocol::Protocol;
 use report::Report;
@@ -88,28 +87,33 @@ pub(crate) fn tls(options: &Options) -> Outcome {
     run(options, &Protocol::Tls(Tls::write()?))
 }
 
+/// HTTP/2 over TLS with clients, HTTP/1 in clear text with the origins.
+pub(crate) fn http2(options: &Options) -> Outcome {
+    run(options, &Protocol::Http2(Tls::write()?))
+}
+
 fn run(options: &Options, protocol: &Protocol) -> Outcome {
     let contenders = options.contenders();
-    tools::install_missing(&["wrk", "ab", "strace", "nginx", "haproxy"]);
+    tools::install_missing(&["wrk", "ab", "h2load", "strace", "nginx", "haproxy"]);
     build(&contenders)?;
     raise_descriptor_limit()?;
     fs::create_dir_all(config::DIRECTORY)?;
 
     let mut report = Report::new(protocol, &contenders)?;
-    if let Some(tls) = protocol.tls().filter(|_| options.wants(Pass::Connect)) {
+    if let Some(tls) = protocol.resumed().filter(|_| options.wants(Pass::Connect)) {
         report.load(resumption::check(tls)?);
     }
     for &contender in &contenders {
         report.equal_work(contender, &equal_work::check(contender, protocol)?);
     }
-    for case in Case::ALL.into_iter().filter(|case| options.wants(case.pass())) {
+    for &case in protocol.cases().iter().filter(|case| options.wants(case.pass())) {
         report.case(case, rounds::run(case, protocol, &contenders, options.timing())?);
     }
     for &contender in &contenders {
         if options.wants(Pass::Syscalls) {
             report.syscalls(contender, syscalls::count(contender, protocol));
         }
-        if options.wants(Pass::Memory) {
+        if options.wants(Pass::Memory) && protocol.measures_memory() {
             report.memory(contender, memory::measure(contender, protocol));
         }
     }

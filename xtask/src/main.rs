@@ -42,6 +42,8 @@ enum Bench {
     Http1(bench::Options),
     /// The same with TLS to the clients
     Tls(bench::Options),
+    /// HTTP/2 over TLS with the clients, HTTP/1 with the origins
+    Http2(bench::Options),
     /// Ten thousand routes and endpoints beside two endpoints: time, memory, CPU time
     Scale(bench::scale::Options),
 }
@@ -73,6 +75,7 @@ fn run(command: &Command) -> Outcome {
         Command::Package(options) => package::run(options),
         Command::Bench(Bench::Http1(options)) => bench::http1(options),
         Command::Bench(Bench::Tls(options)) => bench::tls(options),
+        Command::Bench(Bench::Http2(options)) => bench::http2(options),
         Command::Bench(Bench::Scale(options)) => bench::scale::run(options),
     }
 }

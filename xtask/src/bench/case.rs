@@ -8,39 +8,43 @@ pub(super) enum Case {
     Small,
     Large,
     Connect,
+    Streams,
+    LargeStreams,
 }
 
 impl Case {
-    pub(super) const ALL: [Self; 3] = [Self::Small, Self::Large, Self::Connect];
-
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Small => "13-byte answers, 64 kept connections",
             Self::Large => "1 MiB answers, 16 kept connections",
             Self::Connect => "13-byte answers, a new connection for each request",
+            Self::Streams => "13-byte answers, 10 connections with 32 streams each",
+            Self::LargeStreams => "1 MiB answers, 10 connections with 2 streams each",
         }
     }
 
     pub(super) fn pass(self) -> Pass {
         match self {
-            Self::Small => Pass::Small,
-            Self::Large => Pass::Large,
+            Self::Small | Self::Streams => Pass::Small,
+            Self::Large | Self::LargeStreams => Pass::Large,
             Self::Connect => Pass::Connect,
         }
     }
 
     pub(super) fn body_bytes(self) -> usize {
         match self {
-            Self::Small | Self::Connect => 13,
-            Self::Large => 1 << 20,
+            Self::Small | Self::Connect | Self::Streams => 13,
+            Self::Large | Self::LargeStreams => 1 << 20,
         }
     }
 
     pub(super) fn load(self) -> Load {
         match self {
-            Self::Small => Load { connections: 64, close: false, host: None },
-            Self::Large => Load { connections: 16, close: false, host: None },
-            Self::Connect => Load { connections: 64, close: true, host: None },
+            Self::Small => Load::kept(64),
+            Self::Large => Load::kept(16),
+            Self::Connect => Load { close: true, ..Load::kept(64) },
+            Self::Streams => Load { streams: Some(32), ..Load::kept(10) },
+            Self::LargeStreams => Load { streams: Some(2), ..Load::kept(10) },
         }
     }
 }

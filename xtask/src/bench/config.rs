@@ -66,7 +66,8 @@ bind = "127.0.0.1:{admin}"
         let (ssl, tls) = self.protocol.tls().map_or_else(Default::default, |tls| {
             let (certificate, key) = (tls.certificate.display(), tls.key.display());
             let files = format!("ssl_certificate {certificate}; ssl_certificate_key {key};");
-            (" ssl", format!("{files} ssl_protocols TLSv1.2 TLSv1.3;"))
+            let listen = if self.protocol.is_http2() { " ssl http2" } else { " ssl" };
+            (listen, format!("{files} ssl_protocols TLSv1.2 TLSv1.3;"))
         });
         format!(
             r#"daemon off;
@@ -119,7 +120,8 @@ http {{
 
     fn haproxy(&self) -> String {
         let Self { protocol, listen, admin, origins: [a, b] } = self;
-        let ssl = protocol.tls().map(|tls| format!(" ssl crt {}", tls.certificate.display()));
+        let alpn = if protocol.is_http2() { " alpn h2,http/1.1" } else { "" };
+        let ssl = protocol.tls().map(|tls| format!(" ssl crt {}{alpn}", tls.certificate.display()));
         let (ssl, scheme) = (ssl.unwrap_or_default(), protocol.scheme());
         format!(
             r#"global

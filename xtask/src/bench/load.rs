@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 mod ab;
+mod h2load;
 mod wrk;
 
 use crate::Outcome;
@@ -26,6 +27,15 @@ pub(super) struct Load {
     pub(super) close: bool,
     /// What `Host` says; `None` for the address.
     pub(super) host: Option<&'static str>,
+    /// Over HTTP/2, with so many requests at once on each connection.
+    pub(super) streams: Option<u32>,
+}
+
+impl Load {
+    /// Over so many connections, which are kept.
+    pub(super) fn kept(connections: u32) -> Self {
+        Self { connections, close: false, host: None, streams: None }
+    }
 }
 
 /// What one run counted.
@@ -49,7 +59,7 @@ impl Target {
         Self { url: format!("https://{host}:{port}/"), openssl: Some(openssl) }
     }
 
-    /// What both programs are told in the same words.
+    /// What all programs are told in the same words.
     fn command(&self, program: &str, load: Load) -> Outcome<Command> {
         let mut command = Command::new(tools::require(program)?);
         if let Some(openssl) = &self.openssl {
@@ -65,7 +75,9 @@ impl Target {
 
 /// New connections are made by `wrk`, too, unless they are to be new sessions of TLS: it would resume the one before.
 pub(super) fn run(target: &Target, load: Load, seconds: u32) -> Outcome<Counted> {
-    if load.close && target.openssl.is_some() {
+    if let Some(streams) = load.streams {
+        h2load::run(target, load, streams, seconds)
+    } else if load.close && target.openssl.is_some() {
         ab::run(target, load, seconds)
     } else {
         wrk::run(target, load, seconds)

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use evenkeel_testkit::Client;
 
+use super::case::Case;
 use super::load::Target;
 use super::tls::Tls;
 
@@ -14,6 +15,8 @@ pub(super) enum Protocol {
     Http1,
     /// HTTP/1 over TLS; in clear text to the origins.
     Tls(Tls),
+    /// HTTP/2 over TLS; HTTP/1 in clear text to the origins.
+    Http2(Tls),
 }
 
 impl Protocol {
@@ -21,6 +24,7 @@ impl Protocol {
         match self {
             Self::Http1 => "HTTP/1",
             Self::Tls(_) => "HTTP/1 over TLS",
+            Self::Http2(_) => "HTTP/2 over TLS",
         }
     }
 
@@ -29,6 +33,7 @@ impl Protocol {
         match self {
             Self::Http1 => None,
             Self::Tls(_) => Some(Tls::TERMS),
+            Self::Http2(_) => Some(HTTP2_TERMS),
         }
     }
 
@@ -36,20 +41,48 @@ impl Protocol {
     pub(super) fn scheme(&self) -> &'static str {
         match self {
             Self::Http1 => "http",
-            Self::Tls(_) => "https",
+            Self::Tls(_) | Self::Http2(_) => "https",
         }
     }
 
     pub(super) fn tls(&self) -> Option<&Tls> {
         match self {
             Self::Http1 => None,
-            Self::Tls(tls) => Some(tls),
+            Self::Tls(tls) | Self::Http2(tls) => Some(tls),
         }
+    }
+
+    /// The one whose new connections are measured, in which no session must be resumed.
+    pub(super) fn resumed(&self) -> Option<&Tls> {
+        self.tls().filter(|_| !self.is_http2())
+    }
+
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(self, Self::Http2(_))
+    }
+
+    /// What is measured.
+    pub(super) fn cases(&self) -> &'static [Case] {
+        match self {
+            Self::Http1 | Self::Tls(_) => &[Case::Small, Case::Large, Case::Connect],
+            Self::Http2(_) => &[Case::Streams, Case::LargeStreams],
+        }
+    }
+
+    /// What system calls are counted of.
+    pub(super) fn small(&self) -> Case {
+        self.cases()[0]
+    }
+
+    /// Idle connections are made by a client of HTTP/1.
+    pub(super) fn measures_memory(&self) -> bool {
+        !self.is_http2()
     }
 
     /// Where the load finds a contender that listens at `address`, on loopback.
     pub(super) fn target(&self, address: SocketAddr) -> Target {
-        self.tls().map_or_else(|| Target::clear(address), |tls| tls.target(address.port()))
+        let target = |tls: &Tls| tls.target(address.port());
+        self.tls().map_or_else(|| Target::clear(address), target)
     }
 
     /// One connection to a contender that listens at `address`.
@@ -57,3 +90,7 @@ impl Protocol {
         self.tls().map_or_else(|| Client::connect(address), |tls| tls.connect(address))
     }
 }
+
+const HTTP2_TERMS: &str = "\
+    HTTP/2 by ALPN, in TLS 1.3 with TLS_AES_128_GCM_SHA256 and X25519, which is all that clients offer; the origins speak HTTP/1.1. The load is \
+    made by h2load, in one thread. That all do the same work is judged over HTTP/1.";

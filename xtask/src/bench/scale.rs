@@ -195,7 +195,7 @@ impl Running {
     fn loaded(&self, host: Option<&'static str>, seconds: u32) -> Outcome<f64> {
         let before = usage::threads_time(self.process.pid(), "worker")?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.listen));
-        let load = Load { connections: 32, close: false, host };
+        let load = Load { host, ..Load::kept(32) };
         let counted = load::run(&Target::clear(address), load, seconds)?;
         if let Some(fault) = counted.fault {
             return Err(fault.into());

@@ -9,7 +9,6 @@ use std::time::Duration;
 use evenkeel_testkit::Process;
 use evenkeel_testkit::process::Signal;
 
-use super::case::Case;
 use super::config::DIRECTORY;
 use super::contender::Contender;
 use super::protocol::Protocol;
@@ -22,9 +21,9 @@ pub(super) type PerAnswer = BTreeMap<String, f64>;
 
 pub(super) fn count(contender: Contender, protocol: &Protocol) -> Outcome<PerAnswer> {
     eprintln!("system calls of {contender}");
-    let origins = Origins::start(Case::Small.body_bytes())?;
+    let origins = Origins::start(protocol.small().body_bytes())?;
     let running = Running::start(contender, protocol, origins.ports)?;
-    running.load(Case::Small.load(), 1)?;
+    running.load(protocol.small().load(), 1)?;
 
     let summary = Path::new(DIRECTORY).join("strace.txt");
     let mut strace = Command::new(tools::require("strace")?);
@@ -34,7 +33,7 @@ pub(super) fn count(contender: Contender, protocol: &Protocol) -> Outcome<PerAns
     }
     let mut strace = Process::spawn(&mut strace)?;
     strace.wait_for_line("attached", STRACE_WITHIN)?;
-    let counted = running.load(Case::Small.load(), SECONDS)?;
+    let counted = running.load(protocol.small().load(), SECONDS)?;
     strace.signal(Signal::INT)?;
     strace.exit_status(STRACE_WITHIN)?;
     if let Some(fault) = counted.fault {

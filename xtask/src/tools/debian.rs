@@ -97,6 +97,7 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// The programs whose package has another name.
 const PACKAGES: &[(&str, &str)] = &[
     ("ab", "apache2-utils"),
+    ("h2load", "nghttp2-client"),
     ("gnutls-cli", "gnutls-bin"),
     ("node", "nodejs"),
     ("pebble-challtestsrv", "pebble"),

@@ -148,8 +148,8 @@ fn certificates_are_read_where_they_hold_up_no_check() {
     let folder = tempfile::tempdir().unwrap();
     certificates::fixture::write(folder.path(), "a", &certificates::fixture::good("a.example"));
     let path = folder.path().join("evenkeel.toml");
-    let text =
-        "[listener.web]\nbind = ':443'\nprotocol = 'https'\ncertificates = '.'\nto = '9001'\n";
+    let text = "[listener.web]\nbind = ':443'\nprotocol = 'https'\ncertificates = '.'\nto = '9001'\n\
+        [admin]\nbind = false\n";
     fs::write(&path, text).unwrap();
     runtime.block_on(async {
         let (mut conductor, _, _) = conductor(Answers::default());

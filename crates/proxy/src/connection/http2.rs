@@ -40,6 +40,12 @@ type Library<'c> = server::Connection<Wire<'c>, Bytes>;
 /// A request as the library gives it.
 type Incoming = (Received<RecvStream>, SendResponse<Bytes>);
 
+/// A request that goes on, and how.
+type Passed = (RequestHead, Judged);
+
+/// One that does not, with its head if that could be read, and what is answered instead.
+type Answered = (Option<RequestHead>, Own);
+
 /// The connection as it is served.
 struct Service<'c, F> {
     connection: &'c Connection,
@@ -183,7 +189,7 @@ impl Connection {
         parts: &Parts,
         is_over: bool,
         listener: &Listener,
-    ) -> Option<Result<(RequestHead, Judged), (Option<RequestHead>, Own)>> {
+    ) -> Option<Result<Passed, Answered>> {
         let mut head = match self.head_of(parts, listener) {
             Ok(head) => head,
             Err(reason) => return Some(Err((None, Own::Refusal(reason)))),

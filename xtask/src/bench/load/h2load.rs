@@ -1,0 +1,90 @@
+//! Load over HTTP/2 by `h2load`: runs it and reads what it counted.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Counted, Load, Target};
+use crate::Outcome;
+use crate::bench::config::DIRECTORY;
+
+pub(super) fn run(target: &Target, load: Load, streams: u32, seconds: u32) -> Outcome<Counted> {
+    let log = Path::new(DIRECTORY).join("h2load.log");
+    // It would write behind what is there.
+    drop(fs::remove_file(&log));
+    let mut h2load = target.command("h2load", load)?;
+    h2load.args(["--threads", "1", "--max-concurrent-streams", &streams.to_string()]);
+    h2load.args(["--duration", &seconds.to_string()]).arg("--log-file").arg(&log);
+    let output = h2load.arg(&target.url).output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let p99_ms = p99_ms(&fs::read_to_string(&log).unwrap_or_default()).unwrap_or_default();
+    Ok(parse(&said, p99_ms).ok_or_else(|| {
+        format!("h2load said {said:?} and {:?}", String::from_utf8_lossy(&output.stderr))
+    })?)
+}
+
+/// Reads what `h2load` says at its end.
+fn parse(report: &str, p99_ms: f64) -> Option<Counted> {
+    let after = |label: &str| report.lines().find_map(|line| line.strip_prefix(label));
+    let requests = after("requests: ")?;
+    let count = |what: &str| -> Option<u64> {
+        let mut counts = requests.split(", ").filter_map(|it| it.split_once(' '));
+        counts.find(|(_, of)| *of == what)?.0.parse().ok()
+    };
+    let rate = after("finished in ")?.split(", ").nth(1)?.strip_suffix(" req/s")?;
+    let answers = count("succeeded")?;
+    let failed = count("failed")? + count("errored")? + count("timeout")?;
+    let fault = match (answers, failed) {
+        (0, _) => Some("no answer at all".to_owned()),
+        (_, 0) => None,
+        _ => Some(requests.to_owned()),
+    };
+    Some(Counted { answers, answers_per_second: rate.parse().ok()?, p99_ms, fault })
+}
+
+/// The slowest one in a hundred of a log whose lines end in microseconds.
+fn p99_ms(log: &str) -> Option<f64> {
+    let times = log.lines().filter_map(|line| line.split('\t').next_back()?.parse().ok());
+    let mut times: Vec<u64> = times.collect();
+    times.sort_unstable();
+    Some(*times.get(times.len() * 99 / 100)? as f64 / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "\
+starting benchmark...
+Warm-up started for thread #0.
+finished in 4.00s, 51234.50 req/s, 7.01MB/s
+requests: 204938 total, 204970 started, 204938 done, 204938 succeeded, 0 failed, 0 errored, 0 timeout
+status codes: 204938 2xx, 0 3xx, 0 4xx, 0 5xx
+";
+
+    #[test]
+    fn a_clean_report_is_read() {
+        let counted = parse(REPORT, 1.5).unwrap();
+        assert_eq!((counted.answers, counted.fault), (204_938, None));
+        assert!((counted.answers_per_second - 51_234.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn failures_make_a_run_worthless() {
+        let failed = parse(&REPORT.replace(" 0 failed", " 3 failed"), 1.5).unwrap();
+        assert!(failed.fault.unwrap().contains("3 failed"));
+        let none = parse(&REPORT.replace("204938 succeeded", "0 succeeded"), 1.5).unwrap();
+        assert!(none.fault.is_some());
+    }
+
+    #[test]
+    fn other_output_is_not_a_report() {
+        assert_eq!(parse("could not connect to host", 1.5), None);
+        assert_eq!(p99_ms(""), None);
+    }
+
+    #[test]
+    fn the_slowest_in_a_hundred_is_found_in_the_log() {
+        let log: String = (1..=200).map(|n| format!("1\t200\t{}\n", n * 1000)).collect();
+        assert_eq!(p99_ms(&log), Some(199.0));
+    }
+}
