@@ -80,7 +80,7 @@ fn fields_of_a_connection_of_http1_make_a_request_malformed() {
         ("x", "a\t"),
     ] {
         assert!(
-            malformed(read(("GET", Some("h"), Some("/")), &[(name, value)])),
+            malformed(&read(("GET", Some("h"), Some("/")), &[(name, value)])),
             "{name}: {value:?}"
         );
     }
