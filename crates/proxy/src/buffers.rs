@@ -15,7 +15,13 @@ pub(crate) const HEAD_BYTES: usize = 16 * 1024;
 /// much again.
 pub(crate) const SCRATCH_BYTES: usize = 512 * 1024;
 
-/// How many spare buffers of each kind a worker keeps: what a burst left behind beyond that is given back to the system.
+/// Several frames of HTTP/2, and one more. Fresh memory of that size costs more than what is done with it.
+pub(crate) const WIDE_BYTES: usize = 96 * 1024;
+
+/// They are only held while something is gathered or waits to be sent, and few do at the same time.
+const SPARE_WIDE_MAX: usize = 8;
+
+/// How many spare buffers of each other kind a worker keeps: what a burst left behind beyond that is given back to the system.
 const SPARE_MAX: usize = 64;
 
 #[derive(Debug)]
@@ -26,6 +32,8 @@ pub(crate) struct Buffers {
     heads: RefCell<Vec<Fields>>,
     /// To render into.
     outgoing: RefCell<Vec<Vec<u8>>>,
+    /// To gather frames in.
+    wide: RefCell<Vec<Vec<u8>>>,
     pub(crate) pipes: Pipes,
     /// What lies here for slow peers.
     pub(crate) parked: Parked,
@@ -40,6 +48,7 @@ impl Default for Buffers {
             wholes: RefCell::default(),
             heads: RefCell::default(),
             outgoing: RefCell::default(),
+            wide: RefCell::default(),
             pipes: Pipes::default(),
             parked: Parked::default(),
             scratch,
@@ -85,6 +94,20 @@ impl Buffers {
     /// An empty buffer to render into.
     pub(crate) fn outgoing(&self) -> Vec<u8> {
         self.outgoing.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// An empty buffer with room for [`WIDE_BYTES`].
+    pub(crate) fn wide(&self) -> Vec<u8> {
+        self.wide.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(WIDE_BYTES))
+    }
+
+    /// Takes back what [`Buffers::wide`] gave, unless it has grown.
+    pub(crate) fn give_wide(&self, mut bytes: Vec<u8>) {
+        let mut spare = self.wide.borrow_mut();
+        if spare.len() < SPARE_WIDE_MAX && bytes.capacity() == WIDE_BYTES {
+            bytes.clear();
+            spare.push(bytes);
+        }
     }
 
     /// Takes back what [`Buffers::outgoing`] gave.
