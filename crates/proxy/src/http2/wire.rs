@@ -113,7 +113,7 @@ impl AsyncWrite for Wire<'_> {
         }
         let mut outgoing = self.state.outgoing.borrow_mut();
         if outgoing.bytes.capacity() == 0 {
-            outgoing.bytes = self.worker.buffers.outgoing();
+            outgoing.bytes = self.worker.buffers.wide();
         }
         outgoing.bytes.extend_from_slice(bytes);
         self.state.guard.borrow_mut().sent(bytes, self.now());
@@ -122,9 +122,8 @@ impl AsyncWrite for Wire<'_> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.state.poll_send(cx, self.io))?;
-        self.worker
-            .buffers
-            .give_outgoing(std::mem::take(&mut self.state.outgoing.borrow_mut().bytes));
+        let bytes = std::mem::take(&mut self.state.outgoing.borrow_mut().bytes);
+        self.worker.buffers.give_wide(bytes);
         self.state.let_go();
         self.io.poll_flush(cx)
     }
