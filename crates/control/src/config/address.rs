@@ -171,6 +171,9 @@ fn ip(text: &str, host: &str, port: u16) -> Result<IpAddr, Diagnostic> {
         match host {
             "*" => problem.help(format!("to listen on every address write \":{port}\"")),
             "localhost" => problem.help(format!("write \"127.0.0.1:{port}\"")),
+            "h2" | "http2" | "h2c" | "grpc" => problem.help(format!(
+                "HTTP/2 needs no protocol of its own: it is spoken wherever HTTP is, as in \":{port}\""
+            )),
             _ => problem.help(format!(
                 "it has to be an address of this machine, as in \"127.0.0.1:{port}\"; \":{port}\" means all of them"
             )),

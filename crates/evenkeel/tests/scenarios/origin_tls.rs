@@ -294,12 +294,17 @@ fn the_access_log_says_what_was_wrong_with_a_certificate() {
     let authority = Authority::new("nobody");
     let shown = authority.sign(&for_names(&["127.0.0.1"]));
     let Some(server) = nginx(name, &shown, Asks::Nobody) else { return };
-    let running = in_front_of(&server.address, "tls = true\n[log]\naccess = \"json\"");
-    assert_eq!(running.get("/").status, 502);
-    let line = running.process.wait_for_line("\"evenkeel.reason\":\"tls_failed\"", LONG).unwrap();
-    let line: Value = serde_json::from_str(&line).unwrap();
-    let detail = line["evenkeel.reason_detail"].as_str().unwrap();
-    assert_eq!(detail, "its certificate is signed by nobody that we trust (unknown issuer)");
+    let toml = config(&server.address, "tls = true\n[log]\naccess = \"json\"");
+    // Also where another endpoint would be tried if there was one.
+    for toml in [&toml, &toml.replace("retry = \"off\"\n", "")] {
+        let running = Running::from_toml(toml);
+        assert_eq!(running.get("/").status, 502);
+        let line = running.process.wait_for_line("\"evenkeel.reason\":\"tls_failed\"", LONG);
+        let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let detail = line["evenkeel.reason_detail"].as_str().unwrap();
+        assert_eq!(detail, "its certificate is signed by nobody that we trust (unknown issuer)");
+        assert!(why(&running).contains(detail), "{}", why(&running));
+    }
 }
 
 // === Files that change ===

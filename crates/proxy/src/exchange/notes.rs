@@ -225,6 +225,7 @@ impl Progress<'_> {
             failure: ended.failure,
             then: notes.then.unwrap_or(fate),
         };
+        // The notes are not here any more.
         let last =
             Attempt { detail: notes.detail.clone(), ..self.attempt(endpoint, started, over) };
         Some(if notes.is_hedges { Attempt { hedge: true, pooled: None, ..last } } else { last })
@@ -247,7 +248,7 @@ impl Progress<'_> {
             ended: since(over.at),
             status: over.status,
             failure: over.failure,
-            detail: self.notes.borrow_mut().as_mut().and_then(|notes| notes.detail.take()),
+            detail: self.notes.borrow().as_ref().and_then(|notes| notes.detail.clone()),
             then: over.then,
         }
     }
@@ -260,6 +261,10 @@ impl Notes {
     }
 
     fn push(&mut self, attempt: Attempt) {
+        if !attempt.hedge {
+            // It was about this one.
+            self.detail = None;
+        }
         // With room for the last one.
         if self.attempts.len() + 1 < STORY_ATTEMPTS_MAX {
             self.attempts.push(attempt);
