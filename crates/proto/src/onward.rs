@@ -235,7 +235,7 @@ fn client_fields(out: &mut impl FieldSink, head: &RequestHead, client: &ClientFa
 }
 
 /// Writes an address without allocating for it. Nearly all are of the first kind, which is written faster than the formatter could.
-fn address(out: &mut impl FieldSink, address: IpAddr) {
+pub fn address(out: &mut impl FieldSink, address: IpAddr) {
     match address {
         IpAddr::V4(address) => {
             for (position, octet) in address.octets().into_iter().enumerate() {
@@ -258,4 +258,18 @@ fn formatted(out: &mut impl FieldSink, text: &impl fmt::Display) {
     }
     // Writing to memory cannot fail.
     let _ = write!(Text(out), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_as_std_writes_them() {
+        for text in ["0.0.0.0", "127.0.0.1", "255.10.0.9", "::1", "2001:db8::7"] {
+            let mut out = Vec::new();
+            address(&mut out, text.parse().unwrap());
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
 }

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use evenkeel_proto::head::{RequestHead, Version};
+use evenkeel_proto::onward::address;
 
 use super::Record;
 use super::escape::{LONG, SHORT, append, hex};
-use super::figures::{Moment, address, digits, number};
+use super::figures::{Moment, digits, number};
 use super::request::Told;
 
 /// Appends the line for `record`, with its line feed.

@@ -1,6 +1,5 @@
 //! Numbers and times as log lines have them, without the machinery of `fmt`. Used by both forms.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// Appends a whole number.
@@ -24,25 +23,6 @@ pub(super) fn seconds(out: &mut Vec<u8>, duration: Duration) {
     number(out, duration.as_secs());
     out.push(b'.');
     digits::<6>(out, u64::from(duration.subsec_micros()));
-}
-
-/// Appends an address.
-pub(super) fn address(out: &mut Vec<u8>, address: IpAddr) {
-    match address {
-        IpAddr::V4(v4) => {
-            for (position, octet) in v4.octets().into_iter().enumerate() {
-                if position > 0 {
-                    out.push(b'.');
-                }
-                number(out, octet);
-            }
-        }
-        IpAddr::V6(v6) => {
-            use std::io::Write as _;
-            // A `Vec` takes everything.
-            let _ = write!(out, "{v6}");
-        }
-    }
 }
 
 /// A moment in UTC, taken apart.
@@ -154,15 +134,6 @@ mod tests {
             let mut out = Vec::new();
             seconds(&mut out, Duration::from_nanos(nanos));
             assert_eq!(String::from_utf8(out).unwrap(), expected);
-        }
-    }
-
-    #[test]
-    fn addresses_are_as_std_writes_them() {
-        for text in ["0.0.0.0", "127.0.0.1", "255.10.0.9", "::1", "2001:db8::7"] {
-            let mut out = Vec::new();
-            address(&mut out, text.parse().unwrap());
-            assert_eq!(String::from_utf8(out).unwrap(), text);
         }
     }
 }

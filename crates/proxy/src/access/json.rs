@@ -7,9 +7,10 @@ use std::time::Duration;
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::head::{RequestHead, Version};
 use evenkeel_proto::method::Method;
+use evenkeel_proto::onward::address;
 
 use super::escape::{LONG, SHORT, append, first_char, hex, is_treacherous};
-use super::figures::{Moment, address, digits, number, seconds};
+use super::figures::{Moment, digits, number, seconds};
 use super::request::{Told, Trace, split_port, split_query};
 use super::{Course, Record};
 
