@@ -178,7 +178,7 @@ impl Client {
     }
 }
 
-fn prepared(socket: TcpStream) -> io::Result<TcpStream> {
+pub(crate) fn prepared(socket: TcpStream) -> io::Result<TcpStream> {
     socket.set_nodelay(true)?;
     socket.set_write_timeout(Some(WRITE_WITHIN))?;
     Ok(socket)
@@ -202,7 +202,7 @@ pub fn get(address: SocketAddr, path: &str) -> io::Result<Response> {
 }
 
 /// Loopback connects in microseconds; a busy machine may take long to schedule both ends.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// A test that writes to someone who never reads must end.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);

@@ -7,6 +7,7 @@
 pub mod client;
 pub mod fast_origin;
 pub mod gate;
+pub mod http2;
 pub mod ledger;
 pub mod message;
 mod moment;
@@ -23,6 +24,7 @@ mod wire;
 pub use client::{Client, Drip, Response, get};
 pub use fast_origin::FastOrigin;
 pub use gate::Gate;
+pub use http2::Http2Client;
 pub use ledger::Ledger;
 pub use moment::Moment;
 pub use origin::{Behaviour, Origin, Reading, Request, Script};

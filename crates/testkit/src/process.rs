@@ -142,6 +142,14 @@ impl Process {
         usage::anonymous_bytes(self.pid())
     }
 
+    /// What it has in memory, in bytes.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn resident_bytes(&self) -> io::Result<u64> {
+        usage::resident_bytes(self.pid())
+    }
+
     /// How many descriptors it has open.
     ///
     /// # Errors

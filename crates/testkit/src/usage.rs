@@ -52,6 +52,15 @@ pub fn anonymous_bytes(pid: u32) -> io::Result<u64> {
     parse(&rollup, "Pss_Anon:").ok_or_else(|| malformed(pid))
 }
 
+/// What `pid` has in memory, in bytes (`VmRSS`).
+///
+/// # Errors
+/// When the process is gone.
+pub fn resident_bytes(pid: u32) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    parse(&status, "VmRSS:").ok_or_else(|| malformed(pid))
+}
+
 /// The CPU time of `pid`, without its children.
 ///
 /// # Errors

@@ -33,6 +33,7 @@ mod hostile_retries;
 mod hostile_targets;
 mod hostile_upgrade;
 mod http1_page;
+mod http2;
 mod in_flight;
 mod inherited;
 mod interop;

@@ -14,6 +14,8 @@ use crate::method::Method;
 pub struct Control<'a> {
     /// `:method`
     pub method: &'a [u8],
+    /// `:scheme`; CONNECT has none, and the library forgets it where there is no authority.
+    pub scheme: Option<&'a [u8]>,
     /// `:authority`
     pub authority: Option<&'a [u8]>,
     /// `:path`; only CONNECT has none.
@@ -79,6 +81,14 @@ fn note_control(
     };
     if !is_path {
         return Err(ParseError::Malformed("the path is none"));
+    }
+    // RFC 9113 §8.3.1 leaves others to gateways that translate them; we are none, and what is no scheme at all is among them.
+    let is_http = match control.scheme {
+        Some(scheme) => [&b"http"[..], b"https"].iter().any(|it| scheme.eq_ignore_ascii_case(it)),
+        None => method == Method::Connect || control.authority.is_none(),
+    };
+    if !is_http {
+        return Err(ParseError::Malformed("the scheme is none of HTTP"));
     }
     let token = append(fields, control.method);
     let authority = control.authority.map(|authority| append(fields, authority));

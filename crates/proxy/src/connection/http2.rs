@@ -222,6 +222,7 @@ impl Connection {
     fn head_of(&self, parts: &Parts, listener: &Listener) -> Result<RequestHead, Reason> {
         let control = Control {
             method: parts.method.as_str().as_bytes(),
+            scheme: parts.uri.scheme_str().map(str::as_bytes),
             authority: parts.uri.authority().map(|it| it.as_str().as_bytes()),
             path: parts.uri.path_and_query().map(|it| it.as_str().as_bytes()),
         };

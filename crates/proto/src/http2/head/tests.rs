@@ -9,6 +9,7 @@ fn read(
     let (method, authority, path) = control;
     let control = Control {
         method: method.as_bytes(),
+        scheme: Some(b"https"),
         authority: authority.map(str::as_bytes),
         path: path.map(str::as_bytes),
     };
