@@ -41,7 +41,7 @@ pub(super) fn news(before: &Known, after: &Known) -> Vec<(Level, String)> {
 fn good(before: &Known, after: &Known) -> Vec<(Level, String)> {
     let is_new = |(pair, entry): &(&Pair, &Entry)| {
         let Some(new) = &entry.good else { return false };
-        let Some(old) = before.pairs.get(*pair) else { return true };
+        let Some(old) = before.entry_of_chain(pair) else { return true };
         let is_other = |old| !Arc::ptr_eq(old, &new.certificate);
         let is_well_again = entry.problem.is_none() && old.problem.is_some();
         is_well_again || old.good.as_ref().is_none_or(|old| is_other(&old.certificate))
@@ -71,7 +71,7 @@ fn problems(before: &Known, after: &Known) -> Vec<(Level, String)> {
         Some((new, true))
     });
     let of_pairs = after.pairs.iter().filter_map(|(pair, entry)| {
-        let old = before.pairs.get(pair).and_then(|old| old.problem.as_ref());
+        let old = before.entry_of_chain(pair).and_then(|old| old.problem.as_ref());
         let new = entry.problem.as_ref().filter(|problem| Some(*problem) != old)?;
         Some((new, entry.good.is_some()))
     });
@@ -95,7 +95,7 @@ fn expiry(before: &Known, after: &Known) -> Vec<(Level, String)> {
     let tell = |(pair, entry): (&Pair, &Entry)| {
         let certificate = &entry.good.as_ref()?.certificate;
         let nearness = Nearness::of(certificate.validity.1, after.at);
-        let old = before.pairs.get(pair).and_then(|old| old.good.as_ref());
+        let old = before.entry_of_chain(pair).and_then(|old| old.good.as_ref());
         let is_known = old.is_some_and(|old| {
             Arc::ptr_eq(&old.certificate, certificate)
                 && Nearness::of(old.certificate.validity.1, before.at) >= nearness

@@ -30,6 +30,11 @@ pub(super) type FileStamp = [i64; 7];
 pub(super) type Refusal = (PathBuf, Problem);
 
 impl Pair {
+    /// Whether it has the same certificate as `other`, whatever its key is.
+    pub(super) fn is_of_chain(&self, other: &Self) -> bool {
+        (&self.chain, self.purpose) == (&other.chain, other.purpose)
+    }
+
     /// What its files are now.
     pub(super) fn stamp(&self) -> Stamp {
         [&self.chain, &self.key].map(|file| stamp(file))
@@ -122,7 +127,8 @@ pub(super) fn pairs(source: &CertificateSource) -> Result<Vec<Pair>, Refusal> {
     if pairs.is_empty() { Err(refused(Problem::NothingFound)) } else { Ok(pairs) }
 }
 
-/// The pairs among the files of a folder. Where certbot has written, its other files are parts of the same.
+/// The pairs among the files of a folder. Where certbot has written, its other files are parts of the same. A key that has lost its chain
+/// keeps its pair, so that what was good in it is not forgotten.
 fn pairs_among(folder: &Path, names: &BTreeSet<String>) -> Vec<Pair> {
     let pair = |chain: &str, key: &str| Pair {
         chain: folder.join(chain),
@@ -134,6 +140,9 @@ fn pairs_among(folder: &Path, names: &BTreeSet<String>) -> Vec<Pair> {
     }
     let chains = names.iter().filter_map(|name| {
         let (stem, extension) = name.rsplit_once('.')?;
+        if name == CERTBOT[1] {
+            return Some(pair(CERTBOT[0], CERTBOT[1]));
+        }
         if !EXTENSIONS.contains(&extension) || stem.ends_with("-key") {
             return None;
         }
@@ -144,9 +153,12 @@ fn pairs_among(folder: &Path, names: &BTreeSet<String>) -> Vec<Pair> {
     chains.collect()
 }
 
+/// With one of the two there it is a pair as well, which cannot be used: what was good before stays, and somebody is told.
 fn certbot_pair(folder: &Path) -> Option<Pair> {
     let [chain, key] = CERTBOT.map(|name| folder.join(name));
-    (chain.exists() && key.exists()).then_some(Pair { chain, key, purpose: Purpose::Server })
+    // A link that leads nowhere is there, too.
+    let is_there = |file: &PathBuf| file.symlink_metadata().is_ok();
+    (is_there(&chain) || is_there(&key)).then_some(Pair { chain, key, purpose: Purpose::Server })
 }
 
 fn is_no_file(extension: &std::ffi::OsStr) -> bool {

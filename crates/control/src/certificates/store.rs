@@ -408,13 +408,32 @@ impl Known {
         });
         for pair in &found.pairs {
             if !self.pairs.contains_key(pair) {
-                let old = before.map(|before| before.pairs.get(pair));
+                let old = before.map(|before| before.entry_of(source, pair));
                 // Before it is read: a change in between is then noticed later, and not missed.
                 let entry = Entry::new(pair.stamp(), old, self.at, || pair.read(self.at));
                 self.pairs.insert(pair.clone(), entry);
             }
         }
         self.sources.insert(source.clone(), found);
+    }
+
+    /// What is known of a pair of a source; or, if there is nothing, of the one with the same chain: where its key comes and goes it is with
+    /// another file, or with none, and still the same certificate.
+    fn entry_of(&self, source: &CertificateSource, pair: &Pair) -> Option<&Entry> {
+        let of_chain = || {
+            let mut pairs = self.sources.get(source)?.pairs.iter();
+            self.pairs.get(pairs.find(|other| other.is_of_chain(pair))?)
+        };
+        self.pairs.get(pair).or_else(of_chain)
+    }
+
+    /// What is known of the chain of a pair, with whatever key.
+    pub(super) fn entry_of_chain(&self, pair: &Pair) -> Option<&Entry> {
+        // Those of a chain stand side by side.
+        let first = Pair { key: PathBuf::new(), ..pair.clone() };
+        let others = self.pairs.range(first..).take_while(|(other, _)| other.chain == pair.chain);
+        let of_chain = || others.into_iter().find(|(other, _)| other.is_of_chain(pair));
+        self.pairs.get(pair).or_else(|| of_chain().map(|(_, entry)| entry))
     }
 
     /// What is good of a source.

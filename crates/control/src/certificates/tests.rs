@@ -264,6 +264,86 @@ fn a_pair_that_comes_or_goes_in_a_directory_comes_or_goes() {
     assert_eq!(shown(&store), ["b.example"]);
 }
 
+/// The clients of b were shown the certificate of a.
+#[test]
+fn a_key_that_goes_missing_or_a_stray_one_beside_its_certificate_takes_nothing_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let [a, b, c, d] = ["a.example", "b.example", "c.example", "d.example"].map(good);
+    write(folder.path(), "a", &a);
+    write(folder.path(), "b", &b);
+    fs::write(at("c.pem"), format!("{}{}", c.cert, c.key)).unwrap();
+    fs::create_dir(at("d")).unwrap();
+    fs::write(at("d/fullchain.pem"), &d.cert).unwrap();
+    fs::write(at("d/privkey.pem"), &d.key).unwrap();
+    let store = store_of(&[&directory(folder.path())]);
+    let all = ["a.example", "b.example", "c.example", "d.example"];
+    assert_eq!(shown(&store), all);
+    let refreshed = |file: &str, problem: Option<Problem>| {
+        let before = store.known();
+        follow(&store);
+        assert_eq!(shown(&store), all, "{file}");
+        let known = store.known();
+        let kept = |problem| Finding { file: at(file), remark: Remark::Kept(problem) };
+        let said = problem.map(|it| (Level::Warn, format!("certificate refused: {}", kept(it))));
+        let count = usize::from(said.is_some());
+        assert_eq!(known.problems_of("web"), Some(count), "{file}");
+        let lines = news(&before, &known);
+        assert!(said.is_none_or(|said| lines == [said]), "{lines:?}");
+    };
+    let there_and_back = |name: &str, file: &str, problem: Problem| {
+        fs::rename(at(name), at(".away")).unwrap();
+        refreshed(file, Some(problem));
+        fs::rename(at(".away"), at(name)).unwrap();
+        refreshed(file, None);
+    };
+    there_and_back("b.key", "b.crt", Problem::NoKey);
+    there_and_back("d/privkey.pem", "d/privkey.pem", Problem::Absent);
+    there_and_back("d/fullchain.pem", "d/fullchain.pem", Problem::Absent);
+    for (stray, problem) in [
+        (a.key.as_str(), Problem::KeyMismatch),
+        ("text", Problem::Garbled(Part::Key)),
+        ("", Problem::Garbled(Part::Key)),
+    ] {
+        fs::write(at("c.key"), stray).unwrap();
+        refreshed("c.key", Some(problem));
+        fs::remove_file(at("c.key")).unwrap();
+        refreshed("c.key", None);
+    }
+    // A link that leads nowhere any more.
+    fs::remove_file(at("d/privkey.pem")).unwrap();
+    std::os::unix::fs::symlink(at("nowhere"), at("d/privkey.pem")).unwrap();
+    fs::remove_file(at("d/fullchain.pem")).unwrap();
+    std::os::unix::fs::symlink(at("nowhere"), at("d/fullchain.pem")).unwrap();
+    refreshed("d/fullchain.pem", Some(Problem::Absent));
+}
+
+/// Named itself, a directory of certbot's has other files that are none of a pair.
+#[test]
+fn a_directory_of_certbots_keeps_its_certificate_without_either_of_its_files() {
+    for name in ["fullchain.pem", "privkey.pem"] {
+        let folder = tempfile::tempdir().unwrap();
+        let Made { cert, key } = good("a.example");
+        for (name, text) in [
+            ("cert.pem", &cert),
+            ("chain.pem", &cert),
+            ("fullchain.pem", &cert),
+            ("privkey.pem", &key),
+        ] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let store = store_of(&[&directory(folder.path())]);
+        fs::remove_file(folder.path().join(name)).unwrap();
+        follow(&store);
+        assert_eq!(shown(&store), ["a.example"], "{name}");
+        assert!(store.known().problems_of("web") > Some(0));
+        let text = if name == "privkey.pem" { key } else { cert };
+        fs::write(folder.path().join(name), text).unwrap();
+        follow(&store);
+        assert_eq!(store.known().problems_of("web"), Some(0));
+    }
+}
+
 #[test]
 fn what_is_not_valid_yet_is_shown_from_then_on() {
     let folder = tempfile::tempdir().unwrap();
