@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::tls::Handshake;
 
 use super::{Connection, DRAIN_GRACE};
@@ -26,6 +27,11 @@ impl Connection {
         };
         self.entrance.prove(self.io.edition());
         self.entrance.counters.shard(self.worker.index).handshakes[outcome as usize].add(1);
+        if self.io.is_stranger() && self.entrance.protocol != Protocol::Http {
+            // Who speaks no TLS would take an orderly end for that of what there is to be said.
+            self.io.reset_on_close(true);
+            return false;
+        }
         let goes_no_further = self.io.is_challenge() || outcome.is_done() && self.is_superseded();
         if outcome == Handshake::Refused || goes_no_further {
             // So that the client hears why, or has all of it.
