@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::tls::{Handshake, Termination};
 use evenkeel_proto::client_certificate::ClientCertificate;
 use rustls::ClientConfig;
@@ -42,9 +43,10 @@ impl Io {
         Ok(Self { socket: Socket::connect(address).await?, tls: None })
     }
 
-    /// The same of a client that is to begin TLS: nothing can be read or written before [`Io::poll_handshake`] is ready.
-    pub(crate) fn terminate(socket: OwnedFd, termination: Termination) -> Self {
-        let tls = Some(Box::new(Session::server(termination)));
+    /// The same of a client that is to begin TLS, for what `carries` says: nothing can be read or written before [`Io::poll_handshake`] is
+    /// ready.
+    pub(crate) fn terminate(socket: OwnedFd, termination: Termination, carries: Protocol) -> Self {
+        let tls = Some(Box::new(Session::server(termination, carries)));
         Self { socket: Socket::new(socket), tls }
     }
 
@@ -85,6 +87,11 @@ impl Io {
     /// By which edition of the listener's terms the client was asked who it is; `None` where there is no TLS.
     pub(crate) fn edition(&self) -> Option<u64> {
         self.tls.as_ref()?.edition()
+    }
+
+    /// Whether the client was to begin TLS, and has begun something else.
+    pub(crate) fn is_stranger(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_stranger())
     }
 
     /// Whether all that was wanted of TLS is the handshake itself.

@@ -1,8 +1,8 @@
 //! Clients that prove who they are, and sessions that are resumed: a listener between clients of OpenSSL and a real origin.
 
 use std::fs;
-use std::io::Write as _;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -15,7 +15,11 @@ use rcgen::{
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ALL_VERSIONS, ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    SupportedProtocolVersion,
+};
 use tempfile::TempDir;
 
 use crate::interop::programs::program;
@@ -120,6 +124,11 @@ impl Place {
 
     /// A client of rustls with the certificate in `file`.
     fn connect(&self, address: SocketAddr, file: &str) -> Client {
+        Client::connect_tls(address, name(), Arc::new(self.client(file, ALL_VERSIONS))).unwrap()
+    }
+
+    /// What such a client goes by.
+    fn client(&self, file: &str, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
         let certificates = |file: &str| {
             let text = fs::read(self.file(file)).unwrap();
             CertificateDer::pem_slice_iter(&text).map(Result::unwrap).collect::<Vec<_>>()
@@ -127,10 +136,9 @@ impl Place {
         let mut roots = RootCertStore::empty();
         roots.add(certificates("server.pem").remove(0)).unwrap();
         let key = PrivateKeyDer::from_pem_file(self.file(file)).unwrap();
-        let config = ClientConfig::builder().with_root_certificates(roots);
-        let config = config.with_client_auth_cert(certificates(file), key).unwrap();
-        let name = ServerName::try_from("a.test").unwrap();
-        Client::connect_tls(address, name, Arc::new(config)).unwrap()
+        let config = ClientConfig::builder_with_protocol_versions(versions);
+        let config = config.with_root_certificates(roots);
+        config.with_client_auth_cert(certificates(file), key).unwrap()
     }
 
     /// What OpenSSL and the balancer say when a client with these arguments asks for `/`.
@@ -157,6 +165,35 @@ impl Place {
         let output = child.wait_with_output().unwrap();
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
+}
+
+/// A client that has said hello, and no more until it is asked to go on.
+struct Stalled {
+    session: ClientConnection,
+    socket: TcpStream,
+}
+
+impl Stalled {
+    fn connect(address: SocketAddr, config: ClientConfig) -> Self {
+        let mut session = ClientConnection::new(Arc::new(config), name()).unwrap();
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        while session.wants_write() {
+            session.write_tls(&mut socket).unwrap();
+        }
+        Self { session, socket }
+    }
+
+    /// Shakes hands and says `words`; returns whether anything is said to that before the end.
+    fn is_served(self, words: &str) -> bool {
+        let mut stream = StreamOwned::new(self.session, self.socket);
+        stream.write_all(words.as_bytes()).unwrap();
+        stream.read(&mut [0]).unwrap() > 0
+    }
+}
+
+fn name() -> ServerName<'static> {
+    ServerName::try_from("a.test").unwrap()
 }
 
 /// Says what it was told of its client's certificate.
@@ -365,6 +402,45 @@ fn a_client_that_is_revoked_does_not_stay_on_what_it_has_open() {
     let request = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
     assert_eq!(spared.exchange(request, LONG).unwrap().status, 200);
     assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
+}
+
+/// It was asked who it is by one list, and answered by another.
+#[test]
+fn a_client_that_is_revoked_while_it_shakes_hands_is_not_served() {
+    let test = "a_client_that_is_revoked_while_it_shakes_hands_is_not_served";
+    let Some(place) = Place::new(test) else { return };
+    let ca = Authority::new("ca");
+    place.put("ca.pem", &ca.pem());
+    place.put("list.pem", &ca.list(&[]));
+    place.put("alice.pem", &ca.client("alice", 1, SystemTime::now() + DAY));
+    let (origin, db) = (telling(), free_address());
+    let streams = place.listener("db", &db.to_string(), &origin, REQUIRED);
+    let keys = format!("{REQUIRED}\n{}", streams.replace("\"https\"", "\"tcp\""));
+    let running = place.listen(&origin, &keys);
+    let request = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let (web, h2) = (running.address, vec![b"h2".to_vec()]);
+    let connect = || {
+        let meetings = [(web, vec![], request), (web, h2.clone(), preface), (db, vec![], request)];
+        let each = |versions| {
+            meetings.clone().map(|(address, protocols, words)| {
+                let mut config = place.client("alice.pem", versions);
+                config.alpn_protocols = protocols;
+                (Stalled::connect(address, config), words)
+            })
+        };
+        [each(&[&TLS12]), each(&[&TLS13])].into_iter().flatten()
+    };
+    assert!(connect().all(|(client, words)| client.is_served(words)));
+    let stalled: Vec<_> = connect().collect();
+    place.put("list.pem", &ca.list(&[1]));
+    for address in [web, db] {
+        let ask = || place.ask(address, &["-cert", "alice.pem"]);
+        wait_until(LONG, || ask().contains("alert number 44")).unwrap();
+    }
+    for (position, (client, words)) in stalled.into_iter().enumerate() {
+        assert!(!client.is_served(words), "{position}");
+    }
 }
 
 /// CVE-2025-23419, CVE-2025-23048.

@@ -353,6 +353,20 @@ fn tls_is_taken_off_before_any_bytes_whatever_protocol_is_in_it() {
     assert_eq!(running.metric("evenkeel_tls_handshakes_total", "result=\"full\""), 3);
 }
 
+/// It got an answer of HTTP, whatever it spoke.
+#[test]
+fn clear_text_where_tls_is_taken_off_a_stream_is_reset_without_a_word() {
+    let certificate = Certificate::of(&["db.test"]);
+    let running = unwrapping(&certificate, &[echo("db")]);
+    for text in ["GET / HTTP/1.1\r\nHost: db.test\r\n\r\n", "LIST\r\n", "quit\r\n"] {
+        let mut client = connect(&running);
+        client.write_all(text.as_bytes()).unwrap();
+        let error = client.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{text:?}");
+    }
+    running.wait_for_metric("evenkeel_tls_handshakes_total", "result=\"refused\"", 3);
+}
+
 /// What goes through must be what comes out, in both directions at once, and its end must be an end.
 #[test]
 fn long_streams_come_whole_with_tls_and_without() {

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::tls::Handshake;
 
 use super::{Connection, DRAIN_GRACE};
@@ -26,12 +27,24 @@ impl Connection {
         };
         self.entrance.prove(self.io.edition());
         self.entrance.counters.shard(self.worker.index).handshakes[outcome as usize].add(1);
-        let is_challenge = self.io.is_challenge();
-        if outcome == Handshake::Refused || is_challenge {
+        if self.io.is_stranger() && self.entrance.protocol != Protocol::Http {
+            // Who speaks no TLS would take an orderly end for that of what there is to be said.
+            self.io.reset_on_close(true);
+            return false;
+        }
+        let goes_no_further = self.io.is_challenge() || outcome.is_done() && self.is_superseded();
+        if outcome == Handshake::Refused || goes_no_further {
             // So that the client hears why, or has all of it.
             self.linger(deadline).await;
         }
-        outcome.is_done() && !is_challenge
+        outcome.is_done() && !goes_no_further
+    }
+
+    /// Whether the client was asked who it is by other terms than are in force now: it may take its time to answer, and who is believed may
+    /// have changed meanwhile.
+    fn is_superseded(&self) -> bool {
+        let world = self.worker.world_of(&self.entrance);
+        world.listener(&self.entrance).is_some_and(|it| self.entrance.is_superseded(it))
     }
 
     /// How long the client may take to say what comes before all else; `None` if the listener is gone.

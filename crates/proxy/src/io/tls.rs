@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::tls::{Handshake, Termination, trouble};
 use evenkeel_proto::client_certificate::ClientCertificate;
 use rustls::pki_types::ServerName;
@@ -53,9 +54,9 @@ pub(crate) enum HandshakeError {
 }
 
 impl Session {
-    /// The server's side.
-    pub(super) fn server(termination: Termination) -> Self {
-        Self::new(Party::server(termination), Records::default())
+    /// The server's side, of what `carries` says.
+    pub(super) fn server(termination: Termination, carries: Protocol) -> Self {
+        Self::new(Party::server(termination, carries), Records::default())
     }
 
     /// The client's side, of whom `name` is to prove that it is.
@@ -101,6 +102,11 @@ impl Session {
     /// What it has ended by, if that was no end that anybody wanted.
     pub(super) fn error(&self) -> Option<rustls::Error> {
         self.state.borrow().error.as_deref().cloned()
+    }
+
+    /// Whether the client does not speak TLS.
+    pub(super) fn is_stranger(&self) -> bool {
+        self.state.borrow().party.is_stranger()
     }
 
     /// Whether the client only asks whether a name is ours.

@@ -171,7 +171,7 @@ pub(super) fn serve(worker: &Rc<Worker>, crew: &Arc<Crew>, accepted: Accepted) {
     let membership = crew.join(worker.index, Places::new(seat, presence));
     let io = match &listener.tls {
         None => Io::new(socket),
-        Some(tls) => Io::terminate(socket, tls.clone()),
+        Some(tls) => Io::terminate(socket, tls.clone(), listener.protocol),
     };
     let connection = Connection::new(Rc::clone(worker), io, client, entrance, membership);
     spawn_local(connection.serve());

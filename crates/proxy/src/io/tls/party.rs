@@ -5,6 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::tls::Termination;
 use evenkeel_proto::tls::{Alert, ClientHelloReader, HELLO_BYTES_MAX, HelloError};
 use rustls::ProtocolVersion::TLSv1_2;
@@ -18,10 +19,21 @@ use super::records::{PIECE_BYTES, Yield};
 
 /// What we are.
 pub(super) enum Party {
-    /// A server to be: what the client says first is read before the library gets it, which keeps to itself for whom the client asks.
-    Awaiting(Box<(ClientHelloReader, Termination)>),
+    /// A server to be.
+    Awaiting(Box<Awaiting>),
     Server(Box<UnbufferedServerConnection>, Greeting),
     Client(Box<UnbufferedClientConnection>),
+}
+
+/// What a client says first is read before the library gets it, which keeps to itself for whom the client asks.
+#[derive(Debug)]
+pub(super) struct Awaiting {
+    reader: ClientHelloReader,
+    termination: Termination,
+    /// What the session is to be for.
+    carries: Protocol,
+    /// What is wrong with it.
+    fault: Option<HelloError>,
 }
 
 /// What a client's first message has decided, whatever another one says that we ask it for (RFC 8446 §4.1.4).
@@ -48,8 +60,9 @@ impl fmt::Debug for Party {
 }
 
 impl Party {
-    pub(super) fn server(termination: Termination) -> Self {
-        Self::Awaiting(Box::new((ClientHelloReader::new(HELLO_BYTES_MAX), termination)))
+    pub(super) fn server(termination: Termination, carries: Protocol) -> Self {
+        let reader = ClientHelloReader::new(HELLO_BYTES_MAX);
+        Self::Awaiting(Box::new(Awaiting { reader, termination, carries, fault: None }))
     }
 
     /// A client of whom `name` is to prove that it is.
@@ -72,6 +85,11 @@ impl Party {
             Self::Awaiting(_) | Self::Client(_) => None,
             Self::Server(_, greeting) => greeting.server_name.clone(),
         }
+    }
+
+    /// Whether the client does not speak TLS.
+    pub(super) fn is_stranger(&self) -> bool {
+        matches!(self, Self::Awaiting(awaiting) if awaiting.fault == Some(HelloError::NotTls))
     }
 
     /// Whether the client only asks whether a name is ours.
@@ -114,7 +132,7 @@ impl Party {
         yielded: &mut Yield<'_>,
     ) -> Result<usize, rustls::Error> {
         if let Self::Awaiting(awaiting) = self {
-            let (reader, termination) = &mut **awaiting;
+            let Awaiting { reader, termination, carries, fault } = &mut **awaiting;
             match reader.read(tls) {
                 Ok(None) => return Ok(0),
                 Ok(Some(hello)) if hello.version() < TLS12 => {
@@ -131,7 +149,10 @@ impl Party {
                     let greeting = Greeting { server_name, is_challenge, edition };
                     *self = Self::Server(Box::new(server), greeting);
                 }
-                Err(error) => return Err(refuse(&error, tls, yielded)),
+                Err(error) => {
+                    *fault = Some(error);
+                    return Err(refuse(error, *carries, tls, yielded));
+                }
             }
         }
         let mut used = 0;
@@ -322,12 +343,20 @@ fn write_in<D>(
     }
 }
 
-/// What a client begins with is not TLS, or not well-formed. Who speaks clear text to us is told so in clear text.
-fn refuse(error: &HelloError, begins: &[u8], yielded: &mut Yield<'_>) -> rustls::Error {
+/// What a client begins with is not TLS, or not well-formed. Who speaks HTTP in clear text to us is told so in clear text; clients of other
+/// protocols would take that for what they have come for.
+fn refuse(
+    error: HelloError,
+    carries: Protocol,
+    begins: &[u8],
+    yielded: &mut Yield<'_>,
+) -> rustls::Error {
+    let is_request =
+        carries == Protocol::Http && begins.first().is_some_and(u8::is_ascii_uppercase);
     let alert = error.alert().map(Alert::fatal_record);
     let answer = match &alert {
         Some(record) => &record[..],
-        None if begins.first().is_some_and(u8::is_ascii_uppercase) => CLEAR_TEXT_ANSWER,
+        None if is_request => CLEAR_TEXT_ANSWER,
         None => &[],
     };
     yielded.send(answer);

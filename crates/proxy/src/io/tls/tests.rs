@@ -66,6 +66,14 @@ impl Terms for Fixed {
 fn meet<T: Send + 'static>(
     client: impl FnOnce(UnixStream, Arc<ClientConfig>) -> T + Send + 'static,
 ) -> (Io, JoinHandle<T>) {
+    meet_for(Protocol::Http, client)
+}
+
+/// The same for something else than requests.
+fn meet_for<T: Send + 'static>(
+    carries: Protocol,
+    client: impl FnOnce(UnixStream, Arc<ClientConfig>) -> T + Send + 'static,
+) -> (Io, JoinHandle<T>) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     let (server_config, client_config) = configs();
@@ -74,7 +82,7 @@ fn meet<T: Send + 'static>(
     let certificates = Arc::default();
     let terms = Arc::new(Fixed(server_config));
     let termination = Termination { terms, challenge, certificates };
-    (Io::terminate(ours.into(), termination), client)
+    (Io::terminate(ours.into(), termination, carries), client)
 }
 
 /// The same of a client who speaks TLS.
@@ -289,6 +297,23 @@ async fn who_speaks_clear_text_is_told_so_in_clear_text() {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
     assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{answer}");
+}
+
+/// It got an answer of HTTP, whatever it spoke.
+#[tokio::test]
+async fn who_speaks_clear_text_where_no_requests_come_is_told_nothing() {
+    for (begins, is_stranger) in [(&b"LIST\r\n"[..], true), (b"\x16\x03\x01\xff\xff\x01", false)] {
+        let (io, client) = meet_for(Protocol::Tcp, move |mut client, _| {
+            client.write_all(begins).unwrap();
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).map(|_| answer)
+        });
+        assert!(matches!(shake_hands(&io).await, Err(HandshakeError::Refused(_))));
+        assert_eq!(io.is_stranger(), is_stranger);
+        io.finish();
+        drop(io);
+        assert_eq!(client.join().unwrap().unwrap().is_empty(), is_stranger);
+    }
 }
 
 /// Each beginning, and the alert that answers it (RFC 8446 §6); `None` for nothing.

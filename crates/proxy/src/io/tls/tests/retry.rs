@@ -18,7 +18,7 @@ async fn who_only_asks_whether_a_name_is_ours_is_no_client_when_it_is_asked_agai
         challenge: Arc::new(challenge),
         certificates: Arc::default(),
     };
-    let io = Io::terminate(ours.into(), termination);
+    let io = Io::terminate(ours.into(), termination, Protocol::Http);
     let client = thread::spawn(move || take_back(theirs, client));
     assert!(shake_hands(&io).await.is_err(), "the client is gone");
     assert!(io.is_challenge());
