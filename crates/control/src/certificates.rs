@@ -10,6 +10,7 @@
 mod authorities;
 mod client_auth;
 mod development;
+mod endpoint_verifier;
 mod expiry;
 mod followed;
 mod news;
@@ -17,6 +18,7 @@ mod originate;
 mod origins;
 mod parse;
 mod problem;
+mod signature;
 mod source;
 mod store;
 mod terminate;

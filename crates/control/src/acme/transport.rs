@@ -45,7 +45,8 @@ impl Transport {
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| Trouble::new(error.to_string()))?
-            .with_root_certificates(trusted.roots)
+            .dangerous()
+            .with_custom_certificate_verifier(trusted.verifier())
             .with_no_client_auth();
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(config)

@@ -7,20 +7,25 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::RootCertStore;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::CertificateDer;
+use rustls::server::ParsedCertificate;
 use rustls_native_certs::load_native_certs;
+use x509_parser::certificate::X509Certificate;
 
+use super::endpoint_verifier::EndpointVerifier;
 use super::followed::{Content, FileKind};
 use super::parse::{certificates, check_strength, read_certificate, validity};
 use super::problem::Problem;
+use super::signature::is_signed_by;
 use super::source::{Refusal, read_file};
 
 /// Those whose word is taken on who an endpoint is, from some moment on.
 #[derive(Debug)]
 pub(crate) struct Authorities {
-    pub(crate) roots: Arc<RootCertStore>,
-    /// What they are made from.
-    certificates: Vec<CertificateDer<'static>>,
+    verifier: Arc<EndpointVerifier>,
+    /// What it is made from.
+    authorities: Vec<Authority>,
 }
 
 /// What is in a file with authorities: at least one. With `ALONE` a certificate that nobody else has signed may stand for itself, although
@@ -38,6 +43,8 @@ pub(super) type EndpointAuthorities = AuthorityFile<true>;
 pub(super) struct Authority {
     pub(super) der: CertificateDer<'static>,
     pub(super) until: SystemTime,
+    /// Whether it is none: it stands for itself, and may not sign others.
+    is_alone: bool,
 }
 
 // === impl Authorities ===
@@ -51,7 +58,7 @@ impl Authorities {
     pub(crate) fn read(file: &Path, now: SystemTime) -> Result<Self, Refusal> {
         let parsed = EndpointAuthorities::parse(&read_file(file)?, now);
         let parsed = parsed.map_err(|problem| (file.to_owned(), problem))?;
-        Ok(Self::of(parsed.good(now).map(|it| it.der.clone()).collect()))
+        Ok(Self::of(parsed.good(now).cloned().collect()))
     }
 
     /// Those that this machine trusts, as they are now.
@@ -64,25 +71,37 @@ impl Authorities {
         // In the order of a directory's entries, which nobody has promised to keep.
         certificates.sort_by(|a, b| a.as_ref().cmp(b.as_ref()));
         certificates.dedup();
-        let found = Self::of(certificates);
-        if found.roots.is_empty() {
-            Err((system_place(), Problem::NothingTrusted))
-        } else {
-            Ok(found)
+        // What is no authority among so many keeps nobody from trusting the others; and of these nobody looks at times.
+        certificates.retain(|der| RootCertStore::empty().add(der.clone()).is_ok());
+        if certificates.is_empty() {
+            return Err((system_place(), Problem::NothingTrusted));
         }
+        let until = SystemTime::UNIX_EPOCH;
+        let authority = |der| Authority { der, until, is_alone: false };
+        Ok(Self::of(certificates.into_iter().map(authority).collect()))
     }
 
-    /// These; nobody is trusted if there are none. What is no authority among so many keeps nobody from trusting the others.
-    pub(super) fn of(certificates: Vec<CertificateDer<'static>>) -> Self {
+    /// These; nobody is trusted if there are none.
+    pub(super) fn of(authorities: Vec<Authority>) -> Self {
+        let of_kind = |is_alone| {
+            let some = authorities.iter().filter(move |it| it.is_alone == is_alone);
+            some.map(|it| it.der.clone())
+        };
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(certificates.iter().cloned());
-        Self { roots: Arc::new(roots), certificates }
+        roots.add_parsable_certificates(of_kind(false));
+        let verifier = Arc::new(EndpointVerifier::new(roots, of_kind(true).collect()));
+        Self { verifier, authorities }
+    }
+
+    /// What the library asks about who is spoken with.
+    pub(crate) fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
+        Arc::<EndpointVerifier>::clone(&self.verifier)
     }
 }
 
 impl PartialEq for Authorities {
     fn eq(&self, other: &Self) -> bool {
-        self.certificates == other.certificates
+        self.authorities == other.authorities
     }
 }
 
@@ -131,23 +150,37 @@ impl Authority {
         let certificate = read_certificate(&der)?;
         check_strength(&certificate)?;
         // The library takes whatever it is given for an authority.
-        let is_alone = may_be_alone && certificate.subject() == certificate.issuer();
-        if !certificate.is_ca() && !is_alone {
+        let is_alone = !certificate.is_ca();
+        if is_alone && !(may_be_alone && stands_for_itself(&der, &certificate)) {
             return Err(Problem::NoAuthority(certificate.subject().to_string()));
         }
         let (_, until) = validity(&certificate)?;
         RootCertStore::empty().add(der.clone()).map_err(|_| Problem::NotACertificate)?;
-        Ok(Self { der, until })
+        Ok(Self { der, until, is_alone })
     }
+}
+
+/// Whether it has signed itself, and the library can look at its names: in one of version 1 it cannot.
+fn stands_for_itself(der: &CertificateDer<'_>, certificate: &X509Certificate<'_>) -> bool {
+    certificate.subject() == certificate.issuer()
+        && is_signed_by(der, certificate.public_key())
+        && ParsedCertificate::try_from(der).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use rcgen::date_time_ymd;
+    use rcgen::{CertificateParams, Issuer, KeyPair, date_time_ymd};
 
     use super::super::fixture::{by_openssl, chain, good, made};
     use super::super::problem::Part;
     use super::*;
+
+    /// Its issuer has the same name, and another key.
+    fn said_to_be_its_own() -> String {
+        let params = CertificateParams::new(vec!["a.test".to_owned()]).unwrap();
+        let [key, other] = [(); 2].map(|()| KeyPair::generate().unwrap());
+        params.signed_by(&key, &Issuer::from_params(&params, &other)).unwrap().pem()
+    }
 
     fn parse(text: &str) -> Result<usize, Problem> {
         let now = SystemTime::now();
@@ -163,8 +196,10 @@ mod tests {
         let no_authority = Problem::NoAuthority("CN=rcgen self signed cert".to_owned());
         for (text, expected) in [
             (root.clone(), Ok(1)),
-            // Whoever signs for itself is its own authority.
+            // Whoever has signed itself is trusted as itself.
             (good("a.test").cert, Ok(1)),
+            // By its names only.
+            (said_to_be_its_own(), Err(no_authority.clone())),
             (format!("{root}{middle}"), Ok(2)),
             (format!("{root}{middle}{leaf}"), Err(no_authority)),
             (by_openssl("-nodes -newkey rsa:1024").cert, Err(Problem::WeakKey(1024))),

@@ -25,12 +25,11 @@ pub(super) fn originate(
 ) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
         .with_protocol_versions(&[&TLS13, &TLS12])?;
-    let builder = match authorities {
-        Some(authorities) => builder.with_root_certificates(Arc::clone(&authorities.roots)),
-        None => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Unjudged(Arc::clone(&PROVIDER)))),
+    let verifier = match authorities {
+        Some(authorities) => authorities.verifier(),
+        None => Arc::new(Unjudged(Arc::clone(&PROVIDER))),
     };
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let mut config = match certificate {
         Some(certificate) => {
             let shown = SingleCertAndKey::from(Arc::clone(&certificate.key));

@@ -145,7 +145,7 @@ impl Origins {
                 let file = known.followed.endpoint_authorities.good(&place.path);
                 // The library looks at no times of authorities.
                 let good = file.into_iter().flat_map(|file| file.good(known.at));
-                let now = Authorities::of(good.map(|it| it.der.clone()).collect());
+                let now = Authorities::of(good.cloned().collect());
                 let same = before.filter(|before| ***before == now);
                 Some(same.map_or_else(|| Arc::new(now), Arc::clone))
             }
