@@ -50,14 +50,14 @@ impl Io {
         Self { socket: Socket::new(socket), tls }
     }
 
-    /// From now on it is a client of TLS to whom `name` has to prove itself: nothing can be read or written before [`Io::poll_handshake`] is
-    /// ready.
+    /// From now on it is a client of TLS to whom `name` has to prove itself, as a config of that edition says: nothing can be read or written
+    /// before [`Io::poll_handshake`] is ready.
     ///
     /// # Errors
     /// The library's, for a configuration that it cannot work with.
     pub(crate) fn originate(
         mut self,
-        config: Arc<ClientConfig>,
+        config: (Arc<ClientConfig>, u64),
         name: ServerName<'static>,
     ) -> Result<Self, rustls::Error> {
         self.tls = Some(Box::new(Session::client(config, name)?));
@@ -84,7 +84,7 @@ impl Io {
         self.tls.as_ref()?.client_certificate()
     }
 
-    /// By which edition of the listener's terms the client was asked who it is; `None` where there is no TLS.
+    /// By which edition of the listener's terms, or the cluster's, the other side was asked who it is; `None` where there is no TLS.
     pub(crate) fn edition(&self) -> Option<u64> {
         self.tls.as_ref()?.edition()
     }

@@ -26,7 +26,7 @@ use evenkeel_proto::head::RequestHead;
 
 use crate::entrance::Entrance;
 use crate::upstream::inquiry::Inquiry;
-use crate::upstream::pool::Pool;
+use crate::upstream::pool::{Demands, Pool};
 
 #[derive(Debug)]
 pub(crate) struct World {
@@ -157,7 +157,8 @@ impl World {
     /// Closes idle connections that are too old, or dead.
     pub(crate) fn sweep_pools(&self, now: Instant) {
         for (cluster, memory) in self.plan.clusters.iter().zip(&self.memories) {
-            memory.pools.iter().for_each(|pool| pool.sweep(&cluster.pool, now));
+            let demands = Demands::of(cluster);
+            memory.pools.iter().for_each(|pool| pool.sweep(demands, now));
         }
     }
 

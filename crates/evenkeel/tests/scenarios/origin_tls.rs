@@ -354,6 +354,28 @@ fn an_authority_that_is_replaced_is_trusted_without_a_reload_and_a_broken_one_ne
     wait_for_status(&running, 502);
 }
 
+/// It stayed trusted on connections that were there already, for as long as there were requests.
+#[test]
+fn an_authority_that_is_taken_out_is_trusted_on_no_connection_that_is_open() {
+    let name = "an_authority_that_is_taken_out_is_trusted_on_no_connection_that_is_open";
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.pem");
+    let [old, new] = ["old", "new"].map(Authority::new);
+    put(&file, old.pem());
+    let Some(server) = nginx(name, &old.sign(&for_names(&["127.0.0.1"])), Asks::Nobody) else {
+        return;
+    };
+    let tls = format!("tls = {}", placed("{ ca = \"{ca}\" }", &file));
+    let running = in_front_of(&server.address, &tls);
+    let reuses = || {
+        assert_eq!(running.get("/").status, 200);
+        running.metric("evenkeel_upstream_reuses_total", "") > 0
+    };
+    wait_until(LONG, reuses).unwrap();
+    put(&file, new.pem());
+    wait_for_status(&running, 502);
+}
+
 #[test]
 fn a_renewed_certificate_of_ours_is_shown_without_a_reload() {
     let name = "a_renewed_certificate_of_ours_is_shown_without_a_reload";

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use crate::time::Time;
 pub struct Origination {
     /// What handshakes follow. Outlives the plan: if files behind it have changed, other ones are put in here, and nothing is published.
     configs: ArcSwap<Configs>,
+    /// How often that was done.
+    edition: AtomicU64,
     /// Whom an endpoint has to prove to be; `None` for the host that the config names it by.
     server_name: Option<ServerName<'static>>,
     /// Of which endpoints it was told that they have failed, and when last.
@@ -37,7 +40,7 @@ impl Origination {
     /// One whose handshakes follow `config`.
     pub fn new(config: Arc<ClientConfig>, server_name: Option<ServerName<'static>>) -> Self {
         let configs = ArcSwap::from_pointee(Configs::new(config));
-        Self { configs, server_name, told: Mutex::default() }
+        Self { configs, edition: AtomicU64::new(0), server_name, told: Mutex::default() }
     }
 
     /// What a handshake that begins now follows, before requests.
@@ -50,9 +53,17 @@ impl Origination {
         Arc::clone(&self.configs.load().for_streams)
     }
 
-    /// From now on handshakes follow this one. Nothing that was begun with another one ends.
+    /// Another number for each [`Self::replace`]. To be asked for before the config: what is replaced in between is taken for older than it
+    /// is, and never for newer.
+    pub fn edition(&self) -> u64 {
+        self.edition.load(Ordering::Acquire)
+    }
+
+    /// From now on handshakes follow this one. What was begun with another one goes on to its end, and is not to be used again: an authority
+    /// that is believed no more may have spoken for it.
     pub fn replace(&self, config: Arc<ClientConfig>) {
         self.configs.store(Arc::new(Configs::new(config)));
+        self.edition.fetch_add(1, Ordering::Release);
     }
 
     /// Whom the endpoint that the config calls so has to prove to be; `None` if that can be nobody's name.

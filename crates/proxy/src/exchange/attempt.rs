@@ -24,7 +24,7 @@ use crate::deadline::Deadline;
 use crate::io::Io;
 use crate::upstream::attempt::{Attempt, AttemptError, Reach, Unreached, connect};
 use crate::upstream::link::Link;
-use crate::upstream::pool::Pool;
+use crate::upstream::pool::{Demands, Pool};
 use crate::upstream::slot::take_slot;
 
 /// The endpoint that was chosen, and where it stands.
@@ -81,7 +81,8 @@ impl<'a> Exchange<'a> {
         if attempts.course.queue.is_none() {
             attempts.course.queue = self.arrived.map(|arrived| arrived.elapsed());
         }
-        if let Some(link) = target.pool.check_out(&target.way.cluster.plan.pool, self.started) {
+        let demands = Demands::of(target.way.cluster.plan);
+        if let Some(link) = target.pool.check_out(demands, self.started) {
             target.counters.reuses.add(1);
             attempts.course.connect = None;
             let attempt = Attempt::new(link);

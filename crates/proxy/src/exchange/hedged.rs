@@ -24,6 +24,7 @@ use super::{Answer, Exchange, Messages};
 use crate::body::{Sink as _, Source};
 use crate::upstream::attempt::{Attempt, AttemptError};
 use crate::upstream::link::Link;
+use crate::upstream::pool::Demands;
 use crate::upstream::slot::take_slot;
 
 /// What an attempt has come to.
@@ -187,7 +188,7 @@ impl<'a> Exchange<'a> {
         head: &RequestHead,
     ) -> Option<(Attempt, ResponseHead)> {
         let target = turn.target;
-        let link = match target.pool.check_out(&target.way.cluster.plan.pool, self.started) {
+        let link = match target.pool.check_out(Demands::of(target.way.cluster.plan), self.started) {
             Some(link) => {
                 target.counters.reuses.add(1);
                 link

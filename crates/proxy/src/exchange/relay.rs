@@ -16,7 +16,7 @@ use crate::access::Course;
 use crate::body::{Pump, PumpError, Source, SourceError};
 use crate::patience::Wait;
 use crate::upstream::attempt::{Attempt, AttemptError};
-use crate::upstream::pool::Idle;
+use crate::upstream::pool::{Demands, Idle};
 
 impl<'a> Exchange<'a> {
     /// Passes the answer to the client, while the rest of the request may still be on its way.
@@ -124,7 +124,7 @@ impl<'a> Exchange<'a> {
     fn give_back(&self, target: Target<'_>, attempt: Attempt, framing: Framing) {
         if let Some(link) = attempt.finish(&self.worker.buffers) {
             let idle = Idle::new(link, self.worker.now(), framing == Framing::Empty);
-            target.pool.check_in(idle, &target.way.cluster.plan.pool);
+            target.pool.check_in(idle, Demands::of(target.way.cluster.plan));
         }
     }
 }

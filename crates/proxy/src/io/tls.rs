@@ -59,12 +59,12 @@ impl Session {
         Self::new(Party::server(termination, carries), Records::default())
     }
 
-    /// The client's side, of whom `name` is to prove that it is.
+    /// The client's side, of whom `name` is to prove that it is, as a config of that edition says.
     ///
     /// # Errors
     /// The library's, for a configuration that it cannot work with.
     pub(super) fn client(
-        config: Arc<ClientConfig>,
+        config: (Arc<ClientConfig>, u64),
         name: ServerName<'static>,
     ) -> Result<Self, rustls::Error> {
         let (mut party, mut records) = (Party::client(config, name)?, Records::default());
@@ -94,7 +94,7 @@ impl Session {
         self.certificate.get().map(AsRef::as_ref)
     }
 
-    /// By which edition of the listener's terms a client was asked who it is.
+    /// By which edition of the listener's terms, or the cluster's, the other side was asked who it is.
     pub(super) fn edition(&self) -> Option<u64> {
         self.state.borrow().party.edition()
     }

@@ -135,11 +135,12 @@ async fn shake_hands(
     let unreached = |reason, detail: Box<str>| Unreached { reason, detail: Some(detail) };
     let failed = |detail: Box<str>| unreached(Reason::TlsFailed, detail);
     let name = origination.name_of(reach.name).ok_or_else(|| failed(NO_NAME.into()))?;
+    let edition = origination.edition();
     let config = match reach.carries {
         Protocol::Http => origination.config(),
         Protocol::Tcp | Protocol::Tls => origination.stream_config(),
     };
-    let io = io.originate(config, name);
+    let io = io.originate((config, edition), name);
     let io = io.map_err(|error| failed(trouble(&error).into()))?;
     let (within, late) = reach.at_most(reach.tls);
     deadline.set(within);

@@ -21,7 +21,7 @@ use tokio::task::spawn_local;
 
 use super::attempt::{Attempt, Reach, connect};
 use super::link::Link;
-use super::pool::{Idle, Pool};
+use super::pool::{Demands, Idle, Pool};
 use crate::body::{Sink as _, Source as _};
 use crate::deadline::Deadline;
 use crate::worker::Worker;
@@ -84,7 +84,7 @@ impl Inquiry {
     async fn ask(&self, endpoint: &Endpoint, worker: &Worker) -> Option<Load> {
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let deadline = worker.deadlines.register(waker);
-        let link = match self.pool.check_out(&self.cluster.pool, worker.now()) {
+        let link = match self.pool.check_out(Demands::of(&self.cluster), worker.now()) {
             Some(link) => link,
             None => {
                 // No other connection has to make way for a question.
@@ -112,7 +112,8 @@ impl Inquiry {
         let understood =
             poll_fn(|cx| within(&deadline, answer.poll(cx, &mut attempt, worker))).await?;
         if let Some(link) = attempt.finish(&worker.buffers) {
-            self.pool.check_in(Idle::new(link, worker.now(), false), &self.cluster.pool);
+            let idle = Idle::new(link, worker.now(), false);
+            self.pool.check_in(idle, Demands::of(&self.cluster));
         }
         understood
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use evenkeel_plan::cluster::PoolLimits;
 use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::vitals::Slot;
 
+use super::pool::Demands;
 use crate::io::Io;
 
 /// A connection to an endpoint, with or without an exchange on it.
@@ -16,7 +16,7 @@ pub(crate) struct Link {
     connected: Instant,
     /// How many requests it was given.
     requests: u32,
-    /// How much earlier than others it ends: see [`PoolLimits::are_reached`].
+    /// How much earlier than others it ends: see [`evenkeel_plan::cluster::PoolLimits::are_reached`].
     random: u32,
     /// Given back when the connection is closed, as fields are dropped in their order.
     slot: Slot<Arc<Life>>,
@@ -36,15 +36,17 @@ impl Link {
         before > 0
     }
 
-    /// Whether it is too old, or has carried enough requests, to be given another one.
-    pub(super) fn has_served(&self, limits: &PoolLimits, now: Instant) -> bool {
+    /// Whether it is too old, or has carried enough requests, to be given another one; or its endpoint has proved who it is by what may be
+    /// believed no more.
+    pub(super) fn has_served(&self, demands: Demands<'_>, now: Instant) -> bool {
         let age = now.saturating_duration_since(self.connected);
-        limits.are_reached(age, self.requests, self.random)
+        demands.limits.are_reached(age, self.requests, self.random)
+            || self.io.edition() != demands.edition
     }
 
     /// Whether it may be given another request, as far as can be seen while nothing is on it.
-    pub(super) fn is_fit(&self, limits: &PoolLimits, now: Instant) -> bool {
-        !self.has_served(limits, now) && self.io.is_quiet()
+    pub(super) fn is_fit(&self, demands: Demands<'_>, now: Instant) -> bool {
+        !self.has_served(demands, now) && self.io.is_quiet()
     }
 
     /// Whether it is in the way while nothing is on it: its endpoint has as many connections as it may, and another one is wanted.

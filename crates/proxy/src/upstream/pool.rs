@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use evenkeel_plan::cluster::PoolLimits;
+use evenkeel_plan::cluster::{Cluster, PoolLimits};
 
 use super::link::Link;
 
@@ -26,6 +26,21 @@ pub(crate) struct Idle {
     on_parole: bool,
 }
 
+/// What a connection has to be, to be used again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demands<'a> {
+    pub(super) limits: &'a PoolLimits,
+    /// By what its endpoint has to have proved who it is; `None` where there is no TLS.
+    pub(super) edition: Option<u64>,
+}
+
+impl<'a> Demands<'a> {
+    pub(crate) fn of(cluster: &'a Cluster) -> Self {
+        let edition = cluster.tls.as_ref().map(|tls| tls.edition());
+        Self { limits: &cluster.pool, edition }
+    }
+}
+
 impl Idle {
     pub(crate) fn new(link: Link, since: Instant, on_parole: bool) -> Self {
         Self { link, since, on_parole }
@@ -38,11 +53,11 @@ impl Idle {
 
 impl Pool {
     /// The connection that was used last, if it is fit for use: the others get a chance to grow old.
-    pub(crate) fn check_out(&self, limits: &PoolLimits, now: Instant) -> Option<Link> {
+    pub(crate) fn check_out(&self, demands: Demands<'_>, now: Instant) -> Option<Link> {
         let mut idle = self.idle.borrow_mut();
         while let Some(position) = idle.iter().rposition(|idle| idle.is_fit(now)) {
             let candidate = idle.remove(position)?;
-            if candidate.link.is_fit(limits, now) {
+            if candidate.link.is_fit(demands, now) {
                 return Some(candidate.link);
             }
         }
@@ -50,20 +65,21 @@ impl Pool {
     }
 
     /// Keeps a connection, unless it has served its time, there are enough, nobody will want it again, or somebody wants another one.
-    pub(crate) fn check_in(&self, connection: Idle, limits: &PoolLimits) {
+    pub(crate) fn check_in(&self, connection: Idle, demands: Demands<'_>) {
         let mut idle = self.idle.borrow_mut();
-        let has_room = idle.len() < limits.max_idle && !self.retired.get();
+        let has_room = idle.len() < demands.limits.max_idle && !self.retired.get();
         let link = &connection.link;
-        if has_room && !link.has_served(limits, connection.since) && !link.is_in_the_way() {
+        if has_room && !link.has_served(demands, connection.since) && !link.is_in_the_way() {
             idle.push_back(connection);
         }
     }
 
     /// Closes what has been idle for too long or has served its time, and what the endpoint has closed: else its half of the
     /// connection would linger until somebody wanted to use it.
-    pub(crate) fn sweep(&self, limits: &PoolLimits, now: Instant) {
+    pub(crate) fn sweep(&self, demands: Demands<'_>, now: Instant) {
         self.idle.borrow_mut().retain(|idle| {
-            now.saturating_duration_since(idle.since) < limits.idle && idle.link.is_fit(limits, now)
+            now.saturating_duration_since(idle.since) < demands.limits.idle
+                && idle.link.is_fit(demands, now)
         });
         self.make_way();
     }
@@ -110,6 +126,8 @@ mod tests {
         max_requests: Some(3),
     };
 
+    const DEMANDS: Demands<'_> = Demands { limits: &LIMITS, edition: None };
+
     /// A connection that was made now to an endpoint with a life of its own, and the endpoint's side of it.
     async fn connected(now: Instant) -> (Link, TcpStream) {
         connected_to(&Life::new(1, &Arc::default()), now).await
@@ -138,12 +156,12 @@ mod tests {
         let (mut link, theirs) = connected(now).await;
         for is_reused in [false, true] {
             assert_eq!(link.give_request(), is_reused);
-            pool.check_in(Idle::new(link, now, false), &LIMITS);
-            link = pool.check_out(&LIMITS, now).unwrap();
+            pool.check_in(Idle::new(link, now, false), DEMANDS);
+            link = pool.check_out(DEMANDS, now).unwrap();
         }
         assert!(link.give_request() && is_open(&theirs));
-        pool.check_in(Idle::new(link, now, false), &LIMITS);
-        assert!(!is_open(&theirs) && pool.check_out(&LIMITS, now).is_none());
+        pool.check_in(Idle::new(link, now, false), DEMANDS);
+        assert!(!is_open(&theirs) && pool.check_out(DEMANDS, now).is_none());
     }
 
     #[tokio::test(flavor = "local")]
@@ -153,16 +171,16 @@ mod tests {
         type Meet = fn(&Pool, Link, [Instant; 2]) -> Option<Link>;
         let meetings: [Meet; 3] = [
             |pool, link, [_, now]| {
-                pool.check_in(Idle::new(link, now, false), &LIMITS);
+                pool.check_in(Idle::new(link, now, false), DEMANDS);
                 None
             },
             |pool, link, [before, now]| {
-                pool.check_in(Idle::new(link, before, false), &LIMITS);
-                pool.check_out(&LIMITS, now)
+                pool.check_in(Idle::new(link, before, false), DEMANDS);
+                pool.check_out(DEMANDS, now)
             },
             |pool, link, [before, now]| {
-                pool.check_in(Idle::new(link, before, false), &LIMITS);
-                pool.sweep(&LIMITS, now);
+                pool.check_in(Idle::new(link, before, false), DEMANDS);
+                pool.sweep(DEMANDS, now);
                 None
             },
         ];
@@ -174,6 +192,24 @@ mod tests {
                 drop(used);
             }
         }
+    }
+
+    /// An authority that was taken out of the file stayed trusted for as long as there were requests.
+    #[tokio::test(flavor = "local")]
+    async fn a_connection_by_other_terms_than_those_in_force_is_closed_wherever_it_is() {
+        let (now, other) = (Instant::now(), Demands { edition: Some(1), ..DEMANDS });
+        let check_out = |pool: &Pool| drop(pool.check_out(other, now));
+        let sweep = |pool: &Pool| pool.sweep(other, now);
+        for meet in [&check_out as &dyn Fn(&Pool), &sweep] {
+            let (pool, (link, theirs)) = (Pool::default(), connected(now).await);
+            pool.check_in(Idle::new(link, now, false), DEMANDS);
+            assert!(is_open(&theirs));
+            meet(&pool);
+            assert!(!is_open(&theirs));
+        }
+        let (pool, (link, theirs)) = (Pool::default(), connected(now).await);
+        pool.check_in(Idle::new(link, now, false), other);
+        assert!(!is_open(&theirs));
     }
 
     #[tokio::test(flavor = "local")]
@@ -191,7 +227,7 @@ mod tests {
             let (pool, mut theirs) = (Pool::default(), Vec::new());
             for _ in kept {
                 let (link, end) = connected_to(&life, now).await;
-                pool.check_in(Idle::new(link, now, false), &LIMITS);
+                pool.check_in(Idle::new(link, now, false), DEMANDS);
                 theirs.push(end);
             }
             life.vitals.limit_connections_to(most);
@@ -210,7 +246,7 @@ mod tests {
         life.vitals.limit_connections_to(Some(1));
         let wish = life.vitals.want_connection();
         assert!(Slot::try_new(Arc::clone(&life)).is_none());
-        pool.check_in(Idle::new(link, now, false), &LIMITS);
+        pool.check_in(Idle::new(link, now, false), DEMANDS);
         assert!(!is_open(&theirs) && Slot::try_new(Arc::clone(&life)).is_some());
         drop(wish);
     }
@@ -220,12 +256,12 @@ mod tests {
     async fn a_retired_pool_closes_what_it_has_and_what_is_brought_later() {
         let (pool, now) = (Pool::default(), Instant::now());
         let (link, before) = connected(now).await;
-        pool.check_in(Idle::new(link, now, false), &LIMITS);
+        pool.check_in(Idle::new(link, now, false), DEMANDS);
         assert!(is_open(&before));
         pool.retire();
         assert!(!is_open(&before));
         let (link, later) = connected(now).await;
-        pool.check_in(Idle::new(link, now, false), &LIMITS);
+        pool.check_in(Idle::new(link, now, false), DEMANDS);
         assert!(!is_open(&later));
     }
 }

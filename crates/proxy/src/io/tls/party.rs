@@ -22,7 +22,8 @@ pub(super) enum Party {
     /// A server to be.
     Awaiting(Box<Awaiting>),
     Server(Box<UnbufferedServerConnection>, Greeting),
-    Client(Box<UnbufferedClientConnection>),
+    /// A client, by that edition of its cluster's terms.
+    Client(Box<UnbufferedClientConnection>, u64),
 }
 
 /// What a client says first is read before the library gets it, which keeps to itself for whom the client asks.
@@ -54,7 +55,7 @@ impl fmt::Debug for Party {
             Self::Server(_, greeting) => {
                 f.debug_tuple("Server").field(greeting).finish_non_exhaustive()
             }
-            Self::Client(_) => f.write_str("Client"),
+            Self::Client(..) => f.write_str("Client"),
         }
     }
 }
@@ -65,15 +66,15 @@ impl Party {
         Self::Awaiting(Box::new(Awaiting { reader, termination, carries, fault: None }))
     }
 
-    /// A client of whom `name` is to prove that it is.
+    /// A client of whom `name` is to prove that it is, as `config` says, which is of that edition.
     ///
     /// # Errors
     /// The library's, for a configuration that it cannot work with.
     pub(super) fn client(
-        config: Arc<ClientConfig>,
+        (config, edition): (Arc<ClientConfig>, u64),
         name: ServerName<'static>,
     ) -> Result<Self, rustls::Error> {
-        Ok(Self::Client(Box::new(UnbufferedClientConnection::new(config, name)?)))
+        Ok(Self::Client(Box::new(UnbufferedClientConnection::new(config, name)?), edition))
     }
 
     pub(super) fn is_handshaking(&self) -> bool {
@@ -82,7 +83,7 @@ impl Party {
 
     pub(super) fn server_name(&self) -> Option<Rc<str>> {
         match self {
-            Self::Awaiting(_) | Self::Client(_) => None,
+            Self::Awaiting(_) | Self::Client(..) => None,
             Self::Server(_, greeting) => greeting.server_name.clone(),
         }
     }
@@ -97,11 +98,12 @@ impl Party {
         matches!(self, Self::Server(_, Greeting { is_challenge: true, .. }))
     }
 
-    /// By which edition of the listener's terms a client is asked who it is, once it has said anything.
+    /// By which edition of the listener's terms, or the cluster's, the other side is asked who it is; a client once it has said anything.
     pub(super) fn edition(&self) -> Option<u64> {
         match self {
-            Self::Awaiting(_) | Self::Client(_) => None,
+            Self::Awaiting(_) => None,
             Self::Server(_, greeting) => Some(greeting.edition),
+            Self::Client(_, edition) => Some(*edition),
         }
     }
 
@@ -121,7 +123,7 @@ impl Party {
         match self {
             Self::Awaiting(_) => None,
             Self::Server(server, _) => Some(server),
-            Self::Client(client) => Some(client),
+            Self::Client(client, _) => Some(client),
         }
     }
 
@@ -160,7 +162,7 @@ impl Party {
             let rest = &mut tls[used..];
             let step = match self {
                 Self::Server(server, _) => step(server.process_tls_records(rest), yielded),
-                Self::Client(client) => step(client.process_tls_records(rest), yielded),
+                Self::Client(client, _) => step(client.process_tls_records(rest), yielded),
                 Self::Awaiting(_) => return Ok(used),
             };
             used += step.used;
@@ -178,7 +180,7 @@ impl Party {
     /// The certificate by which a client has proved who it is, in this handshake or in the one that it resumes.
     pub(super) fn client_certificate(&self) -> Option<&[u8]> {
         match self {
-            Self::Awaiting(..) | Self::Client(_) => None,
+            Self::Awaiting(..) | Self::Client(..) => None,
             Self::Server(server, _) => server.peer_certificates()?.first().map(AsRef::as_ref),
         }
     }
@@ -195,7 +197,7 @@ impl Party {
         while self.common().is_some_and(CommonState::wants_write) {
             let step = match self {
                 Self::Server(server, _) => step(server.process_tls_records(&mut []), yielded),
-                Self::Client(client) => step(client.process_tls_records(&mut []), yielded),
+                Self::Client(client, _) => step(client.process_tls_records(&mut []), yielded),
                 Self::Awaiting(_) => return,
             };
             if step.outcome.is_err() {
@@ -234,7 +236,7 @@ impl Party {
             let room = &mut room[filled..];
             let written = match self {
                 Self::Server(server, _) => write(server.process_tls_records(held), what, room),
-                Self::Client(client) => write(client.process_tls_records(held), what, room),
+                Self::Client(client, _) => write(client.process_tls_records(held), what, room),
                 Self::Awaiting(_) => return Err(io::ErrorKind::NotConnected.into()),
             };
             held.drain(..written.used);

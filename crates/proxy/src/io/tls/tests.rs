@@ -430,7 +430,7 @@ async fn ask_a_server(record_bytes_max: Option<usize>) {
         question
     });
     let name = ServerName::try_from("test").unwrap();
-    let io = Io::new(ours.into()).originate(client_config, name).unwrap();
+    let io = Io::new(ours.into()).originate((client_config, 0), name).unwrap();
     shake_hands(&io).await.unwrap();
     send(&io, &pattern(100_000)).await;
     assert!(receive_all(&io, 5_000).await.unwrap() == pattern(100_000));
@@ -453,7 +453,7 @@ async fn a_connection_to_an_endpoint_that_has_sent_tickets_is_quiet() {
         server
     });
     let name = ServerName::try_from("test").unwrap();
-    let io = Io::new(ours.into()).originate(client_config, name).unwrap();
+    let io = Io::new(ours.into()).originate((client_config, 0), name).unwrap();
     shake_hands(&io).await.unwrap();
     send(&io, b"x").await;
     let server = server.join().unwrap();
@@ -476,7 +476,7 @@ async fn a_server_that_is_somebody_else_is_not_spoken_to() {
         StreamOwned::new(conn, theirs).read(&mut [0]).unwrap_err().to_string()
     });
     let name = ServerName::try_from("another").unwrap();
-    let io = Io::new(ours.into()).originate(client_config, name).unwrap();
+    let io = Io::new(ours.into()).originate((client_config, 0), name).unwrap();
     let Err(HandshakeError::Refused(error)) = shake_hands(&io).await else { panic!("spoken to") };
     assert!(error.to_string().contains("not valid for name"), "{error}");
     drop(io);
@@ -491,7 +491,7 @@ async fn clear_text_of_a_server_before_the_handshake_is_done_ends_it() {
     ours.set_nonblocking(true).unwrap();
     theirs.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
     let name = ServerName::try_from("test").unwrap();
-    let io = Io::new(ours.into()).originate(configs().1, name).unwrap();
+    let io = Io::new(ours.into()).originate((configs().1, 0), name).unwrap();
     assert!(matches!(shake_hands(&io).await, Err(HandshakeError::Refused(_))));
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use super::*;
 use crate::io::Io;
 use crate::upstream::link::Link;
-use crate::upstream::pool::Idle;
+use crate::upstream::pool::{Demands, Idle};
 use crate::worker::{Crew, Errand, Supplies};
 
 const LONG: Duration = Duration::from_secs(30);
@@ -69,8 +69,9 @@ async fn a_connection_of_ours_that_is_on_parole_makes_way() {
     let io = Io::connect(endpoint.local_addr().unwrap()).await.unwrap();
     let slot = Slot::try_new(Arc::clone(&life)).unwrap();
     let (pool, limits, now) = (Pool::default(), PoolLimits::default(), worker.now());
-    pool.check_in(Idle::new(Link::new(io, slot, now, 0), now, true), &limits);
-    assert!(pool.check_out(&limits, now).is_none());
+    let demands = Demands { limits: &limits, edition: None };
+    pool.check_in(Idle::new(Link::new(io, slot, now, 0), now, true), demands);
+    assert!(pool.check_out(demands, now).is_none());
     assert!(take_slot(&worker, &life, &pool, Duration::ZERO).await.is_some());
     assert!(errands.try_recv().is_err());
 }
