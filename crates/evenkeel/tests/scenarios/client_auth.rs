@@ -185,7 +185,7 @@ impl Stalled {
     }
 
     /// Shakes hands and says `words`; returns whether anything is said to that before the end.
-    fn is_served(self, words: &str) -> bool {
+    fn gets_served(self, words: &str) -> bool {
         let mut stream = StreamOwned::new(self.session, self.socket);
         stream.write_all(words.as_bytes()).unwrap();
         stream.read(&mut [0]).unwrap() > 0
@@ -431,7 +431,7 @@ fn a_client_that_is_revoked_while_it_shakes_hands_is_not_served() {
         };
         [each(&[&TLS12]), each(&[&TLS13])].into_iter().flatten()
     };
-    assert!(connect().all(|(client, words)| client.is_served(words)));
+    assert!(connect().all(|(client, words)| client.gets_served(words)));
     let stalled: Vec<_> = connect().collect();
     place.put("list.pem", &ca.list(&[1]));
     for address in [web, db] {
@@ -439,7 +439,7 @@ fn a_client_that_is_revoked_while_it_shakes_hands_is_not_served() {
         wait_until(LONG, || ask().contains("alert number 44")).unwrap();
     }
     for (position, (client, words)) in stalled.into_iter().enumerate() {
-        assert!(!client.is_served(words), "{position}");
+        assert!(!client.gets_served(words), "{position}");
     }
 }
 
