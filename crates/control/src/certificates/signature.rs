@@ -26,7 +26,8 @@ fn parts(signed: &[u8]) -> Option<(&[u8], &[u8], Vec<u8>)> {
     let message = whole.get(..whole.len() - rest.len())?;
     let (algorithm, rest) = sequence(rest)?;
     let (_, signature) = BitString::from_der(rest).ok()?;
-    Some((message, algorithm, signature.data.to_vec()))
+    // Signatures are bytes: a bit that does not count would make two of one.
+    (signature.unused_bits == 0).then(|| (message, algorithm, signature.data.to_vec()))
 }
 
 /// Of what algorithm a key is, with its parameters.
