@@ -25,6 +25,8 @@ pub struct Cluster {
     pub health: Vec<HealthCheck>,
     /// How its endpoints are spoken TLS with; `None` for clear text.
     pub tls: Option<Arc<Origination>>,
+    /// Which version of HTTP its endpoints are asked in.
+    pub http: HttpVersion,
     /// How long to wait for an endpoint.
     pub timeouts: UpstreamTimeouts,
     /// The field by which endpoints are told how much time is left, in milliseconds; `None` for none. Believed of a client that is a trusted
@@ -48,6 +50,7 @@ impl Cluster {
             endpoints,
             health: Vec::new(),
             tls: None,
+            http: HttpVersion::default(),
             timeouts: UpstreamTimeouts::default(),
             deadline_header: None,
             pool: PoolLimits::default(),
@@ -104,6 +107,30 @@ impl Cluster {
         match subset {
             None => Some(&self.balancer),
             Some(subset) => self.subsets.get(subset),
+        }
+    }
+}
+
+/// Which version of HTTP endpoints are asked in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1: one request after the other on each connection.
+    #[default]
+    Http1,
+    /// HTTP/2: many at once on few connections. In clear text it is begun without asking (RFC 9113 §3.3); with TLS the endpoint has to choose
+    /// it by ALPN.
+    Http2,
+    /// Whichever the endpoint chooses by ALPN, HTTP/2 if it speaks both; in clear text HTTP/1.1.
+    Auto,
+}
+
+impl HttpVersion {
+    /// What is offered by ALPN (RFC 7301 §6), the best first.
+    pub const fn protocols(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Http1 => &[b"http/1.1"],
+            Self::Http2 => &[b"h2"],
+            Self::Auto => &[b"h2", b"http/1.1"],
         }
     }
 }
