@@ -112,7 +112,7 @@ impl Cluster {
 }
 
 /// Which version of HTTP endpoints are asked in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HttpVersion {
     /// HTTP/1.1: one request after the other on each connection.
     #[default]

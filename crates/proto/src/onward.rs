@@ -103,6 +103,9 @@ pub fn request_fields(out: &mut impl FieldSink, head: &RequestHead, onward: &Onw
     }
     client_fields(out, head, client);
     via(out, head.version);
+    if onward.expects_continue {
+        out.field(b"Expect", b"100-continue");
+    }
 }
 
 /// Writes the fields with which an endpoint's answer goes on to the client, but for those of its framing and of the connection. `framing` is

@@ -1,7 +1,7 @@
 //! One worker: a thread with its own runtime, listening sockets, pools, buffers and counters. Connections share it as an `Rc`.
 
 use std::cell::{Cell, Ref, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -38,6 +38,8 @@ use departed::Departures;
 pub(crate) struct Worker {
     /// The worker's number: its shard of every counter.
     pub(crate) index: usize,
+    /// Itself, for tasks that outlive whoever begins them.
+    handle: Weak<Self>,
     pub(crate) buffers: Buffers,
     pub(crate) deadlines: Rc<Deadlines>,
     pub(crate) inquiries: Inquiries,
@@ -101,8 +103,9 @@ impl Worker {
         let Supplies { mut reader, lines, beat, crew } = supplies;
         let plan = Arc::clone(reader.load());
         let deadlines = Rc::<Deadlines>::default();
-        Rc::new(Self {
+        Rc::new_cyclic(|handle| Self {
             index,
+            handle: Weak::clone(handle),
             buffers: Buffers::default(),
             looks: Rc::new(Looks::new(index, Rc::clone(&deadlines))),
             stories: RefCell::default(),
@@ -119,6 +122,11 @@ impl Worker {
             log: RefCell::new(Log::new(lines)),
             beat,
         })
+    }
+
+    /// For a task of its own.
+    pub(crate) fn handle(&self) -> Option<Rc<Self>> {
+        self.handle.upgrade()
     }
 
     /// The world in force now.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use evenkeel_plan::balance::{Balancer, Choice, Pick, Session, Tried, WorkerState};
 use evenkeel_plan::breaker::Permit;
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::hedge::{self, Hedging};
@@ -443,11 +444,12 @@ fn vitals_of(cluster: &Cluster) -> Option<*const ClusterVitals> {
 }
 
 /// Whose connections are as good as any other: the address in memory of an endpoint's life, which it keeps under its name, where it is, and
-/// how TLS is spoken with it.
-type PoolKey = (*const Life, Option<SocketAddr>, Option<*const Origination>);
+/// how TLS and HTTP are spoken with it.
+type PoolKey = (*const Life, Option<SocketAddr>, Option<*const Origination>, HttpVersion);
 
 fn key_of(cluster: &Cluster, endpoint: &Endpoint) -> PoolKey {
-    (Arc::as_ptr(&endpoint.life), endpoint.address, cluster.tls.as_ref().map(Arc::as_ptr))
+    let tls = cluster.tls.as_ref().map(Arc::as_ptr);
+    (Arc::as_ptr(&endpoint.life), endpoint.address, tls, cluster.http)
 }
 
 /// So many requests are told to the budget together.

@@ -176,9 +176,6 @@ fn put_options(out: &mut Vec<u8>, head: &RequestHead, onward: &Onward<'_>) {
     if trailers {
         out.extend_from_slice(b"TE: trailers\r\n");
     }
-    if onward.expects_continue {
-        out.extend_from_slice(b"Expect: 100-continue\r\n");
-    }
 }
 
 /// The reason phrase of a status that we send ourselves (RFC 9110 §15, RFC 6585 §5); empty for others.

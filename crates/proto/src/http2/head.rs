@@ -2,7 +2,7 @@
 //! us. Called where a request begins.
 
 use crate::field::{FieldName, Fields, Span, UnusualNames, is_usual_name};
-use crate::head::{RequestHead, Target, Version};
+use crate::head::{RequestHead, ResponseHead, Target, Version};
 use crate::http1::{
     Framing, FramingError, ParseError, ParseLimits, check_host, content_length, is_authority,
     is_sendable,
@@ -58,6 +58,46 @@ pub fn request_framing(head: &RequestHead, is_over: bool) -> Result<Framing, Fra
     Ok(match (content_length(&head.fields)?, is_over) {
         (Some(length), _) => Framing::Length(length),
         (None, true) => Framing::Empty,
+        (None, false) => Framing::Chunked,
+    })
+}
+
+/// Makes a head of an answer that was decoded; its memory is that of `fields`, which are empty.
+///
+/// # Errors
+/// [`ParseError`]: it is malformed, and nobody may see it.
+pub fn response_head<'a>(
+    mut fields: Fields,
+    status: u16,
+    decoded: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    fields_max: usize,
+) -> Result<ResponseHead, ParseError> {
+    if status == 101 {
+        return Err(ParseError::Malformed("nobody can switch a stream (RFC 9113 §8.6)"));
+    }
+    let mut crumbs = Vec::new();
+    for (count, field) in decoded.enumerate() {
+        if count >= fields_max {
+            return Err(ParseError::TooManyFields);
+        }
+        note_field(&mut fields, &mut crumbs, field, UnusualNames::Keep)?;
+    }
+    Ok(ResponseHead { status, version: Version::Http2, fields, reason: Span::new(0, 0) })
+}
+
+/// How the body of an answer to `method` is delimited; `is_over` says whether its head was all of it.
+///
+/// # Errors
+/// [`FramingError`]: it cannot be relied on.
+pub fn response_framing(
+    head: &ResponseHead,
+    method: Method,
+    is_over: bool,
+) -> Result<Framing, FramingError> {
+    let has_none = method == Method::Head || matches!(head.status, 204 | 304);
+    Ok(match (content_length(&head.fields)?, is_over || has_none) {
+        (_, true) => Framing::Empty,
+        (Some(length), false) => Framing::Length(length),
         (None, false) => Framing::Chunked,
     })
 }

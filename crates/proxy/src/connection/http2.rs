@@ -28,14 +28,15 @@ use super::{Connection, DRAIN_GRACE};
 use crate::deadline::Deadline;
 use crate::exchange::Ended;
 use crate::http2::fields::pairs;
+use crate::http2::outflow::PIECE_BYTES_MAX;
 use crate::http2::receive::Receive;
-use crate::http2::respond::{PIECE_BYTES_MAX, Respond};
+use crate::http2::respond::Respond;
 use crate::http2::stream::Stream;
-use crate::http2::wire::{Wire, WireState};
+use crate::http2::wire::{ClientEnds, Wire, WireState};
 use crate::judge::Judged;
 use crate::respond::{Asked, Own};
 
-type Library<'c> = server::Connection<Wire<'c>, Bytes>;
+type Library<'c> = server::Connection<Wire<ClientEnds<'c>>, Bytes>;
 
 /// A request as the library gives it.
 type Incoming = (Received<RecvStream>, SendResponse<Bytes>);
@@ -88,7 +89,8 @@ impl Connection {
     pub(super) async fn serve_http2(&self, unread: Vec<u8>, deadline: &Deadline) {
         let wire = WireState::new(Guard::new(Side::FacingClient, Arc::clone(&GUARD_LIMITS)));
         let Some(Terms { builder, timeouts, most }) = self.http2_terms() else { return };
-        let io = Wire::new(&self.io, &self.worker, &wire, unread);
+        let ends = ClientEnds { io: &self.io, worker: &self.worker, state: &wire };
+        let io = Wire::facing_client(ends, unread);
         let mut greeting = pin!(builder.handshake::<_, Bytes>(io));
         let greeted =
             self.in_time(deadline, timeouts.header, |cx| greeting.as_mut().poll(cx)).await;
@@ -152,7 +154,8 @@ impl Connection {
             Some(Ok((head, judged))) => {
                 let request = Request { head: &head, own_id, started };
                 let visit = self.visit(&request, (&world, listener), &deadline);
-                let body = Receive::new(body, &stream, listener.limits.body.unwrap_or(u64::MAX));
+                let limit = listener.limits.body.unwrap_or(u64::MAX);
+                let body = Receive::new(body, Some(&stream), limit);
                 let facing = (&**listener, Some(&head), visit.request_id());
                 let answer = self.respond(&stream, wire, facing);
                 // An answer that breaks off has reset the stream.

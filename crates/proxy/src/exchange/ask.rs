@@ -8,7 +8,7 @@ use evenkeel_plan::limits::INTERIM_RESPONSES_MAX;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::ResponseHead;
-use evenkeel_proto::http1::{Framing, request_head};
+use evenkeel_proto::http1::Framing;
 use evenkeel_proto::onward::Onward;
 
 use super::again::{Attempts, Left, UnderWay};
@@ -29,13 +29,12 @@ impl<'a> Exchange<'a> {
     ) -> Result<(Attempt, ResponseHead), AttemptError> {
         let target = turn.target;
         self.progress.enter(Phase::Asking);
-        let out = attempt.begin(messages.framing, &self.worker.buffers);
         let onward = Onward {
             expects_continue: messages.expects_continue,
             offers_upgrade: messages.offer.is_some(),
             ..self.onward(&target, messages.framing)
         };
-        request_head(out, messages.head, &onward);
+        attempt.ask(messages.head, &onward, &self.worker.buffers);
         let began = (self.progress.began.get(), self.progress.connecting.get());
         let under_way = UnderWay { attempt, asked: Instant::now(), began };
         self.ask_on(turn, under_way, messages, attempts).await

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use evenkeel_plan::Endpoint;
 use evenkeel_plan::balance::Choice;
+use evenkeel_plan::cluster::{HttpVersion, UpstreamTimeouts};
 use evenkeel_plan::endpoint::{EndpointCounters, Life};
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::reason::Reason;
@@ -22,8 +23,10 @@ use crate::access::Course;
 use crate::body::Source;
 use crate::deadline::Deadline;
 use crate::io::Io;
-use crate::upstream::attempt::{Attempt, AttemptError, Reach, Unreached, connect};
+use crate::upstream::attempt::{Attempt, AttemptError};
+use crate::upstream::connect::{Reach, Unreached, connect};
 use crate::upstream::link::Link;
+use crate::upstream::opening::Part;
 use crate::upstream::pool::{Demands, Pool};
 use crate::upstream::slot::take_slot;
 
@@ -82,14 +85,15 @@ impl<'a> Exchange<'a> {
             attempts.course.queue = self.arrived.map(|arrived| arrived.elapsed());
         }
         let demands = Demands::of(target.way.cluster.plan);
-        if let Some(link) = target.pool.check_out(demands, self.started) {
+        if let Some(attempt) = target.pool.find(demands, self.started) {
             target.counters.reuses.add(1);
             attempts.course.connect = None;
-            let attempt = Attempt::new(link);
             match self.ask_in_time(turn, attempt, messages, attempts).await {
                 // RFC 9110 §9.2.2: only what may be done twice is sent twice, as the endpoint may have seen it.
                 Err(AttemptError::Stale)
                     if messages.head.method.is_idempotent() && messages.rewind() => {}
+                // It has not, and leaves.
+                Err(AttemptError::Unasked) if messages.rewind() => {}
                 outcome => return outcome.map_err(Setback::after_sending),
             }
         }
@@ -98,11 +102,77 @@ impl<'a> Exchange<'a> {
         asked.map_err(Setback::after_sending)
     }
 
-    /// A new connection to the endpoint, on which nothing is sent yet.
-    pub(super) async fn reach(
+    /// A connection to the endpoint on which nothing of the request is sent yet: a new one, or one that another opens.
+    async fn reach(
         &self,
         turn: &mut Turn<'a>,
         course: &mut Course<'a>,
+    ) -> Result<Attempt, Setback> {
+        let cluster = turn.target.way.cluster.plan;
+        if !turn.target.pool.may_be_shared(cluster.http) {
+            return self.reach_anew(turn, course, cluster.http).await;
+        }
+        // Boxed: only a few open one.
+        Box::pin(self.reach_together(turn, course)).await
+    }
+
+    /// One that many can use is opened by one of them, and the others wait for it; where there are as many as may be, for a place on one.
+    async fn reach_together(
+        &self,
+        turn: &mut Turn<'a>,
+        course: &mut Course<'a>,
+    ) -> Result<Attempt, Setback> {
+        let Target { way, pool, endpoint, .. } = turn.target;
+        let http = way.cluster.plan.http;
+        let (began, most) = (self.worker.now(), self.time_to_connect(way));
+        let reached = loop {
+            let left = most.saturating_sub(began.elapsed());
+            match pool.openings.join() {
+                _ if left.is_zero() => break Err(Setback::crowded()),
+                Part::Opens(opener) if pool.is_full(&endpoint.life) => {
+                    opener.withdraw();
+                    pool.wait_for_place().await;
+                }
+                Part::Opens(opener) => {
+                    let reached = self.reach_anew(turn, course, http).await;
+                    reached.as_ref().err().into_iter().for_each(|it| opener.fail(it.reason));
+                    return reached;
+                }
+                Part::Waits(opening) => {
+                    self.progress.enter(Phase::Connecting);
+                    self.progress.connecting.set(Some(began));
+                    if let Err(reason) = opening.wait(self.deadline, left).await {
+                        break Err(Setback::before_sending(reason));
+                    }
+                }
+            }
+            if !pool.may_be_shared(http) {
+                course.waited += began.elapsed();
+                return self.reach_anew(turn, course, http).await;
+            }
+            let now = self.worker.now();
+            if let Some(attempt) = pool.find(Demands::of(way.cluster.plan), now) {
+                turn.lease.ask(self.worker.time(now));
+                break Ok(attempt);
+            }
+        };
+        course.waited += began.elapsed();
+        reached
+    }
+
+    /// How long it may take until there is a connection.
+    fn time_to_connect(&self, way: Way<'_>) -> Duration {
+        let UpstreamTimeouts { connect, tls, .. } = way.timeouts();
+        let handshake = way.cluster.plan.tls.as_ref().map_or(Duration::ZERO, |_| tls);
+        (connect + handshake).min(self.left(way))
+    }
+
+    /// A new connection to the endpoint, on which nothing is sent yet.
+    pub(super) async fn reach_anew(
+        &self,
+        turn: &mut Turn<'a>,
+        course: &mut Course<'a>,
+        http: HttpVersion,
     ) -> Result<Attempt, Setback> {
         let target = turn.target;
         let slot = match Slot::try_new(Arc::clone(&target.endpoint.life)) {
@@ -116,7 +186,8 @@ impl<'a> Exchange<'a> {
         let link = self.connect(target, slot).await;
         course.connect = self.is_timed().then(|| asked.elapsed());
         course.waited += course.connect.unwrap_or_default();
-        Ok(Attempt::new(link?))
+        let adopted = target.pool.adopt(link?, http, self.worker);
+        adopted.map_err(|unreached| self.unreached(unreached))
     }
 
     /// Asks, and asks another one too if that takes too long and the cluster wants it.
@@ -159,11 +230,13 @@ impl<'a> Exchange<'a> {
         self.progress.enter(Phase::Connecting);
         match self.open(target, self.deadline).await {
             Ok(io) => Ok(Link::new(io, slot, self.worker.now(), self.worker.random())),
-            Err(Unreached { reason, detail }) => {
-                detail.into_iter().for_each(|detail| self.note_detail(detail));
-                Err(Setback::before_sending(reason))
-            }
+            Err(unreached) => Err(self.unreached(unreached)),
         }
+    }
+
+    fn unreached(&self, Unreached { reason, detail }: Unreached) -> Setback {
+        detail.into_iter().for_each(|detail| self.note_detail(detail));
+        Setback::before_sending(reason)
     }
 
     /// Opens a connection to the endpoint, and counts what comes of it.
@@ -257,10 +330,13 @@ impl Setback {
         Self { reason: Reason::Overloaded, failed: Some(failed) }
     }
 
-    /// What has been sent may have been acted upon.
+    /// What has been sent may have been acted upon, unless the endpoint says that it was not.
     fn after_sending(error: AttemptError) -> Self {
         let reason = error.reason();
-        let failed = failure_of(reason).map(|failure| Failed { failure, sent: true });
-        Self { reason, failed }
+        let failure = match error {
+            AttemptError::Unasked | AttemptError::Refused => Some(Failure::RefusedStream),
+            _ => failure_of(reason),
+        };
+        Self { reason, failed: failure.map(|failure| Failed { failure, sent: true }) }
     }
 }

@@ -13,7 +13,7 @@ use evenkeel_plan::hedge::{Course, Decision, Hedging};
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
-use evenkeel_proto::http1::{Framing, request_head};
+use evenkeel_proto::http1::Framing;
 use tokio::time::{sleep, timeout};
 
 use super::again::Attempts;
@@ -188,10 +188,11 @@ impl<'a> Exchange<'a> {
         head: &RequestHead,
     ) -> Option<(Attempt, ResponseHead)> {
         let target = turn.target;
-        let link = match target.pool.check_out(Demands::of(target.way.cluster.plan), self.started) {
-            Some(link) => {
+        let cluster = target.way.cluster.plan;
+        let mut attempt = match target.pool.find(Demands::of(cluster), self.started) {
+            Some(attempt) => {
                 target.counters.reuses.add(1);
-                link
+                attempt
             }
             None => {
                 let (life, within) = (&target.endpoint.life, target.way.timeouts().connect);
@@ -200,12 +201,11 @@ impl<'a> Exchange<'a> {
                 let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
                 let deadline = self.worker.deadlines.register(waker);
                 let io = self.open(target, &deadline).await.ok()?;
-                Link::new(io, slot, self.worker.now(), self.worker.random())
+                let link = Link::new(io, slot, self.worker.now(), self.worker.random());
+                target.pool.adopt(link, cluster.http, self.worker).ok()?
             }
         };
-        let mut attempt = Attempt::new(link);
-        let onward = self.onward(&target, Framing::Empty);
-        request_head(attempt.begin(Framing::Empty, &self.worker.buffers), head, &onward);
+        attempt.ask(head, &self.onward(&target, Framing::Empty), &self.worker.buffers);
         attempt.request().end(None);
         let mut interim = 0;
         poll_fn(|cx| {

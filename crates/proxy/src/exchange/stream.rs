@@ -1,5 +1,6 @@
 //! A stream of bytes: its way, and a connection to an endpoint. From there on it is a tunnel. Called by the connection.
 
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_plan::reason::Reason;
 
 use super::again::Attempts;
@@ -33,7 +34,8 @@ impl<'a> Exchange<'a> {
         attempts.course.queue = self.arrived.map(|arrived| arrived.elapsed());
         while let Some(mut turn) = next {
             self.progress.follow(&attempts.course);
-            let setback = match self.reach(&mut turn, &mut attempts.course).await {
+            let reached = self.reach_anew(&mut turn, &mut attempts.course, HttpVersion::Http1);
+            let setback = match reached.await {
                 Ok(attempt) => return Ok(self.begin_stream(&mut turn, attempt, &attempts.course)),
                 Err(setback) => setback,
             };

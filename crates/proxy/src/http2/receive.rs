@@ -1,4 +1,4 @@
-//! A request's body coming in over HTTP/2: the client's window opens by what has gone on.
+//! A body coming in over HTTP/2, a request's or an answer's: the window opens by what has gone on.
 
 use std::task::{Context, Poll, ready};
 
@@ -13,8 +13,8 @@ use crate::body::{Piece, Source, SourceError};
 #[derive(Debug)]
 pub(crate) struct Receive<'c> {
     pub(crate) body: RecvStream,
-    /// The other half, on which it shows that the client has left.
-    pub(crate) stream: &'c Stream,
+    /// The other half, on which it shows that the client has left; none for an endpoint.
+    pub(crate) stream: Option<&'c Stream>,
     /// How many bytes may still come.
     pub(crate) limit: u64,
     piece: Bytes,
@@ -22,7 +22,7 @@ pub(crate) struct Receive<'c> {
 }
 
 impl<'c> Receive<'c> {
-    pub(crate) fn new(body: RecvStream, stream: &'c Stream, limit: u64) -> Self {
+    pub(crate) fn new(body: RecvStream, stream: Option<&'c Stream>, limit: u64) -> Self {
         Self { body, stream, limit, piece: Bytes::new(), trailers: None }
     }
 
@@ -65,6 +65,6 @@ impl Source for Receive<'_> {
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.stream.poll_gone(cx)
+        self.stream.map_or(Poll::Pending, |stream| stream.poll_gone(cx))
     }
 }

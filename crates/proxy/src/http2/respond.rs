@@ -1,7 +1,7 @@
 //! Answers to an HTTP/2 client: an endpoint's, or our own.
 
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use evenkeel_plan::Listener;
@@ -14,10 +14,11 @@ use evenkeel_proto::onward::{
     trailer_names,
 };
 use evenkeel_proto::trailer::wants_trailers;
-use h2::{Reason, SendStream};
+use h2::Reason;
 use http::{Response, StatusCode};
 
 use super::fields::{Outgoing, outgoing_trailers};
+use super::outflow::Outflow;
 use super::stream::Stream;
 use super::wire::WireState;
 use crate::body::Sink;
@@ -43,12 +44,7 @@ pub(crate) struct Respond<'c> {
 pub(crate) struct State {
     /// Whether the client asked for what follows the body.
     trailers: bool,
-    /// Whether its end was given to the library.
-    is_ended: bool,
-    /// How much is taken at once: more where more was taken.
-    piece: usize,
-    /// Whether the stream takes nothing any more.
-    is_broken: bool,
+    outflow: Outflow,
 }
 
 impl<'c> Respond<'c> {
@@ -65,38 +61,10 @@ impl<'c> Respond<'c> {
         let mut head = Response::new(());
         *head.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
         *head.headers_mut() = fields.map;
-        self.state.is_broken |= self.stream.send_head(head, is_end).is_err();
-        self.state.is_ended |= is_end;
+        let outflow = &mut self.state.outflow;
+        outflow.is_broken |= self.stream.send_head(head, is_end).is_err();
+        outflow.is_ended |= is_end;
     }
-
-    /// How much the stream takes now of so much, which is asked for.
-    fn poll_capacity(&self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
-        ready!(self.wire.poll_room(cx));
-        let granted = self.stream.with_body(|body| {
-            body.reserve_capacity(wanted);
-            Ok(poll_granted(body, cx))
-        });
-        match granted {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(granted)) => Poll::Ready(granted),
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
-    fn send_data(&self, bytes: Bytes, is_end: bool) -> io::Result<()> {
-        self.wire.hold(bytes.len());
-        self.stream.with_body(|body| body.send_data(bytes, is_end).map_err(io::Error::other))
-    }
-}
-
-fn poll_granted(body: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    while body.capacity() == 0 {
-        match ready!(body.poll_capacity(cx)) {
-            Some(granted) => granted.map_err(io::Error::other)?,
-            None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-        };
-    }
-    Poll::Ready(Ok(body.capacity()))
 }
 
 impl Answer for Respond<'_> {
@@ -125,7 +93,7 @@ impl Answer for Respond<'_> {
 
     /// Nobody can switch a stream (RFC 9113 §8.6), so nobody offers to.
     fn switch(&mut self, _head: &ResponseHead, _protocol: &[u8]) {
-        self.state.is_broken = true;
+        self.state.outflow.is_broken = true;
     }
 
     fn own(&mut self, own: &OwnAnswer<'_>, _request_done: bool) -> u64 {
@@ -139,8 +107,11 @@ impl Answer for Respond<'_> {
         if !has_body {
             return 0;
         }
-        self.state.is_broken |= self.send_data(Bytes::copy_from_slice(own.body), true).is_err();
-        self.state.is_ended = true;
+        let (outflow, wire) = (&mut self.state.outflow, self.wire);
+        let bytes = Bytes::copy_from_slice(own.body);
+        let given = self.stream.with_body(|half| outflow.give((half, wire), bytes, true));
+        outflow.is_broken |= given.is_err();
+        outflow.is_ended = true;
         own.body.len() as u64
     }
 }
@@ -152,46 +123,26 @@ impl Sink for Respond<'_> {
         bytes: &[u8],
         last: bool,
     ) -> Poll<io::Result<usize>> {
-        let granted = ready!(self.poll_capacity(cx, bytes.len()))?;
-        let count = granted.min(bytes.len());
-        let is_whole = count == bytes.len();
-        self.send_data(Bytes::copy_from_slice(&bytes[..count]), last && is_whole)?;
-        self.state.is_ended |= last && is_whole;
-        // A stream whose window lets all through may be given more at once.
-        self.state.piece = if is_whole { self.state.piece.max(count) * 2 } else { 0 };
-        Poll::Ready(Ok(count))
+        let (outflow, wire) = (&mut self.state.outflow, self.wire);
+        let written =
+            self.stream.with_body(|half| Ok(outflow.poll_write(cx, (half, wire), bytes, last)));
+        written.unwrap_or_else(|error| Poll::Ready(Err(error)))
     }
 
-    /// A byte that may be sent says that the window is open. More is not asked for before it is there: it would be missing elsewhere.
     fn room(&mut self) -> usize {
-        let is_open = self.wire.has_room()
-            && self
-                .stream
-                .with_body(|body| {
-                    body.reserve_capacity(1);
-                    Ok(body.capacity() > 0)
-                })
-                .unwrap_or_default();
-        if is_open {
-            self.state.piece.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX)
-        } else {
-            LOOKED_AHEAD_BYTES
-        }
+        let (outflow, wire) = (&self.state.outflow, self.wire);
+        self.stream.with_body(|half| Ok(outflow.room((half, wire)))).unwrap_or(1)
     }
 
     fn end(&mut self, trailers: Option<Fields>) {
-        if std::mem::replace(&mut self.state.is_ended, true) {
-            return;
-        }
         let trailers = trailers.filter(|_| self.state.trailers);
         let trailers = trailers.map(|trailers| outgoing_trailers(&trailers));
-        let ended = match trailers.filter(|trailers| !trailers.is_empty()) {
-            Some(trailers) => {
-                self.stream.with_body(|body| body.send_trailers(trailers).map_err(io::Error::other))
-            }
-            None => self.send_data(Bytes::new(), true),
-        };
-        self.state.is_broken |= ended.is_err();
+        let (outflow, wire) = (&mut self.state.outflow, self.wire);
+        let ended = self.stream.with_body(|half| {
+            outflow.end((half, wire), trailers);
+            Ok(())
+        });
+        outflow.is_broken |= ended.is_err();
     }
 
     fn close(&mut self) {
@@ -204,7 +155,7 @@ impl Sink for Respond<'_> {
     }
 
     fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.state.is_broken {
+        if self.state.outflow.is_broken {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         Poll::Ready(Ok(()))
@@ -213,17 +164,8 @@ impl Sink for Respond<'_> {
 
 impl Drop for Respond<'_> {
     fn drop(&mut self) {
-        if !self.state.is_ended {
+        if !self.state.outflow.is_ended {
             self.stream.reset(Reason::INTERNAL_ERROR);
         }
     }
 }
-
-/// What is read to find out whether it is the end, which goes out through a closed window, too.
-const LOOKED_AHEAD_BYTES: usize = 1024;
-
-/// A frame's worth (RFC 9113 §4.2).
-const PIECE_BYTES_MIN: usize = 16 * 1024;
-
-/// As much as the library holds of one stream.
-pub(crate) const PIECE_BYTES_MAX: usize = 64 * 1024;

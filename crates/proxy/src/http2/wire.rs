@@ -14,14 +14,49 @@ use crate::worker::Worker;
 
 /// What the library reads from and writes to.
 #[derive(Debug)]
-pub(crate) struct Wire<'c> {
-    io: &'c Io,
-    worker: &'c Worker,
-    state: &'c WireState,
+pub(crate) struct Wire<E> {
+    ends: E,
     /// Bytes that were read before it was known what they are.
     unread: Vec<u8>,
-    /// How much of the client's preface is still to come: the library looks at that.
-    preface_left: usize,
+    /// How much of the client's preface is still to come, in or out: the library looks at that.
+    preface_in: usize,
+    preface_out: usize,
+}
+
+/// Whose bytes they are.
+pub(crate) trait Ends: Unpin {
+    fn io(&self) -> &Io;
+
+    fn worker(&self) -> &Worker;
+
+    fn state(&self) -> &WireState;
+
+    /// Floods are counted by the second: a tick is near enough.
+    fn now(&self) -> u64 {
+        self.worker().lately().as_nanos()
+    }
+}
+
+/// Those of a connection of a client, which outlives its wire.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientEnds<'c> {
+    pub(crate) io: &'c Io,
+    pub(crate) worker: &'c Worker,
+    pub(crate) state: &'c WireState,
+}
+
+impl Ends for ClientEnds<'_> {
+    fn io(&self) -> &Io {
+        self.io
+    }
+
+    fn worker(&self) -> &Worker {
+        self.worker
+    }
+
+    fn state(&self) -> &WireState {
+        self.state
+    }
 }
 
 /// What others see of a wire.
@@ -29,6 +64,8 @@ pub(crate) struct Wire<'c> {
 pub(crate) struct WireState {
     guard: RefCell<Guard>,
     outgoing: RefCell<Outgoing>,
+    /// How many bytes have come.
+    received: Cell<u64>,
     /// How many bytes of bodies were given to the library since it last got rid of all.
     held: Cell<usize>,
     /// Who waits until it does.
@@ -46,88 +83,94 @@ struct Outgoing {
     total: u64,
 }
 
-impl<'c> Wire<'c> {
+impl<'c> Wire<ClientEnds<'c>> {
     /// Of a client's connection, of which the bytes in `unread` were read already.
-    pub(crate) fn new(
-        io: &'c Io,
-        worker: &'c Worker,
-        state: &'c WireState,
-        unread: Vec<u8>,
-    ) -> Self {
-        Self { io, worker, state, unread, preface_left: PREFACE.len() }
+    pub(crate) fn facing_client(ends: ClientEnds<'c>, unread: Vec<u8>) -> Self {
+        Self { ends, unread, preface_in: PREFACE.len(), preface_out: 0 }
+    }
+}
+
+impl<E: Ends> Wire<E> {
+    /// Of a connection to an endpoint, on which nothing was sent yet.
+    pub(crate) fn facing_endpoint(ends: E) -> Self {
+        Self { ends, unread: Vec::new(), preface_in: 0, preface_out: PREFACE.len() }
     }
 
-    /// Reads into what is free of `buffer`: first what was read before.
-    fn poll_bytes(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.unread.is_empty() {
-            return self.io.poll_recv(cx, buffer);
-        }
-        let count = self.unread.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&self.unread[..count]);
-        self.unread.drain(..count);
-        Poll::Ready(Ok(count))
-    }
-
-    /// Shows `bytes` to the guard. Returns how many of them may go on.
-    fn judge(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let skipped = bytes.len().min(self.preface_left);
-        self.preface_left -= skipped;
-        let verdict = self.state.guard.borrow_mut().inbound(&bytes[skipped..], self.now());
+    /// Shows `bytes` that have come to the guard. Returns how many of them may go on.
+    fn judge(ends: &E, preface_left: &mut usize, bytes: &[u8]) -> io::Result<usize> {
+        let skipped = bytes.len().min(*preface_left);
+        *preface_left -= skipped;
+        let state = ends.state();
+        state.received.update(|received| received + bytes.len() as u64);
+        let verdict = state.guard.borrow_mut().inbound(&bytes[skipped..], ends.now());
         if verdict.objection.is_some() {
-            self.state.objection.set(verdict.objection);
+            state.objection.set(verdict.objection);
             // What comes before it is not worth an answer: the connection ends.
             return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(skipped + verdict.pass)
     }
 
-    /// Floods are counted by the second: a tick is near enough.
-    fn now(&self) -> u64 {
-        self.worker.lately().as_nanos()
+    /// What was read before it was known what it is.
+    fn take_unread(&mut self, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
+        let count = self.unread.len().min(buffer.remaining());
+        let bytes: Vec<u8> = self.unread.drain(..count).collect();
+        let passed = Self::judge(&self.ends, &mut self.preface_in, &bytes)?;
+        buffer.put_slice(&bytes[..passed]);
+        Ok(())
     }
 }
 
-impl AsyncRead for Wire<'_> {
+impl<E: Ends> AsyncRead for Wire<E> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
+        if !wire.unread.is_empty() {
+            return Poll::Ready(wire.take_unread(buffer));
+        }
+        let Self { ends, preface_in, .. } = wire;
         // To copy what has come costs less than to fill with zeros what is free for it.
-        let scratch = &mut wire.worker.buffers.scratch.borrow_mut();
+        let scratch = &mut ends.worker().buffers.scratch.borrow_mut();
         let most = buffer.remaining().min(scratch.len());
-        let count = ready!(wire.poll_bytes(cx, &mut scratch[..most]))?;
-        let passed = wire.judge(&scratch[..count])?;
+        let count = ready!(ends.io().poll_recv(cx, &mut scratch[..most]))?;
+        let passed = Self::judge(ends, preface_in, &scratch[..count])?;
         buffer.put_slice(&scratch[..passed]);
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Wire<'_> {
+impl<E: Ends> AsyncWrite for Wire<E> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.state.outgoing.borrow().bytes.len() >= TOGETHER_BYTES {
-            ready!(self.state.poll_send(cx, self.io))?;
+        let Self { ends, preface_out, .. } = self.get_mut();
+        let state = ends.state();
+        if state.outgoing.borrow().bytes.len() >= TOGETHER_BYTES {
+            ready!(state.poll_send(cx, ends.io()))?;
         }
-        let mut outgoing = self.state.outgoing.borrow_mut();
+        let mut outgoing = state.outgoing.borrow_mut();
         if outgoing.bytes.capacity() == 0 {
-            outgoing.bytes = self.worker.buffers.wide();
+            outgoing.bytes = ends.worker().buffers.wide();
         }
         outgoing.bytes.extend_from_slice(bytes);
-        self.state.guard.borrow_mut().sent(bytes, self.now());
+        let skipped = bytes.len().min(*preface_out);
+        *preface_out -= skipped;
+        state.guard.borrow_mut().sent(&bytes[skipped..], ends.now());
         Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.state.poll_send(cx, self.io))?;
-        let bytes = std::mem::take(&mut self.state.outgoing.borrow_mut().bytes);
-        self.worker.buffers.give_wide(bytes);
-        self.state.let_go();
-        self.io.poll_flush(cx)
+        let ends = &self.ends;
+        ready!(ends.state().poll_send(cx, ends.io()))?;
+        let bytes = std::mem::take(&mut ends.state().outgoing.borrow_mut().bytes);
+        ends.worker().buffers.give_wide(bytes);
+        ends.state().let_go();
+        ends.io().poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -141,6 +184,7 @@ impl WireState {
         Self {
             guard: RefCell::new(guard),
             outgoing: RefCell::default(),
+            received: Cell::new(0),
             held: Cell::new(0),
             waiting: RefCell::default(),
             objection: Cell::new(None),
@@ -150,6 +194,11 @@ impl WireState {
     /// Why the guard has put an end to the connection, if it has.
     pub(crate) fn objection(&self) -> Option<Objection> {
         self.objection.get().or_else(|| self.guard.borrow().objection())
+    }
+
+    /// How many bytes have ever come.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// How many bytes were ever sent.

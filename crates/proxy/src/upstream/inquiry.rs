@@ -13,13 +13,13 @@ use evenkeel_plan::balance::{Load, WorkerState};
 use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::vitals::Slot;
 use evenkeel_plan::{Cluster, Endpoint};
-use evenkeel_proto::http1::Framing;
 use evenkeel_proto::method::Method;
 use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
-use super::attempt::{Attempt, Reach, connect};
+use super::attempt::Attempt;
+use super::connect::{Reach, connect};
 use super::link::Link;
 use super::pool::{Demands, Idle, Pool};
 use crate::body::{Sink as _, Source as _};
@@ -84,8 +84,8 @@ impl Inquiry {
     async fn ask(&self, endpoint: &Endpoint, worker: &Worker) -> Option<Load> {
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let deadline = worker.deadlines.register(waker);
-        let link = match self.pool.check_out(Demands::of(&self.cluster), worker.now()) {
-            Some(link) => link,
+        let mut attempt = match self.pool.find(Demands::of(&self.cluster), worker.now()) {
+            Some(attempt) => attempt,
             None => {
                 // No other connection has to make way for a question.
                 let slot = Slot::try_new(Arc::clone(&endpoint.life))?;
@@ -99,14 +99,12 @@ impl Inquiry {
                     until: None,
                 };
                 let io = connect(&reach, &deadline).await.ok()?;
-                Link::new(io, slot, worker.now(), worker.random())
+                let link = Link::new(io, slot, worker.now(), worker.random());
+                self.pool.adopt(link, self.cluster.http, worker).ok()?
             }
         };
-        let mut attempt = Attempt::new(link);
         let (path, host) = (&self.cluster.balancer.balancing().load_path, &endpoint.name);
-        let request = attempt.begin(Framing::Empty, &worker.buffers);
-        let lines = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: evenkeel\r\n\r\n");
-        request.extend_from_slice(lines.as_bytes());
+        attempt.ask_plainly(path, host, &worker.buffers);
         deadline.set(TIME_LIMIT);
         let mut answer = Answer::default();
         let understood =

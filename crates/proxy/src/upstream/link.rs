@@ -1,5 +1,6 @@
 //! A connection to an endpoint, and how much it has been used. Made by whoever connects; goes from attempt to pool and back.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,13 +10,13 @@ use evenkeel_plan::vitals::Slot;
 use super::pool::Demands;
 use crate::io::Io;
 
-/// A connection to an endpoint, with or without an exchange on it.
+/// A connection to an endpoint, with or without exchanges on it.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) io: Io,
     connected: Instant,
     /// How many requests it was given.
-    requests: u32,
+    requests: Cell<u32>,
     /// How much earlier than others it ends: see [`evenkeel_plan::cluster::PoolLimits::are_reached`].
     random: u32,
     /// Given back when the connection is closed, as fields are dropped in their order.
@@ -26,13 +27,13 @@ impl Link {
     /// One that was `connected` just now.
     pub(crate) fn new(io: Io, slot: Slot<Arc<Life>>, connected: Instant, random: u64) -> Self {
         // Half of a random number is one, too.
-        Self { io, connected, requests: 0, random: random as u32, slot }
+        Self { io, connected, requests: Cell::new(0), random: random as u32, slot }
     }
 
     /// Gives it one more request. Returns whether it is not the first, so that the endpoint may have closed it in the meantime.
-    pub(crate) fn give_request(&mut self) -> bool {
-        let before = self.requests;
-        self.requests = before.saturating_add(1);
+    pub(crate) fn give_request(&self) -> bool {
+        let before = self.requests.get();
+        self.requests.set(before.saturating_add(1));
         before > 0
     }
 
@@ -40,7 +41,7 @@ impl Link {
     /// believed no more.
     pub(super) fn has_served(&self, demands: Demands<'_>, now: Instant) -> bool {
         let age = now.saturating_duration_since(self.connected);
-        demands.limits.are_reached(age, self.requests, self.random)
+        demands.limits.are_reached(age, self.requests.get(), self.random)
             || self.io.edition() != demands.edition
     }
 

@@ -1,17 +1,36 @@
-//! Idle connections to one endpoint, of one worker: no other worker touches them, so there is no lock.
+//! Connections to one endpoint that may be given requests, of one worker: no other worker touches them, so there is no lock.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use evenkeel_plan::cluster::{Cluster, PoolLimits};
+use evenkeel_plan::cluster::{Cluster, HttpVersion, PoolLimits};
+use evenkeel_plan::endpoint::Life;
+use evenkeel_plan::reason::Reason;
+use evenkeel_plan::vitals::Slot;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
+use super::attempt::Attempt;
+use super::connect::Unreached;
 use super::link::Link;
+use super::multiplexed::Shared;
+use super::opening::Openings;
+use crate::worker::Worker;
 
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     /// The longest idle first.
     idle: RefCell<VecDeque<Idle>>,
+    /// Those on which many requests can be at once.
+    shared: RefCell<Vec<Shared>>,
+    pub(crate) openings: Openings,
+    /// Told when there is a place on one of them again.
+    places: Rc<Notify>,
+    /// Whether the last connection that was opened was one of those; `None` before there was any.
+    is_shared: Cell<Option<bool>>,
     /// Whether the endpoint is gone from the plan: exchanges that began before may still bring connections back.
     retired: Cell<bool>,
 }
@@ -52,6 +71,77 @@ impl Idle {
 }
 
 impl Pool {
+    /// A place for one more request, on a connection that is there.
+    pub(crate) fn find(&self, demands: Demands<'_>, now: Instant) -> Option<Attempt> {
+        let shared = || self.find_shared(demands, now);
+        shared().or_else(|| self.check_out(demands, now).map(Attempt::new))
+    }
+
+    /// A place on a connection that others use, too: that with the fewest.
+    fn find_shared(&self, demands: Demands<'_>, now: Instant) -> Option<Attempt> {
+        let mut shared = self.shared.borrow_mut();
+        if shared.is_empty() {
+            return None;
+        }
+        shared.retain(|it| it.is_fit(demands, now));
+        let loads = shared.iter().filter_map(|it| Some((it.load()?, it)));
+        let (_, least) = loads.min_by_key(|(load, _)| *load)?;
+        Some(Attempt::on(least.seat()))
+    }
+
+    /// Whether a connection that is opened now is likely to be one for many, in a cluster whose endpoints are asked so.
+    pub(crate) fn may_be_shared(&self, http: HttpVersion) -> bool {
+        match http {
+            HttpVersion::Http1 => false,
+            HttpVersion::Http2 => true,
+            HttpVersion::Auto => self.is_shared.get() != Some(false),
+        }
+    }
+
+    /// Whether it is better to wait for a place than for a connection: there is one to have places on, and the endpoint has as many as it may.
+    pub(crate) fn is_full(&self, life: &Arc<Life>) -> bool {
+        !self.shared.borrow().is_empty() && Slot::try_new(Arc::clone(life)).is_none()
+    }
+
+    /// Waits until there may be a place on a connection that is there, or a short time, after which there may be another connection.
+    pub(crate) async fn wait_for_place(&self) {
+        let _ = timeout(LOOK_AGAIN, self.places.notified()).await;
+    }
+
+    /// A place on a new connection, which is kept for others if it can have several.
+    ///
+    /// # Errors
+    /// That the endpoint does not speak what it has to.
+    pub(crate) fn adopt(
+        &self,
+        link: Link,
+        http: HttpVersion,
+        worker: &Worker,
+    ) -> Result<Attempt, Unreached> {
+        let is_shared = match http {
+            HttpVersion::Http1 => false,
+            HttpVersion::Http2 if link.io.is_tls() && !link.io.speaks_http2() => {
+                return Err(Unreached {
+                    reason: Reason::TlsFailed,
+                    detail: Some("it did not choose HTTP/2 by ALPN".into()),
+                });
+            }
+            HttpVersion::Http2 => true,
+            HttpVersion::Auto => link.io.speaks_http2(),
+        };
+        self.is_shared.set(Some(is_shared));
+        if !is_shared {
+            return Ok(Attempt::new(link));
+        }
+        let begun = worker.handle().and_then(|worker| Shared::begin(link, &worker, &self.places));
+        let shared = begun.ok_or(Reason::ConnectFailed)?;
+        let attempt = Attempt::on(shared.seat());
+        if !self.retired.get() {
+            self.shared.borrow_mut().push(shared);
+        }
+        Ok(attempt)
+    }
+
     /// The connection that was used last, if it is fit for use: the others get a chance to grow old.
     pub(crate) fn check_out(&self, demands: Demands<'_>, now: Instant) -> Option<Link> {
         let mut idle = self.idle.borrow_mut();
@@ -81,6 +171,10 @@ impl Pool {
             now.saturating_duration_since(idle.since) < demands.limits.idle
                 && idle.link.is_fit(demands, now)
         });
+        self.shared.borrow_mut().retain(|it| {
+            let rests = it.idle_since().map(|since| now.saturating_duration_since(since));
+            it.is_fit(demands, now) && rests.is_none_or(|rests| rests < demands.limits.idle)
+        });
         self.make_way();
     }
 
@@ -90,19 +184,26 @@ impl Pool {
         while idle.front().is_some_and(|idle| idle.link.is_in_the_way()) {
             idle.pop_front();
         }
+        // One after the other, as each that goes makes room.
+        self.shared.borrow_mut().retain(|it| !it.is_in_the_way());
     }
 
-    /// Closes all.
+    /// Closes all on which nothing is under way.
     pub(crate) fn clear(&self) {
         self.idle.borrow_mut().clear();
+        self.shared.borrow_mut().retain(|it| it.idle_since().is_none());
     }
 
-    /// Closes all, and keeps nothing from now on.
+    /// Closes all, those that are shared with the last of their requests, and keeps nothing from now on.
     pub(crate) fn retire(&self) {
         self.retired.set(true);
         self.idle.take();
+        self.shared.take();
     }
 }
+
+/// What other workers close is not told.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Longer than a worker takes to look at all its sockets again, and than an endpoint between two writes.
 const PAROLE: Duration = Duration::from_millis(10);

@@ -1,0 +1,99 @@
+//! A body on its way out over HTTP/2, as far as windows let it: an answer's to a client, or a request's to an endpoint.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::SendStream;
+use http::HeaderMap;
+
+use super::wire::WireState;
+
+/// How far a body is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outflow {
+    /// How much is taken at once: more where more was taken.
+    piece: usize,
+    /// Whether its end was given to the library.
+    pub(crate) is_ended: bool,
+    /// Whether the stream takes nothing any more.
+    pub(crate) is_broken: bool,
+}
+
+/// Our half of a stream, and what it is written to.
+pub(crate) type Half<'s> = (&'s mut SendStream<Bytes>, &'s WireState);
+
+impl Outflow {
+    /// Gives the library as much of `bytes` as windows and its room let through; `last` says that nothing follows them.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        (half, wire): Half<'_>,
+        bytes: &[u8],
+        last: bool,
+    ) -> Poll<io::Result<usize>> {
+        ready!(wire.poll_room(cx));
+        half.reserve_capacity(bytes.len());
+        let count = ready!(poll_granted(half, cx))?.min(bytes.len());
+        let is_whole = count == bytes.len();
+        self.give((half, wire), Bytes::copy_from_slice(&bytes[..count]), last && is_whole)?;
+        // A stream whose window lets all through may be given more at once.
+        self.piece = if is_whole { self.piece.max(count) * 2 } else { 0 };
+        Poll::Ready(Ok(count))
+    }
+
+    /// How much it makes sense to read for it. A byte that may be sent says that the window is open. More is not asked for before it is there:
+    /// it would be missing elsewhere.
+    pub(crate) fn room(&self, (half, wire): Half<'_>) -> usize {
+        half.reserve_capacity(1);
+        if wire.has_room() && half.capacity() > 0 {
+            self.piece.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX)
+        } else {
+            LOOKED_AHEAD_BYTES
+        }
+    }
+
+    /// Ends a body whose end was not said yet.
+    pub(crate) fn end(&mut self, (half, wire): Half<'_>, trailers: Option<HeaderMap>) {
+        if self.is_ended {
+            return;
+        }
+        let ended = match trailers.filter(|trailers| !trailers.is_empty()) {
+            Some(trailers) => half.send_trailers(trailers).map_err(io::Error::other),
+            None => self.give((half, wire), Bytes::new(), true),
+        };
+        (self.is_ended, self.is_broken) = (true, self.is_broken || ended.is_err());
+    }
+
+    /// Gives the library all of `bytes`, which it is known to take.
+    pub(crate) fn give(
+        &mut self,
+        (half, wire): Half<'_>,
+        bytes: Bytes,
+        is_end: bool,
+    ) -> io::Result<()> {
+        wire.hold(bytes.len());
+        half.send_data(bytes, is_end).map_err(io::Error::other)?;
+        self.is_ended |= is_end;
+        Ok(())
+    }
+}
+
+fn poll_granted(half: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    while half.capacity() == 0 {
+        match ready!(half.poll_capacity(cx)) {
+            Some(granted) => granted.map_err(io::Error::other)?,
+            None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        };
+    }
+    Poll::Ready(Ok(half.capacity()))
+}
+
+/// What is read to find out whether it is the end, which goes out through a closed window, too.
+const LOOKED_AHEAD_BYTES: usize = 1024;
+
+/// A frame's worth (RFC 9113 §4.2).
+const PIECE_BYTES_MIN: usize = 16 * 1024;
+
+/// As much as the library holds of one stream.
+pub(crate) const PIECE_BYTES_MAX: usize = 64 * 1024;

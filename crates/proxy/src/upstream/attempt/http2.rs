@@ -1,0 +1,265 @@
+//! One try at one endpoint over HTTP/2: a stream on a connection that others share.
+
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use evenkeel_plan::limits::RESPONSE_FIELDS_MAX;
+use evenkeel_plan::reason::Reason;
+use evenkeel_proto::field::Fields;
+use evenkeel_proto::head::{RequestHead, ResponseHead};
+use evenkeel_proto::http1::{Framing, FramingError};
+use evenkeel_proto::http2::head::{response_framing, response_head};
+use evenkeel_proto::method::Method;
+use evenkeel_proto::onward::{FieldSink as _, Onward, content_length_field, request_fields};
+use evenkeel_proto::trailer::wants_trailers;
+use h2::SendStream;
+use h2::client::ResponseFuture;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
+
+use super::AttemptError;
+use crate::body::Sink;
+use crate::buffers::Buffers;
+use crate::http2::fields::{Outgoing, outgoing_trailers, pairs};
+use crate::http2::outflow::Outflow;
+use crate::http2::receive::Receive;
+use crate::upstream::multiplexed::Seat;
+
+/// A stream to an endpoint.
+#[derive(Debug)]
+pub(crate) struct Http2 {
+    pub(super) seat: Seat,
+    /// Whether others were on the connection before.
+    is_reused: bool,
+    /// When the request was given to the library, and how much had come on the connection by then.
+    asked: Option<(Instant, u64)>,
+    /// What became of the request before anything could become of it.
+    failed: Option<AttemptError>,
+    response: Option<ResponseFuture>,
+    request: Option<SendStream<Bytes>>,
+    outflow: Outflow,
+    /// Whether an answer has begun to come.
+    is_silent: bool,
+    body: Option<Receive<'static>>,
+    /// Whether what follows the body of a request goes on, too.
+    trailers: bool,
+}
+
+/// Where the body of a request goes.
+#[derive(Debug)]
+pub(crate) struct Send<'c>(&'c mut Http2);
+
+impl Http2 {
+    /// One more exchange on this connection.
+    pub(super) fn new(seat: Seat) -> Self {
+        let is_reused = seat.connection.link.give_request();
+        Self {
+            seat,
+            is_reused,
+            asked: None,
+            failed: None,
+            response: None,
+            request: None,
+            outflow: Outflow::default(),
+            is_silent: true,
+            body: None,
+            trailers: false,
+        }
+    }
+
+    pub(super) fn is_reused(&self) -> bool {
+        self.is_reused
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silent
+    }
+
+    /// Sends the head of the request. What is wrong with it shows where the answer is waited for.
+    pub(super) fn ask(&mut self, head: &RequestHead, onward: &Onward<'_>) {
+        let target = self.uri(onward.authority(head), head.path());
+        let mut fields = Outgoing::default();
+        request_fields(&mut fields, head, onward);
+        if wants_trailers(head) {
+            fields.field(b"te", b"trailers");
+        }
+        if let Framing::Length(length) = onward.framing {
+            content_length_field(&mut fields, length);
+        }
+        self.trailers = onward.framing == Framing::Chunked;
+        let is_end = matches!(onward.framing, Framing::Empty | Framing::Length(0));
+        self.send(head.method_token(), target, fields, is_end);
+    }
+
+    /// Asks for `path` of `host`, and says nothing else.
+    pub(super) fn ask_plainly(&mut self, path: &str, host: &str) {
+        let target = self.uri(host.as_bytes(), path.as_bytes());
+        let mut fields = Outgoing::default();
+        fields.field(b"user-agent", b"evenkeel");
+        self.send(b"GET", target, fields, true);
+    }
+
+    fn uri(&self, authority: &[u8], path: &[u8]) -> Option<Uri> {
+        let is_tls = self.seat.connection.link.io.is_tls();
+        Uri::builder()
+            .scheme(if is_tls { Scheme::HTTPS } else { Scheme::HTTP })
+            .authority(Authority::try_from(authority).ok()?)
+            .path_and_query(PathAndQuery::try_from(path).ok()?)
+            .build()
+            .ok()
+    }
+
+    fn send(&mut self, method: &[u8], target: Option<Uri>, fields: Outgoing, is_end: bool) {
+        let method = http::Method::from_bytes(method).ok();
+        let (Some(target), Some(method)) = (target, method) else {
+            // What the library has no words for nobody would understand.
+            self.failed = Some(AttemptError::Gave(Reason::RequestMalformed));
+            return;
+        };
+        let mut request = Request::new(());
+        (*request.method_mut(), *request.uri_mut()) = (method, target);
+        *request.version_mut() = http::Version::HTTP_2;
+        *request.headers_mut() = fields.map;
+        match self.seat.sender.send_request(request, is_end) {
+            Ok((response, half)) => {
+                self.asked = Some((Instant::now(), self.seat.connection.wire.received()));
+                (self.response, self.request) = (Some(response), Some(half));
+                self.outflow.is_ended = is_end;
+            }
+            // The endpoint leaves, or has left: it was not asked.
+            Err(_) => self.failed = Some(AttemptError::Unasked),
+        }
+    }
+
+    pub(super) fn request(&mut self) -> Send<'_> {
+        Send(self)
+    }
+
+    pub(super) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffers: &Buffers,
+    ) -> Poll<Result<ResponseHead, AttemptError>> {
+        let (None, Some(response)) = (self.failed, &mut self.response) else {
+            return Poll::Ready(Err(self.failed.unwrap_or(AttemptError::Closed)));
+        };
+        if let Poll::Ready(Some(interim)) = response.poll_informational(cx) {
+            let read = interim.map_err(|error| self.error_of(&error));
+            return Poll::Ready(read.and_then(|head| self.head_of(&head, buffers)));
+        }
+        let response = ready!(std::pin::Pin::new(response).poll(cx));
+        let (parts, body) = response.map_err(|error| self.error_of(&error))?.into_parts();
+        self.response = None;
+        self.body = Some(Receive::new(body, None, u64::MAX));
+        Poll::Ready(self.head_of(&Response::from_parts(parts, ()), buffers))
+    }
+
+    fn head_of(
+        &mut self,
+        head: &Response<()>,
+        buffers: &Buffers,
+    ) -> Result<ResponseHead, AttemptError> {
+        self.is_silent = false;
+        let (status, fields) = (head.status().as_u16(), buffers.head());
+        response_head(fields, status, pairs(head.headers()), RESPONSE_FIELDS_MAX)
+            .map_err(|_| AttemptError::Malformed)
+    }
+
+    /// What it means that there is no answer.
+    fn error_of(&self, error: &h2::Error) -> AttemptError {
+        if self.seat.connection.wire.objection().is_some() {
+            return AttemptError::Malformed;
+        }
+        match error.reason() {
+            // RFC 9113 §6.8: the library says so only of streams that the endpoint has not seen to.
+            Some(_) if error.is_go_away() && error.is_remote() => AttemptError::Unasked,
+            // RFC 9113 §8.7
+            Some(h2::Reason::REFUSED_STREAM) if error.is_remote() => AttemptError::Refused,
+            Some(_) if error.is_library() => AttemptError::Malformed,
+            Some(_) => AttemptError::Closed,
+            None if self.is_reused && self.is_silent => AttemptError::Stale,
+            None => AttemptError::Closed,
+        }
+    }
+
+    pub(super) fn expect_body(
+        &mut self,
+        head: &ResponseHead,
+        method: Method,
+    ) -> Result<Framing, FramingError> {
+        let is_over = self.body.as_ref().is_none_or(|body| body.body.is_end_stream());
+        let framing = response_framing(head, method, is_over)?;
+        if framing == Framing::Empty {
+            self.body = None;
+        }
+        Ok(framing)
+    }
+
+    pub(super) fn answer(&mut self) -> Option<&mut Receive<'static>> {
+        self.body.as_mut()
+    }
+}
+
+impl Drop for Http2 {
+    /// A connection on which nothing at all has come while we waited may lead nowhere: it is given no more requests.
+    fn drop(&mut self) {
+        let Some((asked, received)) = self.asked.filter(|_| self.is_silent) else { return };
+        let connection = &self.seat.connection;
+        if connection.wire.received() == received && asked.elapsed() >= DOUBTED_AFTER {
+            connection.leave();
+        }
+    }
+}
+
+impl Sink for Send<'_> {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        last: bool,
+    ) -> Poll<std::io::Result<usize>> {
+        let Http2 { request: Some(half), outflow, seat, .. } = &mut *self.0 else {
+            return Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into()));
+        };
+        outflow.poll_write(cx, (half, &seat.connection.wire), bytes, last)
+    }
+
+    fn room(&mut self) -> usize {
+        match &mut *self.0 {
+            Http2 { request: Some(half), outflow, seat, .. } => {
+                outflow.room((half, &seat.connection.wire))
+            }
+            _ => 1,
+        }
+    }
+
+    fn end(&mut self, trailers: Option<Fields>) {
+        let Http2 { request: Some(half), outflow, seat, trailers: are_passed, .. } = &mut *self.0
+        else {
+            return;
+        };
+        let trailers = trailers.filter(|_| *are_passed);
+        let trailers = trailers.map(|trailers| outgoing_trailers(&trailers));
+        outflow.end((half, &seat.connection.wire), trailers);
+    }
+
+    fn close(&mut self) {
+        self.end(None);
+    }
+
+    /// The library does not say: what it has was let through by the endpoint's window.
+    fn flushed(&self) -> u64 {
+        0
+    }
+
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        if self.0.outflow.is_broken {
+            return Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into()));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Longer than an endpoint that is there takes to acknowledge anything; less than anybody waits for an answer.
+const DOUBTED_AFTER: Duration = Duration::from_secs(1);
