@@ -36,6 +36,7 @@ fn assert_offer_goes_on(request: &RequestHead, framing: Framing, offer: &Offer) 
         offers_upgrade: true,
         endpoint: ENDPOINT,
         deadline: None,
+        call_timeout: None,
     };
     let mut wire = Vec::new();
     request_head(&mut wire, request, &onward);

@@ -214,6 +214,27 @@ impl Reason {
         }
     }
 
+    /// The status of gRPC that a call gets, where it can still get one (`doc/statuscodes.md` of gRPC; where that is silent, as
+    /// `doc/http-grpc-status-mapping.md` has it for [`Self::status`]).
+    pub const fn grpc_status(self) -> u8 {
+        match self {
+            Self::ClientGone => CANCELLED,
+            Self::HeaderTimeout
+            | Self::BodyTimeout
+            | Self::WriteTimeout
+            | Self::FirstByteTimeout
+            | Self::UpstreamIdle
+            | Self::ExchangeTimeout => DEADLINE_EXCEEDED,
+            Self::Denied => PERMISSION_DENIED,
+            Self::RateLimited | Self::BodyTooLarge | Self::HeadTooLarge => RESOURCE_EXHAUSTED,
+            Self::NoRoute | Self::MethodNotAllowed | Self::NotImplemented => UNIMPLEMENTED,
+            _ => match self.status() {
+                429 | 502..=504 => UNAVAILABLE,
+                _ => INTERNAL,
+            },
+        }
+    }
+
     /// Whether it speaks against the endpoint: neither the client nor we could have prevented it.
     pub const fn is_endpoints_fault(self) -> bool {
         matches!(
@@ -277,6 +298,14 @@ impl Reason {
     }
 }
 
+const CANCELLED: u8 = 1;
+const DEADLINE_EXCEEDED: u8 = 4;
+const PERMISSION_DENIED: u8 = 7;
+const RESOURCE_EXHAUSTED: u8 = 8;
+const UNIMPLEMENTED: u8 = 12;
+const INTERNAL: u8 = 13;
+const UNAVAILABLE: u8 = 14;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,6 +316,7 @@ mod tests {
             assert_eq!(reason as usize, number);
             assert_eq!(Reason::ALL.iter().filter(|other| other.name() == reason.name()).count(), 1);
             assert!((400..600).contains(&reason.status()));
+            assert!((1..17).contains(&reason.grpc_status()));
         }
     }
 }

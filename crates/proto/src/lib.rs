@@ -8,6 +8,7 @@ pub mod client_certificate;
 pub mod cookie;
 pub mod field;
 pub mod forward;
+pub mod grpc;
 pub mod head;
 pub mod http1;
 pub mod http2;

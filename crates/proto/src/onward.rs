@@ -4,9 +4,11 @@
 use std::fmt;
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::field::{FieldName, Fields, is_value, list_elements};
 use crate::forward::{ClientFacts, PSEUDONYM, claims_client, end_to_end, max_forwards};
+use crate::grpc;
 use crate::head::{RequestHead, ResponseHead, Version};
 use crate::http1::{Framing, content_length};
 use crate::method::Method;
@@ -47,6 +49,8 @@ pub struct Onward<'a> {
     pub endpoint: &'a str,
     /// How much time is left for the answer, in milliseconds, and the field that says so; `None` where nobody is told.
     pub deadline: Option<(&'a str, u64)>,
+    /// How much time is left for a call of gRPC whose client has set it a limit.
+    pub call_timeout: Option<Duration>,
 }
 
 impl Onward<'_> {
@@ -90,7 +94,8 @@ pub fn request_fields(out: &mut impl FieldSink, head: &RequestHead, onward: &Onw
         let counted = field.id == FieldName::MaxForwards && head.method == Method::Options;
         let replaced = onward
             .deadline
-            .is_some_and(|(name, _)| field.name.eq_ignore_ascii_case(name.as_bytes()));
+            .is_some_and(|(name, _)| field.name.eq_ignore_ascii_case(name.as_bytes()))
+            || onward.call_timeout.is_some() && grpc::is_timeout(field.name);
         if !counted && !replaced && (client.trusted || !claims_client(&field)) {
             out.field(field.name, field.value);
         }
@@ -100,6 +105,9 @@ pub fn request_fields(out: &mut impl FieldSink, head: &RequestHead, onward: &Onw
     }
     if let Some((name, millis)) = onward.deadline {
         number(out, name.as_bytes(), millis);
+    }
+    if let Some(left) = onward.call_timeout {
+        out.field(grpc::TIMEOUT.as_bytes(), grpc::timeout_value(left).as_bytes());
     }
     client_fields(out, head, client);
     via(out, head.version);

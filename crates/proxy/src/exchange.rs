@@ -6,10 +6,12 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use evenkeel_plan::Listener;
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_plan::counters::Counter;
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::sight::Phase;
+use evenkeel_plan::{Cluster, Listener};
 use evenkeel_proto::forward::ClientFacts;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::Framing;
@@ -226,9 +228,11 @@ impl<'a> Exchange<'a> {
 
     /// Keeps as much of the request's body as another attempt may need, where there may be one.
     fn keep_body<B, A>(&self, way: Way<'_>, messages: &mut Messages<'_, B, A>) {
-        let retry = &way.cluster.plan.resilience.retry;
+        let Cluster { resilience: Resilience { retry, .. }, http, .. } = &**way.cluster.plan;
         let has_body = messages.framing != Framing::Empty;
-        if has_body && retry.attempts > 1 && messages.head.method.is_idempotent() {
+        // Over HTTP/2 an endpoint may say that it has not looked at what it was sent: that can be sent again whatever it is.
+        let may_repeat = messages.head.method.is_idempotent() || *http != HttpVersion::Http1;
+        if has_body && retry.attempts > 1 && may_repeat {
             let bytes = usize::try_from(retry.body).unwrap_or(usize::MAX);
             messages.body.keep(bytes, &self.worker.buffers.parked);
         }

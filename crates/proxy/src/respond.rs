@@ -7,6 +7,7 @@ use evenkeel_plan::Listener;
 use evenkeel_plan::errors::{ErrorFacts, default_answer, default_media_type};
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::field::FieldName;
+use evenkeel_proto::grpc;
 use evenkeel_proto::head::RequestHead;
 use evenkeel_proto::negotiate::error_form;
 use evenkeel_proto::onward::OwnAnswer;
@@ -75,6 +76,9 @@ impl Asked<'_> {
         advice: Option<&Advice>,
         request_done: bool,
     ) -> u64 {
+        if self.head.is_some_and(grpc::is_call) {
+            return self.fail_call(answer, reason, advice, request_done);
+        }
         let facts = ErrorFacts { reason, request_id: self.request_id };
         let errors = &self.listener.errors;
         let mut body = Vec::new();
@@ -91,12 +95,37 @@ impl Asked<'_> {
                 default_media_type(form)
             }
         };
-        let named = [("X-Evenkeel-Reason", reason.name())];
-        let named = if errors.reason_header { &named[..] } else { &[] };
-        let mut fields = [named, required_fields(reason)].concat();
+        let mut fields = self.reason_field(reason);
+        fields.extend(required_fields(reason));
         fields.extend(advice.into_iter().flat_map(Advice::fields));
         let own = OwnAnswer { status: reason.status(), fields: &fields, media_type, body: &body };
         answer.own(&own, request_done)
+    }
+
+    /// Says so to a client of gRPC, who looks at the status of its call and not at that of HTTP.
+    fn fail_call(
+        &self,
+        answer: &mut impl Answer,
+        reason: Reason,
+        advice: Option<&Advice>,
+        request_done: bool,
+    ) -> u64 {
+        let status = reason.grpc_status().to_string();
+        let message = grpc::message_value(reason.sentence());
+        let mut fields = vec![
+            ("Content-Type", grpc::MEDIA_TYPE),
+            (grpc::STATUS, &status),
+            (grpc::MESSAGE, &message),
+        ];
+        fields.extend(self.reason_field(reason));
+        fields.extend(advice.into_iter().flat_map(Advice::fields));
+        let own = OwnAnswer { status: 200, fields: &fields, media_type: "", body: &[] };
+        answer.own(&own, request_done)
+    }
+
+    fn reason_field(&self, reason: Reason) -> Vec<(&'static str, &'static str)> {
+        let is_told = self.listener.errors.reason_header;
+        is_told.then(|| ("X-Evenkeel-Reason", reason.name())).into_iter().collect()
     }
 }
 

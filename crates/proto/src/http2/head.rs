@@ -62,13 +62,14 @@ pub fn request_framing(head: &RequestHead, is_over: bool) -> Result<Framing, Fra
     })
 }
 
-/// Makes a head of an answer that was decoded; its memory is that of `fields`, which are empty.
+/// Makes a head of an answer that was decoded; its memory is that of `fields`, which are empty. HTTP/2 has no phrases for statuses: `reason`
+/// is what a client of HTTP/1 is told.
 ///
 /// # Errors
 /// [`ParseError`]: it is malformed, and nobody may see it.
 pub fn response_head<'a>(
     mut fields: Fields,
-    status: u16,
+    (status, reason): (u16, &str),
     decoded: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     fields_max: usize,
 ) -> Result<ResponseHead, ParseError> {
@@ -82,7 +83,8 @@ pub fn response_head<'a>(
         }
         note_field(&mut fields, &mut crumbs, field, UnusualNames::Keep)?;
     }
-    Ok(ResponseHead { status, version: Version::Http2, fields, reason: Span::new(0, 0) })
+    let reason = append(&mut fields, reason.as_bytes());
+    Ok(ResponseHead { status, version: Version::Http2, fields, reason })
 }
 
 /// How the body of an answer to `method` is delimited; `is_over` says whether its head was all of it.
@@ -94,11 +96,12 @@ pub fn response_framing(
     method: Method,
     is_over: bool,
 ) -> Result<Framing, FramingError> {
-    let has_none = method == Method::Head || matches!(head.status, 204 | 304);
-    Ok(match (content_length(&head.fields)?, is_over || has_none) {
-        (_, true) => Framing::Empty,
-        (Some(length), false) => Framing::Length(length),
-        (None, false) => Framing::Chunked,
+    let length = content_length(&head.fields)?;
+    Ok(match length {
+        _ if method == Method::Head || matches!(head.status, 204 | 304) => Framing::Empty,
+        _ if is_over => Framing::Length(0),
+        Some(length) => Framing::Length(length),
+        None => Framing::Chunked,
     })
 }
 

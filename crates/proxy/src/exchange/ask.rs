@@ -71,6 +71,7 @@ impl<'a> Exchange<'a> {
             offers_upgrade: false,
             endpoint: &target.endpoint.name,
             deadline: target.way.deadline(|| self.started.elapsed()),
+            call_timeout: target.way.call_timeout(|| self.started.elapsed()),
         }
     }
 

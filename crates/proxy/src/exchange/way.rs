@@ -11,6 +11,7 @@ use evenkeel_plan::route::Route;
 use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::field::Field;
 use evenkeel_proto::forward::origin;
+use evenkeel_proto::grpc;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 
 use super::attempt::Target;
@@ -27,6 +28,8 @@ pub(super) struct Way<'a> {
     pub(super) asked: Asked,
     /// How much time the client says is left, if it may say so.
     pub(super) left: Option<Duration>,
+    /// Whether it has said so of a call of gRPC.
+    is_timed_call: bool,
 }
 
 impl<'a> Exchange<'a> {
@@ -47,8 +50,9 @@ impl<'a> Exchange<'a> {
         let (cluster, asked) = self.divide(route, head).ok_or(Reason::NoEndpoint)?;
         course.cluster = Some(&cluster.plan.name);
         cluster.earn(self.worker.time(self.started));
-        let left = self.time_left(cluster, head);
-        Ok(Way { route, cluster, asked, left })
+        let (left, call) = (self.time_left(cluster, head), self.time_of_call(head));
+        let left = left.into_iter().chain(call).min();
+        Ok(Way { route, cluster, asked, left, is_timed_call: call.is_some() })
     }
 
     /// The route of the request.
@@ -106,6 +110,11 @@ impl<'a> Exchange<'a> {
         millis.ok().map(Duration::from_millis)
     }
 
+    /// How long a call of gRPC may take by the word of its client, who may say so of its own call.
+    fn time_of_call(&self, head: &RequestHead) -> Option<Duration> {
+        grpc::is_call(head).then(|| grpc::timeout(&head.fields)).flatten()
+    }
+
     /// The client's address, as far as it can be believed.
     pub(super) fn origin(&self, head: &RequestHead) -> IpAddr {
         let trusted = &self.listener.trusted_proxies;
@@ -144,6 +153,12 @@ impl Way<'_> {
         let name = self.cluster.plan.deadline_header.as_deref()?;
         let left = self.timeouts().exchange?.saturating_sub(running());
         Some((name, u64::try_from(left.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The same of a call of gRPC whose client has set it a limit.
+    pub(super) fn call_timeout(&self, running: impl FnOnce() -> Duration) -> Option<Duration> {
+        let whole = self.timeouts().exchange.filter(|_| self.is_timed_call)?;
+        Some(whole.saturating_sub(running()))
     }
 }
 

@@ -38,7 +38,7 @@ impl Outflow {
         let is_whole = count == bytes.len();
         self.give((half, wire), Bytes::copy_from_slice(&bytes[..count]), last && is_whole)?;
         // A stream whose window lets all through may be given more at once.
-        self.piece = if is_whole { self.piece.max(count) * 2 } else { 0 };
+        self.piece = if is_whole { (self.piece.max(count) * 2).min(PIECE_BYTES_MAX) } else { 0 };
         Poll::Ready(Ok(count))
     }
 

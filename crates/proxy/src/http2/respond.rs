@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use evenkeel_plan::Listener;
-use evenkeel_proto::field::Fields;
+use evenkeel_proto::field::{FieldName, Fields};
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::Framing;
 use evenkeel_proto::method::Method;
@@ -72,7 +72,9 @@ impl Answer for Respond<'_> {
         let date = self.worker.date();
         let mut fields = Outgoing::default();
         response_fields(&mut fields, head, framing, &self.additions(&date));
-        if let Framing::Length(length) = framing {
+        if let Framing::Length(length) = framing
+            && (length > 0 || head.fields.contains(FieldName::ContentLength))
+        {
             content_length_field(&mut fields, length);
         }
         let may_have_more = matches!(framing, Framing::Chunked | Framing::UntilClose);

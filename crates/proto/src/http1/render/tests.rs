@@ -35,6 +35,7 @@ fn forwarded_by(
         offers_upgrade: offered(&head, framing).unwrap().is_some(),
         endpoint: "127.0.0.1:9001",
         deadline: None,
+        call_timeout: None,
     };
     request_head(&mut out, &head, &onward);
     String::from_utf8(out).unwrap()

@@ -161,8 +161,9 @@ impl Http2 {
         buffers: &Buffers,
     ) -> Result<ResponseHead, AttemptError> {
         self.is_silent = false;
-        let (status, fields) = (head.status().as_u16(), buffers.head());
-        response_head(fields, status, pairs(head.headers()), RESPONSE_FIELDS_MAX)
+        let status = head.status();
+        let status = (status.as_u16(), status.canonical_reason().unwrap_or_default());
+        response_head(buffers.head(), status, pairs(head.headers()), RESPONSE_FIELDS_MAX)
             .map_err(|_| AttemptError::Malformed)
     }
 
