@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use instant_acme::Account;
 use rustls::pki_types::CertificateDer;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::account::{account, kept_account, new_account};
 use super::advice::{Advice, identifier};
@@ -40,6 +40,22 @@ pub(super) struct Client {
     garbled: Option<String>,
     /// When the authority's advice was followed last.
     hurried: Option<SystemTime>,
+}
+
+/// When somebody is told that a wait goes on: once it is longer than it could be if all went well, and then each hour.
+#[derive(Debug)]
+struct Alarm {
+    at: Duration,
+}
+
+impl Alarm {
+    fn rings(&mut self, waited: Duration) -> bool {
+        let is_due = waited >= self.at;
+        if is_due {
+            self.at = waited.saturating_add(TELL_EVERY);
+        }
+        is_due
+    }
 }
 
 /// What is there, at some moment.
@@ -269,15 +285,32 @@ impl Client {
         );
     }
 
-    /// Waits until nobody else orders.
+    /// Waits until nobody else orders. Who has the lock and does not come to an end may be on another machine, so somebody has to be told.
     async fn lock(&self) -> Result<Lock, Trouble> {
+        let began = Instant::now();
+        let mut alarm = Alarm { at: self.order_within().saturating_mul(2) };
         loop {
             match self.state.with(try_lock).await? {
                 Ok(Some(lock)) => return Ok(lock),
-                Ok(None) => sleep(LOCK_EVERY).await,
+                Ok(None) => {}
                 Err(error) => return Err(self.not_kept(&error)),
             }
+            let waited = began.elapsed();
+            if alarm.rings(waited) {
+                self.tell_of_wait(waited);
+            }
+            sleep(LOCK_EVERY).await;
         }
+    }
+
+    fn tell_of_wait(&self, waited: Duration) {
+        let (name, minutes) = (&self.config.name, waited.as_secs() / 60);
+        let lock = self.state.folder().join("lock");
+        tracing::warn!(
+            acme = name,
+            "no certificate is ordered: another replica, or another [acme.NAME], has held {} for {minutes} min; look what it is doing",
+            lock.display()
+        );
     }
 
     fn not_kept(&self, error: &io::Error) -> Trouble {
@@ -301,6 +334,9 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// How often who waits for the lock looks whether it is free.
 const LOCK_EVERY: Duration = Duration::from_secs(1);
+
+/// Often enough for whoever looks at the log to see that it goes on.
+const TELL_EVERY: Duration = Duration::from_hours(1);
 
 /// Twice what it takes to wait for the authority's own looks.
 const ORDER_WITHIN: Duration = Duration::from_mins(5);

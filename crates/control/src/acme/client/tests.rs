@@ -74,3 +74,13 @@ async fn what_failed_here_is_forgotten_when_a_replica_has_got_a_certificate() {
     assert!(sight.held.is_some());
     assert_eq!(sight.record.failed, None);
 }
+
+/// It waited for ever, and nobody was told.
+#[test]
+fn who_waits_for_the_lock_for_longer_than_an_order_takes_says_so_and_then_each_hour() {
+    let (_folder, client) = made();
+    let mut alarm = Alarm { at: client.order_within() * 2 };
+    let rung: Vec<u64> =
+        (0..180).filter(|minute| alarm.rings(Duration::from_mins(*minute))).collect();
+    assert_eq!(rung, [10, 70, 130]);
+}
