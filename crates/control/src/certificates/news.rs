@@ -1,6 +1,8 @@
 //! What the log is told about certificates: once for each change. Called by the store with what was known before and now.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::expiry::Nearness;
@@ -32,6 +34,7 @@ pub(super) enum Level {
 /// What is different, line by line.
 pub(super) fn news(before: &Known, after: &Known) -> Vec<(Level, String)> {
     let mut lines = good(before, after);
+    lines.extend(gone(before, after));
     lines.extend(problems(before, after));
     lines.extend(expiry(before, after));
     lines
@@ -61,6 +64,21 @@ fn good(before: &Known, after: &Known) -> Vec<(Level, String)> {
         after.pairs.iter().filter(is_new).filter_map(tell).collect(),
         "more certificates are in use",
     )
+}
+
+/// What has disappeared from a directory that is still looked through. What a config does not name any more is no surprise.
+fn gone(before: &Known, after: &Known) -> Vec<(Level, String)> {
+    let sources = before.sources.iter().filter(|(source, _)| after.sources.contains_key(source));
+    let pairs = sources.flat_map(|(_, found)| &found.pairs);
+    let was_good = |pair: &&Pair| before.pairs.get(*pair).is_some_and(|it| it.good.is_some());
+    let gone = pairs.filter(was_good).filter(|pair| after.entry_of_chain(pair).is_none());
+    let tell = |file: &Path| {
+        let file = file.display();
+        (Level::Warn, format!("certificate {file} is not in use any more: it has disappeared"))
+    };
+    // Two sources may have named the same.
+    let files: BTreeSet<&Path> = gone.map(|pair| &*pair.chain).collect();
+    shortened(files.into_iter().map(tell).collect(), "more have disappeared")
 }
 
 /// What cannot be used any more, or still cannot be for another reason.

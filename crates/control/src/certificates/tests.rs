@@ -257,8 +257,12 @@ fn a_pair_that_comes_or_goes_in_a_directory_comes_or_goes() {
     store.refresh(SystemTime::now());
     assert_eq!(shown(&store), ["a.example", "b.example"]);
     fs::remove_file(folder.path().join("a.crt")).unwrap();
+    let before = store.known();
     store.refresh(SystemTime::now());
     assert_eq!(shown(&store), ["b.example"]);
+    let file = folder.path().join("a.crt");
+    let line = format!("certificate {} is not in use any more: it has disappeared", file.display());
+    assert_eq!(news(&before, &store.known()), [(Level::Warn, line)]);
     fs::write(folder.path().join("c.crt"), "text").unwrap();
     store.refresh(SystemTime::now());
     assert_eq!(shown(&store), ["b.example"]);
