@@ -420,7 +420,7 @@ fn our_own_keys_are_replaced_by_themselves() {
     let (store, _) = place.store(&[]);
     let (termination, now) = (termination(&store), SystemTime::now());
     let first = ticket_of(&termination);
-    for (hours, is_taken) in [(6, true), (12, false)] {
+    for (hours, is_taken) in [(6, true), (12, true), (18, false)] {
         let later = now + Duration::from_hours(hours);
         assert!(store.known().is_stale(later));
         store.refresh(later);
