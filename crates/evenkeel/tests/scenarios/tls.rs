@@ -206,7 +206,8 @@ fn a_renewed_certificate_is_in_use_within_two_seconds_and_a_broken_one_never() {
     })
     .unwrap();
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(10), "{took:?}, and it is said to be two seconds");
+    // Twice as long as is said, for a machine that has much else to do.
+    assert!(took < Duration::from_secs(4), "{took:?}, and it is said to be two seconds");
     assert_eq!(ask(&mut kept, "test").text(), "https", "what was begun by the old one goes on");
 
     let broken = Certificate { key: first.key, ..Certificate::of(&["test"]) };
