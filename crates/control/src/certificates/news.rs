@@ -37,7 +37,18 @@ pub(super) fn news(before: &Known, after: &Known) -> Vec<(Level, String)> {
     lines.extend(gone(before, after));
     lines.extend(problems(before, after));
     lines.extend(expiry(before, after));
+    lines.extend(of_listeners(before, after));
     lines
+}
+
+/// What is wrong with listeners although each of their files is good.
+fn of_listeners(before: &Known, after: &Known) -> Vec<(Level, String)> {
+    let is_new = |it: &(&str, &Refusal)| !before.listener_problems().any(|old| old == *it);
+    let tell = |(name, (file, problem)): (&str, &Refusal)| {
+        let finding = Finding { file: file.clone(), remark: Remark::Lapsed(problem.clone()) };
+        (Level::Warn, format!("listener {name}: {finding}"))
+    };
+    shortened(after.listener_problems().filter(is_new).map(tell).collect(), "more are without")
 }
 
 /// What is in use from now on.

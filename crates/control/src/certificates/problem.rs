@@ -57,6 +57,12 @@ pub enum Problem {
     NoList,
     /// The revocation list is of a kind that cannot be used: why.
     UnusableList(String),
+    /// The revocation list has the name of this authority and a signature that is not the authority's.
+    ForgedList(String),
+    /// The revocation list is of this authority, which is none of those that sign clients' certificates.
+    ForeignList(String),
+    /// There are revocation lists, and none of this authority.
+    Unlisted(String),
     /// The next revocation list should have come by then.
     Outdated(SystemTime),
     /// There is no key for tickets in it.
@@ -173,6 +179,9 @@ impl Problem {
             Self::UnusableList(_) => {
                 "it has to be a whole list of version 2 (RFC 5280 §5): with `openssl ca -gencrl` set `crlnumber` and `crl_extensions`"
             }
+            Self::ForgedList(_) => "fetch it again, from the authority itself",
+            Self::ForeignList(_) => FOREIGN_LIST_HELP,
+            Self::Unlisted(_) => UNLISTED_HELP,
             Self::Outdated(_) => {
                 "fetch the current one, and look at what should have: until then clients of its authority are refused"
             }
@@ -215,6 +224,18 @@ impl fmt::Display for Problem {
             Self::UnusableList(why) => {
                 write!(f, "has a revocation list that cannot be used: {why}")
             }
+            Self::ForgedList(issuer) => {
+                write!(
+                    f,
+                    "has a revocation list that {issuer:?} has not signed, although it says so"
+                )
+            }
+            Self::ForeignList(issuer) => {
+                write!(f, "has the revocation list of {issuer:?}, which is none of the authorities")
+            }
+            Self::Unlisted(subject) => {
+                write!(f, "has an authority without a revocation list: {subject:?}")
+            }
             Self::Outdated(due) => write!(f, "is outdated: the next list was due {}", date(*due)),
             Self::NoTicketKey => f.write_str("has no key"),
             Self::BadTicketKey(line) => write!(f, "has no key in line {line}"),
@@ -256,3 +277,7 @@ pub fn date(at: SystemTime) -> String {
     let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", time.hour(), time.minute())
 }
+
+const FOREIGN_LIST_HELP: &str = "lists have to be of the authorities in `client_ca`; those of authorities between these and clients belong into the same file";
+
+const UNLISTED_HELP: &str = "add its list to `client_crl`: without one nobody knows what it has taken back, so its clients are refused";

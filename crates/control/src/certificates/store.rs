@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use evenkeel_plan::tls::{Certificate, Certificates, Challenges, Origination, Termination};
 use rustls::ServerConfig;
 
+use super::client_auth::unlisted;
 use super::expiry::{Nearness, days_left};
 use super::followed::{FileKind, Followed};
 use super::news;
@@ -84,6 +85,8 @@ struct Terminator {
     current: Arc<Current>,
     certificates: Arc<Certificates>,
     shown: Vec<Arc<Certificate>>,
+    /// What is wrong with it although each of its files is good.
+    problems: Vec<Refusal>,
 }
 
 /// Why a listener cannot be had.
@@ -198,7 +201,7 @@ impl Known {
     pub(crate) fn findings_of_trust(&self, trust: &Trust, now: SystemTime) -> Vec<Finding> {
         match trust {
             Trust::Authorities(place) => {
-                self.file_findings(FileKind::EndpointAuthorities, &place.path, now)
+                self.file_findings((FileKind::EndpointAuthorities, &place.path), &[], now)
             }
             Trust::System | Trust::Anybody => self.origins.findings(trust).into_iter().collect(),
         }
@@ -236,6 +239,12 @@ impl Known {
         self.listeners.get(listener).map(|it| &it.tls)
     }
 
+    /// What is wrong with listeners although each of their files is good.
+    pub(super) fn listener_problems(&self) -> impl Iterator<Item = (&str, &Refusal)> {
+        let listeners = self.listeners.iter();
+        listeners.flat_map(|(name, it)| it.problems.iter().map(|problem| (name.as_str(), problem)))
+    }
+
     /// Reads a source that a config is about to use, and says what is to be said about its files. What was read is added to `next`.
     pub(crate) fn look(
         &self,
@@ -265,14 +274,24 @@ impl Known {
         findings
     }
 
-    /// The same of a file of another kind.
+    /// The same of a file of another kind, where the files `beside` it are named together with it.
     pub(crate) fn file_findings(
         &self,
-        kind: FileKind,
-        file: &Path,
+        (kind, file): (FileKind, &Path),
+        beside: &[(FileKind, PathBuf)],
         now: SystemTime,
     ) -> Vec<Finding> {
-        self.followed.findings(kind, file, now)
+        let named = beside.iter().map(|(kind, file)| (*kind, &**file)).chain([(kind, file)]);
+        let next = self.followed.gather(&named.clone().collect::<Vec<_>>(), now);
+        let mut findings = next.findings(kind, file);
+        if kind == FileKind::ClientAuthorities {
+            let lists = named.filter(|(kind, _)| *kind == FileKind::Revocations);
+            let lists: Vec<_> = lists.map(|(_, file)| file).collect();
+            let unlisted = unlisted(&[file], &lists, &next, now).into_iter();
+            findings
+                .extend(unlisted.map(|(file, it)| Finding { file, remark: Remark::Lapsed(it) }));
+        }
+        findings
     }
 
     /// What would be known if `config` were in force. What was `read` for it is not read again, unless it has changed since. Listeners
@@ -352,7 +371,13 @@ impl Known {
             Some(old) => Arc::clone(&old.challenge),
             None => challenge(&self.challenges)?,
         };
-        Ok(Terminator { tls: tls.clone(), terms, challenge, current, certificates, shown })
+        let problems = tls.client_auth.as_ref().map_or_else(Vec::new, |auth| {
+            let [authorities, lists] = [&auth.authorities, &auth.revocations]
+                .map(|places| places.iter().map(|it| &*it.path).collect::<Vec<_>>());
+            unlisted(&authorities, &lists, &self.followed, self.at)
+        });
+        let tls = tls.clone();
+        Ok(Terminator { tls, terms, challenge, current, certificates, shown, problems })
     }
 
     /// Whether a look would find something that is news.

@@ -46,7 +46,10 @@ impl<'k> View<'k> {
     /// `None` if `listener` does not speak TLS.
     pub(crate) fn of_listener(known: &'k Known, listener: &str) -> Option<Self> {
         let tls = known.tls_of(listener)?;
-        Some(Self::new(known, &tls.certificates, tls.followed().collect()))
+        let mut view = Self::new(known, &tls.certificates, tls.followed().collect());
+        let own = known.listener_problems().filter(|(name, _)| *name == listener);
+        view.refused.extend(own.map(|(_, problem)| Refused::new(problem, false)));
+        Some(view)
     }
 
     /// `None` if `cluster` does not speak TLS with its endpoints.
