@@ -1,8 +1,6 @@
 //! Files beside certificates that are read, judged and followed as these are: one by one, by what is in them. Kept by the store.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,7 +8,7 @@ use std::time::SystemTime;
 use super::authorities::{ClientAuthorities, EndpointAuthorities};
 use super::client_auth::Revocations;
 use super::problem::{Finding, Problem, Remark};
-use super::source::{FileStamp, Refusal, stamp, unreadable};
+use super::source::{FileStamp, Refusal, is_open, stamp, unreadable};
 use super::ticket_keys::TicketSecrets;
 use crate::config::{Files as _, Folder};
 
@@ -320,9 +318,4 @@ impl<T: Content> FileEntry<T> {
 fn read<T: Content>(file: &Path, now: SystemTime) -> Result<T, Problem> {
     let bytes = Folder::new("").read(file, T::BYTES_MAX as u64);
     T::parse(&bytes.map_err(|error| unreadable(&error, T::BYTES_MAX))?, now)
-}
-
-/// Whether everybody on the machine may read it.
-fn is_open(file: &Path) -> bool {
-    fs::metadata(file).is_ok_and(|about| about.permissions().mode() & 0o004 != 0)
 }

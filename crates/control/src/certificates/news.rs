@@ -37,18 +37,27 @@ pub(super) fn news(before: &Known, after: &Known) -> Vec<(Level, String)> {
     lines.extend(gone(before, after));
     lines.extend(problems(before, after));
     lines.extend(expiry(before, after));
-    lines.extend(of_listeners(before, after));
+    lines.extend(of_wholes(before, after));
     lines
 }
 
-/// What is wrong with listeners although each of their files is good.
-fn of_listeners(before: &Known, after: &Known) -> Vec<(Level, String)> {
-    let is_new = |it: &(&str, &Refusal)| !before.listener_problems().any(|old| old == *it);
-    let tell = |(name, (file, problem)): (&str, &Refusal)| {
-        let finding = Finding { file: file.clone(), remark: Remark::Lapsed(problem.clone()) };
-        (Level::Warn, format!("listener {name}: {finding}"))
+/// What is wrong with listeners and clusters although each of their files is good.
+fn of_wholes(before: &Known, after: &Known) -> Vec<(Level, String)> {
+    let all = |known: &Known| -> Vec<(&'static str, String, Refusal)> {
+        let of = |what| move |(name, it): (&str, &Refusal)| (what, name.to_owned(), it.clone());
+        let listeners = known.listener_problems().map(of("listener"));
+        listeners.chain(known.origins.problems().map(of("cluster"))).collect()
     };
-    shortened(after.listener_problems().filter(is_new).map(tell).collect(), "more are without")
+    let old = all(before);
+    let tell = |(what, name, (file, problem)): (&str, String, Refusal)| {
+        let (level, remark): (_, fn(Problem) -> Remark) = match problem {
+            Problem::Library(_) => (Level::Error, Remark::Kept),
+            _ => (Level::Warn, Remark::Lapsed),
+        };
+        (level, format!("{what} {name}: {}", Finding { file, remark: remark(problem) }))
+    };
+    let new = all(after).into_iter().filter(|it| !old.contains(it)).map(tell);
+    shortened(new.collect(), "more have such problems")
 }
 
 /// What is in use from now on.

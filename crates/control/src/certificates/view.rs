@@ -48,7 +48,10 @@ impl<'k> View<'k> {
         let tls = known.tls_of(listener)?;
         let mut view = Self::new(known, &tls.certificates, tls.followed().collect());
         let own = known.listener_problems().filter(|(name, _)| *name == listener);
-        view.refused.extend(own.map(|(_, problem)| Refused::new(problem, false)));
+        view.refused.extend(own.map(|(_, problem)| {
+            // What is refused as a whole was made of files that may all be good.
+            Refused::new(problem, matches!(problem.1, Problem::Library(_)))
+        }));
         Some(view)
     }
 
@@ -58,6 +61,8 @@ impl<'k> View<'k> {
         let mut view =
             Self::new(known, tls.certificate.as_slice(), tls.followed().into_iter().collect());
         view.refused.extend(known.origins.refusal(&tls.trust).map(|it| Refused::new(it, false)));
+        let own = known.origins.problems().filter(|(name, _)| *name == cluster);
+        view.refused.extend(own.map(|(_, problem)| Refused::new(problem, true)));
         Some(view)
     }
 

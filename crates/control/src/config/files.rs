@@ -325,6 +325,11 @@ fn of_certificate(noun: &str, finding: &Finding) -> Diagnostic {
             "is no secret",
             "`chmod o-r FILE`: who has the keys can read what was said in resumed sessions of TLS 1.2, and resume them",
         ),
+        Remark::KeyOpen => (
+            Code::SecretOpen,
+            "is no secret",
+            "`chmod o-r FILE`: who has the key can pass for whoever it belongs to; a group that evenkeel is in may read it",
+        ),
     };
     Diagnostic::new(code, format!("{noun} {finding}")).label(label).help(help)
 }

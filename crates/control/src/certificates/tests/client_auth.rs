@@ -354,7 +354,7 @@ fn a_list_that_comes_before_its_authority_is_in_use_when_that_has_come() {
     let (store, _) = place.store(&["ca.pem", "list.pem"]);
     for (name, text, problems) in [
         ("list.pem", other.list_of_today(&[]), 1),
-        ("ca.pem", other.pem.clone(), 0),
+        ("ca.pem", other.pem, 0),
         // The list that is there is of nobody any more, and its authority has none.
         ("ca.pem", ca.pem.clone(), 2),
         ("list.pem", ca.list_of_today(&[]), 0),
@@ -519,9 +519,15 @@ fn keys_that_everybody_may_read_are_told_of() {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
         Known::default().file_findings((FileKind::TicketKeys, &file), &[], SystemTime::now())
     };
+    let guard =
+        |mode| fs::set_permissions(place.0.path(), fs::Permissions::from_mode(mode)).unwrap();
+    guard(0o755);
     assert_eq!(found(0o644), [Finding { file: file.clone(), remark: Remark::Open }]);
     assert_eq!(found(0o640), []);
     assert_eq!(found(0o600), []);
+    // Nobody else comes as far as the file.
+    guard(0o750);
+    assert_eq!(found(0o644), []);
     let absent = Path::new("/nowhere/keys");
     let named = (FileKind::TicketKeys, absent);
     let found = Known::default().file_findings(named, &[], SystemTime::now());
