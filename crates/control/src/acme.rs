@@ -28,7 +28,7 @@ mod transport;
 mod trouble;
 
 use client::Client;
-pub(crate) use ledger::Ledger;
+pub(crate) use ledger::{Activity, Ledger, Standing};
 use renewal::Lenience;
 use stage::Stage;
 

@@ -10,6 +10,7 @@ use axum::{Extension, Json, Router, middleware};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod acme;
 mod changes;
 pub mod dashboard;
 mod extract;
@@ -32,6 +33,7 @@ mod tls;
 mod why;
 mod working;
 
+pub use acme::{AcmeActivity, AcmeFailure, AcmeStatus};
 pub use changes::{NewEndpoint, NewState, NewWeight, ReloadRequest, WantedState};
 pub use in_flight::{ConnectionInFlight, ExchangeInFlight, ExchangePhase, InFlight};
 pub use latency::quantile;

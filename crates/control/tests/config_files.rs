@@ -106,15 +106,16 @@ const ON_DISK: [(&str, Prepare); 11] = [
         write(folder, "a.crt", chain.concat().as_bytes());
         write(folder, "a.key", key.serialize_pem().as_bytes());
     }),
-    ("ticket-keys-open", |folder| {
+    ("secrets-open", |folder| {
         let keys = b"tls = { ticket_keys = 'ticket.keys' }\n";
         write(folder, "evenkeel.toml", &[HTTPS, keys].concat());
         let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
         write(folder, "a.crt", made.cert.pem().as_bytes());
         write(folder, "a.key", made.signing_key.serialize_pem().as_bytes());
         write(folder, "ticket.keys", &b"a2V5".repeat(16));
-        let everybody = fs::Permissions::from_mode(0o644);
-        fs::set_permissions(folder.join("ticket.keys"), everybody).unwrap();
+        for (path, mode) in [("ticket.keys", 0o644), ("a.key", 0o644), ("", 0o755)] {
+            fs::set_permissions(folder.join(path), fs::Permissions::from_mode(mode)).unwrap();
+        }
     }),
     ("list-outdated", |folder| {
         let tls =
@@ -148,8 +149,10 @@ const PAGE: &[u8] =
 
 const INCLUDE: &[u8] = b"include = 'part-*.toml'\n\n[listener.web]\nbind = ':8080'\nto = '9001'\n";
 
+/// Readable for nobody else, whatever the machine does by itself.
 fn write(folder: &Path, name: &str, bytes: &[u8]) {
     fs::write(folder.join(name), bytes).unwrap();
+    fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// What a run over this file alone prints; names of files without folders, so that it is the same everywhere.

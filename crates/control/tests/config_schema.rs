@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use evenkeel_control::config::{Config, Folder, schema};
@@ -346,7 +347,9 @@ mod certificates {
             rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         fs::create_dir_all(folder).unwrap();
         fs::write(folder.join(format!("{name}.crt")), cert.pem()).unwrap();
-        fs::write(folder.join(format!("{name}.key")), signing_key.serialize_pem()).unwrap();
+        let file = folder.join(format!("{name}.key"));
+        fs::write(&file, signing_key.serialize_pem()).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// `NAME-ca.pem`, and the list of what it has taken back, `NAME.crl`.

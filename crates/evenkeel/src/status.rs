@@ -12,6 +12,7 @@ use crate::operate::{find_cluster, print_text};
 use crate::terminal::wants_colour;
 use crate::tone::Palette;
 
+mod acme;
 mod certificates;
 mod page;
 

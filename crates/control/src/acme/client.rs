@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use instant_acme::Account;
 use rustls::pki_types::CertificateDer;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::account::{account, kept_account, new_account};
 use super::advice::{Advice, identifier};
-use super::ledger::Ledger;
+use super::hook::{Hook, clean_up};
+use super::ledger::{Activity, Ledger};
 use super::order::{Issued, Rooms, order};
 use super::renewal::{Due, Held, Lenience, Why, attempt, due};
 use super::shared::try_lock;
@@ -40,6 +41,22 @@ pub(super) struct Client {
     garbled: Option<String>,
     /// When the authority's advice was followed last.
     hurried: Option<SystemTime>,
+}
+
+/// When somebody is told that a wait goes on: once it is longer than it could be if all went well, and then each hour.
+#[derive(Debug)]
+struct Alarm {
+    at: Duration,
+}
+
+impl Alarm {
+    fn rings(&mut self, waited: Duration) -> bool {
+        let is_due = waited >= self.at;
+        if is_due {
+            self.at = waited.saturating_add(TELL_EVERY);
+        }
+        is_due
+    }
 }
 
 /// What is there, at some moment.
@@ -89,7 +106,10 @@ impl Client {
     /// Looks what is there, and orders if it is time to; returns how long to rest then.
     async fn turn(&mut self) -> Result<Duration, Trouble> {
         let now = SystemTime::now();
+        self.ledger.note_activity(&self.config.name, Activity::Resting);
+        self.clean_up_if_free().await?;
         let sight = self.look(now).await?;
+        self.ledger.note_failure(&self.config.name, sight.record.failed.as_ref());
         if sight.record.failed.is_none() {
             // What goes wrong from now on is no matter of before.
             self.lenience = Lenience::None;
@@ -167,6 +187,7 @@ impl Client {
     /// Orders when nobody else does, if that is still due then.
     async fn order_in_turn(&mut self) -> Result<(), Trouble> {
         let lock = self.lock().await?;
+        self.clean_up(&lock).await?;
         let now = SystemTime::now();
         let sight = self.look(now).await?;
         let Due { at, why } = self.next(&sight, now);
@@ -176,6 +197,7 @@ impl Client {
         }
         let name = &self.config.name;
         tracing::info!(acme = name, "certificate is ordered from {}: {why}", self.config.directory);
+        self.ledger.note_activity(name, Activity::Ordering);
         let leaf = sight.held.as_ref().map(|(_, leaf)| leaf);
         let outcome = timeout(self.order_within(), self.order(leaf, &lock)).await;
         let outcome = match outcome {
@@ -188,6 +210,7 @@ impl Client {
                 self.hurried = (why == Why::Advised).then_some(now);
                 self.failed = None;
                 self.ledger.note_order(&self.config.name, true);
+                self.ledger.note_failure(&self.config.name, None);
             }
             Err(trouble) => self.fail(&trouble, sight.record, Some(lock)).await,
         }
@@ -261,6 +284,8 @@ impl Client {
             let _ = self.state.with(move |state| state.put_record(&record, &lock)).await;
         }
         self.ledger.note_order(&self.config.name, false);
+        self.ledger.note_failure(&self.config.name, self.failed.as_ref());
+        self.ledger.note_next(&self.config.name, next);
         let (name, names) = (&self.config.name, self.config.names.join(", "));
         tracing::warn!(
             acme = name,
@@ -269,15 +294,66 @@ impl Client {
         );
     }
 
-    /// Waits until nobody else orders.
+    /// Takes away what was left in DNS by somebody who was stopped, if nobody orders just now.
+    async fn clean_up_if_free(&self) -> Result<(), Trouble> {
+        let lock = self
+            .state
+            .with(|state| if state.left().is_empty() { Ok(None) } else { try_lock(state) });
+        match lock.await? {
+            Ok(Some(lock)) => self.clean_up(&lock).await,
+            // Who cannot write here has not written anything.
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn clean_up(&self, lock: &Lock) -> Result<(), Trouble> {
+        let left = self.state.with(State::left).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = left.iter().map(|record| &*record.domain).collect();
+        let (name, names) = (&self.config.name, names.join(", "));
+        let hook = Hook::of(&self.config);
+        if hook.is_some() {
+            tracing::info!(acme = name, "records in DNS that were left are taken away: {names}");
+        } else {
+            tracing::warn!(
+                acme = name,
+                "records _acme-challenge may have been left in DNS, and no program is named any more that takes them away: {names}"
+            );
+        }
+        clean_up(hook.as_ref(), left, &self.state, lock).await;
+        Ok(())
+    }
+
+    /// Waits until nobody else orders. Who has the lock and does not come to an end may be on another machine, so somebody has to be told.
     async fn lock(&self) -> Result<Lock, Trouble> {
+        let began = Instant::now();
+        let mut alarm = Alarm { at: self.order_within().saturating_mul(2) };
         loop {
             match self.state.with(try_lock).await? {
                 Ok(Some(lock)) => return Ok(lock),
-                Ok(None) => sleep(LOCK_EVERY).await,
+                Ok(None) => {
+                    self.ledger.note_activity(&self.config.name, Activity::Waiting);
+                }
                 Err(error) => return Err(self.not_kept(&error)),
             }
+            let waited = began.elapsed();
+            if alarm.rings(waited) {
+                self.tell_of_wait(waited);
+            }
+            sleep(LOCK_EVERY).await;
         }
+    }
+
+    fn tell_of_wait(&self, waited: Duration) {
+        let (name, minutes) = (&self.config.name, waited.as_secs() / 60);
+        let lock = self.state.folder().join("lock");
+        tracing::warn!(
+            acme = name,
+            "no certificate is ordered: another replica, or another [acme.NAME], has held {} for {minutes} min; look what it is doing",
+            lock.display()
+        );
     }
 
     fn not_kept(&self, error: &io::Error) -> Trouble {
@@ -301,6 +377,9 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// How often who waits for the lock looks whether it is free.
 const LOCK_EVERY: Duration = Duration::from_secs(1);
+
+/// Often enough for whoever looks at the log to see that it goes on.
+const TELL_EVERY: Duration = Duration::from_hours(1);
 
 /// Twice what it takes to wait for the authority's own looks.
 const ORDER_WITHIN: Duration = Duration::from_mins(5);

@@ -15,7 +15,7 @@ use rcgen::{
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::hook::{Hook, Written};
+use super::hook::{Hook, TxtRecord, Written};
 use super::shared::{Answer, Published, publish};
 use super::stage::{Shown, Stage};
 use super::state::{Lock, State};
@@ -36,7 +36,7 @@ pub(super) struct Issued {
 struct Exhibits {
     shown: Vec<Shown>,
     published: Option<Published>,
-    written: Vec<Written>,
+    written: Option<Written>,
 }
 
 /// Where something is to be seen.
@@ -107,7 +107,8 @@ async fn exhibit(
     config: &AcmeConfig,
     rooms: Rooms<'_>,
 ) -> Result<Exhibits, Trouble> {
-    let mut exhibits = Exhibits::default();
+    let hook = Hook::of(config).map(|hook| Written::new(hook, rooms.state, rooms.lock));
+    let mut exhibits = Exhibits { written: hook, ..Exhibits::default() };
     let mut answers = Vec::new();
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
@@ -122,7 +123,7 @@ async fn exhibit(
         let challenge = authorization.challenge(kind(config));
         let challenge = challenge.ok_or_else(|| not_offered(config, &name))?;
         let proof = challenge.key_authorization();
-        match &config.challenge {
+        match config.challenge {
             ChallengeConfig::Http01 => {
                 let (token, answer) = (challenge.token.clone(), proof.as_str().to_owned());
                 answers.push(Answer::Http { token, answer });
@@ -130,15 +131,20 @@ async fn exhibit(
             ChallengeConfig::TlsAlpn01 => {
                 answers.push(Answer::Tls { name, digest: proof.digest().as_ref().to_vec() });
             }
-            ChallengeConfig::Dns01 { command, timeout, .. } => {
-                let (command, timeout, value) = (command.clone(), *timeout, proof.dns_value());
-                let written = Hook { command, timeout, domain: name, value }.present().await?;
-                exhibits.written.push(written);
+            ChallengeConfig::Dns01 { .. } => {
+                if let Some(written) = &mut exhibits.written {
+                    let value = proof.dns_value();
+                    written.add(TxtRecord { domain: name, value }).await?;
+                }
             }
         }
     }
     match &config.challenge {
-        ChallengeConfig::Dns01 { wait, .. } if !exhibits.written.is_empty() => sleep(*wait).await,
+        ChallengeConfig::Dns01 { wait, .. } => {
+            if exhibits.written.as_ref().is_some_and(|written| !written.is_empty()) {
+                sleep(*wait).await;
+            }
+        }
         _ if answers.is_empty() => {}
         _ => {
             for answer in &answers {

@@ -194,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_one_replica_publishes_the_others_show_until_it_is_over() {
-        let (folder, ours, challenges, _following) = replicas();
+        let (_folder, ours, challenges, _following) = replicas();
         let lock = try_lock(&ours).unwrap().unwrap();
         let published = publish(answers(), &ours, &lock).await.unwrap();
         // It has waited for that.
@@ -205,8 +205,21 @@ mod tests {
         drop(published);
         until(|| !is_shown(&challenges)).await;
         until(|| try_lock(&ours).unwrap().is_some()).await;
-        std::fs::write(folder.path().join(FILE), "[{").unwrap();
-        assert!(!is_shown(&challenges));
+    }
+
+    #[tokio::test]
+    async fn what_is_garbled_takes_away_what_was_shown_and_ends_nothing() {
+        let (folder, ours, challenges, _following) = replicas();
+        let lock = try_lock(&ours).unwrap().unwrap();
+        let _published = publish(answers(), &ours, &lock).await.unwrap();
+        let file = folder.path().join(FILE);
+        let good = std::fs::read(&file).unwrap();
+        assert!(is_shown(&challenges));
+        // It is seen to have been looked at by what it changes, each way.
+        std::fs::write(&file, "[{").unwrap();
+        until(|| !is_shown(&challenges)).await;
+        std::fs::write(&file, good).unwrap();
+        until(|| is_shown(&challenges)).await;
     }
 
     #[tokio::test]

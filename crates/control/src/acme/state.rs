@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
+use super::hook::TxtRecord;
 use super::renewal::Held;
 use super::trouble::Trouble;
 use crate::certificates::{Parsed, Purpose, parse};
@@ -24,6 +25,7 @@ pub(super) struct State {
     folder: PathBuf,
     certificate: PathBuf,
     record: PathBuf,
+    left: PathBuf,
 }
 
 /// What is remembered beside a certificate.
@@ -59,7 +61,8 @@ impl State {
     pub(super) fn of(config: &AcmeConfig) -> Self {
         let certificate = config.file();
         let record = certificate.with_extension("json");
-        Self { folder: config.state.path.clone(), certificate, record }
+        let left = certificate.with_extension("dns");
+        Self { folder: config.state.path.clone(), certificate, record, left }
     }
 
     /// Does `work` where a disk that does not answer holds up nobody.
@@ -126,6 +129,24 @@ impl State {
         write_whole(&self.record, &serde_json::to_vec_pretty(record)?, PRIVATE)
     }
 
+    /// What may be in DNS and has to be taken away again; nothing if nobody knows.
+    pub(super) fn left(&self) -> Vec<TxtRecord> {
+        let text = read(&self.left).ok().flatten();
+        text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    }
+
+    /// Remembers what may be in DNS from now on, before it is there: whoever is killed takes nothing away.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub(super) fn put_left(&self, left: &[TxtRecord], _lock: &Lock) -> io::Result<()> {
+        if left.is_empty() {
+            return remove(&self.left);
+        }
+        write_whole(&self.left, &serde_json::to_vec_pretty(left)?, PRIVATE)
+    }
+
     /// What is in another file of the directory; `None` if it is not there.
     ///
     /// # Errors
@@ -164,10 +185,7 @@ impl State {
     ///
     /// It cannot be taken away.
     pub(super) fn remove(&self, name: &str, _lock: &Lock) -> io::Result<()> {
-        match fs::remove_file(self.folder.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        remove(&self.folder.join(name))
     }
 
     /// The directory.
@@ -198,6 +216,13 @@ impl Failed {
             is_refused_for_now: trouble.is_refused_for_now,
             reason: trouble.to_string(),
         }
+    }
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -280,7 +305,7 @@ pub(super) mod tests {
     fn no_certificate_has_files_of_the_name_of_another_file() {
         for name in ["answers", "account-0123456789abcdef", "lock", "a.b", ".json"] {
             let state = State::of(&AcmeConfig { name: name.to_owned(), ..wanted(&["a.example"]) });
-            for file in [&state.certificate, &state.record] {
+            for file in [&state.certificate, &state.record, &state.left] {
                 assert!(file.extension().is_some(), "{}", file.display());
                 assert_eq!(file.file_stem().unwrap(), name);
             }

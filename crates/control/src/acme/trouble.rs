@@ -1,8 +1,9 @@
 //! Why an order came to nothing, for people.
 
-use std::error::Error as _;
-use std::fmt;
+use std::error::Error as StdError;
+use std::{fmt, io};
 
+use evenkeel_plan::tls::trouble;
 use instant_acme::{Error, Problem};
 use tokio::task::JoinError;
 
@@ -67,13 +68,22 @@ impl From<Error> for Trouble {
         let mut reason = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
-            let text = cause.to_string();
+            let text = of_tls(cause).unwrap_or_else(|| cause.to_string());
             if !reason.contains(&text) {
                 reason = format!("{reason}: {text}");
             }
             source = cause.source();
         }
         Self::new(one_line(&reason))
+    }
+}
+
+/// What is wrong with TLS, in words, if it is that. An error of a socket has it inside, and not behind it.
+fn of_tls(error: &(dyn StdError + 'static)) -> Option<String> {
+    let outside = error.downcast_ref::<io::Error>();
+    match error.downcast_ref::<rustls::Error>() {
+        Some(error) => Some(trouble(error)),
+        None => of_tls(outside?.get_ref()?),
     }
 }
 
@@ -100,7 +110,39 @@ const REASON_CHARS_MAX: usize = 500;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rustls::{CertificateError, OtherError};
+
     use super::*;
+
+    /// The log said "Other(OtherError(CaUsedAsEndEntity))".
+    #[test]
+    fn a_certificate_of_the_authority_that_cannot_be_trusted_is_told_in_words() {
+        let other = OtherError(Arc::new(webpki::Error::CaUsedAsEndEntity));
+        let wrong = rustls::Error::InvalidCertificate(CertificateError::Other(other));
+        let words = trouble(&wrong);
+        let socket = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, wrong));
+        let error = Error::Other(Box::new(Behind(socket)));
+        assert_eq!(Trouble::from(error).to_string(), format!("no connection: {words}"));
+        assert!(words.starts_with("its certificate is one of an authority"), "{words}");
+    }
+
+    /// What says no more than that there was something.
+    #[derive(Debug)]
+    struct Behind(io::Error);
+
+    impl fmt::Display for Behind {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("no connection")
+        }
+    }
+
+    impl StdError for Behind {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
 
     fn problem(json: &str) -> Trouble {
         Trouble::of_problem(&serde_json::from_str(json).unwrap())

@@ -14,12 +14,13 @@ use evenkeel_plan::route::{Route, RouteCounters, Target};
 use evenkeel_plan::vitals::Standing;
 use evenkeel_plan::{Cluster, Endpoint, Listener, Plan};
 
+use super::acme::acme;
 use super::latency::{latency, up_to_the_last};
 use super::tls::{cluster_tls, listener_tls};
 use super::{
-    AdmissionStatus, CheckStatus, ClusterStatus, EndpointState, EndpointStatus, ForcedState,
-    LastCheck, ListenerStatus, RefusedStatus, RouteStatus, ShedStatus, StandingStatus, Status,
-    TargetStatus, working,
+    AcmeStatus, AdmissionStatus, CheckStatus, ClusterStatus, EndpointState, EndpointStatus,
+    ForcedState, LastCheck, ListenerStatus, RefusedStatus, RouteStatus, ShedStatus, StandingStatus,
+    Status, TargetStatus, working,
 };
 use crate::certificates;
 use crate::in_force::ForcedSince;
@@ -51,7 +52,14 @@ pub(crate) fn status(overview: &Overview) -> Status {
         leaving,
         config,
         overrides,
+        acme: orders(overview),
     }
+}
+
+fn orders(overview: &Overview) -> Vec<AcmeStatus> {
+    let config = overview.in_force.config();
+    let all = overview.acme.all().into_iter();
+    all.map(|(name, standing)| acme(name, standing, config.as_deref())).collect()
 }
 
 /// One cluster now; `None` if there is none of that name.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::TlsStatus;
+use super::{AcmeStatus, TlsStatus};
 
 /// The whole balancer at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -35,6 +35,8 @@ pub struct Status {
     pub config: ConfigStatus,
     /// What the admin API has changed on top of the file.
     pub overrides: Vec<OverrideStatus>,
+    /// Certificates that are ordered from authorities, in the order of their names.
+    pub acme: Vec<AcmeStatus>,
 }
 
 /// An endpoint that is gone from the config.

@@ -1,6 +1,7 @@
 //! Which clients' certificates are taken: the lists of what authorities have taken back, and the verifier that the TLS library asks. Made by
 //! the store of files that are followed.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -18,10 +19,12 @@ use webpki::OwnedCertRevocationList;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use super::authorities::Authority;
+use super::authorities::{Authority, ClientAuthorities};
 use super::followed::{Content, FileKind, Followed};
-use super::parse::{sections, system_time};
+use super::parse::{read_certificate, sections, system_time};
 use super::problem::{Part, Problem};
+use super::signature::is_signed_by;
+use super::source::Refusal;
 use super::terminate::PROVIDER;
 use crate::config::ClientAuthConfig;
 
@@ -86,6 +89,31 @@ impl Content for Revocations {
         self.due.is_some_and(|due| before < due && due <= now)
     }
 
+    /// The library asks no list about its signature before a client comes, and then refuses the client.
+    fn clash(&self, authorities: &[Arc<ClientAuthorities>]) -> Option<Problem> {
+        let authorities = authorities.iter().flat_map(|file| &file.0);
+        let authorities: Vec<_> =
+            authorities.filter_map(|it| read_certificate(&it.der).ok()).collect();
+        let mut stranger = None;
+        let mut is_of_any = false;
+        for list in &self.lists {
+            let Ok((_, parsed)) = CertificateRevocationList::from_der(list) else { continue };
+            let issuer = parsed.issuer();
+            // One that takes over from another may have its name.
+            let mut same_name =
+                authorities.iter().filter(|it| it.subject().as_raw() == issuer.as_raw()).peekable();
+            if same_name.peek().is_none() {
+                stranger.get_or_insert_with(|| issuer.to_string());
+            } else if same_name.any(|it| is_signed_by(list, it.public_key())) {
+                is_of_any = true;
+            } else {
+                return Some(Problem::ForgedList(issuer.to_string()));
+            }
+        }
+        // Beside one of theirs there may be those of authorities between them and clients, which clients send.
+        stranger.filter(|_| !is_of_any).map(Problem::ForeignList)
+    }
+
     fn decay(&self, now: SystemTime) -> Option<Problem> {
         self.due.filter(|due| *due <= now).map(Problem::Outdated)
     }
@@ -118,6 +146,34 @@ fn judge_list(
 
 fn unusable(why: &str) -> Problem {
     Problem::UnusableList(why.to_owned())
+}
+
+/// The authorities that none of the lists is of, with their files, if there are to be lists: their clients are refused.
+pub(super) fn unlisted(
+    authorities: &[&Path],
+    revocations: &[&Path],
+    files: &Followed,
+    now: SystemTime,
+) -> Vec<Refusal> {
+    if revocations.is_empty() {
+        return Vec::new();
+    }
+    let good = revocations.iter().filter_map(|file| files.revocations.good(file));
+    let lists = good.flat_map(|it| &it.lists);
+    let listed: Vec<_> = lists
+        .filter_map(|list| CertificateRevocationList::from_der(list).ok())
+        .map(|(_, list)| list.issuer().as_raw().to_vec())
+        .collect();
+    let files =
+        authorities.iter().filter_map(|file| Some((file, files.client_authorities.good(file)?)));
+    let all = files.flat_map(|(file, it)| it.good(now).map(move |it| (file, it)));
+    all.filter_map(|(file, authority)| {
+        let certificate = read_certificate(&authority.der).ok()?;
+        let subject = certificate.subject();
+        let is_listed = listed.iter().any(|issuer| issuer == subject.as_raw());
+        (!is_listed).then(|| (file.to_path_buf(), Problem::Unlisted(subject.to_string())))
+    })
+    .collect()
 }
 
 // === impl ClientAuth ===

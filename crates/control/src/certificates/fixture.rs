@@ -1,6 +1,7 @@
 //! Certificates of every kind, for the tests of this module.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -70,11 +71,13 @@ pub(crate) fn by_openssl(arguments: &str) -> Made {
     Made { cert, key }
 }
 
-/// Writes `NAME.crt` and `NAME.key`.
+/// Writes `NAME.crt` and `NAME.key`, which nobody else may read.
 pub(crate) fn write(folder: &Path, name: &str, made: &Made) {
     fs::create_dir_all(folder).unwrap();
     fs::write(folder.join(format!("{name}.crt")), &made.cert).unwrap();
-    fs::write(folder.join(format!("{name}.key")), &made.key).unwrap();
+    let key = folder.join(format!("{name}.key"));
+    fs::write(&key, &made.key).unwrap();
+    fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// The directory as a source.

@@ -1,8 +1,6 @@
 //! Files beside certificates that are read, judged and followed as these are: one by one, by what is in them. Kept by the store.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,7 +8,7 @@ use std::time::SystemTime;
 use super::authorities::{ClientAuthorities, EndpointAuthorities};
 use super::client_auth::Revocations;
 use super::problem::{Finding, Problem, Remark};
-use super::source::{FileStamp, Refusal, stamp, unreadable};
+use super::source::{FileStamp, Refusal, is_open, stamp, unreadable};
 use super::ticket_keys::TicketSecrets;
 use crate::config::{Files as _, Folder};
 
@@ -85,10 +83,25 @@ pub(super) trait Content: Sized + PartialEq {
     /// Whether it means something else than it did at the time `before`, although the file is the same.
     fn has_aged(&self, before: SystemTime, now: SystemTime) -> bool;
 
+    /// Why it cannot be used beside the authorities that are there: at least one.
+    fn clash(&self, _authorities: &[Arc<ClientAuthorities>]) -> Option<Problem> {
+        None
+    }
+
     /// What it has become unfit for by time alone.
     fn decay(&self, _now: SystemTime) -> Option<Problem> {
         None
     }
+}
+
+/// What files are judged by.
+#[derive(Clone, Copy, Debug)]
+struct Measure<'m> {
+    now: SystemTime,
+    /// Those of clients, where it matters; empty if nobody knows them.
+    authorities: &'m [Arc<ClientAuthorities>],
+    /// Whether they are others than before, so that the same bytes may mean something else.
+    are_others: bool,
 }
 
 // === impl FileKind ===
@@ -110,15 +123,18 @@ impl Followed {
     /// The files that are `named`, with what is good in them now, or was before.
     pub(super) fn gather(&self, named: &[(FileKind, &Path)], now: SystemTime) -> Self {
         let of = |kind| named.iter().filter(move |(it, _)| *it == kind).map(|(_, file)| *file);
+        let measure = Measure { now, authorities: &[], are_others: false };
+        let client_authorities =
+            self.client_authorities.gather(of(FileKind::ClientAuthorities), measure);
+        let (old, new) = (self.client_authorities.all_good(), client_authorities.all_good());
+        let by_authorities = Measure { authorities: &new, are_others: old != new, ..measure };
         Self {
-            client_authorities: self
-                .client_authorities
-                .gather(of(FileKind::ClientAuthorities), now),
-            revocations: self.revocations.gather(of(FileKind::Revocations), now),
-            ticket_keys: self.ticket_keys.gather(of(FileKind::TicketKeys), now),
+            revocations: self.revocations.gather(of(FileKind::Revocations), by_authorities),
+            ticket_keys: self.ticket_keys.gather(of(FileKind::TicketKeys), measure),
             endpoint_authorities: self
                 .endpoint_authorities
-                .gather(of(FileKind::EndpointAuthorities), now),
+                .gather(of(FileKind::EndpointAuthorities), measure),
+            client_authorities,
         }
     }
 
@@ -151,12 +167,12 @@ impl Followed {
     }
 
     /// What is to be said about a file that a config is about to use.
-    pub(super) fn findings(&self, kind: FileKind, file: &Path, now: SystemTime) -> Vec<Finding> {
+    pub(super) fn findings(&self, kind: FileKind, file: &Path) -> Vec<Finding> {
         match kind {
-            FileKind::ClientAuthorities => self.client_authorities.findings(file, now),
-            FileKind::Revocations => self.revocations.findings(file, now),
-            FileKind::TicketKeys => self.ticket_keys.findings(file, now),
-            FileKind::EndpointAuthorities => self.endpoint_authorities.findings(file, now),
+            FileKind::ClientAuthorities => self.client_authorities.findings(file),
+            FileKind::Revocations => self.revocations.findings(file),
+            FileKind::TicketKeys => self.ticket_keys.findings(file),
+            FileKind::EndpointAuthorities => self.endpoint_authorities.findings(file),
         }
     }
 
@@ -177,6 +193,10 @@ impl<T: Content> Files<T> {
         self.0.get(file)?.good.as_ref()
     }
 
+    fn all_good(&self) -> Vec<Arc<T>> {
+        self.0.values().filter_map(|entry| entry.good.clone()).collect()
+    }
+
     fn state(&self, file: &Path) -> FileState<'_> {
         let Some(entry) = self.0.get(file) else { return FileState::default() };
         FileState {
@@ -187,11 +207,11 @@ impl<T: Content> Files<T> {
         }
     }
 
-    fn gather<'a>(&self, files: impl Iterator<Item = &'a Path>, now: SystemTime) -> Self {
+    fn gather<'a>(&self, files: impl Iterator<Item = &'a Path>, measure: Measure<'_>) -> Self {
         let mut next = BTreeMap::new();
         for file in files {
             if !next.contains_key(file) {
-                next.insert(file.to_owned(), FileEntry::of(file, self.0.get(file), now));
+                next.insert(file.to_owned(), FileEntry::of(file, self.0.get(file), measure));
             }
         }
         Self(next)
@@ -205,10 +225,10 @@ impl<T: Content> Files<T> {
         })
     }
 
-    fn findings(&self, file: &Path, now: SystemTime) -> Vec<Finding> {
-        let next = FileEntry::of(file, self.0.get(file), now);
-        let is_open = T::KIND == FileKind::TicketKeys && next.problem.is_none() && is_open(file);
-        let remarks = next.remark().into_iter().chain(is_open.then_some(Remark::Open));
+    fn findings(&self, file: &Path) -> Vec<Finding> {
+        let Some(entry) = self.0.get(file) else { return Vec::new() };
+        let is_open = T::KIND == FileKind::TicketKeys && entry.problem.is_none() && is_open(file);
+        let remarks = entry.remark().into_iter().chain(is_open.then_some(Remark::Open));
         remarks.map(|remark| Finding { file: file.to_owned(), remark }).collect()
     }
 
@@ -243,13 +263,15 @@ impl<T> Default for Files<T> {
 
 impl<T: Content> FileEntry<T> {
     /// What is in `file` now; `old` is what was there before.
-    fn of(file: &Path, old: Option<&Self>, now: SystemTime) -> Self {
+    fn of(file: &Path, old: Option<&Self>, measure: Measure<'_>) -> Self {
+        let now = measure.now;
         // Before it is read: a change in between is then noticed later, and not missed.
         let stamp = stamp(file);
-        let unchanged = old.filter(|old| old.stamp == stamp && !old.is_due(now));
+        let unchanged =
+            old.filter(|old| old.stamp == stamp && !old.is_due(now) && !measure.are_others);
         let (good, problem) = match unchanged {
             Some(old) => (old.good.clone(), old.problem.clone()),
-            None => Self::read(file, old.and_then(|old| old.good.clone()), now),
+            None => Self::read(file, old.and_then(|old| old.good.clone()), measure),
         };
         let decay = good.as_ref().and_then(|good| good.decay(now));
         Self { stamp, good, is_lapsed: decay.is_some(), problem: decay.or(problem) }
@@ -259,12 +281,15 @@ impl<T: Content> FileEntry<T> {
     fn read(
         file: &Path,
         old: Option<Arc<T>>,
-        now: SystemTime,
+        Measure { now, authorities, .. }: Measure<'_>,
     ) -> (Option<Arc<T>>, Option<Problem>) {
         let new = match read::<T>(file, now) {
             Ok(new) => new,
             Err(problem) => return (old, Some(problem)),
         };
+        if let Some(problem) = new.clash(authorities).filter(|_| !authorities.is_empty()) {
+            return (old, Some(problem));
+        }
         match (old, new.decay(now)) {
             // Whoever writes the same again changes nothing.
             (Some(old), _) if *old == new => (Some(old), None),
@@ -293,9 +318,4 @@ impl<T: Content> FileEntry<T> {
 fn read<T: Content>(file: &Path, now: SystemTime) -> Result<T, Problem> {
     let bytes = Folder::new("").read(file, T::BYTES_MAX as u64);
     T::parse(&bytes.map_err(|error| unreadable(&error, T::BYTES_MAX))?, now)
-}
-
-/// Whether everybody on the machine may read it.
-fn is_open(file: &Path) -> bool {
-    fs::metadata(file).is_ok_and(|about| about.permissions().mode() & 0o004 != 0)
 }

@@ -1,6 +1,8 @@
 //! What the log is told about certificates: once for each change. Called by the store with what was known before and now.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::expiry::Nearness;
@@ -32,9 +34,30 @@ pub(super) enum Level {
 /// What is different, line by line.
 pub(super) fn news(before: &Known, after: &Known) -> Vec<(Level, String)> {
     let mut lines = good(before, after);
+    lines.extend(gone(before, after));
     lines.extend(problems(before, after));
     lines.extend(expiry(before, after));
+    lines.extend(of_wholes(before, after));
     lines
+}
+
+/// What is wrong with listeners and clusters although each of their files is good.
+fn of_wholes(before: &Known, after: &Known) -> Vec<(Level, String)> {
+    let all = |known: &Known| -> Vec<(&'static str, String, Refusal)> {
+        let of = |what| move |(name, it): (&str, &Refusal)| (what, name.to_owned(), it.clone());
+        let listeners = known.listener_problems().map(of("listener"));
+        listeners.chain(known.origins.problems().map(of("cluster"))).collect()
+    };
+    let old = all(before);
+    let tell = |(what, name, (file, problem)): (&str, String, Refusal)| {
+        let (level, remark): (_, fn(Problem) -> Remark) = match problem {
+            Problem::Library(_) => (Level::Error, Remark::Kept),
+            _ => (Level::Warn, Remark::Lapsed),
+        };
+        (level, format!("{what} {name}: {}", Finding { file, remark: remark(problem) }))
+    };
+    let new = all(after).into_iter().filter(|it| !old.contains(it)).map(tell);
+    shortened(new.collect(), "more have such problems")
 }
 
 /// What is in use from now on.
@@ -61,6 +84,21 @@ fn good(before: &Known, after: &Known) -> Vec<(Level, String)> {
         after.pairs.iter().filter(is_new).filter_map(tell).collect(),
         "more certificates are in use",
     )
+}
+
+/// What has disappeared from a directory that is still looked through. What a config does not name any more is no surprise.
+fn gone(before: &Known, after: &Known) -> Vec<(Level, String)> {
+    let sources = before.sources.iter().filter(|(source, _)| after.sources.contains_key(source));
+    let pairs = sources.flat_map(|(_, found)| &found.pairs);
+    let was_good = |pair: &&Pair| before.pairs.get(*pair).is_some_and(|it| it.good.is_some());
+    let gone = pairs.filter(was_good).filter(|pair| after.entry_of_chain(pair).is_none());
+    let tell = |file: &Path| {
+        let file = file.display();
+        (Level::Warn, format!("certificate {file} is not in use any more: it has disappeared"))
+    };
+    // Two sources may have named the same.
+    let files: BTreeSet<&Path> = gone.map(|pair| &*pair.chain).collect();
+    shortened(files.into_iter().map(tell).collect(), "more have disappeared")
 }
 
 /// What cannot be used any more, or still cannot be for another reason.

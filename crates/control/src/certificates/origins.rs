@@ -12,7 +12,7 @@ use super::authorities::Authorities;
 use super::originate::originate;
 use super::problem::Finding;
 use super::source::Refusal;
-use super::store::{Known, Unusable, refused};
+use super::store::{Known, Unusable, refused, untaken};
 use crate::config::{Config, OriginationConfig, Trust};
 
 /// Of all clusters that speak TLS with their endpoints.
@@ -32,6 +32,8 @@ struct Originator {
     /// What handshakes follow, made of these.
     client: Arc<ClientConfig>,
     origination: Arc<Origination>,
+    /// What the library has refused of it, although each of its files is good.
+    problem: Option<Refusal>,
 }
 
 impl Origins {
@@ -53,6 +55,11 @@ impl Origins {
     /// The same of all clusters.
     pub(super) fn configs(&self) -> impl Iterator<Item = &OriginationConfig> {
         self.clusters.values().map(|it| &it.config)
+    }
+
+    /// What is wrong with clusters although each of their files is good.
+    pub(super) fn problems(&self) -> impl Iterator<Item = (&str, &Refusal)> {
+        self.clusters.iter().filter_map(|(name, it)| Some((name.as_str(), it.problem.as_ref()?)))
     }
 
     /// What is wrong with the authorities of this machine.
@@ -88,9 +95,12 @@ impl Origins {
         // Those of this machine are looked at when a config is put in force, and not all the time.
         let mut next = Self { system: self.system.clone(), ..Self::default() };
         for (name, old) in &self.clusters {
-            // What was good before stays so: there is nothing to refuse.
             let new = next.originator(Some(old), &old.config, known);
-            next.clusters.insert(name.clone(), new.unwrap_or_else(|_| old.clone()));
+            let new = new.unwrap_or_else(|error| {
+                let files = old.config.followed().map(|(_, file)| file).into_iter();
+                Originator { problem: Some(untaken(files, &error)), ..old.clone() }
+            });
+            next.clusters.insert(name.clone(), new);
         }
         next
     }
@@ -128,7 +138,8 @@ impl Origins {
                 Arc::new(Origination::new(Arc::clone(&client), name))
             }
         };
-        Ok(Originator { config: config.clone(), authorities, certificate, client, origination })
+        let config = config.clone();
+        Ok(Originator { config, authorities, certificate, client, origination, problem: None })
     }
 
     /// Whose word is taken from now on; `None` for anybody's. The same as `before` if it is that of the same authorities.

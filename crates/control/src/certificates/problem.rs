@@ -57,8 +57,16 @@ pub enum Problem {
     NoList,
     /// The revocation list is of a kind that cannot be used: why.
     UnusableList(String),
+    /// The revocation list has the name of this authority and a signature that is not the authority's.
+    ForgedList(String),
+    /// The revocation list is of this authority, which is none of those that sign clients' certificates.
+    ForeignList(String),
+    /// There are revocation lists, and none of this authority.
+    Unlisted(String),
     /// The next revocation list should have come by then.
     Outdated(SystemTime),
+    /// The TLS library refuses what would come of it: what it says.
+    Library(String),
     /// There is no key for tickets in it.
     NoTicketKey,
     /// This line is no key for tickets.
@@ -98,8 +106,10 @@ pub enum Remark {
     ExpiresIn(u64),
     /// The chain was not in order; it is sent in the right one.
     Sorted,
-    /// Every user of the machine may read it.
+    /// It has secrets for tickets, and every user of the machine may read it.
     Open,
+    /// The same of a private key.
+    KeyOpen,
 }
 
 impl Problem {
@@ -119,7 +129,7 @@ impl Problem {
             Self::Absent => {
                 "a path starts at the folder of this config, unless it starts with a slash"
             }
-            Self::Awaited => "the log says how its order goes on",
+            Self::Awaited => "`evenkeel status` and the log say how its order goes on",
             Self::NoDirectory => {
                 "for a file write `{ cert = \"a.crt\", key = \"a.key\" }`, or `{ cert = \"both.pem\" }`"
             }
@@ -141,9 +151,7 @@ impl Problem {
             Self::NoKey => {
                 "name the file with the key, as in `{ cert = \"a.crt\", key = \"a.key\" }`, or put NAME.key beside NAME.crt"
             }
-            Self::EncryptedKey => {
-                "nobody is there to type a password when it starts: `openssl pkey -in FILE -out FILE.key` decrypts it; keep that file readable for evenkeel alone"
-            }
+            Self::EncryptedKey => ENCRYPTED_KEY_HELP,
             Self::UnusableKey => {
                 "use an RSA key of 2048 to 8192 bits, one of the curves P-256, P-384 and P-521, or Ed25519"
             }
@@ -173,9 +181,11 @@ impl Problem {
             Self::UnusableList(_) => {
                 "it has to be a whole list of version 2 (RFC 5280 §5): with `openssl ca -gencrl` set `crlnumber` and `crl_extensions`"
             }
-            Self::Outdated(_) => {
-                "fetch the current one, and look at what should have: until then clients of its authority are refused"
-            }
+            Self::ForgedList(_) => "fetch it again, from the authority itself",
+            Self::ForeignList(_) => FOREIGN_LIST_HELP,
+            Self::Unlisted(_) => UNLISTED_HELP,
+            Self::Outdated(_) => OUTDATED_HELP,
+            Self::Library(_) => LIBRARY_HELP,
             Self::NoTicketKey => "`openssl rand -base64 48 > FILE` writes one",
             Self::BadTicketKey(_) => {
                 "each line is a key: at least 32 random bytes in base64, as `openssl rand -base64 48` writes them; the first one is used for new tickets"
@@ -215,7 +225,20 @@ impl fmt::Display for Problem {
             Self::UnusableList(why) => {
                 write!(f, "has a revocation list that cannot be used: {why}")
             }
+            Self::ForgedList(issuer) => {
+                write!(
+                    f,
+                    "has a revocation list that {issuer:?} has not signed, although it says so"
+                )
+            }
+            Self::ForeignList(issuer) => {
+                write!(f, "has the revocation list of {issuer:?}, which is none of the authorities")
+            }
+            Self::Unlisted(subject) => {
+                write!(f, "has an authority without a revocation list: {subject:?}")
+            }
             Self::Outdated(due) => write!(f, "is outdated: the next list was due {}", date(*due)),
+            Self::Library(why) => write!(f, "is refused by the TLS library: {why}"),
             Self::NoTicketKey => f.write_str("has no key"),
             Self::BadTicketKey(line) => write!(f, "has no key in line {line}"),
         }
@@ -239,6 +262,9 @@ impl fmt::Display for Finding {
             Remark::ExpiresIn(days) => write!(f, "{file} expires in {days} days"),
             Remark::Sorted => write!(f, "{file} is not in order"),
             Remark::Open => write!(f, "{file} may be read by everybody on this machine"),
+            Remark::KeyOpen => {
+                write!(f, "{file} has a private key that everybody on this machine may read")
+            }
         }
     }
 }
@@ -256,3 +282,14 @@ pub fn date(at: SystemTime) -> String {
     let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", time.hour(), time.minute())
 }
+
+const FOREIGN_LIST_HELP: &str = "lists have to be of the authorities in `client_ca`; those of authorities between these and clients belong into the same file";
+
+const UNLISTED_HELP: &str = "add its list to `client_crl`: without one nobody knows what it has taken back, so its clients are refused";
+
+const ENCRYPTED_KEY_HELP: &str = "nobody is there to type a password when it starts: `openssl pkey -in FILE -out FILE.key` decrypts it; keep that file readable for evenkeel alone";
+
+const OUTDATED_HELP: &str = "fetch the current one, and look at what should have: until then clients of its authority are refused";
+
+const LIBRARY_HELP: &str =
+    "it is tried again; if that does not help, this is a mistake of evenkeel: please report it";

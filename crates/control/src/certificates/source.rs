@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -68,6 +68,15 @@ pub(super) fn stamp(file: &Path) -> Option<FileStamp> {
     stamp[..3].copy_from_slice(&identity);
     stamp[3..].copy_from_slice(&times);
     Some(stamp)
+}
+
+/// Whether everybody on the machine may read it: a folder that only its owner may look into guards what is in it, as that of certbot's
+/// archive does.
+pub(super) fn is_open(file: &Path) -> bool {
+    let Ok(file) = file.canonicalize() else { return false };
+    let may =
+        |path: &Path, what| fs::metadata(path).is_ok_and(|it| it.permissions().mode() & what != 0);
+    may(&file, 0o004) && file.ancestors().skip(1).all(|folder| may(folder, 0o001))
 }
 
 /// The bytes of a file.

@@ -7,18 +7,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use evenkeel_plan::tls::{Certificate, Certificates, Challenges, Origination, Termination};
 use rustls::ServerConfig;
 
+use super::client_auth::unlisted;
 use super::expiry::{Nearness, days_left};
 use super::followed::{FileKind, Followed};
 use super::news;
 use super::origins::Origins;
 use super::parse::Parsed;
 use super::problem::{Finding, Problem, Remark};
-use super::source::{Pair, Refusal, Stamp, pairs};
+use super::source::{Pair, Refusal, Stamp, is_open, pairs};
 use super::terminate::challenge;
 use super::terms::{Current, ListenerTerms};
 use super::tickets::OwnSecrets;
@@ -84,6 +85,8 @@ struct Terminator {
     current: Arc<Current>,
     certificates: Arc<Certificates>,
     shown: Vec<Arc<Certificate>>,
+    /// What is wrong with it although each of its files is good.
+    problems: Vec<Refusal>,
 }
 
 /// Why a listener cannot be had.
@@ -198,7 +201,7 @@ impl Known {
     pub(crate) fn findings_of_trust(&self, trust: &Trust, now: SystemTime) -> Vec<Finding> {
         match trust {
             Trust::Authorities(place) => {
-                self.file_findings(FileKind::EndpointAuthorities, &place.path, now)
+                self.file_findings((FileKind::EndpointAuthorities, &place.path), &[], now)
             }
             Trust::System | Trust::Anybody => self.origins.findings(trust).into_iter().collect(),
         }
@@ -236,6 +239,19 @@ impl Known {
         self.listeners.get(listener).map(|it| &it.tls)
     }
 
+    /// What is wrong with listeners although each of their files is good.
+    pub(super) fn listener_problems(&self) -> impl Iterator<Item = (&str, &Refusal)> {
+        let listeners = self.listeners.iter();
+        listeners.flat_map(|(name, it)| it.problems.iter().map(|problem| (name.as_str(), problem)))
+    }
+
+    /// Whether the library has refused what is new, so that it has to be tried again.
+    fn has_untaken(&self) -> bool {
+        let mut of_listeners = self.listener_problems().map(|(_, problem)| problem);
+        let is_untaken = |(_, problem): &Refusal| matches!(problem, Problem::Library(_));
+        of_listeners.any(is_untaken) || self.origins.problems().any(|(_, it)| is_untaken(it))
+    }
+
     /// Reads a source that a config is about to use, and says what is to be said about its files. What was read is added to `next`.
     pub(crate) fn look(
         &self,
@@ -261,18 +277,31 @@ impl Known {
             let soon = days_left(&good.certificate, now).map(Remark::ExpiresIn);
             let remarks = soon.into_iter().chain(good.was_sorted.then_some(Remark::Sorted));
             findings.extend(remarks.map(|remark| Finding { file: pair.chain.clone(), remark }));
+            if is_open(&pair.key) {
+                findings.push(Finding { file: pair.key.clone(), remark: Remark::KeyOpen });
+            }
         }
         findings
     }
 
-    /// The same of a file of another kind.
+    /// The same of a file of another kind, where the files `beside` it are named together with it.
     pub(crate) fn file_findings(
         &self,
-        kind: FileKind,
-        file: &Path,
+        (kind, file): (FileKind, &Path),
+        beside: &[(FileKind, PathBuf)],
         now: SystemTime,
     ) -> Vec<Finding> {
-        self.followed.findings(kind, file, now)
+        let named = beside.iter().map(|(kind, file)| (*kind, &**file)).chain([(kind, file)]);
+        let next = self.followed.gather(&named.clone().collect::<Vec<_>>(), now);
+        let mut findings = next.findings(kind, file);
+        if kind == FileKind::ClientAuthorities {
+            let lists = named.filter(|(kind, _)| *kind == FileKind::Revocations);
+            let lists: Vec<_> = lists.map(|(_, file)| file).collect();
+            let unlisted = unlisted(&[file], &lists, &next, now).into_iter();
+            findings
+                .extend(unlisted.map(|(file, it)| Finding { file, remark: Remark::Lapsed(it) }));
+        }
+        findings
     }
 
     /// What would be known if `config` were in force. What was `read` for it is not read again, unless it has changed since. Listeners
@@ -352,7 +381,22 @@ impl Known {
             Some(old) => Arc::clone(&old.challenge),
             None => challenge(&self.challenges)?,
         };
-        Ok(Terminator { tls: tls.clone(), terms, challenge, current, certificates, shown })
+        let (tls, problems) = (tls.clone(), self.unlisted(tls));
+        Ok(Terminator { tls, terms, challenge, current, certificates, shown, problems })
+    }
+
+    /// The `old` one with the certificates that there are now, where the library refuses everything else that is new.
+    fn untaken(&self, old: &Terminator, error: &Unusable) -> Terminator {
+        let refusal = untaken(old.tls.followed().map(|(_, file)| file), error);
+        let problems = self.unlisted(&old.tls).into_iter().chain([refusal]).collect();
+        Terminator { shown: self.shown(&old.tls.certificates), problems, ..old.clone() }
+    }
+
+    fn unlisted(&self, tls: &TlsConfig) -> Vec<Refusal> {
+        let Some(auth) = &tls.client_auth else { return Vec::new() };
+        let [authorities, lists] = [&auth.authorities, &auth.revocations]
+            .map(|places| places.iter().map(|it| &*it.path).collect::<Vec<_>>());
+        unlisted(&authorities, &lists, &self.followed, self.at)
     }
 
     /// Whether a look would find something that is news.
@@ -361,7 +405,9 @@ impl Known {
             Ok(pairs) => before.problem.is_some() || pairs != before.pairs,
             Err(problem) => before.problem.as_ref() != Some(&problem),
         };
-        self.sources.iter().any(is_other)
+        let is_due = now.duration_since(self.at).is_ok_and(|since| since >= TRY_AGAIN_AFTER);
+        is_due && self.has_untaken()
+            || self.sources.iter().any(is_other)
             || self.followed.is_stale(self.at, now)
             || self.own_secrets.as_ref().is_some_and(|own| own.is_due(now))
             || self.pairs.iter().any(|(pair, entry)| {
@@ -385,10 +431,8 @@ impl Known {
         let own_secrets = self.own_secrets(now, self.own_secrets.is_some());
         next.own_secrets = own_secrets.unwrap_or_else(|_| self.own_secrets.clone());
         for (name, old) in &self.listeners {
-            let terminator = next.terminator(name, &old.tls, Some(old)).unwrap_or_else(|error| {
-                tracing::error!(listener = name, "what has changed of TLS is not used: {error}");
-                old.clone()
-            });
+            let terminator = next.terminator(name, &old.tls, Some(old));
+            let terminator = terminator.unwrap_or_else(|error| next.untaken(old, &error));
             next.listeners.insert(name.clone(), terminator);
         }
         next.origins = self.origins.refreshed(&next);
@@ -536,10 +580,25 @@ fn after(old: Option<Parsed>, new: Parsed) -> Parsed {
     }
 }
 
+/// What is to be said of the first of `files` where what is new in them is refused with all that was read of it; which of them it is about
+/// nobody knows.
+pub(super) fn untaken<'f>(files: impl Iterator<Item = &'f Path>, error: &Unusable) -> Refusal {
+    let mut files = files;
+    let file = files.next().map_or_else(|| PathBuf::from("what has changed"), Path::to_path_buf);
+    let why = match error {
+        Unusable::Library(why) => why.clone(),
+        other => other.to_string(),
+    };
+    (file, Problem::Library(why))
+}
+
 /// What is to be said where nothing else can be used instead.
 pub(super) fn refused((file, problem): Refusal) -> Finding {
     Finding { file, remark: Remark::Refused(problem) }
 }
+
+/// What the library refuses it may take when it is asked once more: there may have been no random bytes.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 // === impl Unusable ===
 
@@ -562,5 +621,60 @@ impl fmt::Display for Unusable {
             Self::File(noun, finding) => write!(f, "{noun} {finding}"),
             Self::Library(why) => write!(f, "TLS cannot be had: {why}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{directory, good, put, tls, write};
+    use super::super::news::{Level, news};
+    use super::*;
+    use crate::config::ClientAuthConfig;
+    use crate::fixture::config;
+
+    /// It was logged once, and neither shown nor tried again.
+    #[test]
+    fn what_the_library_refuses_is_told_and_tried_again_and_the_certificates_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a", &good("a.example"));
+        let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+        config.listeners[0].tls = Some(tls(vec![directory(folder.path())]));
+        let store = Store::default();
+        put(&store, &config);
+        let asks = |known: &mut Known, who: Option<ClientAuthConfig>| {
+            known.listeners.get_mut("web").unwrap().tls.client_auth = who;
+        };
+        // No file has it: without any authority the library makes nothing.
+        let nobody =
+            ClientAuthConfig { is_required: true, authorities: vec![], revocations: vec![] };
+        let mut known = Known::clone(&store.known());
+        asks(&mut known, Some(nobody));
+        write(folder.path(), "a", &good("b.example"));
+        let now = SystemTime::now();
+        let mut refused = known.refreshed(now);
+        let is_same = |one: &Known, other: &Known| {
+            let current = |it: &Known| Arc::clone(&it.listeners["web"].current);
+            Arc::ptr_eq(&current(one), &current(other))
+        };
+        assert!(is_same(&known, &refused));
+        let shown = &refused.shown_by("web")[0].names;
+        assert_eq!(shown.iter().collect::<Vec<_>>(), ["b.example"]);
+        assert_eq!(refused.problems_of("web"), Some(1));
+        let view = View::of_listener(&refused, "web").unwrap();
+        assert!(matches!(view.refused[0].problem, Problem::Library(_)) && view.refused[0].is_kept);
+        let lines = |before: &Known, after: &Known| {
+            let mut lines = news(before, after);
+            lines.retain(|(level, line)| *level == Level::Error && line.contains("listener web: "));
+            lines.len()
+        };
+        assert_eq!(lines(&known, &refused), 1);
+        assert!(!refused.is_stale(now));
+        let later = now + TRY_AGAIN_AFTER;
+        assert!(refused.is_stale(later));
+        assert_eq!(lines(&refused, &refused.refreshed(later)), 0);
+        asks(&mut refused, None);
+        let taken = refused.refreshed(later);
+        assert_eq!(taken.problems_of("web"), Some(0));
+        assert!(!taken.is_stale(later + TRY_AGAIN_AFTER));
     }
 }

@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -257,8 +258,12 @@ fn a_pair_that_comes_or_goes_in_a_directory_comes_or_goes() {
     store.refresh(SystemTime::now());
     assert_eq!(shown(&store), ["a.example", "b.example"]);
     fs::remove_file(folder.path().join("a.crt")).unwrap();
+    let before = store.known();
     store.refresh(SystemTime::now());
     assert_eq!(shown(&store), ["b.example"]);
+    let file = folder.path().join("a.crt");
+    let line = format!("certificate {} is not in use any more: it has disappeared", file.display());
+    assert_eq!(news(&before, &store.known()), [(Level::Warn, line)]);
     fs::write(folder.path().join("c.crt"), "text").unwrap();
     store.refresh(SystemTime::now());
     assert_eq!(shown(&store), ["b.example"]);
@@ -559,6 +564,25 @@ fn a_bad_one_beside_others_is_left_out_from_the_start() {
     let store = store_of(&[&source]);
     assert_eq!(shown(&store), ["a.example"]);
     assert_eq!(store.known().problems_of("web"), Some(1));
+}
+
+#[test]
+fn a_key_that_everybody_may_read_is_told_of_and_used() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a", &good("a.example"));
+    let key = folder.path().join("a.key");
+    let set =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let source = directory(folder.path());
+    for (folder_mode, key_mode, is_open) in
+        [(0o755, 0o644, true), (0o755, 0o604, true), (0o755, 0o640, false), (0o700, 0o644, false)]
+    {
+        set(folder.path(), folder_mode);
+        set(&key, key_mode);
+        let open = Finding { file: key.clone(), remark: Remark::KeyOpen };
+        assert_eq!(findings(&source), Vec::from_iter(is_open.then_some(open)), "{key_mode:o}");
+        assert_eq!(shown(&store_of(&[&source])), ["a.example"]);
+    }
 }
 
 #[test]

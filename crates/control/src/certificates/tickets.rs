@@ -21,7 +21,7 @@ pub(super) struct Secret(Box<[u8]>);
 #[derive(Clone, Debug)]
 pub(super) struct OwnSecrets {
     since: SystemTime,
-    /// The one that tickets are made by, and the one before.
+    /// The one that tickets are made by, and those before whose tickets may still be good.
     pub(super) secrets: Vec<Secret>,
 }
 
@@ -84,13 +84,13 @@ impl OwnSecrets {
         now.duration_since(self.since).is_ok_and(|age| age >= ROTATE_EVERY)
     }
 
-    /// A new one before the last.
+    /// A new one before the last ones.
     ///
     /// # Errors
     /// The system has no random bytes.
     pub(super) fn rotated(&self, now: SystemTime) -> Result<Self, Unspecified> {
         let mut secrets = vec![Secret::random()?];
-        secrets.extend(self.secrets.first().cloned());
+        secrets.extend(self.secrets.iter().take(KEPT).cloned());
         Ok(Self { since: now, secrets })
     }
 }
@@ -203,8 +203,11 @@ fn seconds_now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Each of our own makes tickets for so long, and takes them for as long again.
+/// Each of our own makes tickets for so long.
 const ROTATE_EVERY: Duration = Duration::from_hours(6);
+
+/// So many that make none any more take theirs for 12 h after the last: with fewer a client would be told a longer time than it has.
+const KEPT: usize = 2;
 
 /// As many as a key of the cipher has.
 pub(super) const SECRET_BYTES_MIN: usize = 32;
@@ -329,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_secrets_are_replaced_every_six_hours_and_taken_for_as_long_again() {
+    fn our_own_secrets_are_replaced_every_six_hours_and_taken_for_twelve_after_that() {
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
         let first = OwnSecrets::new(start).unwrap();
         assert!(!first.is_due(start + 6 * HOUR - Duration::from_secs(1)));
@@ -341,7 +344,9 @@ mod tests {
         assert_ne!(second.secrets[0], first.secrets[0]);
         assert!(!second.is_due(start + 7 * HOUR));
         let third = second.rotated(start + 12 * HOUR).unwrap();
-        assert_eq!(third.secrets[1..], second.secrets[..1]);
+        assert_eq!(third.secrets[1..], second.secrets);
+        let fourth = third.rotated(start + 18 * HOUR).unwrap();
+        assert_eq!(fourth.secrets[1..], third.secrets[..2]);
     }
 
     #[test]

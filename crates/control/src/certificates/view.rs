@@ -46,7 +46,13 @@ impl<'k> View<'k> {
     /// `None` if `listener` does not speak TLS.
     pub(crate) fn of_listener(known: &'k Known, listener: &str) -> Option<Self> {
         let tls = known.tls_of(listener)?;
-        Some(Self::new(known, &tls.certificates, tls.followed().collect()))
+        let mut view = Self::new(known, &tls.certificates, tls.followed().collect());
+        let own = known.listener_problems().filter(|(name, _)| *name == listener);
+        view.refused.extend(own.map(|(_, problem)| {
+            // What is refused as a whole was made of files that may all be good.
+            Refused::new(problem, matches!(problem.1, Problem::Library(_)))
+        }));
+        Some(view)
     }
 
     /// `None` if `cluster` does not speak TLS with its endpoints.
@@ -55,6 +61,8 @@ impl<'k> View<'k> {
         let mut view =
             Self::new(known, tls.certificate.as_slice(), tls.followed().into_iter().collect());
         view.refused.extend(known.origins.refusal(&tls.trust).map(|it| Refused::new(it, false)));
+        let own = known.origins.problems().filter(|(name, _)| *name == cluster);
+        view.refused.extend(own.map(|(_, problem)| Refused::new(problem, true)));
         Some(view)
     }
 

@@ -204,7 +204,7 @@ pub enum Code {
     VerifiesNothing = 944,
     /// A file with secrets that everybody may read.
     SecretOpen = 945,
-    /// A file whose time is over, so that nobody is taken by it.
+    /// A file by which nobody is taken: its time is over, or a list is missing beside it.
     Lapsed = 946,
     /// An `[acme.NAME]` that no listener shows the certificate of.
     UnusedAcme = 951,

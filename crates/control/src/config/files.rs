@@ -15,7 +15,7 @@ use super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
 use super::draft::{AccessDraft, Draft, PageDraft, Target};
 use super::model::{AccessPath, CertificateSource, FilePlace, Trust};
 use super::sources::Sources;
-use crate::certificates::{FileKind, Finding, Known, Remark};
+use crate::certificates::{FileKind, Finding, Known, Problem, Remark};
 
 /// What a config can see of the disk.
 pub trait Files {
@@ -56,8 +56,12 @@ pub trait Files {
         Vec::new()
     }
 
-    /// The same of a file of that kind, as the process calls it.
-    fn file_findings(&self, _kind: FileKind, _file: &Path) -> Vec<Finding> {
+    /// The same of a file of that kind, as the process calls it, which is named together with those `beside` it.
+    fn file_findings(
+        &self,
+        _file: (FileKind, &Path),
+        _beside: &[(FileKind, PathBuf)],
+    ) -> Vec<Finding> {
         Vec::new()
     }
 }
@@ -187,8 +191,12 @@ impl Files for Folder {
         Known::default().findings_of_trust(trust, SystemTime::now())
     }
 
-    fn file_findings(&self, kind: FileKind, file: &Path) -> Vec<Finding> {
-        Known::default().file_findings(kind, file, SystemTime::now())
+    fn file_findings(
+        &self,
+        file: (FileKind, &Path),
+        beside: &[(FileKind, PathBuf)],
+    ) -> Vec<Finding> {
+        Known::default().file_findings(file, beside, SystemTime::now())
     }
 }
 
@@ -269,10 +277,15 @@ fn look_at_certificates(draft: &mut Draft, files: &dyn Files, sources: &Sources,
     };
     for tls in draft.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut()) {
         tls.certificates.iter_mut().for_each(&judge);
+        let (mut beside, mut spans) = (Vec::new(), Vec::new());
         for (kind, file) in tls.followed_mut() {
             let span = file.span();
             find(file.get_mut(), &span);
-            report(kind.noun(), files.file_findings(kind, &file.get_ref().path), &span);
+            beside.push((kind, file.get_ref().path.clone()));
+            spans.push(span);
+        }
+        for ((kind, file), span) in beside.iter().zip(&spans) {
+            report(kind.noun(), files.file_findings((*kind, file), &beside), span);
         }
     }
     for tls in draft.clusters.iter_mut().filter_map(|cluster| cluster.tls.as_mut()) {
@@ -295,6 +308,9 @@ fn of_certificate(noun: &str, finding: &Finding) -> Diagnostic {
         Remark::Kept(problem) | Remark::LeftOut(problem) => {
             (Code::CertificateKept, "is not used as it is", problem.help())
         }
+        Remark::Lapsed(problem @ Problem::Unlisted(_)) => {
+            (Code::Lapsed, "has no list", problem.help())
+        }
         Remark::Lapsed(problem) => (Code::Lapsed, "is over", problem.help()),
         Remark::ExpiresIn(_) => {
             (Code::CertificateExpires, "expires soon", "renew it, and look at what should have")
@@ -308,6 +324,11 @@ fn of_certificate(noun: &str, finding: &Finding) -> Diagnostic {
             Code::SecretOpen,
             "is no secret",
             "`chmod o-r FILE`: who has the keys can read what was said in resumed sessions of TLS 1.2, and resume them",
+        ),
+        Remark::KeyOpen => (
+            Code::SecretOpen,
+            "is no secret",
+            "`chmod o-r FILE`: who has the key can pass for whoever it belongs to; a group that evenkeel is in may read it",
         ),
     };
     Diagnostic::new(code, format!("{noun} {finding}")).label(label).help(help)

@@ -120,9 +120,13 @@ impl<F: Files> Files for Witness<'_, F> {
         self.certificates.map_or_else(Vec::new, look)
     }
 
-    fn file_findings(&self, kind: FileKind, file: &Path) -> Vec<Finding> {
-        self.certificates
-            .map_or_else(Vec::new, |it| it.file_findings(kind, file, SystemTime::now()))
+    fn file_findings(
+        &self,
+        file: (FileKind, &Path),
+        beside: &[(FileKind, PathBuf)],
+    ) -> Vec<Finding> {
+        let look = |it: &Known| it.file_findings(file, beside, SystemTime::now());
+        self.certificates.map_or_else(Vec::new, look)
     }
 
     fn findings_of_trust(&self, trust: &Trust) -> Vec<Finding> {

@@ -152,7 +152,7 @@ fn left(seconds: f64) -> String {
 
 fn write_problems(f: &mut fmt::Formatter<'_>, tls: &TlsStatus, palette: Palette) -> fmt::Result {
     for file in &tls.awaited {
-        let text = format!("…  {file} has not been issued yet; the log says how its order goes on");
+        let text = format!("…  {file} has not been issued yet");
         writeln!(f, "{}", palette.paint(Tone::Quiet, &text))?;
     }
     for CertificateProblem { file, problem, help, kept } in &tls.problems {

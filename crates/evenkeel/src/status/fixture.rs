@@ -128,5 +128,6 @@ pub(crate) fn status(clusters: Vec<ClusterStatus>) -> Status {
             restart_pending: Vec::new(),
         },
         overrides: Vec::new(),
+        acme: Vec::new(),
     }
 }

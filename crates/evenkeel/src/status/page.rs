@@ -12,6 +12,7 @@ use crate::table::{Cell, Side, Table};
 use crate::tone::{Palette, Tone};
 use crate::units::{counted, show_age, show_count, show_quantile, show_share};
 
+use super::acme::write_acme;
 use super::certificates::write_certificates;
 
 /// The page; its `Display` ends with a newline.
@@ -77,6 +78,7 @@ impl Page<'_> {
         write!(f, "\n{}", table.render(self.palette))?;
         self.write_routes(f)?;
         write_certificates(f, self.status, self.now, self.palette)?;
+        write_acme(f, &self.status.acme, self.now, self.palette)?;
         self.write_refusals(f)
     }
 

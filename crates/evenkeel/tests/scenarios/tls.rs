@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::process::Command;
 use std::slice;
 use std::sync::Arc;
@@ -36,6 +37,11 @@ pub(crate) struct Certificate {
 
 impl Certificate {
     pub(crate) fn of(names: &[&str]) -> Self {
+        let now = SystemTime::now();
+        Self::of_time(names, now - DAY..now + DAY)
+    }
+
+    fn of_time(names: &[&str], time: Range<SystemTime>) -> Self {
         let mut authority = validity(&[]);
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -44,6 +50,7 @@ impl Certificate {
             CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
 
         let mut params = validity(names);
+        (params.not_before, params.not_after) = (time.start.into(), time.end.into());
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate().unwrap();
@@ -206,7 +213,8 @@ fn a_renewed_certificate_is_in_use_within_two_seconds_and_a_broken_one_never() {
     })
     .unwrap();
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(10), "{took:?}, and it is said to be two seconds");
+    // Twice as long as is said, for a machine that has much else to do.
+    assert!(took < Duration::from_secs(4), "{took:?}, and it is said to be two seconds");
     assert_eq!(ask(&mut kept, "test").text(), "https", "what was begun by the old one goes on");
 
     let broken = Certificate { key: first.key, ..Certificate::of(&["test"]) };
@@ -217,6 +225,67 @@ fn a_renewed_certificate_is_in_use_within_two_seconds_and_a_broken_one_never() {
     };
     wait_until(LONG, said).unwrap_or_else(|error| panic!("{error}: {}", running.process.stderr()));
     assert!(is_shown(&running, &second));
+}
+
+/// Each way to be broken: what is done to the files, and what is said of which.
+#[test]
+fn a_certificate_that_is_broken_in_any_way_is_told_of_and_the_one_before_goes_on() {
+    let good = Certificate::of(&["test"]);
+    let origin = telling();
+    let running = secured(origin.address(), &good, "");
+    let directory = running.config().parent().unwrap().to_owned();
+    let at = |name: &str| directory.join(name);
+    let write = |name: &str, text: &str| {
+        fs::write(at("draft"), text).unwrap();
+        fs::rename(at("draft"), at(name)).unwrap();
+    };
+    let now = SystemTime::now();
+    let expired = Certificate::of_time(&["test"], now - DAY * 9..now - DAY);
+    let future = Certificate::of_time(&["test"], now + DAY..now + DAY * 9);
+    let nameless = Certificate::of(&[]);
+    let stray = Certificate::of(&["test"]).key;
+    let cut = |text: &str| text[..text.len() / 2].to_owned();
+    let both = |it: &Certificate| {
+        write("a.key", &it.key);
+        write("a.crt", &it.pem);
+    };
+    let rows: [(&str, &str, &dyn Fn()); 10] = [
+        ("expired", "a.crt has expired: it was valid until ", &|| both(&expired)),
+        ("not valid yet", "a.crt is not valid before ", &|| both(&future)),
+        ("no name", "a.crt is for no name", &|| both(&nameless)),
+        ("cut off", "a.crt is cut off", &|| write("a.crt", &cut(&good.pem))),
+        ("empty", "a.crt is not PEM", &|| write("a.crt", "")),
+        ("missing", "a.crt does not exist", &|| fs::remove_file(at("a.crt")).unwrap()),
+        ("key cut off", "a.key is cut off", &|| write("a.key", &cut(&good.key))),
+        ("key missing", "a.key does not exist", &|| fs::remove_file(at("a.key")).unwrap()),
+        ("stray key", "a.key has a key that does not belong to", &|| write("a.key", &stray)),
+        ("unreadable key", "a.key cannot be read: ", &|| {
+            fs::remove_file(at("a.key")).unwrap();
+            fs::create_dir(at("a.key")).unwrap();
+        }),
+    ];
+    let problems = || running.metric("evenkeel_tls_certificate_problems", "web");
+    let wait_for = |row: &str, count: u64| {
+        let reached = wait_until(LONG, || problems() == count);
+        reached.unwrap_or_else(|error| panic!("{row}: {error}: {}", running.process.stderr()));
+    };
+    for (row, words, breaks) in rows {
+        breaks();
+        wait_for(row, 1);
+        let answer = ask(&mut client(&running, &good, "test").unwrap(), "test");
+        assert_eq!(answer.status, 200, "{row}");
+        let problem = running.status()["listeners"][0]["tls"]["problems"][0].clone();
+        let said = format!("{} {}", problem["file"].as_str().unwrap(), problem["problem"]);
+        assert!(said.replace('"', "").contains(words), "{row}: {said}");
+        assert_eq!(problem["kept"], true, "{row}");
+        assert!(running.process.stderr().contains(words), "{row}: {}", running.process.stderr());
+        if at("a.key").is_dir() {
+            fs::remove_dir(at("a.key")).unwrap();
+        }
+        both(&good);
+        wait_for(row, 0);
+    }
+    assert_eq!(running.metric("evenkeel_tls_handshakes_total", "refused"), 0);
 }
 
 #[test]

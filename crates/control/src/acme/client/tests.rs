@@ -3,6 +3,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::super::hook::tests::{by_dns, record};
 use super::super::state::tests::wanted;
 use super::*;
 use crate::certificates::fixture;
@@ -73,4 +74,35 @@ async fn what_failed_here_is_forgotten_when_a_replica_has_got_a_certificate() {
     let sight = client.look(now).await.unwrap();
     assert!(sight.held.is_some());
     assert_eq!(sight.record.failed, None);
+}
+
+/// It waited for ever, and nobody was told.
+#[test]
+fn who_waits_for_the_lock_for_longer_than_an_order_takes_says_so_and_then_each_hour() {
+    let (_folder, client) = made();
+    let mut alarm = Alarm { at: client.order_within() * 2 };
+    let rung: Vec<u64> =
+        (0..180).filter(|minute| alarm.rings(Duration::from_mins(*minute))).collect();
+    assert_eq!(rung, [10, 70, 130]);
+}
+
+/// It was in DNS for ever.
+#[tokio::test]
+async fn what_was_left_in_dns_by_one_that_was_stopped_is_taken_away_by_the_next() {
+    let (folder, mut client) = made();
+    put_certificate(&client.state);
+    let said = folder.path().join("said");
+    let script = format!("echo $EVENKEEL_ACTION $EVENKEEL_VALUE >> {}", said.display());
+    client.config = by_dns(&script, folder.path());
+    let lock = client.state.try_lock().unwrap().unwrap();
+    client.state.put_left(&[record()], &lock).unwrap();
+    // Whoever has the lock may still need it.
+    client.turn().await.unwrap();
+    assert!(!said.exists());
+    drop(lock);
+    client.turn().await.unwrap();
+    assert_eq!(fs::read_to_string(&said).unwrap(), "cleanup xyz\n");
+    assert_eq!(client.state.left(), []);
+    client.turn().await.unwrap();
+    assert_eq!(fs::read_to_string(&said).unwrap(), "cleanup xyz\n");
 }

@@ -12,6 +12,7 @@ export function showTables(status, figures) {
     status.listeners.map((listener) => listenerRow(listener, figures.listeners.get(listener.name))),
   );
   showCertificates(status);
+  fill(byId("acme"), "Certificates by ACME", ACME, status.acme.map(acmeRow));
   fill(byId("routes"), "Routes", ROUTE, routeRows(status, figures));
   fill(byId("overrides"), "Changed by hand", OVERRIDE, status.overrides.map(overrideRow));
   fill(
@@ -83,6 +84,22 @@ const problemRow = ([of, { file, problem, help, kept }]) => [
   [of, ""],
   [kept ? `${problem}; what was good before stays in use` : problem, kept ? "told warn" : "told bad"],
 ];
+
+/** A certificate that is ordered from an authority: when the next order is due, and what went wrong with the last. */
+function acmeRow({ name, names, name_count: count, activity, next_unix_seconds: next, failure }) {
+  const shown = names.slice(0, NAMES_SHOWN);
+  const more = count > shown.length ? ` +${count - shown.length}` : "";
+  const left = next === null ? "" : format.duration(Math.max(0, next - Date.now() / 1000));
+  const problem = failure
+    ? [`${failure.problem} (${format.time(failure.at_unix_seconds)}, ${failure.in_a_row} in a row)`, "told bad"]
+    : ["", "told"];
+  return [
+    [name, "key"],
+    [shown.join(", ") + more, "names", names.join("\n")],
+    [ACTIVITIES[activity] ?? left, "whole"],
+    problem,
+  ];
+}
 
 /** All routes, or none if they say no more than that each listener has a cluster. */
 function routeRows({ listeners }, figures) {
@@ -164,9 +181,13 @@ const ROUTE = ["Route", "Listener", "Takes", "Cluster", "Requests/s", "4xx/s", "
 const CERTIFICATE = ["Names", "Good for", "Key", "Signed by", "Of"];
 const TLS_FILE = ["What", "Good for", "File", "Of"];
 const AWAITED = ["File", "Of"];
+const ACME = ["Name", "For", "Next order in", "Problem"];
 const PROBLEM = ["File", "Of", "Problem"];
 const OVERRIDE = ["Cluster", "Endpoint", "What"];
 const LEAVING = ["Cluster", "Endpoint", "In flight"];
+
+// In place of the time until the next order.
+const ACTIVITIES = { waiting: "waits for another", ordering: "now" };
 
 // Whatever ends soon is to be seen, and whatever is over.
 const STATE_KINDS = { ends_soon: "warn", ends_very_soon: "bad", expired: "bad" };

@@ -13,7 +13,8 @@ pub(super) fn encode(families: &mut Families<'_, '_>, ledger: &Ledger) -> fmt::R
     let help = "When a certificate is ordered next, in Unix time: renewed, or tried again.";
     families.family(Gauge, "acme_next_order_seconds", help, |family| {
         for (name, standing) in &all {
-            let next = standing.next.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let next = standing.next.unwrap_or(SystemTime::UNIX_EPOCH);
+            let next = next.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             let next = i64::try_from(next.as_secs()).unwrap_or(i64::MAX);
             family.gauge(&[("acme", name)], next)?;
         }

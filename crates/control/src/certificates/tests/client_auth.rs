@@ -295,15 +295,97 @@ fn a_changed_list_is_in_use_and_takes_old_tickets_with_it_and_a_broken_one_is_no
         (FileKind::Revocations, "list.pem", Problem::NoList),
     ] {
         let file = place.file(name);
-        let findings = store.known().file_findings(kind, &file, now);
+        let findings = store.known().file_findings((kind, &file), &[], now);
         let remark = Remark::Kept(problem.clone());
         assert_eq!(findings, [Finding { file: file.clone(), remark }]);
-        let refused = Known::default().file_findings(kind, &file, now);
+        let refused = Known::default().file_findings((kind, &file), &[], now);
         let remark = Remark::Refused(problem);
         assert_eq!(refused, [Finding { file, remark }]);
     }
     let refused = propose(&Store::default(), &config).unwrap_err().to_string();
     assert_eq!(refused, format!("authorities {} is not PEM", place.file("ca.pem").display()));
+}
+
+/// Every client was refused, and the log said that the list was in use.
+#[test]
+fn a_list_that_cannot_work_takes_the_place_of_none_that_does() {
+    let (place, now) = (Place::new(), SystemTime::now());
+    let [ca, same_name, other] = ["ca", "ca", "other"].map(Authority::good);
+    place.put("ca.pem", &ca.pem);
+    let good = ca.list_of_today(&[]);
+    place.put("list.pem", &good);
+    let (store, config) = place.store(&["ca.pem", "list.pem"]);
+    let (termination, file) = (termination(&store), place.file("list.pem"));
+    let ticket = ticket_of(&termination);
+    let named = (FileKind::Revocations, &*file);
+    let beside = [(FileKind::ClientAuthorities, place.file("ca.pem"))];
+    let foreign = || Problem::ForeignList("CN=other".to_owned());
+    let forged = || Problem::ForgedList("CN=ca".to_owned());
+    for (list, problem) in [
+        (other.list_of_today(&[]), foreign()),
+        (same_name.list_of_today(&[]), forged()),
+        (format!("{good}{}", same_name.list_of_today(&[])), forged()),
+    ] {
+        place.put("list.pem", &list);
+        store.refresh(now);
+        assert!(takes(&termination, &ticket), "{problem}");
+        assert_eq!(store.known().problems_of("web"), Some(1), "{problem}");
+        let remark = Remark::Kept(problem.clone());
+        let said = store.known().file_findings(named, &beside, now);
+        assert_eq!(said, [Finding { file: file.clone(), remark }]);
+        let remark = Remark::Refused(problem);
+        let said = Known::default().file_findings(named, &beside, now);
+        assert_eq!(said, [Finding { file: file.clone(), remark }]);
+        assert!(propose(&Store::default(), &config).is_err());
+    }
+    // Beside one of theirs there may be one of somebody between.
+    place.put("list.pem", &format!("{good}{}", other.list_of_today(&[])));
+    store.refresh(now);
+    assert_eq!(store.known().problems_of("web"), Some(0));
+}
+
+/// Whichever of the two is written first.
+#[test]
+fn a_list_that_comes_before_its_authority_is_in_use_when_that_has_come() {
+    let (place, now) = (Place::new(), SystemTime::now());
+    let [ca, other] = ["ca", "other"].map(Authority::good);
+    place.put("ca.pem", &ca.pem);
+    place.put("list.pem", &ca.list_of_today(&[]));
+    let (store, _) = place.store(&["ca.pem", "list.pem"]);
+    for (name, text, problems) in [
+        ("list.pem", other.list_of_today(&[]), 1),
+        ("ca.pem", other.pem, 0),
+        // The list that is there is of nobody any more, and its authority has none.
+        ("ca.pem", ca.pem.clone(), 2),
+        ("list.pem", ca.list_of_today(&[]), 0),
+    ] {
+        place.put(name, &text);
+        store.refresh(now);
+        assert_eq!(store.known().problems_of("web"), Some(problems), "{name}");
+        assert!(!store.known().is_stale(now));
+    }
+}
+
+#[test]
+fn an_authority_without_a_list_where_others_have_one_is_told_of() {
+    let (place, now) = (Place::new(), SystemTime::now());
+    let [ca, other] = ["ca", "other"].map(Authority::good);
+    place.put("ca.pem", &format!("{}{}", ca.pem, other.pem));
+    place.put("list.pem", &ca.list_of_today(&[]));
+    let (store, _) = place.store(&["ca.pem", "list.pem"]);
+    assert_eq!(store.known().problems_of("web"), Some(1));
+    let file = place.file("ca.pem");
+    let beside = [(FileKind::Revocations, place.file("list.pem"))];
+    let said = Known::default().file_findings((FileKind::ClientAuthorities, &file), &beside, now);
+    let subject = "CN=other".to_owned();
+    let finding = Finding { file, remark: Remark::Lapsed(Problem::Unlisted(subject)) };
+    assert_eq!(said, slice::from_ref(&finding));
+    let line = (Level::Warn, format!("listener web: {finding}"));
+    assert!(news(&Known::default(), &store.known()).contains(&line));
+    assert!(!news(&store.known(), &store.known()).contains(&line));
+    place.put("list.pem", &format!("{}{}", ca.list_of_today(&[]), other.list_of_today(&[])));
+    store.refresh(now);
+    assert_eq!(store.known().problems_of("web"), Some(0));
 }
 
 /// No file changes, and yet nobody may be let in by a session that a handshake would refuse.
@@ -315,7 +397,7 @@ fn tickets_end_when_a_list_is_outdated_and_when_an_authority_expires() {
     place.put("list.pem", &ca.list_of_today(&[]));
     let (store, _) = place.store(&["ca.pem", "list.pem"]);
     let termination = termination(&store);
-    for (days, problems) in [(1, 1), (2, 1)] {
+    for (days, problems) in [(1, 2), (2, 1)] {
         let ticket = ticket_of(&termination);
         let later = now + DAY * days + Duration::from_secs(1);
         assert!(store.known().is_stale(later), "{days}");
@@ -339,7 +421,7 @@ fn a_list_that_is_outdated_at_the_start_refuses_its_clients_and_nothing_else() {
     assert_eq!(store.known().problems_of("web"), Some(1));
     let said = |known: &Known, remark: Remark| {
         let file = place.file("list.pem");
-        let findings = known.file_findings(FileKind::Revocations, &file, now);
+        let findings = known.file_findings((FileKind::Revocations, &file), &[], now);
         assert_eq!(findings, [Finding { file, remark }]);
     };
     said(&Known::default(), Remark::Lapsed(Problem::Outdated(due)));
@@ -420,7 +502,7 @@ fn our_own_keys_are_replaced_by_themselves() {
     let (store, _) = place.store(&[]);
     let (termination, now) = (termination(&store), SystemTime::now());
     let first = ticket_of(&termination);
-    for (hours, is_taken) in [(6, true), (12, false)] {
+    for (hours, is_taken) in [(6, true), (12, true), (18, false)] {
         let later = now + Duration::from_hours(hours);
         assert!(store.known().is_stale(later));
         store.refresh(later);
@@ -435,13 +517,20 @@ fn keys_that_everybody_may_read_are_told_of() {
     let file = place.file("keys");
     let found = |mode: u32| {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        Known::default().file_findings(FileKind::TicketKeys, &file, SystemTime::now())
+        Known::default().file_findings((FileKind::TicketKeys, &file), &[], SystemTime::now())
     };
+    let guard =
+        |mode| fs::set_permissions(place.0.path(), fs::Permissions::from_mode(mode)).unwrap();
+    guard(0o755);
     assert_eq!(found(0o644), [Finding { file: file.clone(), remark: Remark::Open }]);
     assert_eq!(found(0o640), []);
     assert_eq!(found(0o600), []);
+    // Nobody else comes as far as the file.
+    guard(0o750);
+    assert_eq!(found(0o644), []);
     let absent = Path::new("/nowhere/keys");
-    let found = Known::default().file_findings(FileKind::TicketKeys, absent, SystemTime::now());
+    let named = (FileKind::TicketKeys, absent);
+    let found = Known::default().file_findings(named, &[], SystemTime::now());
     let remark = Remark::Refused(Problem::Absent);
     assert_eq!(found, [Finding { file: absent.to_owned(), remark }]);
 }

@@ -86,7 +86,7 @@ certificates of web  1,204 handshakes and 3 resumed · 2 refused · 1 timed out
 ✓  authorities of clients      2024-01-05 10:13 UTC  51 days  a.file
 ✗  what these have taken back  2023-11-13 22:13 UTC  expired  a.file
 ✓  keys for tickets                                           a.file
-…  web.pem has not been issued yet; the log says how its order goes on
+…  web.pem has not been issued yet
 ✗  certs/x.crt is not PEM; what was good before stays in use
    copy it again
 ✗  certs/y.crt has no private key; it is not used
