@@ -35,6 +35,8 @@ pub(crate) struct Respond<'c> {
     pub(crate) request_id: &'c [u8],
     /// Whether the client has come by TLS.
     pub(crate) is_tls: bool,
+    /// What the client has not let through of an answer of our own.
+    pub(crate) rest: Bytes,
     pub(crate) state: State,
 }
 
@@ -139,8 +141,8 @@ impl Answer for Respond<'_> {
         if !has_body {
             return 0;
         }
-        self.state.is_broken |= self.send_data(Bytes::copy_from_slice(own.body), true).is_err();
-        self.state.is_ended = true;
+        // It goes when it is flushed: the library would take it, and nobody would wait for the client.
+        self.rest = Bytes::copy_from_slice(own.body);
         own.body.len() as u64
     }
 }
@@ -203,7 +205,13 @@ impl Sink for Respond<'_> {
         0
     }
 
-    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.rest.is_empty() && !self.state.is_broken {
+            let granted = ready!(self.poll_capacity(cx, self.rest.len()))?;
+            let piece = self.rest.split_to(granted.min(self.rest.len()));
+            self.state.is_ended = self.rest.is_empty();
+            self.send_data(piece, self.state.is_ended)?;
+        }
         if self.state.is_broken {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }

@@ -29,6 +29,8 @@ pub(crate) struct Wire<'c> {
 pub(crate) struct WireState {
     guard: RefCell<Guard>,
     outgoing: RefCell<Outgoing>,
+    /// How many bytes have come.
+    received: Cell<u64>,
     /// How many bytes of bodies were given to the library since it last got rid of all.
     held: Cell<usize>,
     /// Who waits until it does.
@@ -98,6 +100,7 @@ impl AsyncRead for Wire<'_> {
         let scratch = &mut wire.worker.buffers.scratch.borrow_mut();
         let most = buffer.remaining().min(scratch.len());
         let count = ready!(wire.poll_bytes(cx, &mut scratch[..most]))?;
+        wire.state.received.update(|received| received + count as u64);
         let passed = wire.judge(&scratch[..count])?;
         buffer.put_slice(&scratch[..passed]);
         Poll::Ready(Ok(()))
@@ -141,6 +144,7 @@ impl WireState {
         Self {
             guard: RefCell::new(guard),
             outgoing: RefCell::default(),
+            received: Cell::new(0),
             held: Cell::new(0),
             waiting: RefCell::default(),
             objection: Cell::new(None),
@@ -150,6 +154,11 @@ impl WireState {
     /// Why the guard has put an end to the connection, if it has.
     pub(crate) fn objection(&self) -> Option<Objection> {
         self.objection.get().or_else(|| self.guard.borrow().objection())
+    }
+
+    /// How many bytes have ever come.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// How many bytes were ever sent.
