@@ -64,6 +64,9 @@ fn install() {
     if let Err(error) = tools::install_requirements(REQUIREMENTS) {
         eprintln!("some tests will be skipped: {error}");
     }
+    if let Err(error) = tools::from_crate("httpwg-cli", "httpwg", true) {
+        eprintln!("some tests will be skipped: {error}");
+    }
 }
 
 fn run_slow(report: &mut Report, options: &Options) {

@@ -37,13 +37,18 @@ pub(crate) fn require(program: &str) -> Outcome<PathBuf> {
 /// A program that a crate of its own name brings: installed already, or put into a folder of its own if
 /// that is allowed.
 pub(crate) fn from_cargo(program: &str, may_install: bool) -> Outcome<PathBuf> {
+    from_crate(program, program, may_install)
+}
+
+/// The same of a crate with another name.
+pub(crate) fn from_crate(name: &str, program: &str, may_install: bool) -> Outcome<PathBuf> {
     if let Some(program) = find(program) {
         return Ok(program);
     }
     let path = Path::new(CARGO_TOOLS).join("bin").join(program);
     if may_install && !path.is_file() {
         println!("installing {program}");
-        let install = ["install", "--quiet", "--locked", program, "--root", CARGO_TOOLS];
+        let install = ["install", "--quiet", "--locked", name, "--root", CARGO_TOOLS];
         succeed(cargo().args(install))?;
     }
     if path.is_file() { Ok(path) } else { Err(format!("{program} is not installed").into()) }

@@ -4,5 +4,6 @@ pub(crate) mod fields;
 pub(crate) mod outflow;
 pub(crate) mod receive;
 pub(crate) mod respond;
+pub(crate) mod share;
 pub(crate) mod stream;
 pub(crate) mod wire;

@@ -18,6 +18,7 @@ use crate::access::{Log, Record};
 use crate::buffers::Buffers;
 use crate::deadline::{Deadlines, TICK};
 use crate::entrance::Entrance;
+use crate::http2::share::Spare;
 use crate::looks::Looks;
 use crate::upstream::inquiry::Inquiries;
 use crate::world::World;
@@ -45,6 +46,8 @@ pub(crate) struct Worker {
     pub(crate) inquiries: Inquiries,
     /// The other workers.
     pub(crate) crew: Arc<Crew>,
+    /// Requests over HTTP/2 that their connections have not earned.
+    pub(crate) spare_streams: Spare,
     /// What shows somebody what is in flight.
     pub(crate) looks: Rc<Looks>,
     /// The latest exchanges that did not go well.
@@ -110,6 +113,7 @@ impl Worker {
             looks: Rc::new(Looks::new(index, Rc::clone(&deadlines))),
             stories: RefCell::default(),
             deadlines,
+            spare_streams: Spare::default(),
             inquiries: Inquiries::default(),
             crew,
             draining: Cell::new(false),

@@ -1,24 +1,36 @@
-//! `docs/http1.md` names a test for each of its rules; they exist.
+//! `docs/http1.md` and `docs/http2.md` name a test for each of their rules; they exist.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
 #[test]
-fn every_rule_of_the_page_on_http_1_has_tests_and_they_exist() {
+fn every_rule_of_the_pages_on_http_has_tests_and_they_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut tests = HashSet::new();
-    for folder in ["crates/evenkeel/tests/scenarios", "crates/proto/src"] {
+    for folder in ["crates/evenkeel/tests/scenarios", "crates/proto/src", "crates/proxy/src/http2"]
+    {
         collect(&root.join(folder), &mut tests);
     }
-    let page = fs::read_to_string(root.join("docs/http1.md")).unwrap();
+    // Rule 42 is about endpoints that speak HTTP/2.
+    let [first, second] =
+        [(1..=28).collect::<Vec<u32>>(), (29..=43).filter(|rule| *rule != 42).collect()];
+    check_page(&root.join("docs/http1.md"), &first, &tests);
+    check_page(&root.join("docs/http2.md"), &second, &tests);
+}
+
+#[track_caller]
+fn check_page(path: &Path, rules: &[u32], tests: &HashSet<String>) {
+    let page = fs::read_to_string(path).unwrap();
     let rows: Vec<Vec<&str>> = page
         .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| rule"))
+        .filter(|line| {
+            line.strip_prefix("| ").is_some_and(|it| it.starts_with(|it: char| it.is_ascii_digit()))
+        })
         .map(|line| line.split(" | ").collect())
         .collect();
     let numbers: Vec<&str> = rows.iter().map(|row| row[0].trim_start_matches("| ")).collect();
-    assert_eq!(numbers, (1..=28).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(numbers, rules.iter().map(u32::to_string).collect::<Vec<_>>());
     for row in &rows {
         let named = quoted(row.last().unwrap());
         assert!(row.len() == 5 && !named.is_empty(), "{row:?}");

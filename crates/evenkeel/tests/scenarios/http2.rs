@@ -6,9 +6,13 @@ use evenkeel_testkit::{Http2Client, Request};
 use crate::hostile_arena::{Arena, Records};
 use crate::running::{LONG, Running};
 
+mod connection;
 mod floods;
 mod heads;
 mod lengths;
+mod library;
+mod memory;
+mod messages;
 mod patience;
 
 /// A connection whose client has no settings.

@@ -3,6 +3,7 @@
 mod browser;
 mod curl;
 mod dashboard;
+mod httpwg;
 mod load;
 pub(crate) mod programs;
 mod scripts;

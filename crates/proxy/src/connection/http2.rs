@@ -26,11 +26,12 @@ use super::read::{parse_limits, refusal};
 use super::serve::Request;
 use super::{Connection, DRAIN_GRACE};
 use crate::deadline::Deadline;
-use crate::exchange::Ended;
+use crate::exchange::{Ended, flush};
 use crate::http2::fields::pairs;
 use crate::http2::outflow::PIECE_BYTES_MAX;
 use crate::http2::receive::Receive;
 use crate::http2::respond::Respond;
+use crate::http2::share::Share;
 use crate::http2::stream::Stream;
 use crate::http2::wire::{ClientEnds, Wire, WireState};
 use crate::judge::Judged;
@@ -55,6 +56,7 @@ struct Service<'c, F> {
     streams: FuturesUnordered<F>,
     /// How many may run at once.
     most: usize,
+    share: Share<'c>,
     write_timeout: Duration,
     /// Whether the client knows that we leave.
     is_leaving: bool,
@@ -101,6 +103,7 @@ impl Connection {
                 library,
                 streams: FuturesUnordered::new(),
                 most,
+                share: Share::of(&self.worker.spare_streams),
                 write_timeout: timeouts.write,
                 is_leaving: false,
                 sent: 0,
@@ -178,8 +181,9 @@ impl Connection {
                 let mut respond = self.respond(&stream, wire, (listener, head, request_id));
                 let asked = Asked { listener, head, request_id };
                 let bytes_out = asked.answer(&mut respond, &own, body.is_end_stream());
-                let (status, failure) = (Some(own.status()), own.failure());
-                let ended = Ended { status, failure, bytes_out, ..Ended::default() };
+                let broken = flush(&mut respond, &deadline, listener).await.is_err();
+                let (status, failure) = (Some(own.status()).filter(|_| !broken), own.failure());
+                let ended = Ended { status, failure, broken, bytes_out, ..Ended::default() };
                 let past = Past { head, request_id, started, ended, progress: None };
                 self.account(&listener.counters, &past);
             }
@@ -218,6 +222,7 @@ impl Connection {
             head,
             request_id,
             is_tls: self.io.is_tls(),
+            rest: Bytes::new(),
             state: crate::http2::respond::State::default(),
         }
     }
@@ -261,23 +266,35 @@ impl<F: Future<Output = ()>> Service<'_, F> {
             let streams = &mut self.streams;
             match catch_unwind(AssertUnwindSafe(|| streams.poll_next_unpin(cx))) {
                 Ok(Poll::Ready(Some(()))) => {}
-                Ok(Poll::Ready(None) | Poll::Pending) => return,
+                Ok(Poll::Ready(None) | Poll::Pending) => break,
                 Err(_) => self.connection.tell_panic("a panic ended an exchange"),
             }
         }
+        // Fewer can always be.
+        let _ = self.share.take(self.streams.len(), self.wire.received());
     }
 
     /// Reads and writes what can be, and begins what has come. Ready when the connection is over.
     fn poll_library(&mut self, cx: &mut Context<'_>, serve: &impl Fn(Incoming) -> F) -> Poll<()> {
         while self.streams.len() < self.most {
             match self.library.poll_accept(cx) {
-                Poll::Ready(Some(Ok(incoming))) => self.streams.push(serve(incoming)),
+                Poll::Ready(Some(Ok(incoming))) => self.begin(incoming, serve),
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => return Poll::Pending,
             }
         }
         // What the client has reset may still be under way here, and what comes after it waits.
         self.library.poll_closed(cx).map(|_| ())
+    }
+
+    /// Begins a request, unless the client has too many for what it has sent: then it may try again (RFC 9113 §8.7).
+    fn begin(&mut self, incoming: Incoming, serve: &impl Fn(Incoming) -> F) {
+        if self.share.take(self.streams.len() + 1, self.wire.received()) {
+            self.streams.push(serve(incoming));
+        } else {
+            let (_, mut sender) = incoming;
+            sender.send_reset(h2::Reason::REFUSED_STREAM);
+        }
     }
 
     /// Tells the client that we leave, once: because all of us do, because it has to prove anew who it is, or because it has asked for nothing for a while. What it has begun may end.

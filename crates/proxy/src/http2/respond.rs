@@ -1,9 +1,9 @@
 //! Answers to an HTTP/2 client: an endpoint's, or our own.
 
 use std::io;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use evenkeel_plan::Listener;
 use evenkeel_proto::field::{FieldName, Fields};
 use evenkeel_proto::head::{RequestHead, ResponseHead};
@@ -36,6 +36,8 @@ pub(crate) struct Respond<'c> {
     pub(crate) request_id: &'c [u8],
     /// Whether the client has come by TLS.
     pub(crate) is_tls: bool,
+    /// What the client has not let through of an answer of our own.
+    pub(crate) rest: Bytes,
     pub(crate) state: State,
 }
 
@@ -109,11 +111,8 @@ impl Answer for Respond<'_> {
         if !has_body {
             return 0;
         }
-        let (outflow, wire) = (&mut self.state.outflow, self.wire);
-        let bytes = Bytes::copy_from_slice(own.body);
-        let given = self.stream.with_body(|half| outflow.give((half, wire), bytes, true));
-        outflow.is_broken |= given.is_err();
-        outflow.is_ended = true;
+        // It goes when it is flushed: the library would take it, and nobody would wait for the client.
+        self.rest = Bytes::copy_from_slice(own.body);
         own.body.len() as u64
     }
 }
@@ -156,7 +155,12 @@ impl Sink for Respond<'_> {
         0
     }
 
-    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.rest.is_empty() && !self.state.outflow.is_broken {
+            let rest = self.rest.clone();
+            let taken = ready!(self.poll_write(cx, &rest, true))?;
+            self.rest.advance(taken);
+        }
         if self.state.outflow.is_broken {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }

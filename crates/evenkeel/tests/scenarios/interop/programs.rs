@@ -12,7 +12,9 @@ use crate::running::Ended;
 /// The path of `name`, also where an ordinary user's search path does not look.
 pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let others = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    // The last is where `cargo xtask test` puts what crates bring.
+    let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/cargo/bin");
+    let others = ["/usr/sbin", "/usr/local/sbin", ours].map(PathBuf::from);
     let found = env::split_paths(&path).chain(others).map(|directory| directory.join(name));
     let found = found.into_iter().find(|path| path.is_file());
     if found.is_none() {

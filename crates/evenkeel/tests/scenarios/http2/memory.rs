@@ -1,0 +1,187 @@
+//! What clients of HTTP/2 can make the balancer hold for the bytes that they send, once all that a worker lends is lent. `docs/http2.md` has the figures.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use evenkeel_testkit::http2::{Block, END_HEADERS, END_STREAM, Kind, frame};
+use evenkeel_testkit::wait::pause;
+use evenkeel_testkit::{Http2Client, wait_until};
+
+use crate::running::{BINARY, LONG, Running, free_address, in_new_directory};
+
+/// A client with a window of so many bytes for each answer asks for a hundred: some more, and so many refusals would end the connection.
+fn crowd(address: SocketAddr, window: u32, again: &[u8]) -> Http2Client {
+    let mut client = Http2Client::connect_with(address, &[(INITIAL_WINDOW_SIZE, window)]).unwrap();
+    let first = Block::new().raw([0x82, 0x86, 0x84, 0x41, 1, b't']);
+    client.request(&first, true).unwrap();
+    let flags = END_STREAM | END_HEADERS;
+    let more: Vec<u8> =
+        (1..100).flat_map(|_| frame(Kind::Headers, flags, client.open(), again)).collect();
+    client.send(&more).unwrap();
+    client
+}
+
+/// A `GET /` of four bytes: the authority is in the table.
+const AGAIN: [u8; 4] = [0x82, 0x86, 0x84, 0xbe];
+
+#[test]
+fn a_connection_that_asks_for_nothing_costs_the_librarys_buffers() {
+    let (bytes, held) =
+        cost(BEYOND, Endpoint::Silent, |address| Http2Client::connect(address).unwrap());
+    println!("{held} bytes for {bytes}");
+    assert!(held < 64 << 10, "{held}");
+}
+
+#[test]
+fn requests_that_are_not_answered_hold_a_bounded_multiple_of_what_is_sent() {
+    let held = is_bounded(200, BEYOND, Endpoint::Silent, |address| crowd(address, 65_535, &AGAIN));
+    println!("{held}");
+}
+
+#[test]
+fn answers_that_no_window_lets_through_hold_a_bounded_multiple_of_what_is_sent() {
+    let held = is_bounded(450, BEYOND, Endpoint::Large, |address| crowd(address, 0, &AGAIN));
+    println!("{held}");
+}
+
+#[test]
+fn answers_that_are_let_through_by_the_byte_hold_a_bounded_multiple_of_what_is_sent() {
+    let held = is_bounded(450, BEYOND, Endpoint::Large, |address| crowd(address, 1, &AGAIN));
+    println!("{held}");
+}
+
+#[test]
+fn answers_that_nobody_reads_hold_a_bounded_multiple_of_what_is_sent() {
+    let held = is_bounded(2500, WITHIN, Endpoint::Large, |address| {
+        let mut client = crowd(address, 1 << 30, &AGAIN);
+        client.send(&frame(Kind::WindowUpdate, 0, 0, &(1_u32 << 30).to_be_bytes())).unwrap();
+        client
+    });
+    println!("{held}");
+}
+
+/// CVE-2026-47774, CVE-2026-49975: empty crumbs, of a byte each.
+#[test]
+fn crumbs_of_cookies_hold_a_bounded_multiple_of_what_is_sent() {
+    let block = || AGAIN.into_iter().chain([0xa0; 60]).collect::<Vec<u8>>();
+    let held = is_bounded(300, BEYOND, Endpoint::Large, |address| crowd(address, 0, &block()));
+    println!("{held}");
+}
+
+#[test]
+fn answers_of_our_own_hold_a_bounded_multiple_of_what_is_sent() {
+    let held = is_bounded(200, BEYOND, Endpoint::None, |address| crowd(address, 0, &AGAIN));
+    println!("{held}");
+}
+
+/// Less than `most` times as much. What is measured is about two thirds of that.
+#[track_caller]
+fn is_bounded(
+    most: u64,
+    crowd: (u64, u64),
+    endpoint: Endpoint,
+    attack: impl Fn(SocketAddr) -> Http2Client,
+) -> String {
+    let (bytes, held) = cost(crowd, endpoint, attack);
+    assert!(held < most * bytes, "{held} bytes for {bytes}");
+    format!("{held} bytes for {bytes}, {} to 1", held / bytes)
+}
+
+/// How many bytes a connection of this attack sends, and how many we hold for it.
+fn cost(
+    (first, attackers): (u64, u64),
+    endpoint: Endpoint,
+    attack: impl Fn(SocketAddr) -> Http2Client,
+) -> (u64, u64) {
+    let (to, more) = match endpoint {
+        Endpoint::None => (
+            String::new(),
+            "[[route]]\nhost = \"other\"\nto = \"none\"\n[cluster.none]\nendpoints = [\"127.0.0.1:1\"]\nhealth = false\n",
+        ),
+        _ => (format!("to = [\"{}\"]\nhealth = false", endpoint.start()), ""),
+    };
+    let (_directory, file) = in_new_directory("evenkeel.toml").unwrap();
+    let address = free_address();
+    let toml = format!(
+        "[listener.web]\nbind = \"{address}\"\n{to}\n\
+         timeouts = {{ header = \"10m\", body = \"10m\", write = \"10m\" }}\n\
+         {more}[admin]\nbind = \"127.0.0.1:0\"\n"
+    );
+    fs::write(&file, toml).unwrap();
+    let mut command = Command::new(BINARY);
+    // Huge pages come in steps of 2 MiB.
+    command.args(["run", "--workers", "1", "-c", &file]).env("MIMALLOC_ALLOW_THP", "0");
+    let running = Running::start(&mut command, address);
+    // The first ones also pay for what is there once, and take all that the worker lends.
+    let _first: Vec<Http2Client> = (0..first).map(|_| attack(address)).collect();
+    let before = settled(&running);
+    let others: Vec<Http2Client> = (0..attackers).map(|_| attack(address)).collect();
+    let after = settled(&running);
+    let sent: u64 = others.iter().map(Http2Client::sent).sum();
+    (sent / attackers, after.saturating_sub(before) / attackers)
+}
+
+/// What it holds when it has stopped to grow.
+fn settled(running: &Running) -> u64 {
+    let held = || running.process.resident_bytes().unwrap();
+    let (mut before, mut same) = (held(), 0);
+    wait_until(LONG, || {
+        pause(Duration::from_millis(200));
+        let now = held();
+        let is_same = now.abs_diff(std::mem::replace(&mut before, now)) < 16 << 10;
+        same = if is_same { same + 1 } else { 0 };
+        same == 5
+    })
+    .unwrap();
+    before
+}
+
+/// What requests get. It keeps their connections for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    /// There is none.
+    None,
+    /// Nothing.
+    Silent,
+    /// As much of a large answer as the system takes.
+    Large,
+}
+
+impl Endpoint {
+    fn start(self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            // They end with the test.
+            let mut kept = Vec::new();
+            for socket in listener.incoming().flatten() {
+                if self == Self::Large {
+                    answer(&socket);
+                }
+                kept.push(socket);
+            }
+        });
+        address
+    }
+}
+
+fn answer(mut socket: &TcpStream) {
+    let body = vec![b'x'; 256 << 10];
+    let _ = socket.read(&mut [0; 1024]);
+    let _ = socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
+    let _ = socket.set_nonblocking(true);
+    let _ = socket.write(&body);
+}
+
+/// So many first, which take all that the worker lends, and so many that are looked at.
+const BEYOND: (u64, u64) = (7, 8);
+
+/// So many that all are lent what they want.
+const WITHIN: (u64, u64) = (1, 4);
+
+/// RFC 9113 §6.5.2.
+const INITIAL_WINDOW_SIZE: u16 = 4;
