@@ -37,6 +37,7 @@ fn assert_offer_goes_on(request: &RequestHead, framing: Framing, offer: &Offer) 
         endpoint: ENDPOINT,
         deadline: None,
         call_timeout: None,
+        offers_websocket: false,
     };
     let mut wire = Vec::new();
     request_head(&mut wire, request, &onward);

@@ -45,6 +45,8 @@ pub struct Onward<'a> {
     pub expects_continue: bool,
     /// Whether the client's offer to speak another protocol goes on.
     pub offers_upgrade: bool,
+    /// Whether that is a WebSocket, for which HTTP/2 has its own way.
+    pub offers_websocket: bool,
     /// The endpoint's own name, for a request that names no host.
     pub endpoint: &'a str,
     /// How much time is left for the answer, in milliseconds, and the field that says so; `None` where nobody is told.
@@ -148,6 +150,17 @@ pub fn response_fields(
 /// Writes the fields of an interim answer (RFC 9110 §15.2), which goes on as it came.
 pub fn interim_fields(out: &mut impl FieldSink, head: &ResponseHead) {
     end_to_end(&head.fields).for_each(|field| out.field(field.name, field.value));
+}
+
+/// Writes the fields with which a client of HTTP/2 is told that it has the WebSocket it has asked for (RFC 8441 §5): those of the handshake
+/// over HTTP/1 mean nothing there.
+pub fn tunnel_fields(out: &mut impl FieldSink, head: &ResponseHead, request_id: &[u8]) {
+    let of_handshake =
+        |id| matches!(id, FieldName::SecWebSocketAccept | FieldName::SecWebSocketKey);
+    let fields = end_to_end(&head.fields).filter(|field| !of_handshake(field.id));
+    fields.for_each(|field| out.field(field.name, field.value));
+    out.field(b"X-Request-ID", request_id);
+    via(out, head.version);
 }
 
 /// Writes the fields of an answer of our own, but for those of the connection.

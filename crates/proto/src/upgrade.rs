@@ -95,7 +95,8 @@ pub fn accepted<'a>(
 
 /// Whether `head` may be an offer at all. A body would have to end before the protocol can begin; nobody sends one.
 fn can_switch(head: &RequestHead, framing: Framing) -> bool {
-    head.version == Version::Http11
+    // Over HTTP/2 nobody can write the field but we, for a CONNECT that means the same (RFC 8441).
+    head.version >= Version::Http11
         && matches!(framing, Framing::Empty | Framing::Length(0))
         && names_upgrade(&head.fields)
 }
@@ -108,6 +109,14 @@ fn names_upgrade(fields: &Fields) -> bool {
 /// Whether `protocol` is a WebSocket.
 pub fn is_websocket(protocol: &[u8]) -> bool {
     protocol.eq_ignore_ascii_case(b"websocket")
+}
+
+/// What a client of WebSocket sends to have it proved that it was read (RFC 6455 §4.1).
+pub fn handshake_key(nonce: u128) -> [u8; 24] {
+    let mut key = [b'='; 24];
+    // 16 bytes have room in 24 characters.
+    let _ = STANDARD.encode_slice(nonce.to_be_bytes(), &mut key);
+    key
 }
 
 /// RFC 9110 §7.8: `token [ "/" token ]`, which is written into a field again.
@@ -138,16 +147,23 @@ fn check_handshake(head: &RequestHead) -> Result<(), UpgradeError> {
     }
 }
 
-/// RFC 6455 §4.2.2: the key and a constant that no server has by accident, hashed.
+/// Whether the key was read (RFC 6455 §4.2.2): it is hashed with a constant that no server has by accident.
 fn proves_key(request: &Fields, answer: &Fields) -> bool {
     let mut proofs = answer.all(FieldName::SecWebSocketAccept);
     let (Some(proof), None) = (proofs.next(), proofs.next()) else { return false };
+    let key = request.first(FieldName::SecWebSocketKey).unwrap_or_default();
+    proof == handshake_proof(key)
+}
+
+/// What proves that `key` was read.
+pub fn handshake_proof(key: &[u8]) -> [u8; 28] {
     let mut hash = Sha1::new();
-    hash.update(request.first(FieldName::SecWebSocketKey).unwrap_or_default());
+    hash.update(key);
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    let mut expected = [0; 28];
-    let encoded = STANDARD.encode_slice(hash.digest().bytes(), &mut expected);
-    encoded.is_ok_and(|length| proof == &expected[..length])
+    let mut proof = [b'='; 28];
+    // 20 bytes have room in 28 characters.
+    let _ = STANDARD.encode_slice(hash.digest().bytes(), &mut proof);
+    proof
 }
 
 #[cfg(test)]

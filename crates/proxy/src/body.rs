@@ -53,6 +53,40 @@ pub(crate) trait Source {
     fn switch(&mut self) {}
 }
 
+impl<S: Source> Source for &mut S {
+    fn poll_read<'s>(
+        &'s mut self,
+        cx: &mut Context<'_>,
+        scratch: &'s mut [u8],
+    ) -> Poll<Result<Piece<'s>, SourceError>> {
+        (**self).poll_read(cx, scratch)
+    }
+
+    fn direct(&self) -> Option<(&Io, Option<u64>)> {
+        (**self).direct()
+    }
+
+    fn skip(&mut self, count: u64) {
+        (**self).skip(count);
+    }
+
+    fn consumed(&mut self, count: usize) {
+        (**self).consumed(count);
+    }
+
+    fn trailers(&mut self) -> Option<Fields> {
+        (**self).trailers()
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        (**self).poll_gone(cx)
+    }
+
+    fn switch(&mut self) {
+        (**self).switch();
+    }
+}
+
 /// Where a body goes to.
 pub(crate) trait Sink {
     /// Takes what it can of `bytes`, and returns how much that was. `last` says that nothing follows `bytes`, not even

@@ -13,7 +13,7 @@ use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::sight::Phase;
 use evenkeel_plan::{Cluster, Listener};
 use evenkeel_proto::forward::ClientFacts;
-use evenkeel_proto::head::{RequestHead, ResponseHead};
+use evenkeel_proto::head::{RequestHead, ResponseHead, Version};
 use evenkeel_proto::http1::Framing;
 use evenkeel_proto::onward::OwnAnswer;
 use evenkeel_proto::tls::ClientHello;
@@ -110,6 +110,12 @@ impl<B, A> Messages<'_, B, A> {
         self.upload.is_done() || self.framing == Framing::Empty
     }
 
+    /// Whether a client of HTTP/2 that wants a tunnel would take an answer with this status for one.
+    fn would_be_tunnel(&self, status: u16) -> bool {
+        let wants_tunnel = self.offer.is_some() && self.head.version == Version::Http2;
+        wants_tunnel && (200..300).contains(&status)
+    }
+
     /// Makes ready to send the request once more; false if the beginning of its body is gone.
     fn rewind(&mut self) -> bool {
         let is_whole = self.body.rewind();
@@ -180,6 +186,12 @@ impl<'a> Exchange<'a> {
                         Some(switched) => return Outcome::Switched(Box::new(switched)),
                         None => reason = Reason::UpgradeRefused,
                     }
+                    break;
+                }
+                // RFC 8441 §5: to its client this would be a tunnel.
+                Ok((_, head)) if messages.would_be_tunnel(head.status) => {
+                    self.judge_end(&mut turn, Err(Reason::UpgradeRefused));
+                    reason = Reason::UpgradeRefused;
                     break;
                 }
                 Ok(mut answer) => {

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
+use crate::cluster::HttpVersion;
 use crate::time::Time;
 
 /// How the endpoints of a cluster are spoken TLS with. The next plan has the same one where the config says nothing else about it:
@@ -27,10 +28,12 @@ pub struct Origination {
     told: Mutex<BTreeMap<Box<str>, Time>>,
 }
 
-/// What handshakes follow. Both remember the same sessions.
+/// What handshakes follow. All remember the same sessions.
 #[derive(Debug)]
 struct Configs {
     for_requests: Arc<ClientConfig>,
+    /// The same, but offering HTTP/1.1 alone.
+    for_http1: Arc<ClientConfig>,
     /// The same, but for the protocols that are offered: what is in a stream is not for us to know, and databases refuse what they do not
     /// speak (RFC 7301 §3.2).
     for_streams: Arc<ClientConfig>,
@@ -46,6 +49,11 @@ impl Origination {
     /// What a handshake that begins now follows, before requests.
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.configs.load().for_requests)
+    }
+
+    /// The same before requests that want a connection of HTTP/1.1, whatever else the endpoint speaks.
+    pub fn http1_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.configs.load().for_http1)
     }
 
     /// The same before anything else: no protocol is offered by ALPN.
@@ -99,9 +107,13 @@ impl Origination {
 
 impl Configs {
     fn new(for_requests: Arc<ClientConfig>) -> Self {
-        let mut for_streams = ClientConfig::clone(&for_requests);
-        for_streams.alpn_protocols.clear();
-        Self { for_requests, for_streams: Arc::new(for_streams) }
+        let offering = |protocols: &[&[u8]]| {
+            let mut config = ClientConfig::clone(&for_requests);
+            config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+            Arc::new(config)
+        };
+        let for_http1 = offering(HttpVersion::Http1.protocols());
+        Self { for_http1, for_streams: offering(&[]), for_requests }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::http1::{
     is_sendable,
 };
 use crate::method::Method;
+use crate::upgrade::{handshake_key, handshake_proof, is_websocket};
 
 /// The control data of a request (RFC 9113 §8.3.1).
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,10 @@ pub struct Control<'a> {
     pub authority: Option<&'a [u8]>,
     /// `:path`; only CONNECT has none.
     pub path: Option<&'a [u8]>,
+    /// `:protocol`, with which CONNECT asks for a WebSocket (RFC 8441 §4).
+    pub protocol: Option<&'a [u8]>,
+    /// Random bytes, for the handshake of a WebSocket over HTTP/1.
+    pub nonce: u128,
 }
 
 /// Makes a head of what was decoded; its memory is that of `fields`, which are empty.
@@ -32,6 +37,9 @@ pub fn request_head<'a>(
     decoded: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     limits: ParseLimits,
 ) -> Result<RequestHead, ParseError> {
+    let is_websocket = control.protocol.is_some_and(is_websocket);
+    // The handshake that it stands for (RFC 8441 §5): whoever goes on with it needs to know no other.
+    let control = if is_websocket { Control { method: b"GET", ..control } } else { control };
     let method = Method::from_token(control.method);
     let (token, target) = note_control(&mut fields, control, method, limits.target_bytes)?;
     let mut crumbs = Vec::new();
@@ -39,10 +47,18 @@ pub fn request_head<'a>(
         if count >= limits.fields {
             return Err(ParseError::TooManyFields);
         }
-        note_field(&mut fields, &mut crumbs, (name, value), limits.names)?;
+        // RFC 8441 §5: it means nothing here, and an endpoint of HTTP/1 gets ours.
+        if !is_websocket || FieldName::from_bytes(name) != FieldName::SecWebSocketKey {
+            note_field(&mut fields, &mut crumbs, (name, value), limits.names)?;
+        }
     }
     if !crumbs.is_empty() {
         fields.push(b"cookie", &crumbs);
+    }
+    if is_websocket {
+        fields.push(b"connection", b"upgrade");
+        fields.push(b"upgrade", b"websocket");
+        fields.push(b"sec-websocket-key", &handshake_key(control.nonce));
     }
     let head = RequestHead { method, version: Version::Http2, fields, token, target };
     check_authority(&head)?;
@@ -85,6 +101,16 @@ pub fn response_head<'a>(
     }
     let reason = append(&mut fields, reason.as_bytes());
     Ok(ResponseHead { status, version: Version::Http2, fields, reason })
+}
+
+/// The same as an answer that has switched to a WebSocket, whose client has sent `key`.
+pub fn as_switch(mut head: ResponseHead, key: &[u8]) -> ResponseHead {
+    head.status = 101;
+    head.reason = append(&mut head.fields, b"Switching Protocols");
+    head.fields.push(b"connection", b"upgrade");
+    head.fields.push(b"upgrade", b"websocket");
+    head.fields.push(b"sec-websocket-accept", &handshake_proof(key));
+    head
 }
 
 /// How the body of an answer to `method` is delimited; `is_over` says whether its head was all of it.

@@ -14,8 +14,10 @@ use evenkeel_plan::reason::Reason;
 use evenkeel_proto::head::RequestHead;
 use evenkeel_proto::http2::head::{Control, request_framing, request_head};
 use evenkeel_proto::http2::{Guard, Limits, Side};
+use evenkeel_proto::upgrade;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use h2::ext::Protocol;
 use h2::server::{Builder, SendResponse};
 use h2::{RecvStream, server};
 use http::Request as Received;
@@ -28,7 +30,7 @@ use super::{Connection, DRAIN_GRACE};
 use crate::deadline::Deadline;
 use crate::exchange::{Ended, flush};
 use crate::http2::fields::pairs;
-use crate::http2::outflow::PIECE_BYTES_MAX;
+use crate::http2::outflow::{Flow, Outflow, PIECE_BYTES_MAX};
 use crate::http2::receive::Receive;
 use crate::http2::respond::Respond;
 use crate::http2::share::Share;
@@ -131,6 +133,7 @@ impl Connection {
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
             .initial_window_size(WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .enable_connect_protocol()
             .max_send_buffer_size(PIECE_BYTES_MAX)
             .max_concurrent_reset_streams(RESET_STREAMS_MAX)
             .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
@@ -158,11 +161,17 @@ impl Connection {
                 let request = Request { head: &head, own_id, started };
                 let visit = self.visit(&request, (&world, listener), &deadline);
                 let limit = listener.limits.body.unwrap_or(u64::MAX);
-                let body = Receive::new(body, Some(&stream), limit);
+                let mut body = Receive::new(body, Some(&stream), limit);
+                body.is_held = judged.offer.is_some();
                 let facing = (&**listener, Some(&head), visit.request_id());
                 let answer = self.respond(&stream, wire, facing);
                 // An answer that breaks off has reset the stream.
-                let _ = self.pass(&visit, judged, body, answer).await;
+                if let Err(switched) = self.pass(&visit, judged, &mut body, answer).await {
+                    let body = body.body;
+                    drop(world);
+                    let asked = (&deadline, &request);
+                    self.tunnel_stream(&stream, (body, wire), asked, *switched).await;
+                }
                 self.worker.buffers.give_head(head.fields);
             }
             Some(Err((None, Own::Refusal(Reason::RequestMalformed)))) => {
@@ -197,11 +206,16 @@ impl Connection {
         is_over: bool,
         listener: &Listener,
     ) -> Option<Result<Passed, Answered>> {
+        if protocol_of(parts).is_some_and(|protocol| !upgrade::is_websocket(protocol)) {
+            return Some(Err((None, Own::Refusal(Reason::NotImplemented))));
+        }
         let mut head = match self.head_of(parts, listener) {
             Ok(head) => head,
             Err(reason) => return Some(Err((None, Own::Refusal(reason)))),
         };
-        let framing = request_framing(&head, is_over);
+        // What follows the head is the tunnel's.
+        let is_tunnel = protocol_of(parts).is_some();
+        let framing = request_framing(&head, is_over || is_tunnel);
         Some(match self.judge(&mut head, framing)? {
             Ok(judged) => Ok((head, judged)),
             Err((own, _)) => Err((Some(head), own)),
@@ -215,15 +229,14 @@ impl Connection {
         (listener, head, request_id): (&'c Listener, Option<&'c RequestHead>, &'c [u8]),
     ) -> Respond<'c> {
         Respond {
-            stream,
-            wire,
+            flow: Flow { stream, wire, outflow: Outflow::default() },
             worker: &self.worker,
             listener,
             head,
             request_id,
             is_tls: self.io.is_tls(),
             rest: Bytes::new(),
-            state: crate::http2::respond::State::default(),
+            trailers: false,
         }
     }
 
@@ -233,6 +246,8 @@ impl Connection {
             scheme: parts.uri.scheme_str().map(str::as_bytes),
             authority: parts.uri.authority().map(|it| it.as_str().as_bytes()),
             path: parts.uri.path_and_query().map(|it| it.as_str().as_bytes()),
+            protocol: protocol_of(parts).map(<[u8]>::as_ref),
+            nonce: u128::from(self.worker.random()) << 64 | u128::from(self.worker.random()),
         };
         let fields = self.worker.buffers.head();
         request_head(fields, control, pairs(&parts.headers), parse_limits(listener))
@@ -341,6 +356,11 @@ impl<F: Future<Output = ()>> Service<'_, F> {
             Phase::Busy => deadline.set(Duration::MAX),
         }
     }
+}
+
+/// What CONNECT asks for (RFC 8441 §4).
+fn protocol_of(parts: &Parts) -> Option<&[u8]> {
+    parts.extensions.get::<Protocol>().map(AsRef::as_ref)
 }
 
 static GUARD_LIMITS: LazyLock<Arc<Limits>> = LazyLock::new(|| Arc::new(Limits::facing_client()));

@@ -3,15 +3,21 @@
 use std::pin::pin;
 
 use evenkeel_proto::http1::{BodyDecoder, Framing};
+use h2::RecvStream;
 
 use super::account::Past;
 use super::serve::Request;
 use super::show::Shown;
 use super::{Busy, Connection, Next};
+use crate::body::{Sink, Source};
 use crate::deadline::Deadline;
 use crate::exchange::{Downstream, Passage, Switched};
 use crate::http1::receive::Receive;
 use crate::http1::send::Send;
+use crate::http2::outflow::{Flow, Outflow};
+use crate::http2::receive::Receive as ReceiveStream;
+use crate::http2::stream::Stream;
+use crate::http2::wire::WireState;
 
 impl Connection {
     /// Passes bytes both ways until the tunnel ends. The connection is not to be used after that: what the client sent in the
@@ -23,15 +29,40 @@ impl Connection {
         request: &Request<'_>,
         switched: Switched,
     ) -> Next {
-        let Switched { ties, mut tunnel } = switched;
-        let Request { head, own_id, started } = request;
-        let facts = self.facts(ties.trusted, own_id);
-        let request_id = facts.request_id(head);
         let Busy { inbox, outbox } = busy;
         let (io, buffers) = (&self.io, &self.worker.buffers);
         let mut decoder = BodyDecoder::new(Framing::Empty);
         let body = Receive { io, inbox, decoder: &mut decoder, buffers, limit: 0 };
-        let mut downstream = Downstream { body, answer: Send { io, outbox } };
+        let downstream = Downstream { body, answer: Send { io, outbox } };
+        let broken = self.pass_both(downstream, (deadline, request), switched).await;
+        if broken { Next::Reset } else { Next::CloseUnread }
+    }
+
+    /// The same on a stream of HTTP/2.
+    pub(super) async fn tunnel_stream(
+        &self,
+        stream: &Stream,
+        (body, wire): (RecvStream, &WireState),
+        asked: (&Deadline, &Request<'_>),
+        switched: Switched,
+    ) {
+        let body = ReceiveStream::new(body, Some(stream), u64::MAX);
+        let answer = Flow { stream, wire, outflow: Outflow::default() };
+        // One that breaks off is reset.
+        let _ = self.pass_both(Downstream { body, answer }, asked, switched).await;
+    }
+
+    /// Passes bytes both ways, and accounts for it. Returns whether the tunnel broke off.
+    async fn pass_both<B: Source, A: Sink>(
+        &self,
+        mut downstream: Downstream<B, A>,
+        (deadline, request): (&Deadline, &Request<'_>),
+        switched: Switched,
+    ) -> bool {
+        let Switched { ties, mut tunnel } = switched;
+        let Request { head, own_id, started } = request;
+        let facts = self.facts(ties.trusted, own_id);
+        let request_id = facts.request_id(head);
         let (worker, entrance) = (&self.worker, &self.entrance);
         let passage = Passage { worker, entrance, deadline, ties: &ties };
         let progress = ties.progress();
@@ -42,6 +73,6 @@ impl Connection {
         let (head, progress) = (Some(*head), Some(&progress));
         let past = Past { head, request_id, started: *started, ended, progress };
         self.account(&ties.counters, &past);
-        if ended.broken { Next::Reset } else { Next::CloseUnread }
+        ended.broken
     }
 }

@@ -32,6 +32,7 @@ impl<'a> Exchange<'a> {
         let onward = Onward {
             expects_continue: messages.expects_continue,
             offers_upgrade: messages.offer.is_some(),
+            offers_websocket: messages.offer.is_some_and(|offer| offer.is_websocket()),
             ..self.onward(&target, messages.framing)
         };
         attempt.ask(messages.head, &onward, &self.worker.buffers);
@@ -69,6 +70,7 @@ impl<'a> Exchange<'a> {
             framing,
             expects_continue: false,
             offers_upgrade: false,
+            offers_websocket: false,
             endpoint: &target.endpoint.name,
             deadline: target.way.deadline(|| self.started.elapsed()),
             call_timeout: target.way.call_timeout(|| self.started.elapsed()),

@@ -8,6 +8,7 @@ use evenkeel_plan::balance::Choice;
 use evenkeel_plan::cluster::{HttpVersion, UpstreamTimeouts};
 use evenkeel_plan::endpoint::{EndpointCounters, Life};
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::retry::Failure;
 use evenkeel_plan::sight::Phase;
@@ -85,7 +86,8 @@ impl<'a> Exchange<'a> {
             attempts.course.queue = self.arrived.map(|arrived| arrived.elapsed());
         }
         let demands = Demands::of(target.way.cluster.plan);
-        if let Some(attempt) = target.pool.find(demands, self.started) {
+        let http = http_of(target.way.cluster.plan.http, messages);
+        if let Some(attempt) = target.pool.find(http, demands, self.started) {
             target.counters.reuses.add(1);
             attempts.course.connect = None;
             match self.ask_in_time(turn, attempt, messages, attempts).await {
@@ -97,7 +99,7 @@ impl<'a> Exchange<'a> {
                 outcome => return outcome.map_err(Setback::after_sending),
             }
         }
-        let attempt = self.reach(turn, &mut attempts.course).await?;
+        let attempt = self.reach(turn, &mut attempts.course, http).await?;
         let asked = self.ask_in_time(turn, attempt, messages, attempts).await;
         asked.map_err(Setback::after_sending)
     }
@@ -107,13 +109,13 @@ impl<'a> Exchange<'a> {
         &self,
         turn: &mut Turn<'a>,
         course: &mut Course<'a>,
+        http: HttpVersion,
     ) -> Result<Attempt, Setback> {
-        let cluster = turn.target.way.cluster.plan;
-        if !turn.target.pool.may_be_shared(cluster.http) {
-            return self.reach_anew(turn, course, cluster.http).await;
+        if !turn.target.pool.may_be_shared(http) {
+            return self.reach_anew(turn, course, http).await;
         }
         // Boxed: only a few open one.
-        Box::pin(self.reach_together(turn, course)).await
+        Box::pin(self.reach_together(turn, course, http)).await
     }
 
     /// One that many can use is opened by one of them, and the others wait for it; where there are as many as may be, for a place on one.
@@ -121,9 +123,9 @@ impl<'a> Exchange<'a> {
         &self,
         turn: &mut Turn<'a>,
         course: &mut Course<'a>,
+        http: HttpVersion,
     ) -> Result<Attempt, Setback> {
         let Target { way, pool, endpoint, .. } = turn.target;
-        let http = way.cluster.plan.http;
         let (began, most) = (self.worker.now(), self.time_to_connect(way));
         let reached = loop {
             let left = most.saturating_sub(began.elapsed());
@@ -151,7 +153,7 @@ impl<'a> Exchange<'a> {
                 return self.reach_anew(turn, course, http).await;
             }
             let now = self.worker.now();
-            if let Some(attempt) = pool.find(Demands::of(way.cluster.plan), now) {
+            if let Some(attempt) = pool.find(http, Demands::of(way.cluster.plan), now) {
                 turn.lease.ask(self.worker.time(now));
                 break Ok(attempt);
             }
@@ -183,7 +185,7 @@ impl<'a> Exchange<'a> {
         let asked = Instant::now();
         self.progress.connecting.set(Some(asked));
         turn.lease.ask(self.worker.time(asked));
-        let link = self.connect(target, slot).await;
+        let link = self.connect((target, http), slot).await;
         course.connect = self.is_timed().then(|| asked.elapsed());
         course.waited += course.connect.unwrap_or_default();
         let adopted = target.pool.adopt(link?, http, self.worker);
@@ -226,9 +228,13 @@ impl<'a> Exchange<'a> {
         })
     }
 
-    async fn connect(&self, target: Target<'_>, slot: Slot<Arc<Life>>) -> Result<Link, Setback> {
+    async fn connect(
+        &self,
+        (target, http): (Target<'_>, HttpVersion),
+        slot: Slot<Arc<Life>>,
+    ) -> Result<Link, Setback> {
         self.progress.enter(Phase::Connecting);
-        match self.open(target, self.deadline).await {
+        match self.open((target, http), self.deadline).await {
             Ok(io) => Ok(Link::new(io, slot, self.worker.now(), self.worker.random())),
             Err(unreached) => Err(self.unreached(unreached)),
         }
@@ -242,7 +248,7 @@ impl<'a> Exchange<'a> {
     /// Opens a connection to the endpoint, and counts what comes of it.
     pub(super) async fn open(
         &self,
-        target: Target<'_>,
+        (target, http): (Target<'_>, HttpVersion),
         deadline: &Deadline,
     ) -> Result<Io, Unreached> {
         let timeouts = target.way.timeouts();
@@ -250,7 +256,7 @@ impl<'a> Exchange<'a> {
             address: target.endpoint.address.ok_or(Reason::NoEndpoint)?,
             name: &target.endpoint.name,
             origination: target.way.cluster.plan.tls.as_deref(),
-            carries: self.listener.protocol,
+            http: Some(http).filter(|_| self.listener.protocol == Protocol::Http),
             connect: timeouts.connect,
             tls: timeouts.tls,
             until: timeouts.exchange.and_then(|exchange| self.started.checked_add(exchange)),
@@ -297,6 +303,15 @@ impl<'a> Exchange<'a> {
             let cluster = &*cluster.name;
             tracing::warn!(cluster, endpoint, why, "no secure connection to an endpoint");
         }
+    }
+}
+
+/// What a request is asked in, where the endpoints of its cluster are asked in `http`: those who would rather speak something else have to have
+/// a connection of their own for that, where there is a choice.
+fn http_of<B, A>(http: HttpVersion, messages: &Messages<'_, B, A>) -> HttpVersion {
+    match http {
+        HttpVersion::Auto if messages.offer.is_some() => HttpVersion::Http1,
+        http => http,
     }
 }
 

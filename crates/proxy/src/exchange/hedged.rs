@@ -189,7 +189,7 @@ impl<'a> Exchange<'a> {
     ) -> Option<(Attempt, ResponseHead)> {
         let target = turn.target;
         let cluster = target.way.cluster.plan;
-        let mut attempt = match target.pool.find(Demands::of(cluster), self.started) {
+        let mut attempt = match target.pool.find(cluster.http, Demands::of(cluster), self.started) {
             Some(attempt) => {
                 target.counters.reuses.add(1);
                 attempt
@@ -200,7 +200,7 @@ impl<'a> Exchange<'a> {
                 // That of the exchange is for the first attempt.
                 let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
                 let deadline = self.worker.deadlines.register(waker);
-                let io = self.open(target, &deadline).await.ok()?;
+                let io = self.open((target, cluster.http), &deadline).await.ok()?;
                 let link = Link::new(io, slot, self.worker.now(), self.worker.random());
                 target.pool.adopt(link, cluster.http, self.worker).ok()?
             }

@@ -4,10 +4,14 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::SendStream;
+use evenkeel_proto::field::Fields;
+use h2::{Reason, SendStream};
 use http::HeaderMap;
 
+use super::fields::outgoing_trailers;
+use super::stream::Stream;
 use super::wire::WireState;
+use crate::body::Sink;
 
 /// How far a body is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +22,67 @@ pub(crate) struct Outflow {
     pub(crate) is_ended: bool,
     /// Whether the stream takes nothing any more.
     pub(crate) is_broken: bool,
+}
+
+/// Where the body of an answer goes, or what a tunnel passes to a client. A stream that does not come to its end is reset.
+#[derive(Debug)]
+pub(crate) struct Flow<'c> {
+    pub(crate) stream: &'c Stream,
+    pub(crate) wire: &'c WireState,
+    pub(crate) outflow: Outflow,
+}
+
+impl Sink for Flow<'_> {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        last: bool,
+    ) -> Poll<io::Result<usize>> {
+        let Self { stream, wire, outflow } = self;
+        let written =
+            stream.with_body(|half| Ok(outflow.poll_write(cx, (half, wire), bytes, last)));
+        written.unwrap_or_else(|error| Poll::Ready(Err(error)))
+    }
+
+    fn room(&mut self) -> usize {
+        let Self { stream, wire, outflow } = self;
+        stream.with_body(|half| Ok(outflow.room((half, wire)))).unwrap_or(1)
+    }
+
+    fn end(&mut self, trailers: Option<Fields>) {
+        let trailers = trailers.map(|trailers| outgoing_trailers(&trailers));
+        let Self { stream, wire, outflow } = self;
+        let ended = stream.with_body(|half| {
+            outflow.end((half, wire), trailers);
+            Ok(())
+        });
+        self.outflow.is_broken |= ended.is_err();
+    }
+
+    fn close(&mut self) {
+        self.end(None);
+    }
+
+    /// The library does not say: what it has was let through by the client's window, and the connection waits for that.
+    fn flushed(&self) -> u64 {
+        0
+    }
+
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.outflow.is_broken {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Flow<'_> {
+    fn drop(&mut self) {
+        if !self.outflow.is_ended {
+            self.stream.reset(Reason::INTERNAL_ERROR);
+        }
+    }
 }
 
 /// Our half of a stream, and what it is written to.

@@ -17,13 +17,15 @@ pub(crate) struct Receive<'c> {
     pub(crate) stream: Option<&'c Stream>,
     /// How many bytes may still come.
     pub(crate) limit: u64,
+    /// Whether what comes is not for the endpoint, unless it switches protocols.
+    pub(crate) is_held: bool,
     piece: Bytes,
     trailers: Option<Fields>,
 }
 
 impl<'c> Receive<'c> {
     pub(crate) fn new(body: RecvStream, stream: Option<&'c Stream>, limit: u64) -> Self {
-        Self { body, stream, limit, piece: Bytes::new(), trailers: None }
+        Self { body, stream, limit, is_held: false, piece: Bytes::new(), trailers: None }
     }
 
     /// The end of the body, with what follows it.
@@ -40,6 +42,9 @@ impl Source for Receive<'_> {
         cx: &mut Context<'_>,
         _scratch: &'s mut [u8],
     ) -> Poll<Result<Piece<'s>, SourceError>> {
+        if self.is_held {
+            return Poll::Ready(Ok(Piece { bytes: &[], last: true }));
+        }
         loop {
             let Some(piece) = ready!(self.body.poll_data(cx)) else {
                 ready!(self.poll_end(cx))?;

@@ -11,16 +11,13 @@ use evenkeel_proto::http1::Framing;
 use evenkeel_proto::method::Method;
 use evenkeel_proto::onward::{
     Additions, OwnAnswer, content_length_field, interim_fields, own_fields, response_fields,
-    trailer_names,
+    trailer_names, tunnel_fields,
 };
 use evenkeel_proto::trailer::wants_trailers;
-use h2::Reason;
 use http::{Response, StatusCode};
 
-use super::fields::{Outgoing, outgoing_trailers};
-use super::outflow::Outflow;
-use super::stream::Stream;
-use super::wire::WireState;
+use super::fields::Outgoing;
+use super::outflow::Flow;
 use crate::body::Sink;
 use crate::exchange::Answer;
 use crate::worker::Worker;
@@ -28,8 +25,7 @@ use crate::worker::Worker;
 /// Where one answer goes.
 #[derive(Debug)]
 pub(crate) struct Respond<'c> {
-    pub(crate) stream: &'c Stream,
-    pub(crate) wire: &'c WireState,
+    pub(crate) flow: Flow<'c>,
     pub(crate) worker: &'c Worker,
     pub(crate) listener: &'c Listener,
     pub(crate) head: Option<&'c RequestHead>,
@@ -38,15 +34,8 @@ pub(crate) struct Respond<'c> {
     pub(crate) is_tls: bool,
     /// What the client has not let through of an answer of our own.
     pub(crate) rest: Bytes,
-    pub(crate) state: State,
-}
-
-/// How far an answer is.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct State {
     /// Whether the client asked for what follows the body.
-    trailers: bool,
-    outflow: Outflow,
+    pub(crate) trailers: bool,
 }
 
 impl<'c> Respond<'c> {
@@ -63,8 +52,8 @@ impl<'c> Respond<'c> {
         let mut head = Response::new(());
         *head.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
         *head.headers_mut() = fields.map;
-        let outflow = &mut self.state.outflow;
-        outflow.is_broken |= self.stream.send_head(head, is_end).is_err();
+        let Flow { stream, outflow, .. } = &mut self.flow;
+        outflow.is_broken |= stream.send_head(head, is_end).is_err();
         outflow.is_ended |= is_end;
     }
 }
@@ -80,8 +69,8 @@ impl Answer for Respond<'_> {
             content_length_field(&mut fields, length);
         }
         let may_have_more = matches!(framing, Framing::Chunked | Framing::UntilClose);
-        self.state.trailers = may_have_more && self.head.is_some_and(wants_trailers);
-        if self.state.trailers {
+        self.trailers = may_have_more && self.head.is_some_and(wants_trailers);
+        if self.trailers {
             trailer_names(&mut fields, &head.fields);
         }
         let is_end = matches!(framing, Framing::Empty | Framing::Length(0));
@@ -95,9 +84,13 @@ impl Answer for Respond<'_> {
         self.send(head.status, fields, false);
     }
 
-    /// Nobody can switch a stream (RFC 9113 §8.6), so nobody offers to.
-    fn switch(&mut self, _head: &ResponseHead, _protocol: &[u8]) {
-        self.state.outflow.is_broken = true;
+    /// RFC 8441 §5: the stream becomes the tunnel that its CONNECT has asked for.
+    fn switch(&mut self, head: &ResponseHead, _protocol: &[u8]) {
+        let mut fields = Outgoing::default();
+        tunnel_fields(&mut fields, head, self.request_id);
+        self.send(200, fields, false);
+        // It ends with the tunnel, and not with us.
+        self.flow.outflow.is_ended = true;
     }
 
     fn own(&mut self, own: &OwnAnswer<'_>, _request_done: bool) -> u64 {
@@ -124,54 +117,31 @@ impl Sink for Respond<'_> {
         bytes: &[u8],
         last: bool,
     ) -> Poll<io::Result<usize>> {
-        let (outflow, wire) = (&mut self.state.outflow, self.wire);
-        let written =
-            self.stream.with_body(|half| Ok(outflow.poll_write(cx, (half, wire), bytes, last)));
-        written.unwrap_or_else(|error| Poll::Ready(Err(error)))
+        self.flow.poll_write(cx, bytes, last)
     }
 
     fn room(&mut self) -> usize {
-        let (outflow, wire) = (&self.state.outflow, self.wire);
-        self.stream.with_body(|half| Ok(outflow.room((half, wire)))).unwrap_or(1)
+        self.flow.room()
     }
 
     fn end(&mut self, trailers: Option<Fields>) {
-        let trailers = trailers.filter(|_| self.state.trailers);
-        let trailers = trailers.map(|trailers| outgoing_trailers(&trailers));
-        let (outflow, wire) = (&mut self.state.outflow, self.wire);
-        let ended = self.stream.with_body(|half| {
-            outflow.end((half, wire), trailers);
-            Ok(())
-        });
-        outflow.is_broken |= ended.is_err();
+        self.flow.end(trailers.filter(|_| self.trailers));
     }
 
     fn close(&mut self) {
-        self.end(None);
+        self.flow.close();
     }
 
-    /// The library does not say: what it has was let through by the client's window, and the connection waits for that.
     fn flushed(&self) -> u64 {
-        0
+        self.flow.flushed()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.rest.is_empty() && !self.state.outflow.is_broken {
+        while !self.rest.is_empty() && !self.flow.outflow.is_broken {
             let rest = self.rest.clone();
-            let taken = ready!(self.poll_write(cx, &rest, true))?;
+            let taken = ready!(self.flow.poll_write(cx, &rest, true))?;
             self.rest.advance(taken);
         }
-        if self.state.outflow.is_broken {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Drop for Respond<'_> {
-    fn drop(&mut self) {
-        if !self.state.outflow.is_ended {
-            self.stream.reset(Reason::INTERNAL_ERROR);
-        }
+        self.flow.poll_flush(cx)
     }
 }

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use evenkeel_plan::listener::Protocol;
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::tls::{Origination, trouble};
 use rustix::io::Errno;
@@ -42,8 +42,8 @@ pub(crate) struct Reach<'a> {
     /// As the config calls the endpoint.
     pub(crate) name: &'a str,
     pub(crate) origination: Option<&'a Origination>,
-    /// What the connection is for.
-    pub(crate) carries: Protocol,
+    /// What is spoken on the connection; `None` for what is in a stream of bytes.
+    pub(crate) http: Option<HttpVersion>,
     /// For the connection.
     pub(crate) connect: Duration,
     /// For TLS.
@@ -87,9 +87,10 @@ async fn shake_hands(
     let failed = |detail: Box<str>| unreached(Reason::TlsFailed, detail);
     let name = origination.name_of(reach.name).ok_or_else(|| failed(NO_NAME.into()))?;
     let edition = origination.edition();
-    let config = match reach.carries {
-        Protocol::Http => origination.config(),
-        Protocol::Tcp | Protocol::Tls => origination.stream_config(),
+    let config = match reach.http {
+        Some(HttpVersion::Http1) => origination.http1_config(),
+        Some(_) => origination.config(),
+        None => origination.stream_config(),
     };
     let io = io.originate((config, edition), name);
     let io = io.map_err(|error| failed(trouble(&error).into()))?;

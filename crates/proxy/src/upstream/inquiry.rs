@@ -10,7 +10,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use evenkeel_plan::balance::{Load, WorkerState};
-use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::vitals::Slot;
 use evenkeel_plan::{Cluster, Endpoint};
 use evenkeel_proto::method::Method;
@@ -84,25 +83,26 @@ impl Inquiry {
     async fn ask(&self, endpoint: &Endpoint, worker: &Worker) -> Option<Load> {
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let deadline = worker.deadlines.register(waker);
-        let mut attempt = match self.pool.find(Demands::of(&self.cluster), worker.now()) {
-            Some(attempt) => attempt,
-            None => {
-                // No other connection has to make way for a question.
-                let slot = Slot::try_new(Arc::clone(&endpoint.life))?;
-                let reach = Reach {
-                    address: endpoint.address?,
-                    name: &endpoint.name,
-                    origination: self.cluster.tls.as_deref(),
-                    carries: Protocol::Http,
-                    connect: TIME_LIMIT,
-                    tls: TIME_LIMIT,
-                    until: None,
-                };
-                let io = connect(&reach, &deadline).await.ok()?;
-                let link = Link::new(io, slot, worker.now(), worker.random());
-                self.pool.adopt(link, self.cluster.http, worker).ok()?
-            }
-        };
+        let mut attempt =
+            match self.pool.find(self.cluster.http, Demands::of(&self.cluster), worker.now()) {
+                Some(attempt) => attempt,
+                None => {
+                    // No other connection has to make way for a question.
+                    let slot = Slot::try_new(Arc::clone(&endpoint.life))?;
+                    let reach = Reach {
+                        address: endpoint.address?,
+                        name: &endpoint.name,
+                        origination: self.cluster.tls.as_deref(),
+                        http: Some(self.cluster.http),
+                        connect: TIME_LIMIT,
+                        tls: TIME_LIMIT,
+                        until: None,
+                    };
+                    let io = connect(&reach, &deadline).await.ok()?;
+                    let link = Link::new(io, slot, worker.now(), worker.random());
+                    self.pool.adopt(link, self.cluster.http, worker).ok()?
+                }
+            };
         let (path, host) = (&self.cluster.balancer.balancing().load_path, &endpoint.name);
         attempt.ask_plainly(path, host, &worker.buffers);
         deadline.set(TIME_LIMIT);

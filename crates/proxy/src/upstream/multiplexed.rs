@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -37,6 +37,8 @@ pub(crate) struct Multiplexed {
     is_leaving: Cell<bool>,
     /// Whether it has ended.
     is_over: Cell<bool>,
+    /// Who waits for what the endpoint says first.
+    ungreeted: RefCell<Vec<Waker>>,
     /// Who waits for a place.
     places: Rc<Notify>,
     /// Its task.
@@ -89,6 +91,7 @@ impl Shared {
             idle_since: Cell::new(worker.now()),
             is_leaving: Cell::new(false),
             is_over: Cell::new(false),
+            ungreeted: RefCell::default(),
             places: Rc::clone(places),
             driver: RefCell::default(),
         });
@@ -143,6 +146,19 @@ impl Multiplexed {
         self.wake();
     }
 
+    /// Waits until the endpoint has said what it can, or the connection has ended.
+    pub(super) fn poll_greeted(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.wire.received() > 0 || self.is_over.get() {
+            return Poll::Ready(());
+        }
+        self.ungreeted.borrow_mut().push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn greeted(&self) {
+        self.ungreeted.take().into_iter().for_each(Waker::wake);
+    }
+
     fn wake(&self) {
         self.driver.borrow().iter().for_each(Waker::wake_by_ref);
     }
@@ -171,6 +187,7 @@ struct Ending(EndpointEnds);
 impl Drop for Ending {
     fn drop(&mut self) {
         self.0.connection.is_over.set(true);
+        self.0.connection.greeted();
     }
 }
 
@@ -186,6 +203,9 @@ async fn drive(ends: EndpointEnds, library: Connection<Wire<EndpointEnds>, Bytes
     poll_fn(|cx| {
         if library.poll_unpin(cx).is_ready() {
             return Poll::Ready(());
+        }
+        if connection.wire.received() > 0 {
+            connection.greeted();
         }
         if !is_done && connection.is_done() {
             is_done = true;

@@ -72,9 +72,14 @@ impl Idle {
 
 impl Pool {
     /// A place for one more request, on a connection that is there.
-    pub(crate) fn find(&self, demands: Demands<'_>, now: Instant) -> Option<Attempt> {
-        let shared = || self.find_shared(demands, now);
-        shared().or_else(|| self.check_out(demands, now).map(Attempt::new))
+    pub(crate) fn find(
+        &self,
+        http: HttpVersion,
+        demands: Demands<'_>,
+        now: Instant,
+    ) -> Option<Attempt> {
+        let shared = (http != HttpVersion::Http1).then(|| self.find_shared(demands, now));
+        shared.flatten().or_else(|| self.check_out(demands, now).map(Attempt::new))
     }
 
     /// A place on a connection that others use, too: that with the fewest.
@@ -129,7 +134,9 @@ impl Pool {
             HttpVersion::Http2 => true,
             HttpVersion::Auto => link.io.speaks_http2(),
         };
-        self.is_shared.set(Some(is_shared));
+        if http == HttpVersion::Auto {
+            self.is_shared.set(Some(is_shared));
+        }
         if !is_shared {
             return Ok(Attempt::new(link));
         }

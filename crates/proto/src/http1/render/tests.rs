@@ -36,6 +36,7 @@ fn forwarded_by(
         endpoint: "127.0.0.1:9001",
         deadline: None,
         call_timeout: None,
+        offers_websocket: false,
     };
     request_head(&mut out, &head, &onward);
     String::from_utf8(out).unwrap()

@@ -1,4 +1,5 @@
 use super::*;
+use crate::upgrade::{accepted, offered};
 
 const LIMITS: ParseLimits = ParseLimits { fields: 4, target_bytes: 16, names: UnusualNames::Drop };
 
@@ -12,6 +13,8 @@ fn read(
         scheme: Some(b"https"),
         authority: authority.map(str::as_bytes),
         path: path.map(str::as_bytes),
+        protocol: None,
+        nonce: 0,
     };
     let decoded = decoded.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
     request_head(Fields::default(), control, decoded, LIMITS)
@@ -141,4 +144,69 @@ fn a_body_is_as_long_as_announced_or_as_it_is() {
         let head = read(("POST", Some("h"), Some("/")), &fields).unwrap();
         assert_eq!(request_framing(&head, is_over).ok(), expected, "{length:?}");
     }
+}
+
+/// RFC 8441 §5: what it stands for is a handshake that an endpoint of HTTP/1 understands, and nothing of the client's can be taken for ours.
+#[test]
+fn a_connect_for_a_websocket_is_a_handshake_with_a_key_of_our_own() {
+    let read = |protocol: &'static [u8], path: &'static [u8]| {
+        let control = Control {
+            method: b"CONNECT",
+            scheme: Some(b"https"),
+            authority: Some(b"h"),
+            path: Some(path),
+            protocol: Some(protocol),
+            nonce: 7,
+        };
+        let decoded = [("sec-websocket-version", "13"), ("sec-websocket-key", "theirs")];
+        let decoded = decoded.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        request_head(Fields::default(), control, decoded, LIMITS)
+    };
+    let head = read(b"WebSocket", b"/chat").unwrap();
+    assert_eq!((head.method, head.method_token()), (Method::Get, &b"GET"[..]));
+    let keys: Vec<_> = head.fields.all(FieldName::SecWebSocketKey).collect();
+    assert_eq!(keys, [&b"AAAAAAAAAAAAAAAAAAAABw=="[..]]);
+    let offer = offered(&head, Framing::Empty).unwrap().unwrap();
+    assert!(offer.is_websocket());
+    // And the answer of an endpoint of HTTP/2 is one to it.
+    let answer = response_head(Fields::default(), (200, "OK"), std::iter::empty(), 9).unwrap();
+    let answer = as_switch(answer, keys[0]);
+    assert_eq!((answer.status, accepted(&offer, &head, &answer)), (101, Ok(&b"websocket"[..])));
+    let other = response_head(Fields::default(), (200, "OK"), std::iter::empty(), 9).unwrap();
+    assert!(accepted(&offer, &head, &as_switch(other, b"another")).is_err());
+    assert!(malformed(&read(b"websocket", b"")));
+}
+
+#[test]
+fn answers_are_read_and_framed_by_what_has_come() {
+    let read = |status, decoded: &[(&str, &str)]| {
+        let decoded = decoded.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        response_head(Fields::default(), (status, ""), decoded, 2)
+    };
+    let length = &[("content-length", "5")][..];
+    for (status, fields, method, is_over, expected) in [
+        (200, length, Method::Get, false, Some(Framing::Length(5))),
+        (200, length, Method::Head, true, Some(Framing::Empty)),
+        (304, length, Method::Get, true, Some(Framing::Empty)),
+        (204, &[], Method::Get, true, Some(Framing::Empty)),
+        (200, &[], Method::Get, true, Some(Framing::Length(0))),
+        (200, &[], Method::Get, false, Some(Framing::Chunked)),
+        (200, &[("content-length", "5, 6")], Method::Get, false, None),
+    ] {
+        let head = read(status, fields).unwrap();
+        assert_eq!(response_framing(&head, method, is_over).ok(), expected, "{status} {fields:?}");
+    }
+    for (status, fields) in [
+        (101, &[][..]),
+        (200, &[("connection", "close")]),
+        (200, &[("transfer-encoding", "chunked")]),
+        (200, &[("x", " y")]),
+    ] {
+        assert!(
+            matches!(read(status, fields), Err(ParseError::Malformed(_))),
+            "{status} {fields:?}"
+        );
+    }
+    let many = [("a", "1"), ("b", "2"), ("c", "3")];
+    assert_eq!(read(200, &many).map(|_| ()), Err(ParseError::TooManyFields));
 }

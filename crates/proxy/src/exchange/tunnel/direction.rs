@@ -92,6 +92,10 @@ impl<S: Sink> Sink for Tap<'_, S> {
         taken
     }
 
+    fn room(&mut self) -> usize {
+        self.sink.room()
+    }
+
     /// Frames have to be seen.
     fn direct(&self) -> Option<&Io> {
         self.sink.direct().filter(|_| self.frames.is_none())

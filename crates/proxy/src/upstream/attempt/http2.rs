@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use evenkeel_plan::limits::RESPONSE_FIELDS_MAX;
 use evenkeel_plan::reason::Reason;
-use evenkeel_proto::field::Fields;
+use evenkeel_proto::field::{FieldName, Fields};
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::{Framing, FramingError};
-use evenkeel_proto::http2::head::{response_framing, response_head};
+use evenkeel_proto::http2::head::{as_switch, response_framing, response_head};
 use evenkeel_proto::method::Method;
 use evenkeel_proto::onward::{FieldSink as _, Onward, content_length_field, request_fields};
 use evenkeel_proto::trailer::wants_trailers;
 use h2::SendStream;
 use h2::client::ResponseFuture;
+use h2::ext::Protocol;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 
@@ -34,6 +35,8 @@ pub(crate) struct Http2 {
     is_reused: bool,
     /// When the request was given to the library, and how much had come on the connection by then.
     asked: Option<(Instant, u64)>,
+    /// The request for a tunnel, until it is known whether the endpoint has those; and the key that its client wants to see proved.
+    tunnel: Option<Box<Tunnel>>,
     /// What became of the request before anything could become of it.
     failed: Option<AttemptError>,
     response: Option<ResponseFuture>,
@@ -44,6 +47,14 @@ pub(crate) struct Http2 {
     body: Option<Receive<'static>>,
     /// Whether what follows the body of a request goes on, too.
     trailers: bool,
+}
+
+/// A CONNECT that stands for the handshake of a WebSocket (RFC 8441).
+#[derive(Debug)]
+struct Tunnel {
+    /// Until it is sent.
+    request: Option<(Uri, Outgoing)>,
+    key: Vec<u8>,
 }
 
 /// Where the body of a request goes.
@@ -58,6 +69,7 @@ impl Http2 {
             seat,
             is_reused,
             asked: None,
+            tunnel: None,
             failed: None,
             response: None,
             request: None,
@@ -87,9 +99,41 @@ impl Http2 {
         if let Framing::Length(length) = onward.framing {
             content_length_field(&mut fields, length);
         }
+        if onward.offers_websocket {
+            return self.ask_for_tunnel(head, target, fields);
+        }
         self.trailers = onward.framing == Framing::Chunked;
         let is_end = matches!(onward.framing, Framing::Empty | Framing::Length(0));
-        self.send(head.method_token(), target, fields, is_end);
+        self.send((head.method_token(), None), target, fields, is_end);
+    }
+
+    /// The endpoint may not have said yet whether it has tunnels.
+    fn ask_for_tunnel(&mut self, head: &RequestHead, target: Option<Uri>, mut fields: Outgoing) {
+        let key = head.fields.first(FieldName::SecWebSocketKey).unwrap_or_default().to_vec();
+        // RFC 8441 §5: it has no meaning there.
+        fields.map.remove(http::header::SEC_WEBSOCKET_KEY);
+        match target {
+            Some(target) => {
+                self.tunnel = Some(Box::new(Tunnel { request: Some((target, fields)), key }));
+            }
+            None => self.failed = Some(AttemptError::Gave(Reason::RequestMalformed)),
+        }
+    }
+
+    /// Sends it, or finds out that there is nobody to send it to.
+    fn poll_tunnel(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Some(tunnel) = self.tunnel.as_mut().filter(|tunnel| tunnel.request.is_some()) else {
+            return Poll::Ready(());
+        };
+        ready!(self.seat.connection.poll_greeted(cx));
+        let request = tunnel.request.take();
+        if !self.seat.sender.is_extended_connect_protocol_enabled() {
+            self.failed = Some(AttemptError::Gave(Reason::UpgradeRefused));
+        } else if let Some((target, fields)) = request {
+            let protocol = Some(Protocol::from_static("websocket"));
+            self.send((b"CONNECT", protocol), Some(target), fields, false);
+        }
+        Poll::Ready(())
     }
 
     /// Asks for `path` of `host`, and says nothing else.
@@ -97,7 +141,7 @@ impl Http2 {
         let target = self.uri(host.as_bytes(), path.as_bytes());
         let mut fields = Outgoing::default();
         fields.field(b"user-agent", b"evenkeel");
-        self.send(b"GET", target, fields, true);
+        self.send((b"GET", None), target, fields, true);
     }
 
     fn uri(&self, authority: &[u8], path: &[u8]) -> Option<Uri> {
@@ -110,7 +154,13 @@ impl Http2 {
             .ok()
     }
 
-    fn send(&mut self, method: &[u8], target: Option<Uri>, fields: Outgoing, is_end: bool) {
+    fn send(
+        &mut self,
+        (method, protocol): (&[u8], Option<Protocol>),
+        target: Option<Uri>,
+        fields: Outgoing,
+        is_end: bool,
+    ) {
         let method = http::Method::from_bytes(method).ok();
         let (Some(target), Some(method)) = (target, method) else {
             // What the library has no words for nobody would understand.
@@ -121,6 +171,7 @@ impl Http2 {
         (*request.method_mut(), *request.uri_mut()) = (method, target);
         *request.version_mut() = http::Version::HTTP_2;
         *request.headers_mut() = fields.map;
+        protocol.map(|protocol| request.extensions_mut().insert(protocol));
         match self.seat.sender.send_request(request, is_end) {
             Ok((response, half)) => {
                 self.asked = Some((Instant::now(), self.seat.connection.wire.received()));
@@ -141,6 +192,7 @@ impl Http2 {
         cx: &mut Context<'_>,
         buffers: &Buffers,
     ) -> Poll<Result<ResponseHead, AttemptError>> {
+        ready!(self.poll_tunnel(cx));
         let (None, Some(response)) = (self.failed, &mut self.response) else {
             return Poll::Ready(Err(self.failed.unwrap_or(AttemptError::Closed)));
         };
@@ -163,8 +215,14 @@ impl Http2 {
         self.is_silent = false;
         let status = head.status();
         let status = (status.as_u16(), status.canonical_reason().unwrap_or_default());
-        response_head(buffers.head(), status, pairs(head.headers()), RESPONSE_FIELDS_MAX)
-            .map_err(|_| AttemptError::Malformed)
+        let read =
+            response_head(buffers.head(), status, pairs(head.headers()), RESPONSE_FIELDS_MAX)
+                .map_err(|_| AttemptError::Malformed)?;
+        Ok(match &self.tunnel {
+            // RFC 8441 §5: what HTTP/1 says with 101.
+            Some(tunnel) if head.status().is_success() => as_switch(read, &tunnel.key),
+            _ => read,
+        })
     }
 
     /// What it means that there is no answer.
