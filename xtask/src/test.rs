@@ -179,6 +179,8 @@ const TOOLS: &[&str] = &[
     "haproxy",
     "node",
     "curl",
+    "h2load",
+    "nghttpd",
     "gnutls-cli",
     "openssl",
     "wrk",

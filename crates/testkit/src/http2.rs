@@ -1,11 +1,13 @@
-//! A raw, blocking HTTP/2 client: sends any frames, and looks at those that come. Called by tests; it shares nothing with `h2`.
+//! A raw, blocking HTTP/2 client, and a server: they send any frames, and look at those that come. Called by tests; nothing is shared with `h2`.
 
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+mod endpoint;
 mod frame;
 
+pub use endpoint::{Http2Endpoint, Peer};
 pub use frame::{Block, END_HEADERS, END_STREAM, Frame, Kind, frame};
 
 use crate::client::{CONNECT_WITHIN, prepared};
@@ -51,10 +53,7 @@ impl Http2Client {
     /// What `connect` and `send` say.
     pub fn connect_with(address: SocketAddr, settings: &[(u16, u32)]) -> io::Result<Self> {
         let mut client = Self::connect_silently(address)?;
-        let pair =
-            |&(id, value): &(u16, u32)| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat();
-        let settings: Vec<u8> = settings.iter().flat_map(pair).collect();
-        client.send(&[PREFACE, &*frame(Kind::Settings, 0, 0, &settings)].concat())?;
+        client.send(&[PREFACE, &*frame::settings(settings)].concat())?;
         Ok(client)
     }
 
@@ -115,7 +114,7 @@ impl Http2Client {
     /// When neither comes by the deadline.
     pub fn read_frame(&mut self, within: Duration) -> io::Result<Option<Frame>> {
         self.wire.set_deadline(Deadline::after(within));
-        let frame = match self.take_frame() {
+        let frame = match Frame::take(&mut self.wire) {
             Err(error) if is_end(&error) => return Ok(None),
             outcome => outcome?,
         };
@@ -166,13 +165,6 @@ impl Http2Client {
     #[must_use]
     pub fn stream(&self) -> &TcpStream {
         self.wire.stream()
-    }
-
-    fn take_frame(&mut self) -> io::Result<Frame> {
-        let header = self.wire.take_exactly(frame::HEADER_BYTES)?;
-        let (length, mut frame) = Frame::of(&header);
-        frame.payload = self.wire.take_exactly(length)?;
-        Ok(frame)
     }
 }
 

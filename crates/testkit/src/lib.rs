@@ -24,7 +24,7 @@ mod wire;
 pub use client::{Client, Drip, Response, get};
 pub use fast_origin::FastOrigin;
 pub use gate::Gate;
-pub use http2::Http2Client;
+pub use http2::{Http2Client, Http2Endpoint};
 pub use ledger::Ledger;
 pub use moment::Moment;
 pub use origin::{Behaviour, Origin, Reading, Request, Script};

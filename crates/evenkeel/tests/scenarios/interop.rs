@@ -3,6 +3,7 @@
 mod browser;
 mod curl;
 mod dashboard;
+mod http2;
 mod httpwg;
 mod load;
 pub(crate) mod programs;

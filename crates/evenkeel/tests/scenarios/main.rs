@@ -34,6 +34,7 @@ mod hostile_targets;
 mod hostile_upgrade;
 mod http1_page;
 mod http2;
+mod http2_endpoints;
 mod in_flight;
 mod inherited;
 mod interop;

@@ -1,5 +1,10 @@
 //! Frames of HTTP/2 (RFC 9113 §4), and blocks of fields (RFC 7541) as far as a raw client writes and reads them.
 
+use std::io;
+use std::net::TcpStream;
+
+use crate::wire::Wire;
+
 /// A frame as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -39,9 +44,23 @@ pub fn frame(kind: Kind, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&header[..], &stream.to_be_bytes(), payload].concat()
 }
 
+/// SETTINGS with these: pairs of an identifier and a value.
+pub(super) fn settings(settings: &[(u16, u32)]) -> Vec<u8> {
+    let pair = |&(id, value): &(u16, u32)| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat();
+    frame(Kind::Settings, 0, 0, &settings.iter().flat_map(pair).collect::<Vec<u8>>())
+}
+
 impl Frame {
+    /// The next one.
+    pub(super) fn take(wire: &mut Wire<TcpStream>) -> io::Result<Self> {
+        let header = wire.take_exactly(HEADER_BYTES)?;
+        let (length, mut frame) = Self::of(&header);
+        frame.payload = wire.take_exactly(length)?;
+        Ok(frame)
+    }
+
     /// The length of the payload, and the frame without it.
-    pub(super) fn of(header: &[u8]) -> (usize, Self) {
+    fn of(header: &[u8]) -> (usize, Self) {
         let number = |from: usize, to: usize| {
             header[from..to].iter().fold(0_u32, |sum, &byte| sum << 8 | u32::from(byte))
         };

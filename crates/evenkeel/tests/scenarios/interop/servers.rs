@@ -76,6 +76,32 @@ impl Server {
         Some(Self::start(&mut command, address, TempDir::new().unwrap()))
     }
 
+    /// Node as an endpoint of HTTP/2 in clear text, which says back what it is sent.
+    pub(super) fn node_http2(test: &str) -> Option<Self> {
+        let (mut command, address) = (node(test)?, address());
+        let (_, port) = address.rsplit_once(':').unwrap();
+        command.arg(script("http2_server.mjs")).arg(port);
+        Some(Self::start(&mut command, address, TempDir::new().unwrap()))
+    }
+
+    /// nghttpd with an empty `small`, over HTTP/2 in clear text.
+    pub(super) fn nghttpd(test: &str) -> Option<Self> {
+        let (mut command, address) = (Command::new(program(test, "nghttpd")?), address());
+        let (host, port) = address.rsplit_once(':').unwrap();
+        let directory = TempDir::new().unwrap();
+        fs::write(directory.path().join("small"), "").unwrap();
+        command.args(["--no-tls", "--address", host, "--htdocs"]).arg(directory.path()).arg(port);
+        Some(Self::start(&mut command, address, directory))
+    }
+
+    /// gRPC's own server, with calls of all kinds.
+    pub(super) fn grpc(test: &str) -> Option<Self> {
+        let (mut command, address) = (python(test)?, address());
+        let (_, port) = address.rsplit_once(':').unwrap();
+        command.arg(script("grpc_server.py")).arg(port);
+        Some(Self::start(&mut command, address, TempDir::new().unwrap()))
+    }
+
     /// The library `websockets`, saying everything back.
     pub(super) fn websockets(test: &str) -> Option<Self> {
         let (mut command, address) = (python(test)?, address());

@@ -1,0 +1,352 @@
+//! Endpoints that are asked over HTTP/2: how connections are shared, what is asked again, and what bad ones can do. The endpoint's frames are
+//! written by hand.
+
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use evenkeel_testkit::http2::{Block, END_HEADERS, END_STREAM, Frame, Kind, Outcome, Peer, frame};
+use evenkeel_testkit::{Client, Http2Client, Http2Endpoint, Response, wait_until};
+
+use crate::running::{GET, LONG, Running};
+
+const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody";
+
+/// SETTINGS_MAX_CONCURRENT_STREAMS.
+const STREAMS: u16 = 3;
+
+const CANCEL: u32 = 8;
+const REFUSED_STREAM: u32 = 7;
+
+fn before(
+    settings: &[(u16, u32)],
+    cluster: &str,
+    on: impl Fn(&mut Peer, &Frame) -> io::Result<()> + Send + Sync + 'static,
+) -> (Http2Endpoint, Running) {
+    let endpoint = Http2Endpoint::start(settings, on).unwrap();
+    let running = Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\n\
+         [cluster.origin]\nendpoints = [\"{}\"]\nhttp = \"2\"\nhealth = false\n{cluster}\n",
+        endpoint.address()
+    ));
+    (endpoint, running)
+}
+
+/// Answers each request as soon as it is complete.
+fn well(peer: &mut Peer, frame: &Frame) -> io::Result<()> {
+    if frame.ends_stream() { peer.answer(frame.stream, b"well") } else { Ok(()) }
+}
+
+fn exchange(running: &Running, request: &[u8]) -> Response {
+    let mut client = running.connect();
+    client.send(request).unwrap();
+    client.read_response(LONG).unwrap()
+}
+
+/// Clients whose requests are under way.
+fn ask(running: &Running, count: usize) -> Vec<Client> {
+    let clients = (0..count).map(|_| {
+        let mut client = running.connect();
+        client.send(GET).unwrap();
+        client
+    });
+    clients.collect()
+}
+
+#[track_caller]
+fn wait_for_requests(endpoint: &Http2Endpoint, count: usize) {
+    let came = wait_until(LONG, || endpoint.frames(Kind::Headers).len() >= count);
+    came.unwrap_or_else(|error| {
+        panic!("{} of {count}: {error}", endpoint.frames(Kind::Headers).len())
+    });
+}
+
+#[test]
+fn many_requests_share_one_connection_which_is_opened_once() {
+    let held = Mutex::new(Vec::new());
+    let (endpoint, running) = before(&[], "", move |peer, frame| {
+        // All are answered when the last one is there.
+        let mut held = held.lock().unwrap();
+        held.push(frame.stream);
+        if held.len() < 50 {
+            return Ok(());
+        }
+        held.drain(..).try_for_each(|stream| peer.answer(stream, b"well"))
+    });
+    for mut client in ask(&running, 50) {
+        assert_eq!(client.read_response(LONG).unwrap().text(), "well");
+    }
+    assert_eq!(endpoint.connections(), 1);
+    assert_eq!(running.metric("evenkeel_upstream_connects_total", "result=\"ok\""), 1);
+}
+
+#[test]
+fn another_connection_is_opened_when_streams_run_out_and_no_more_are_asked_than_may_be() {
+    let (endpoint, running) = before(&[(STREAMS, 2)], "", |peer, frame| match frame.stream {
+        1 if peer.connection == 0 => peer.answer(1, b"first"),
+        _ => Ok(()),
+    });
+    // From here on it is known how many it takes.
+    assert_eq!(exchange(&running, GET).text(), "first");
+    let clients = ask(&running, 2);
+    wait_for_requests(&endpoint, 3);
+    assert_eq!(endpoint.connections(), 1);
+    let more = ask(&running, 1);
+    wait_for_requests(&endpoint, 4);
+    assert_eq!(endpoint.connections(), 2);
+    drop((clients, more));
+}
+
+#[test]
+fn where_no_more_connections_may_be_requests_wait_for_a_stream() {
+    let cluster = "limits = { connections = 1 }\ntimeouts = { connect = \"20s\" }";
+    let (endpoint, running) = before(&[(STREAMS, 1)], cluster, |peer, frame| match frame.stream {
+        // It is never answered.
+        3 => Ok(()),
+        _ => well(peer, frame),
+    });
+    assert_eq!(exchange(&running, GET).text(), "well");
+    let mut holder = Http2Client::connect(running.address).unwrap();
+    let held = holder.request(&Block::request("GET", "/"), true).unwrap();
+    wait_for_requests(&endpoint, 2);
+    let waiting = ask(&running, 3);
+    running.wait_for_metric("evenkeel_upstream_inflight", "", 4);
+    assert_eq!(endpoint.frames(Kind::Headers).len(), 2);
+    holder.send(&frame(Kind::RstStream, 0, held, &CANCEL.to_be_bytes())).unwrap();
+    for mut client in waiting {
+        assert_eq!(client.read_response(LONG).unwrap().text(), "well");
+    }
+    assert_eq!(endpoint.connections(), 1);
+}
+
+/// RFC 9113 §6.8: whatever it was, it was not done.
+#[test]
+fn what_an_endpoint_that_leaves_has_not_looked_at_is_asked_on_another_connection() {
+    for request in [GET, POST] {
+        let (endpoint, running) = before(&[], "", |peer, frame| {
+            if peer.connection > 0 || !frame.ends_stream() {
+                return well(peer, frame);
+            }
+            peer.goaway(0, 0)?;
+            peer.close();
+            Ok(())
+        });
+        // On a new connection that leaves at once it is a failure, which is tried again.
+        assert_eq!(exchange(&running, request).text(), "well");
+        assert_eq!(endpoint.connections(), 2);
+        assert_eq!(running.metric("evenkeel_requests_total", "code=\"5xx\""), 0);
+    }
+}
+
+#[test]
+fn an_endpoint_that_leaves_answers_what_it_has_and_gets_nothing_more() {
+    let (endpoint, running) = before(&[], "", |peer, frame| {
+        if (peer.connection, frame.stream) == (0, 1) {
+            peer.goaway(1, 0)?;
+        }
+        well(peer, frame)
+    });
+    for _ in 0..2 {
+        assert_eq!(exchange(&running, GET).text(), "well");
+    }
+    assert_eq!(endpoint.connections(), 2);
+}
+
+/// RFC 9113 §8.7
+#[test]
+fn a_refused_stream_is_asked_again_whatever_it_was() {
+    for request in [GET, POST] {
+        let refused = AtomicUsize::new(0);
+        let (endpoint, running) = before(&[], "", move |peer, frame| {
+            if !frame.ends_stream() || refused.swap(1, Ordering::AcqRel) == 1 {
+                return well(peer, frame);
+            }
+            peer.reset(frame.stream, REFUSED_STREAM)
+        });
+        assert_eq!(exchange(&running, request).text(), "well");
+        assert_eq!(endpoint.frames(Kind::Headers).len(), 2);
+        assert_eq!(endpoint.connections(), 1);
+    }
+}
+
+#[test]
+fn a_stream_that_is_reset_is_one_failure_and_the_others_on_its_connection_go_on() {
+    let (endpoint, running) = before(&[], "", |peer, frame| match frame.stream {
+        // The first waits for the second.
+        1 => Ok(()),
+        3 if frame.ends_stream() => {
+            peer.reset(3, 2)?;
+            peer.answer(1, b"well")
+        }
+        _ => Ok(()),
+    });
+    let mut first = ask(&running, 1);
+    wait_for_requests(&endpoint, 1);
+    let response = exchange(&running, POST);
+    assert_eq!(response.status, 502);
+    assert_eq!(first[0].read_response(LONG).unwrap().text(), "well");
+    assert_eq!(running.metric("evenkeel_failures_total", "reason=\"upstream_closed\""), 1);
+}
+
+#[test]
+fn who_leaves_cancels_the_stream_at_the_endpoint() {
+    let (endpoint, running) = before(&[], "", |_, _| Ok(()));
+    drop(ask(&running, 1));
+    wait_for_requests(&endpoint, 1);
+    let reset = wait_until(LONG, || {
+        endpoint.frames(Kind::RstStream).iter().any(|(_, it)| it.code() == Some(CANCEL))
+    });
+    reset.unwrap();
+    running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
+}
+
+/// A client that reads slowly stops its own stream: what it has not taken is not asked of the endpoint, and others pass.
+#[test]
+fn a_client_that_does_not_read_holds_up_no_other_on_the_same_connection() {
+    let (endpoint, running) = before(&[], "", |peer, frame| match (frame.kind, frame.stream) {
+        (Kind::Headers, 1) => {
+            peer.head(1, &Block::new().field(":status", "200"), false)?;
+            // As much as our windows let through.
+            (0..16).try_for_each(|_| peer.data(1, &[b'x'; 16 * 1024], false))
+        }
+        _ => well(peer, frame),
+    });
+    let mut slow = Http2Client::connect_with(running.address, &[(4, 0)]).unwrap();
+    slow.request(&Block::request("GET", "/"), true).unwrap();
+    wait_for_requests(&endpoint, 1);
+    for _ in 0..5 {
+        assert_eq!(exchange(&running, GET).text(), "well");
+    }
+    assert_eq!(endpoint.connections(), 1);
+}
+
+#[test]
+fn interim_answers_and_trailers_of_endpoints_go_through_to_clients_of_either_version() {
+    let (_endpoint, running) = before(&[], "", |peer, frame| {
+        let early = Block::new().field(":status", "103").field("link", "</style.css>");
+        peer.head(frame.stream, &early, false)?;
+        peer.head(frame.stream, &Block::new().field(":status", "200"), false)?;
+        peer.data(frame.stream, b"body", false)?;
+        peer.head(frame.stream, &Block::new().field("x-sum", "42"), true)
+    });
+    let response = {
+        let mut client = running.connect();
+        client.send(b"GET / HTTP/1.1\r\nHost: test\r\nTE: trailers\r\n\r\n").unwrap();
+        assert_eq!(client.read_response(LONG).unwrap().status, 103);
+        client.read_response(LONG).unwrap()
+    };
+    assert_eq!(response.text(), "body");
+    assert_eq!(response.trailers.get("x-sum"), Some("42"));
+    let mut client = Http2Client::connect(running.address).unwrap();
+    let block = Block::request("GET", "/").field("te", "trailers");
+    let stream = client.request(&block, true).unwrap();
+    let body = b"body".to_vec();
+    let answered = client.outcome(stream, LONG).unwrap();
+    // Of the heads the last is read, which has no status.
+    assert!(matches!(answered, Outcome::Answered { body: got, .. } if got == body), "{stream}");
+}
+
+/// RFC 9113 §8: what an endpoint says wrongly nobody gets to see, and whom it concerns is told.
+#[test]
+fn malformed_heads_of_endpoints_are_answered_with_502_and_others_go_on() {
+    let status = |value: &str| Block::new().field(":status", value);
+    let heads = [
+        status("200").field("connection", "close"),
+        status("200").field("transfer-encoding", "chunked"),
+        status("200").field("x", " blank"),
+        status("200").field("content-length", "3, 4"),
+        status("101"),
+        status("20"),
+        Block::new().field("x", "y"),
+        status("200").field(":path", "/"),
+        status("200").field("X", "y"),
+        status("200").field("x", "a\r\nb: c"),
+    ];
+    for head in heads {
+        let shown = head.escape_ascii().to_string();
+        let (_endpoint, running) =
+            before(&[], "retry = false", move |peer, frame| match peer.connection {
+                0 => peer.head(frame.stream, &head, true),
+                _ => well(peer, frame),
+            });
+        let response = exchange(&running, GET);
+        assert_eq!(response.status, 502, "{shown}");
+        assert_eq!(
+            running.metric("evenkeel_failures_total", "reason=\"upstream_malformed\""),
+            1,
+            "{shown}"
+        );
+    }
+}
+
+/// What ends a connection (RFC 9113 §5.4.1, and floods) is the endpoint's fault; the next request has another one.
+#[test]
+fn an_endpoint_that_breaks_the_rules_of_the_connection_or_floods_it_loses_it() {
+    let push = frame(Kind::PushPromise, END_HEADERS, 1, &[0, 0, 0, 2, 0x82]);
+    let settings = frame(Kind::Settings, 0, 0, &[]).repeat(2000);
+    let pings = frame(Kind::Ping, 0, 0, &[0; 8]).repeat(2000);
+    let begin = frame(Kind::Headers, 0, 1, &Block::new().field(":status", "200"));
+    let heads = [begin, frame(Kind::Continuation, 0, 1, b"").repeat(2000)].concat();
+    let empty = [
+        frame(Kind::Headers, END_HEADERS, 1, &Block::new().field(":status", "200")),
+        frame(Kind::Data, 0, 1, b"").repeat(5000),
+    ]
+    .concat();
+    let wrong = frame(Kind::Data, END_STREAM, 7, b"x");
+    for (number, bytes) in [push, settings, pings, heads, empty, wrong].into_iter().enumerate() {
+        let (endpoint, running) = before(&[], "retry = false", move |peer, frame| {
+            match peer.connection {
+                0 => {
+                    // The connection may be gone before all is sent.
+                    drop(peer.send(&bytes));
+                    Ok(())
+                }
+                _ => well(peer, frame),
+            }
+        });
+        let mut client = running.connect();
+        client.send(GET).unwrap();
+        // An answer that had begun breaks off.
+        let status = client.read_response(LONG).map_or(0, |response| response.status);
+        assert!([0, 502].contains(&status), "{number}: {status}");
+        assert_eq!(exchange(&running, GET).text(), "well", "{number}");
+        assert_eq!(endpoint.connections(), 2, "{number}");
+        running.wait_for_metric("evenkeel_upstream_connections", "", 1);
+    }
+}
+
+/// A connection that leads nowhere any more was given requests until the last of them had given up.
+#[test]
+fn a_connection_on_which_nothing_comes_is_given_no_more_requests() {
+    let cluster = "timeouts = { first_byte = \"2s\" }\nretry = false";
+    let (endpoint, running) = before(&[], cluster, |peer, frame| match peer.connection {
+        0 => Ok(()),
+        _ => well(peer, frame),
+    });
+    assert_eq!(exchange(&running, GET).status, 504);
+    assert_eq!(exchange(&running, GET).text(), "well");
+    assert_eq!(endpoint.connections(), 2);
+}
+
+#[test]
+fn a_connection_that_has_carried_enough_requests_is_followed_by_another() {
+    let (endpoint, running) = before(&[], "pool = { max_requests = 2 }", well);
+    for _ in 0..6 {
+        assert_eq!(exchange(&running, GET).text(), "well");
+    }
+    assert!(endpoint.connections() >= 3, "{}", endpoint.connections());
+    running.wait_for_metric("evenkeel_upstream_connections", "", 1);
+}
+
+#[test]
+fn an_answer_without_a_body_is_one_for_clients_of_http_1_too() {
+    let (_endpoint, running) = before(&[], "", |peer, frame| {
+        peer.head(frame.stream, &Block::new().field(":status", "200"), true)
+    });
+    let mut client = running.connect();
+    for _ in 0..2 {
+        client.send(GET).unwrap();
+        let response = client.read_response(LONG).unwrap();
+        assert_eq!((response.status, response.text()), (200, String::new()));
+    }
+}

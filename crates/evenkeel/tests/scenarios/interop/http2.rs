@@ -1,0 +1,124 @@
+//! HTTP/2 towards endpoints, calls of gRPC, and WebSockets over either version on either side.
+
+use super::programs::{both, node, program, python, script, succeed};
+use super::servers::Server;
+use crate::running::Running;
+
+/// A balancer that asks these endpoints over HTTP/2 only.
+fn before(servers: &[&Server]) -> Running {
+    let endpoints: Vec<String> =
+        servers.iter().map(|server| format!("\"{}\"", server.address)).collect();
+    Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\n\
+         [cluster.origin]\nendpoints = [{}]\nhttp = \"2\"\nhealth = false\nbalance = \"round-robin\"\n",
+        endpoints.join(", ")
+    ))
+}
+
+#[test]
+fn grpc_on_both_sides() {
+    let name = "grpc_on_both_sides";
+    let Some((mut client, server)) = both(python(name), || Server::grpc(name)) else { return };
+    let running = before(&[&server]);
+    let checks = ["kinds", "turns", "large", "failure", "deadline", "cancellation", "many"];
+    client.arg(script("grpc_client.py")).arg(running.address.to_string()).args(checks);
+    let passed = succeed(&mut client).stdout;
+    assert_eq!(passed.lines().collect::<Vec<_>>(), checks);
+    running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
+    drop(server);
+    let mut client = python(name).unwrap();
+    client.arg(script("grpc_client.py")).arg(running.address.to_string()).arg("unavailable");
+    assert_eq!(succeed(&mut client).stdout, "unavailable\n");
+}
+
+/// One connection of a client, and each of its calls goes to another endpoint.
+#[test]
+fn calls_of_grpc_are_balanced_one_by_one() {
+    let name = "calls_of_grpc_are_balanced_one_by_one";
+    let Some((mut client, first)) = both(python(name), || Server::grpc(name)) else { return };
+    let second = Server::grpc(name).unwrap();
+    let running = before(&[&first, &second]);
+    client.arg(script("grpc_client.py")).arg(running.address.to_string()).arg("many");
+    assert_eq!(succeed(&mut client).stdout, "many\n");
+    for server in [&first, &second] {
+        let label = format!("endpoint=\"{}\"", server.address);
+        let calls = running.metric("evenkeel_upstream_attempts_total", &label);
+        assert!((95..=105).contains(&calls), "{label} {calls}");
+    }
+    assert_eq!(running.metric("evenkeel_listener_connections_total", ""), 1);
+}
+
+#[test]
+fn curl_asks_node_over_http_2_by_either_version() {
+    let name = "curl_asks_node_over_http_2_by_either_version";
+    let Some((curl, server)) = both(program(name, "curl"), || Server::node_http2(name)) else {
+        return;
+    };
+    let running = before(&[&server]);
+    let body = vec![b'x'; 9 << 20];
+    let file = server.path("body");
+    std::fs::write(&file, &body).unwrap();
+    for version in ["--http1.1", "--http2-prior-knowledge"] {
+        let url = |path: &str| format!("http://{}{path}", running.address);
+        let ask = |words: &[&str], path: &str| {
+            let mut curl = std::process::Command::new(&curl);
+            curl.args(["--silent", "--max-time", "60", version]).args(words).arg(url(path));
+            succeed(&mut curl).stdout
+        };
+        let head = ask(&["-H", "Cookie: a=1", "-H", "Connection: x-hop", "-H", "X-Hop: 1"], "/head");
+        let head: serde_json::Value = serde_json::from_str(&head).unwrap();
+        assert_eq!(head[":authority"], running.address.to_string());
+        assert_eq!((&head[":scheme"], &head["cookie"]), (&"http".into(), &"a=1".into()));
+        assert!(head.get("connection").is_none() && head["x-request-id"].is_string(), "{head}");
+        let trailers = ask(&["-i", "-H", "TE: trailers"], "/trailers");
+        assert!(trailers.contains("body") && trailers.contains("x-sum: 42"), "{trailers}");
+        let early = ask(&["-i"], "/early");
+        assert!(early.contains(" 103") && early.contains("late"), "{early}");
+        let echoed = ask(&["--data-binary", &format!("@{}", file.display())], "/echo");
+        assert!(echoed.as_bytes() == body, "{} bytes", echoed.len());
+        assert_eq!(ask(&["-H", "Expect: 100-continue", "--data", "small"], "/echo"), "small");
+        assert_eq!(ask(&["-H", "Transfer-Encoding: chunked", "--data", "pieces"], "/echo"), "pieces");
+    }
+    running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
+    assert_eq!(running.metric("evenkeel_upstream_connects_total", "result=\"ok\""), 1);
+}
+
+#[test]
+fn h2load_asks_nghttpd_over_few_connections() {
+    let name = "h2load_asks_nghttpd_over_few_connections";
+    let Some((h2load, server)) = both(program(name, "h2load"), || Server::nghttpd(name)) else {
+        return;
+    };
+    let running = before(&[&server]);
+    let mut load = std::process::Command::new(h2load);
+    load.args(["-n", "5000", "-c", "8", "-m", "25"]).arg(format!("http://{}/small", running.address));
+    let said = succeed(&mut load).stdout;
+    assert!(said.contains("5000 succeeded, 0 failed"), "{said}");
+    // 200 at once, of which one connection takes 100.
+    let connects = running.metric("evenkeel_upstream_connects_total", "result=\"ok\"");
+    assert!((2..=4).contains(&connects), "{connects}");
+}
+
+#[test]
+fn websockets_over_http_2_reach_endpoints_of_either_version() {
+    let name = "websockets_over_http_2_reach_endpoints_of_either_version";
+    let Some((_, server)) = both(node(name), || Server::node_http2(name)) else { return };
+    let Some(older) = Server::websockets(name) else { return };
+    for running in [before(&[&server]), older.behind_us()] {
+        let mut client = node(name).unwrap();
+        client.arg(script("ws_http2_client.mjs")).arg(running.address.to_string());
+        assert_eq!(succeed(&mut client).stdout, "talked\nother protocols: 501\n");
+        running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
+        running.wait_for_metric("evenkeel_listener_connections_active", "", 0);
+    }
+}
+
+#[test]
+fn a_websocket_of_http_1_reaches_an_endpoint_of_http_2() {
+    let name = "a_websocket_of_http_1_reaches_an_endpoint_of_http_2";
+    let Some((mut client, server)) = both(python(name), || Server::node_http2(name)) else { return };
+    let running = before(&[&server]);
+    client.arg(script("ws_echo.py")).arg(running.address.to_string());
+    assert_eq!(succeed(&mut client).stdout, "talked\nrefused: 403\n");
+    running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
+}
