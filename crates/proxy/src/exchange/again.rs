@@ -154,7 +154,10 @@ impl Attempts<'_> {
 impl Failed {
     /// Whether it was told that it has failed: who has been waited for in vain, or does not listen, will not do better at once.
     fn is_quick(self) -> bool {
-        matches!(self.failure, Failure::Reset | Failure::RefusedStream | Failure::Status { .. })
+        matches!(
+            self.failure,
+            Failure::Reset | Failure::RefusedStream | Failure::Status { .. } | Failure::Grpc { .. }
+        )
     }
 }
 
