@@ -1,7 +1,8 @@
 //! Whether an attempt that failed is followed by another, and when.
 //!
 //! The exchange in `proxy` and the simulator call [`decide`]. Safety first: what the endpoint may have seen is sent again
-//! only if its method is idempotent (RFC 9110 §9.2.2), what it cannot have seen always (RFC 9113 §8.7).
+//! only if its method is idempotent (RFC 9110 §9.2.2), or if the config says that a call with such an outcome may be made again; what it
+//! cannot have seen always (RFC 9113 §8.7).
 
 use std::time::Duration;
 
@@ -41,11 +42,27 @@ pub enum Trigger {
     ServiceUnavailable,
     /// Status 504, or our own time limit for the first byte.
     GatewayTimeout,
+    /// Status CANCELLED of a call of gRPC, as all that follow.
+    GrpcCancelled,
+    /// UNKNOWN.
+    GrpcUnknown,
+    /// DEADLINE_EXCEEDED.
+    GrpcDeadlineExceeded,
+    /// RESOURCE_EXHAUSTED.
+    GrpcResourceExhausted,
+    /// ABORTED.
+    GrpcAborted,
+    /// INTERNAL.
+    GrpcInternal,
+    /// UNAVAILABLE.
+    GrpcUnavailable,
+    /// DATA_LOSS.
+    GrpcDataLoss,
 }
 
 /// A set of [`Trigger`]s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Triggers(u8);
+pub struct Triggers(u16);
 
 /// How an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +92,13 @@ pub enum Failure {
         status: u16,
         /// The wait that its `Retry-After` asks for, if it has one.
         retry_after: Option<Duration>,
+    },
+    /// An answer to a call of gRPC that is nothing but a status, and not a good one: see [`Failure::of_call`].
+    Grpc {
+        /// The status.
+        code: u8,
+        /// The wait that its `grpc-retry-pushback-ms` asks for, if it has one.
+        pushback: Option<Duration>,
     },
 }
 
@@ -151,7 +175,7 @@ fn refusal(policy: &RetryPolicy, course: &Course) -> Option<Why> {
     [
         (course.answered, Why::AnswerBegun),
         (!policy.wants(course.failure), Why::NotListed),
-        (course.may_have_been_seen() && !course.idempotent, Why::NotIdempotent),
+        (course.may_do_harm(), Why::NotIdempotent),
         (!course.body_kept, Why::BodyGone),
         (attempts_spent || course.tries >= TRIES_MAX, Why::AttemptsSpent),
     ]
@@ -165,7 +189,7 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             attempts: 3,
-            on: Triggers::ALL,
+            on: Triggers::default(),
             budget: Allowance { share: 0.2, per_second: 10.0 },
             backoff: Duration::from_millis(25),
             body: 64 * 1024,
@@ -189,6 +213,10 @@ impl RetryPolicy {
             Failure::Status { status: 502, .. } => Trigger::BadGateway,
             Failure::Status { status: 503, .. } => Trigger::ServiceUnavailable,
             Failure::Status { .. } => return false,
+            Failure::Grpc { code, .. } => match Trigger::of_grpc(code) {
+                Some(trigger) => trigger,
+                None => return false,
+            },
         };
         self.on.contains(trigger)
     }
@@ -198,7 +226,26 @@ impl RetryPolicy {
 
 impl Trigger {
     /// Every trigger, in the order in which help texts list them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 14] = [
+        Self::Connect,
+        Self::Reset,
+        Self::RefusedStream,
+        Self::BadGateway,
+        Self::ServiceUnavailable,
+        Self::GatewayTimeout,
+        Self::GrpcCancelled,
+        Self::GrpcUnknown,
+        Self::GrpcDeadlineExceeded,
+        Self::GrpcResourceExhausted,
+        Self::GrpcAborted,
+        Self::GrpcInternal,
+        Self::GrpcUnavailable,
+        Self::GrpcDataLoss,
+    ];
+
+    /// Those by default. None of gRPC, whose calls are all of one method, which is not idempotent: whoever lists a status says that calls
+    /// which end with it may be made again.
+    pub const USUAL: [Self; 6] = [
         Self::Connect,
         Self::Reset,
         Self::RefusedStream,
@@ -216,7 +263,31 @@ impl Trigger {
             Self::BadGateway => "502",
             Self::ServiceUnavailable => "503",
             Self::GatewayTimeout => "504",
+            Self::GrpcCancelled => "grpc-cancelled",
+            Self::GrpcUnknown => "grpc-unknown",
+            Self::GrpcDeadlineExceeded => "grpc-deadline-exceeded",
+            Self::GrpcResourceExhausted => "grpc-resource-exhausted",
+            Self::GrpcAborted => "grpc-aborted",
+            Self::GrpcInternal => "grpc-internal",
+            Self::GrpcUnavailable => "grpc-unavailable",
+            Self::GrpcDataLoss => "grpc-data-loss",
         }
+    }
+
+    /// The trigger for a status of gRPC (<https://grpc.io/docs/guides/status-codes>). The others are about the call itself, which another
+    /// endpoint would answer in the same way.
+    const fn of_grpc(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::GrpcCancelled,
+            2 => Self::GrpcUnknown,
+            4 => Self::GrpcDeadlineExceeded,
+            8 => Self::GrpcResourceExhausted,
+            10 => Self::GrpcAborted,
+            13 => Self::GrpcInternal,
+            14 => Self::GrpcUnavailable,
+            15 => Self::GrpcDataLoss,
+            _ => return None,
+        })
     }
 
     /// The trigger of that name.
@@ -226,12 +297,15 @@ impl Trigger {
 }
 
 impl Triggers {
-    /// Every failure that has a name.
-    pub const ALL: Self = Self((1 << Trigger::ALL.len()) - 1);
-
     /// Whether the trigger is one of these.
     pub const fn contains(self, trigger: Trigger) -> bool {
         self.0 & (1 << trigger as u8) != 0
+    }
+}
+
+impl Default for Triggers {
+    fn default() -> Self {
+        Trigger::USUAL.into_iter().collect()
     }
 }
 
@@ -244,11 +318,24 @@ impl FromIterator<Trigger> for Triggers {
 // === impl Failure, Course ===
 
 impl Failure {
+    /// How a call of gRPC has failed of which the head of the answer says all: `status` is its field `grpc-status`, `pushback` its
+    /// `grpc-retry-pushback-ms`. `None` if it has not, or if the endpoint wants nobody to try again, which it says by what is no number of
+    /// milliseconds (gRPC proposal A6, "Pushback").
+    pub fn of_call(status: &[u8], pushback: Option<&[u8]>) -> Option<Self> {
+        let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u32>().ok();
+        let code = u8::try_from(number(status)?).ok().filter(|code| *code != 0)?;
+        let pushback = match pushback {
+            Some(pushback) => Some(Duration::from_millis(number(pushback)?.into())),
+            None => None,
+        };
+        Some(Self::Grpc { code, pushback })
+    }
+
     /// The pause that the endpoint asks for, as far as we follow it: we go elsewhere, and others may be well.
     fn retry_after(self) -> Duration {
         match self {
-            Self::Status { retry_after, .. } => {
-                retry_after.unwrap_or_default().min(RETRY_AFTER_MAX)
+            Self::Status { retry_after: asked, .. } | Self::Grpc { pushback: asked, .. } => {
+                asked.unwrap_or_default().min(RETRY_AFTER_MAX)
             }
             _ => Duration::ZERO,
         }
@@ -270,9 +357,11 @@ impl Course {
         !matches!(self.failure, Failure::Refused | Failure::Crowded | Failure::Stale)
     }
 
-    /// Whether the endpoint may have begun to do what the request asks for.
-    fn may_have_been_seen(&self) -> bool {
-        self.sent && self.failure != Failure::RefusedStream
+    /// Whether the endpoint may have begun to do what the request asks for, and nobody has said that it may be done twice.
+    fn may_do_harm(&self) -> bool {
+        // Who lists a status of gRPC says so.
+        let is_harmless = matches!(self.failure, Failure::RefusedStream | Failure::Grpc { .. });
+        self.sent && !self.idempotent && !is_harmless
     }
 
     /// How long to wait. What costs the endpoint nothing, or has waited for long already, goes on at once, elsewhere; else

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::field::{Field, Fields};
-use crate::head::{RequestHead, ResponseHead, Version};
+use crate::head::{RequestHead, Version};
 use crate::method::Method;
 
 /// Whether a request is a call: a POST with a body of gRPC's. Over HTTP/1 there are none.
@@ -54,8 +54,25 @@ pub fn timeout_value(left: Duration) -> String {
 }
 
 /// The status in the head of an answer, where that is all of it ("Trailers-Only").
-pub fn status(head: &ResponseHead) -> Option<u8> {
-    std::str::from_utf8(find(&head.fields, STATUS)?).ok()?.parse().ok()
+pub fn status(fields: &Fields) -> Option<&[u8]> {
+    find(fields, STATUS)
+}
+
+/// After how many milliseconds an endpoint wants a call to be made again, if it says so (gRPC proposal A6).
+pub fn pushback(fields: &Fields) -> Option<&[u8]> {
+    find(fields, "grpc-retry-pushback-ms")
+}
+
+/// What a status that is not good says about an endpoint, as HTTP would say it. That a call was wrong says nothing about it.
+pub const fn http_status(code: u8) -> u16 {
+    match code {
+        // UNKNOWN, INTERNAL, DATA_LOSS.
+        2 | 13 | 15 => 500,
+        // UNAVAILABLE.
+        14 => 503,
+        // DEADLINE_EXCEEDED is that of the client: it may have been short.
+        _ => 200,
+    }
 }
 
 /// A message as the field for it wants it: percent-encoded, but for printable ASCII.

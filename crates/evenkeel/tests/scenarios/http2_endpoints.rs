@@ -110,8 +110,7 @@ fn where_no_more_connections_may_be_requests_wait_for_a_stream() {
     let held = holder.request(&Block::request("GET", "/"), true).unwrap();
     wait_for_requests(&endpoint, 2);
     let waiting = ask(&running, 3);
-    running.wait_for_metric("evenkeel_upstream_inflight", "", 4);
-    assert_eq!(endpoint.frames(Kind::Headers).len(), 2);
+    running.wait_for_metric("evenkeel_listener_connections_active", "", 4);
     holder.send(&frame(Kind::RstStream, 0, held, &CANCEL.to_be_bytes())).unwrap();
     for mut client in waiting {
         assert_eq!(client.read_response(LONG).unwrap().text(), "well");
@@ -265,7 +264,7 @@ fn malformed_heads_of_endpoints_are_answered_with_502_and_others_go_on() {
     for head in heads {
         let shown = head.escape_ascii().to_string();
         let (_endpoint, running) =
-            before(&[], "retry = false", move |peer, frame| match peer.connection {
+            before(&[], "retry = \"off\"", move |peer, frame| match peer.connection {
                 0 => peer.head(frame.stream, &head, true),
                 _ => well(peer, frame),
             });
@@ -294,7 +293,7 @@ fn an_endpoint_that_breaks_the_rules_of_the_connection_or_floods_it_loses_it() {
     .concat();
     let wrong = frame(Kind::Data, END_STREAM, 7, b"x");
     for (number, bytes) in [push, settings, pings, heads, empty, wrong].into_iter().enumerate() {
-        let (endpoint, running) = before(&[], "retry = false", move |peer, frame| {
+        let (endpoint, running) = before(&[], "retry = \"off\"", move |peer, frame| {
             match peer.connection {
                 0 => {
                     // The connection may be gone before all is sent.
@@ -318,7 +317,7 @@ fn an_endpoint_that_breaks_the_rules_of_the_connection_or_floods_it_loses_it() {
 /// A connection that leads nowhere any more was given requests until the last of them had given up.
 #[test]
 fn a_connection_on_which_nothing_comes_is_given_no_more_requests() {
-    let cluster = "timeouts = { first_byte = \"2s\" }\nretry = false";
+    let cluster = "timeouts = { first_byte = \"2s\" }\nretry = \"off\"";
     let (endpoint, running) = before(&[], cluster, |peer, frame| match peer.connection {
         0 => Ok(()),
         _ => well(peer, frame),

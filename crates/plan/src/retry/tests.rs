@@ -10,6 +10,10 @@ const fn status(status: u16) -> Failure {
     Failure::Status { status, retry_after: None }
 }
 
+const fn call(code: u8) -> Failure {
+    Failure::Grpc { code, pushback: None }
+}
+
 fn course(failure: Failure) -> Course {
     Course {
         failure,
@@ -49,6 +53,9 @@ fn every_course_is_decided_as_the_rules_say() {
         (status(504), Some(Trigger::GatewayTimeout), true, [true, true], false),
         (status(500), None, true, [true, true], false),
         (status(200), None, true, [true, true], false),
+        (call(14), Some(Trigger::GrpcUnavailable), true, [true, true], true),
+        (call(4), Some(Trigger::GrpcDeadlineExceeded), true, [true, true], true),
+        (call(3), None, true, [true, true], true),
     ];
     let (mut yes, mut no) = (0, [0; 6]);
     for (failure, trigger, charged, counts, unseen) in failures {
@@ -57,7 +64,8 @@ fn every_course_is_decided_as_the_rules_say() {
             let (idempotent, sent, body_kept, answered) = (bit(0), bit(1), bit(2), bit(3));
             let (listed, rich) = (bit(4), bit(5));
             for attempts in 0..5 {
-                let is_known = trigger.is_some() || !matches!(failure, Failure::Status { .. });
+                let is_answer = matches!(failure, Failure::Status { .. } | Failure::Grpc { .. });
+                let is_known = trigger.is_some() || !is_answer;
                 let on = Trigger::ALL
                     .into_iter()
                     .filter(|one| listed || Some(*one) != trigger)
@@ -158,6 +166,13 @@ fn a_pause_that_the_endpoint_asks_for_is_waited_for_up_to_a_bound() {
         let retry_after = Some(Duration::from_millis(asked));
         let course = course(Failure::Status { status: 503, retry_after });
         assert_eq!(wait(&course, 0), Duration::from_millis(waited));
+        let on = [Trigger::GrpcUnavailable].into_iter().collect();
+        let policy = RetryPolicy { on, ..RetryPolicy::default() };
+        let course =
+            Course { failure: Failure::Grpc { code: 14, pushback: retry_after }, ..course };
+        let after = Duration::from_millis(waited);
+        let decision = decide(&policy, &course, &Budget::default(), NOW, 0);
+        assert_eq!(decision, Decision::Again { after });
     }
 }
 
@@ -167,10 +182,61 @@ fn every_trigger_is_found_by_its_name_and_sets_hold_what_was_put_in() {
         assert_eq!(Trigger::from_name(trigger.name()), Some(trigger));
         let one = Triggers::from_iter([trigger]);
         assert!(Trigger::ALL.into_iter().all(|other| one.contains(other) == (other == trigger)));
-        assert!(Triggers::ALL.contains(trigger));
+        assert_eq!(Triggers::default().contains(trigger), Trigger::USUAL.contains(&trigger));
     }
     assert_eq!(Trigger::from_name("500"), None);
-    assert_eq!(Triggers::from_iter(Trigger::ALL), Triggers::ALL);
+}
+
+#[test]
+fn a_call_is_made_again_after_a_status_that_is_listed_and_after_no_other() {
+    let names = [
+        (1, "grpc-cancelled"),
+        (2, "grpc-unknown"),
+        (4, "grpc-deadline-exceeded"),
+        (8, "grpc-resource-exhausted"),
+        (10, "grpc-aborted"),
+        (13, "grpc-internal"),
+        (14, "grpc-unavailable"),
+        (15, "grpc-data-loss"),
+    ];
+    for code in 0..=u8::MAX {
+        let its_own = names.iter().find(|(known, _)| *known == code).map(|(_, name)| *name);
+        // As calls are: with a method that is not idempotent, and sent.
+        let course = Course { idempotent: false, ..course(call(code)) };
+        let decision = |on: Triggers| {
+            let policy = RetryPolicy { on, ..RetryPolicy::default() };
+            decide(&policy, &course, &Budget::default(), NOW, 0)
+        };
+        let again = Trigger::ALL.into_iter().filter(|trigger| {
+            matches!(decision(Triggers::from_iter([*trigger])), Decision::Again { .. })
+        });
+        assert!(again.map(Trigger::name).eq(its_own), "{code}");
+        assert_eq!(decision(Triggers::default()), Decision::No(Why::NotListed), "{code}");
+    }
+}
+
+#[test]
+fn a_call_has_failed_by_a_status_that_is_not_good_unless_nobody_is_to_try_again() {
+    let millis = |millis| Some(Duration::from_millis(millis));
+    let failed = |code, pushback| Some(Failure::Grpc { code, pushback });
+    let table: [(&[u8], Option<&[u8]>, Option<Failure>); 12] = [
+        (b"14", None, failed(14, None)),
+        (b"14", Some(b"0"), failed(14, millis(0))),
+        (b"8", Some(b"250"), failed(8, millis(250))),
+        (b"255", None, failed(255, None)),
+        (b"0", None, None),
+        (b"256", None, None),
+        (b"", None, None),
+        (b"-1", None, None),
+        (b"14", Some(b"-1"), None),
+        (b"14", Some(b"soon"), None),
+        (b"14", Some(b""), None),
+        (b"\xff", None, None),
+    ];
+    for (status, pushback, failure) in table {
+        let shown = String::from_utf8_lossy(status);
+        assert_eq!(Failure::of_call(status, pushback), failure, "{shown} {pushback:?}");
+    }
 }
 
 proptest! {

@@ -154,7 +154,10 @@ impl Attempts<'_> {
 impl Failed {
     /// Whether it was told that it has failed: who has been waited for in vain, or does not listen, will not do better at once.
     fn is_quick(self) -> bool {
-        matches!(self.failure, Failure::Reset | Failure::RefusedStream | Failure::Status { .. })
+        matches!(
+            self.failure,
+            Failure::Reset | Failure::RefusedStream | Failure::Status { .. } | Failure::Grpc { .. }
+        )
     }
 }
 
@@ -215,8 +218,11 @@ impl<'a> Exchange<'a> {
 
     /// What an answer says that another endpoint may do better; `None` if it goes to the client.
     pub(super) fn failure_in(&self, head: &ResponseHead, way: Way<'_>) -> Option<Failure> {
-        if !matches!(head.status, 502..=504) || way.is_bound() {
+        if way.is_bound() {
             return None;
+        }
+        if !matches!(head.status, 502..=504) {
+            return way.failure_of_call(head);
         }
         let mut fields = head.fields.iter();
         let field = fields.find(|field| field.name.eq_ignore_ascii_case(b"retry-after"));

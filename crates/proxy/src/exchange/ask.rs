@@ -160,7 +160,8 @@ impl<'a> Exchange<'a> {
             *turn = winners;
         }
         let first_byte = asked.elapsed();
-        self.judge_status(turn, head.status, asked + first_byte);
+        let status = turn.target.way.judged_status(&head);
+        self.judge_status(turn, status, asked + first_byte);
         attempts.course.first_byte = Some(first_byte);
         turn.target.way.cluster.answered(first_byte, self.worker.time(asked + first_byte));
         turn.target.counters.first_byte.observe(first_byte);

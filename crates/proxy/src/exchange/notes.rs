@@ -52,6 +52,8 @@ impl Exchange<'_> {
     pub(super) fn failed_attempt(&self, failed: Failed, attempts: &Attempts<'_>) -> Attempt {
         let (status, failure) = match failed.failure {
             Failure::Status { status, .. } => (Some(status), None),
+            // Whatever becomes of a call (gRPC over HTTP/2, "Responses").
+            Failure::Grpc { .. } => (Some(200), None),
             other => (None, Some(reason_of(other))),
         };
         let first_byte = attempts.course.first_byte.filter(|_| status.is_some());
@@ -281,7 +283,9 @@ fn reason_of(failure: Failure) -> Reason {
         Failure::Crowded => Reason::Overloaded,
         Failure::ConnectTimeout => Reason::ConnectTimeout,
         Failure::Handshake => Reason::TlsFailed,
-        Failure::FirstByteTimeout | Failure::Status { .. } => Reason::FirstByteTimeout,
+        Failure::FirstByteTimeout | Failure::Status { .. } | Failure::Grpc { .. } => {
+            Reason::FirstByteTimeout
+        }
         Failure::Stalled => Reason::UpstreamStalled,
         Failure::Stale | Failure::Reset | Failure::RefusedStream => Reason::UpstreamClosed,
     }

@@ -7,6 +7,7 @@ use evenkeel_plan::balance::Session;
 use evenkeel_plan::balance::hash::stable::mix;
 use evenkeel_plan::cluster::UpstreamTimeouts;
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::retry::Failure;
 use evenkeel_plan::route::Route;
 use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::field::Field;
@@ -28,8 +29,14 @@ pub(super) struct Way<'a> {
     pub(super) asked: Asked,
     /// How much time the client says is left, if it may say so.
     pub(super) left: Option<Duration>,
-    /// Whether it has said so of a call of gRPC.
-    is_timed_call: bool,
+    /// Whether it is a call of gRPC, and has a time limit by the word of its client.
+    call: Option<Call>,
+}
+
+/// A call of gRPC.
+#[derive(Clone, Copy)]
+struct Call {
+    is_timed: bool,
 }
 
 impl<'a> Exchange<'a> {
@@ -50,9 +57,12 @@ impl<'a> Exchange<'a> {
         let (cluster, asked) = self.divide(route, head).ok_or(Reason::NoEndpoint)?;
         course.cluster = Some(&cluster.plan.name);
         cluster.earn(self.worker.time(self.started));
-        let (left, call) = (self.time_left(cluster, head), self.time_of_call(head));
-        let left = left.into_iter().chain(call).min();
-        Ok(Way { route, cluster, asked, left, is_timed_call: call.is_some() })
+        let is_call = grpc::is_call(head);
+        // The client may say so of its own call.
+        let limit = is_call.then(|| grpc::timeout(&head.fields)).flatten();
+        let left = self.time_left(cluster, head).into_iter().chain(limit).min();
+        let call = is_call.then_some(Call { is_timed: limit.is_some() });
+        Ok(Way { route, cluster, asked, left, call })
     }
 
     /// The route of the request.
@@ -110,11 +120,6 @@ impl<'a> Exchange<'a> {
         millis.ok().map(Duration::from_millis)
     }
 
-    /// How long a call of gRPC may take by the word of its client, who may say so of its own call.
-    fn time_of_call(&self, head: &RequestHead) -> Option<Duration> {
-        grpc::is_call(head).then(|| grpc::timeout(&head.fields)).flatten()
-    }
-
     /// The client's address, as far as it can be believed.
     pub(super) fn origin(&self, head: &RequestHead) -> IpAddr {
         let trusted = &self.listener.trusted_proxies;
@@ -157,8 +162,22 @@ impl Way<'_> {
 
     /// The same of a call of gRPC whose client has set it a limit.
     pub(super) fn call_timeout(&self, running: impl FnOnce() -> Duration) -> Option<Duration> {
-        let whole = self.timeouts().exchange.filter(|_| self.is_timed_call)?;
-        Some(whole.saturating_sub(running()))
+        self.call.filter(|call| call.is_timed)?;
+        Some(self.timeouts().exchange?.saturating_sub(running()))
+    }
+
+    /// How a call of gRPC has failed of which this is all of the answer.
+    pub(super) fn failure_of_call(&self, head: &ResponseHead) -> Option<Failure> {
+        self.call?;
+        Failure::of_call(grpc::status(&head.fields)?, grpc::pushback(&head.fields))
+    }
+
+    /// What an answer says about its endpoint, as a status of HTTP: those of calls that have failed are all 200.
+    pub(super) fn judged_status(&self, head: &ResponseHead) -> u16 {
+        match self.failure_of_call(head) {
+            Some(Failure::Grpc { code, .. }) => grpc::http_status(code),
+            _ => head.status,
+        }
     }
 }
 

@@ -588,8 +588,8 @@ struct Hedge {
     budget: Option<Share>,
 }
 
-/// What is tried again. What an endpoint may have seen is sent again only if its method is idempotent (GET, HEAD, OPTIONS, PUT, DELETE);
-/// what it cannot have seen, because it refused the connection, always, and for nothing.
+/// What is tried again. What an endpoint may have seen is sent again only if its method is idempotent (GET, HEAD, OPTIONS, PUT, DELETE), or
+/// if it is a call of gRPC whose status is listed; what it cannot have seen, because it refused the connection, always, and for nothing.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[schemars(extend("x-section" = "[cluster.NAME.retry]", "x-example" = r#"
@@ -606,8 +606,9 @@ struct Retry {
 
     /// The failures that are worth another attempt: no connection (`connect`), one that ended before an answer (`reset`), an endpoint
     /// that says that it has not looked at the request (`refused-stream`, of HTTP/2), or an answer with one of these statuses; `504`
-    /// stands for no answer in time, too.
-    #[schemars(extend("default" = evenkeel_plan::retry::Trigger::ALL.map(evenkeel_plan::retry::Trigger::name)))]
+    /// stands for no answer in time, too. Those with `grpc-` are for calls of gRPC, and only for answers that are nothing but that status:
+    /// all calls are POST, so whoever lists one says that calls which end so may be made twice.
+    #[schemars(extend("default" = evenkeel_plan::retry::Trigger::USUAL.map(evenkeel_plan::retry::Trigger::name)))]
     on: Option<OneOrMany<RetryTrigger>>,
 
     /// The share of the requests of the last ten seconds that may be tried again.
@@ -619,7 +620,7 @@ struct Retry {
     budget_min: Option<Rate>,
 
     /// The longest wait before the second attempt; it doubles with each further one. How long it really is, is drawn. A `Retry-After` of
-    /// the endpoint is waited for, up to a second.
+    /// the endpoint is waited for, up to a second, and so is a `grpc-retry-pushback-ms`.
     #[schemars(extend("default" = "25ms"))]
     backoff: Option<Duration>,
 

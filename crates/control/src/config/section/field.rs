@@ -68,7 +68,7 @@ impl<'a> Field<'a> {
     pub(in super::super) fn choice<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
         let names: Vec<&'static str> = words.iter().map(|(word, _)| *word).collect();
         if self.value().as_str().is_none() {
-            return self.wrong_type(&format!("\"{}\"", names.join("\" or \"")));
+            return self.wrong_choice(&names);
         }
         let word = self.word(&names, &[])?;
         words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value)
@@ -150,16 +150,37 @@ impl<'a> Field<'a> {
 
     /// Reports that it is of another type than `expected`.
     pub(in super::super) fn wrong_type<T>(&self, expected: &str) -> Option<T> {
+        self.mistyped(expected, self.quotes_help(expected))
+    }
+
+    fn mistyped<T>(&self, expected: &str, help: Option<String>) -> Option<T> {
         let found = self.value().type_str();
         let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
         let message = format!("{} is of the wrong type", self.name);
         let label = format!("expected {expected}, found {article} {found}");
         let mut problem = Diagnostic::new(Code::WrongType, message).label(label);
-        if let Some(help) = self.quotes_help(expected) {
+        if let Some(help) = help {
             problem = problem.help(help);
         }
         self.report(problem);
         None
+    }
+
+    /// The same of one of `words`, which a number may have been meant for.
+    fn wrong_choice<T>(&self, words: &[&'static str]) -> Option<T> {
+        let number = match self.value() {
+            DeValue::Integer(integer) => Some(integer.as_str()),
+            DeValue::Float(float) => Some(float.as_str()),
+            _ => None,
+        };
+        let is_word = |number: &&str| words.contains(number);
+        let meant = number
+            .and_then(|it| Some(it).filter(is_word).or_else(|| suggest::translate(it, words)));
+        let help = meant.map(|meant| format!("put it in quotes: \"{meant}\""));
+        match words.len() {
+            ..=LISTED_MAX => self.mistyped(&format!("\"{}\"", words.join("\" or \"")), help),
+            _ => self.mistyped("a string", help),
+        }
     }
 
     /// Notes a mistake in the value.
@@ -231,3 +252,6 @@ fn is_without_quotes(text: &str, expected: &str) -> bool {
         _ => is_number && expected.contains("number"),
     }
 }
+
+/// More words would be a line that nobody reads to its end.
+const LISTED_MAX: usize = 6;

@@ -63,9 +63,10 @@ fn curl_asks_node_over_http_2_by_either_version() {
         let ask = |words: &[&str], path: &str| {
             let mut curl = std::process::Command::new(&curl);
             curl.args(["--silent", "--max-time", "60", version]).args(words).arg(url(path));
-            succeed(&mut curl).stdout
+            succeed(&mut curl).stdout.trim_end().to_owned()
         };
-        let head = ask(&["-H", "Cookie: a=1", "-H", "Connection: x-hop", "-H", "X-Hop: 1"], "/head");
+        let head =
+            ask(&["-H", "Cookie: a=1", "-H", "Connection: x-hop", "-H", "X-Hop: 1"], "/head");
         let head: serde_json::Value = serde_json::from_str(&head).unwrap();
         assert_eq!(head[":authority"], running.address.to_string());
         assert_eq!((&head[":scheme"], &head["cookie"]), (&"http".into(), &"a=1".into()));
@@ -77,7 +78,10 @@ fn curl_asks_node_over_http_2_by_either_version() {
         let echoed = ask(&["--data-binary", &format!("@{}", file.display())], "/echo");
         assert!(echoed.as_bytes() == body, "{} bytes", echoed.len());
         assert_eq!(ask(&["-H", "Expect: 100-continue", "--data", "small"], "/echo"), "small");
-        assert_eq!(ask(&["-H", "Transfer-Encoding: chunked", "--data", "pieces"], "/echo"), "pieces");
+        assert_eq!(
+            ask(&["-H", "Transfer-Encoding: chunked", "--data", "pieces"], "/echo"),
+            "pieces"
+        );
     }
     running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
     assert_eq!(running.metric("evenkeel_upstream_connects_total", "result=\"ok\""), 1);
@@ -91,7 +95,8 @@ fn h2load_asks_nghttpd_over_few_connections() {
     };
     let running = before(&[&server]);
     let mut load = std::process::Command::new(h2load);
-    load.args(["-n", "5000", "-c", "8", "-m", "25"]).arg(format!("http://{}/small", running.address));
+    load.args(["-n", "5000", "-c", "8", "-m", "25"])
+        .arg(format!("http://{}/small", running.address));
     let said = succeed(&mut load).stdout;
     assert!(said.contains("5000 succeeded, 0 failed"), "{said}");
     // 200 at once, of which one connection takes 100.
@@ -116,7 +121,9 @@ fn websockets_over_http_2_reach_endpoints_of_either_version() {
 #[test]
 fn a_websocket_of_http_1_reaches_an_endpoint_of_http_2() {
     let name = "a_websocket_of_http_1_reaches_an_endpoint_of_http_2";
-    let Some((mut client, server)) = both(python(name), || Server::node_http2(name)) else { return };
+    let Some((mut client, server)) = both(python(name), || Server::node_http2(name)) else {
+        return;
+    };
     let running = before(&[&server]);
     client.arg(script("ws_echo.py")).arg(running.address.to_string());
     assert_eq!(succeed(&mut client).stdout, "talked\nrefused: 403\n");
