@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_proto::field::UnusualNames;
+use evenkeel_proto::http2::Fault;
 use evenkeel_proto::method::Method;
 use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
@@ -186,6 +187,8 @@ pub struct ListenerCounters {
     pub refused: [Counter; Refusal::COUNT],
     /// Handshakes of TLS that have ended, by what they came to.
     pub handshakes: Counters<{ Handshake::COUNT }>,
+    /// Connections of HTTP/2 that were ended for what their client sent, by what that was.
+    pub http2_faults: Counters<{ Fault::COUNT }>,
     /// Connections that a panic ended: each is a mistake of ours.
     pub panics: Counter,
     /// Requests answered, by method and class of status (`[0]` is 1xx).

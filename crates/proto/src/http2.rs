@@ -13,7 +13,6 @@ pub mod head;
 mod hpack;
 mod limits;
 mod reader;
-pub mod rules;
 mod streams;
 
 pub use fault::{Fault, Flood, Objection};

@@ -126,8 +126,9 @@ impl Connection {
         while blanks < BLANKS_MAX && self.request_arrives(deadline).await {
             // Boxed, so that the room which a request needs is there only while there is one.
             match Box::pin(self.serve_requests(deadline)).await {
-                Next::Wait => blanks += 1,
-                Next::Request => blanks = 0,
+                (Next::Wait, _) => blanks += 1,
+                (Next::Request, _) => blanks = 0,
+                (Next::Http2, unread) => return Box::pin(self.serve_http2(unread, deadline)).await,
                 _ => break,
             }
         }
@@ -158,8 +159,9 @@ impl Connection {
         .await
     }
 
-    /// Serves what has arrived, and what was sent after it without waiting for the answer (RFC 9112 §9.3.2).
-    async fn serve_requests(&self, deadline: &Deadline) -> Next {
+    /// Serves what has arrived, and what was sent after it without waiting for the answer (RFC 9112 §9.3.2). Returns what
+    /// begins HTTP/2 besides.
+    async fn serve_requests(&self, deadline: &Deadline) -> (Next, Vec<u8>) {
         let mut busy = Busy::default();
         let mut next = Next::Wait;
         for turn in 1_u32.. {
@@ -172,16 +174,12 @@ impl Connection {
                 tokio::task::yield_now().await;
             }
         }
-        if next == Next::Http2 {
-            let unread = busy.inbox.take_all();
-            busy.inbox.release(&self.worker.buffers);
-            Box::pin(self.serve_http2(unread, deadline)).await;
-        }
+        let unread = if next == Next::Http2 { busy.inbox.take_all() } else { Vec::new() };
         if next == Next::Close && !(busy.inbox.is_empty() && self.io.is_drained()) {
             next = Next::CloseUnread;
         }
         self.let_go(&mut busy, next, deadline).await;
-        next
+        (next, unread)
     }
 
     /// Counts a panic, and tells of it.

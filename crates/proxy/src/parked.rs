@@ -30,6 +30,20 @@ impl Parked {
     }
 }
 
+impl Held {
+    /// How many they are.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// So many are held from now on.
+    pub(crate) fn set(&mut self, bytes: usize) {
+        let all = &self.parked.0;
+        all.set(all.get() - self.bytes + bytes);
+        self.bytes = bytes;
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.parked.0.set(self.parked.0.get() - self.bytes);
@@ -48,6 +62,11 @@ mod tests {
         let last = parked.hold(1);
         assert!(parked.is_high());
         drop(most);
+        assert!(!parked.is_high());
+        let mut last = last;
+        last.set(PARKED_BYTES_WATERMARK);
+        assert!(parked.is_high() && last.bytes() == PARKED_BYTES_WATERMARK);
+        last.set(2);
         assert!(!parked.is_high());
         drop(last);
         assert_eq!(parked.0.get(), 0);

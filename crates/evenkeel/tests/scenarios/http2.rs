@@ -14,6 +14,7 @@ mod library;
 mod memory;
 mod messages;
 mod patience;
+mod turns;
 
 /// A connection whose client has no settings.
 pub(crate) fn raw(running: &Running) -> Http2Client {

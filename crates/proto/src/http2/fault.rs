@@ -116,6 +116,55 @@ impl Objection {
 // === impl Fault ===
 
 impl Fault {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// All of them.
+    pub const ALL: [Self; 25 + Flood::COUNT] = [
+        Self::NoSettings,
+        Self::LargeFrame,
+        Self::FrameLength,
+        Self::Padding,
+        Self::NoStream,
+        Self::OnStream,
+        Self::Interleaved,
+        Self::Continuation,
+        Self::StreamId,
+        Self::IdleStream,
+        Self::ClosedStream,
+        Self::DataBeforeHead,
+        Self::SelfDependency,
+        Self::Push,
+        Self::SettingValue,
+        Self::SettingWindow,
+        Self::SettingsAck,
+        Self::ZeroIncrement,
+        Self::Compression,
+        Self::PseudoTrailer,
+        Self::ManyFields,
+        Self::LargeBlock,
+        Self::ManyContinuations,
+        Self::ManySettings,
+        Self::ManyStreams,
+        Self::Flood(Flood::Resets),
+        Self::Flood(Flood::MadeResets),
+        Self::Flood(Flood::Settings),
+        Self::Flood(Flood::Pings),
+        Self::Flood(Flood::Priorities),
+        Self::Flood(Flood::WindowUpdates),
+        Self::Flood(Flood::EmptyData),
+        Self::Flood(Flood::TinyData),
+        Self::Flood(Flood::EmptyFragments),
+        Self::Flood(Flood::Headers),
+        Self::Flood(Flood::Unknown),
+        Self::Flood(Flood::GoAways),
+    ];
+
+    /// Its place among all.
+    pub fn index(self) -> usize {
+        Self::ALL.iter().position(|fault| *fault == self).unwrap_or_default()
+    }
+
     /// The code that RFC 9113 gives it.
     pub const fn code(self) -> ErrorCode {
         match self {
@@ -207,6 +256,22 @@ impl Flood {
             Self::Headers => "flood_headers",
             Self::Unknown => "flood_unknown",
             Self::GoAways => "flood_goaways",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_among_all_and_has_a_name_of_its_own() {
+        let mut names: Vec<_> = Fault::ALL.into_iter().map(Fault::name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Fault::COUNT);
+        for (index, fault) in Fault::ALL.into_iter().enumerate() {
+            assert_eq!(fault.index(), index, "{fault:?}");
         }
     }
 }

@@ -137,6 +137,11 @@ impl Guard {
         self.outgoing.left_of_frame()
     }
 
+    /// The highest stream that the peer has opened; 0 if it has opened none.
+    pub fn highest_stream(&self) -> u32 {
+        self.streams.highest()
+    }
+
     /// What the guard objects to, if it does.
     pub fn objection(&self) -> Option<Objection> {
         self.objection

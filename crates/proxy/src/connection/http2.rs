@@ -1,11 +1,9 @@
 //! A connection on which requests come over HTTP/2: many at once, each an exchange of its own, and a panic in one costs no other.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use evenkeel_plan::Listener;
@@ -13,33 +11,33 @@ use evenkeel_plan::listener::DownstreamTimeouts;
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::head::RequestHead;
 use evenkeel_proto::http2::head::{Control, request_framing, request_head};
-use evenkeel_proto::http2::{Guard, Limits, Side};
+use evenkeel_proto::http2::{Fault, Guard, Limits, Side};
 use evenkeel_proto::upgrade;
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use h2::RecvStream;
 use h2::ext::Protocol;
 use h2::server::{Builder, SendResponse};
-use h2::{RecvStream, server};
 use http::Request as Received;
 use http::request::Parts;
 
+use super::Connection;
 use super::account::Past;
 use super::read::{parse_limits, refusal};
 use super::serve::Request;
-use super::{Connection, DRAIN_GRACE};
+use crate::body::Sink as _;
 use crate::deadline::Deadline;
 use crate::exchange::{Ended, flush};
 use crate::http2::fields::pairs;
 use crate::http2::outflow::{Flow, Outflow, PIECE_BYTES_MAX};
 use crate::http2::receive::Receive;
 use crate::http2::respond::Respond;
-use crate::http2::share::Share;
 use crate::http2::stream::Stream;
 use crate::http2::wire::{ClientEnds, Wire, WireState};
 use crate::judge::Judged;
 use crate::respond::{Asked, Own};
 
-type Library<'c> = server::Connection<Wire<ClientEnds<'c>>, Bytes>;
+mod service;
+
+use service::Service;
 
 /// A request as the library gives it.
 type Incoming = (Received<RecvStream>, SendResponse<Bytes>);
@@ -50,23 +48,6 @@ type Passed = (RequestHead, Judged);
 /// One that does not, with its head if that could be read, and what is answered instead.
 type Answered = (Option<RequestHead>, Own);
 
-/// The connection as it is served.
-struct Service<'c, F> {
-    connection: &'c Connection,
-    wire: &'c WireState,
-    library: Library<'c>,
-    streams: FuturesUnordered<F>,
-    /// How many may run at once.
-    most: usize,
-    share: Share<'c>,
-    write_timeout: Duration,
-    /// Whether the client knows that we leave.
-    is_leaving: bool,
-    /// Up to where the client has taken what we send.
-    sent: u64,
-    phase: Phase,
-}
-
 /// What holds for a connection as long as it lives: its client was told.
 struct Terms {
     builder: Builder,
@@ -75,23 +56,13 @@ struct Terms {
     most: usize,
 }
 
-/// What is waited for, and so what the deadline is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// A request.
-    Idle,
-    /// The client, that it takes what we send.
-    Blocked,
-    /// Exchanges, which have deadlines of their own.
-    Busy,
-    /// That the client sees that we leave.
-    Leaving,
-}
-
 impl Connection {
     /// Serves requests over HTTP/2 until either side has had enough. `unread` was read of the connection already.
     pub(super) async fn serve_http2(&self, unread: Vec<u8>, deadline: &Deadline) {
-        let wire = WireState::new(Guard::new(Side::FacingClient, Arc::clone(&GUARD_LIMITS)));
+        let wire = WireState::new(
+            Guard::new(Side::FacingClient, Arc::clone(&GUARD_LIMITS)),
+            &self.worker.buffers.parked,
+        );
         let Some(Terms { builder, timeouts, most }) = self.http2_terms() else { return };
         let ends = ClientEnds { io: &self.io, worker: &self.worker, state: &wire };
         let io = Wire::facing_client(ends, unread);
@@ -99,27 +70,27 @@ impl Connection {
         let greeted =
             self.in_time(deadline, timeouts.header, |cx| greeting.as_mut().poll(cx)).await;
         if let Some(Ok(library)) = greeted {
-            let mut service = Service {
-                connection: self,
-                wire: &wire,
-                library,
-                streams: FuturesUnordered::new(),
-                most,
-                share: Share::of(&self.worker.spare_streams),
-                write_timeout: timeouts.write,
-                is_leaving: false,
-                sent: 0,
-                phase: Phase::Busy,
-            };
-            let serve = |incoming| self.serve_stream_of(incoming, &wire);
+            let mut service = Service::new(self, &wire, library, most, timeouts.write);
+            // Boxed: they are large, and would be moved where they are made, and be there once more where there are none.
+            let serve = |incoming| Box::pin(self.serve_stream_of(incoming, &wire));
             poll_fn(|cx| service.poll(cx, deadline, serve)).await;
         }
         if let Some(objection) = wire.objection() {
+            self.tell_fault(objection.fault);
             wire.say_objection(&self.io, objection);
-            let (listener, client) = (&*self.entrance.name, self.client);
-            tracing::debug!(listener, %client, fault = objection.fault.name(), "an HTTP/2 connection is ended");
         }
+        wire.release(&self.worker.buffers);
         self.linger(deadline).await;
+    }
+
+    /// Counts what has ended the connection, and tells of it, though not of each.
+    fn tell_fault(&self, fault: Fault) {
+        let Self { worker, entrance, client, .. } = self;
+        entrance.counters.shard(worker.index).http2_faults[fault.index()].add(1);
+        if worker.crew.may_mention(worker.time(worker.now())) {
+            let (listener, client, fault) = (&*entrance.name, client.ip(), fault.name());
+            tracing::warn!(listener, %client, fault, "ends connections of HTTP/2 for what comes on them");
+        }
     }
 
     /// What holds for a connection that begins now; `None` if the listener is gone.
@@ -136,7 +107,7 @@ impl Connection {
             .enable_connect_protocol()
             .max_send_buffer_size(PIECE_BYTES_MAX)
             .max_concurrent_reset_streams(RESET_STREAMS_MAX)
-            .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
+            .max_pending_accept_reset_streams(limits.streams as usize)
             .max_local_error_reset_streams(Some(LOCAL_RESETS_MAX));
         let (timeouts, most) = (listener.timeouts, limits.streams as usize);
         Some(Terms { builder, timeouts, most })
@@ -154,7 +125,10 @@ impl Connection {
             return stream.reset(h2::Reason::REFUSED_STREAM);
         };
         let (parts, body) = request.into_parts();
-        match self.read_request(&parts, body.is_end_stream(), listener) {
+        let read = self.read_request(&parts, body.is_end_stream(), listener);
+        // It is large, and all is said in our own words.
+        drop(parts);
+        match read {
             // On another connection it may be served.
             None => stream.reset(h2::Reason::REFUSED_STREAM),
             Some(Ok((head, judged))) => {
@@ -197,6 +171,26 @@ impl Connection {
                 self.account(&listener.counters, &past);
             }
         }
+    }
+
+    /// Answers a request that has waited in vain for others to end: at once, or not at all.
+    fn turn_away(&self, (request, sender): Incoming, wire: &WireState) {
+        let (started, stream) = (self.worker.now(), Stream::new(sender));
+        let own_id = self.worker.request_id(started);
+        let world = self.worker.world_of(&self.entrance);
+        let Some(listener) = world.listener(&self.entrance) else { return };
+        self.requests.update(|requests| requests + 1);
+        let head = self.head_of(&request.into_parts().0, listener).ok();
+        let (head, request_id) = (head.as_ref(), own_id.as_bytes());
+        let mut respond = self.respond(&stream, wire, (listener, head, request_id));
+        let reason = Reason::PendingTimeout;
+        let bytes_out =
+            Asked { listener, head, request_id }.refuse(&mut respond, reason, None, false);
+        let _ = respond.poll_flush(&mut Context::from_waker(Waker::noop()));
+        let (status, failure) = (Some(reason.status()), Some(reason));
+        let ended = Ended { status, failure, bytes_out, ..Ended::default() };
+        let past = Past { head, request_id, started, ended, progress: None };
+        self.account(&listener.counters, &past);
     }
 
     /// Reads a request that has come, and says how it goes on, or what it is answered instead. `None` if it is neither: see [`Self::judge`].
@@ -255,109 +249,6 @@ impl Connection {
     }
 }
 
-impl<F: Future<Output = ()>> Service<'_, F> {
-    /// Goes on with the requests that are under way, takes new ones, and sends what has come of them, all in one turn.
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        deadline: &Deadline,
-        serve: impl Fn(Incoming) -> F,
-    ) -> Poll<()> {
-        loop {
-            self.poll_streams(cx);
-            let begun = self.streams.len();
-            if self.poll_library(cx, &serve).is_ready() {
-                return Poll::Ready(());
-            }
-            if self.streams.len() == begun && !self.begins_to_leave(deadline) {
-                return self.wait(deadline);
-            }
-        }
-    }
-
-    /// Goes on with the exchanges that can. A panic ends one of them.
-    fn poll_streams(&mut self, cx: &mut Context<'_>) {
-        loop {
-            let streams = &mut self.streams;
-            match catch_unwind(AssertUnwindSafe(|| streams.poll_next_unpin(cx))) {
-                Ok(Poll::Ready(Some(()))) => {}
-                Ok(Poll::Ready(None) | Poll::Pending) => break,
-                Err(_) => self.connection.tell_panic("a panic ended an exchange"),
-            }
-        }
-        // Fewer can always be.
-        let _ = self.share.take(self.streams.len(), self.wire.received());
-    }
-
-    /// Reads and writes what can be, and begins what has come. Ready when the connection is over.
-    fn poll_library(&mut self, cx: &mut Context<'_>, serve: &impl Fn(Incoming) -> F) -> Poll<()> {
-        while self.streams.len() < self.most {
-            match self.library.poll_accept(cx) {
-                Poll::Ready(Some(Ok(incoming))) => self.begin(incoming, serve),
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        // What the client has reset may still be under way here, and what comes after it waits.
-        self.library.poll_closed(cx).map(|_| ())
-    }
-
-    /// Begins a request, unless the client has too many for what it has sent: then it may try again (RFC 9113 §8.7).
-    fn begin(&mut self, incoming: Incoming, serve: &impl Fn(Incoming) -> F) {
-        if self.share.take(self.streams.len() + 1, self.wire.received()) {
-            self.streams.push(serve(incoming));
-        } else {
-            let (_, mut sender) = incoming;
-            sender.send_reset(h2::Reason::REFUSED_STREAM);
-        }
-    }
-
-    /// Tells the client that we leave, once: because all of us do, because it has to prove anew who it is, or because it has asked for nothing for a while. What it has begun may end.
-    fn begins_to_leave(&mut self, deadline: &Deadline) -> bool {
-        let Connection { worker, entrance, .. } = self.connection;
-        let is_idle = self.phase == Phase::Idle && deadline.is_expired();
-        if self.is_leaving || (!is_idle && worker.keep_alive(entrance).is_ok()) {
-            return false;
-        }
-        self.is_leaving = true;
-        self.library.graceful_shutdown();
-        true
-    }
-
-    /// Waits for what is to come, but not for ever. Ready when that is over.
-    fn wait(&mut self, deadline: &Deadline) -> Poll<()> {
-        let (phase, sent) = (self.next_phase(), self.wire.sent());
-        if phase != self.phase || phase == Phase::Blocked && sent != self.sent {
-            (self.phase, self.sent) = (phase, sent);
-            self.set(deadline);
-        } else if deadline.is_expired() {
-            return Poll::Ready(());
-        }
-        Poll::Pending
-    }
-
-    fn next_phase(&self) -> Phase {
-        match self.streams.is_empty() {
-            _ if self.wire.is_blocked() => Phase::Blocked,
-            false => Phase::Busy,
-            true if self.is_leaving => Phase::Leaving,
-            true => Phase::Idle,
-        }
-    }
-
-    fn set(&self, deadline: &Deadline) {
-        let Connection { worker, entrance, .. } = self.connection;
-        let keep_alive = worker.keep_alive(entrance);
-        match self.phase {
-            Phase::Idle => deadline.rest(keep_alive.unwrap_or(DRAIN_GRACE)),
-            Phase::Leaving => deadline.set(DRAIN_GRACE),
-            Phase::Blocked => deadline.set(self.write_timeout),
-            // Each has its own.
-            Phase::Busy => deadline.set(Duration::MAX),
-        }
-    }
-}
-
 /// What CONNECT asks for (RFC 8441 §4).
 fn protocol_of(parts: &Parts) -> Option<&[u8]> {
     parts.extensions.get::<Protocol>().map(AsRef::as_ref)
@@ -371,8 +262,8 @@ const WINDOW_BYTES: u32 = 256 * 1024;
 /// What it may send of all together.
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
-/// How many streams that were reset the library remembers, and how many it takes that were before we had seen them (CVE-2023-44487). The guard
-/// counts them all.
+/// How many streams that were reset the library remembers. As many as may be at all it takes that are reset while they wait (CVE-2023-44487). The
+/// guard counts them all.
 const RESET_STREAMS_MAX: usize = 20;
 
 /// How often the library resets streams for what the client does on them before it ends the connection (CVE-2025-8671).

@@ -125,7 +125,9 @@ impl Inbox {
             self.move_to_front();
             self.make_room(buffers, limits)?;
             let free = &mut self.buffer[self.filled..];
-            match io.poll_recv(cx, free) {
+            let most = if buffers.parked.is_high() { LITTLE_BYTES } else { free.len() };
+            let most = most.min(free.len());
+            match io.poll_recv(cx, &mut free[..most]) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(HeadError::Closed)),
                 Poll::Ready(Ok(count)) => self.filled += count,
                 Poll::Pending => {
@@ -188,7 +190,11 @@ impl Inbox {
         own.extend_from_slice(&whole[..length]);
         self.buffer = replace(whole, own);
         (self.start, self.searched) = (length, 0);
-        self.release(buffers);
+        if buffers.parked.is_high() {
+            self.shrink(buffers);
+        } else {
+            self.release(buffers);
+        }
         if length > limits.bytes { Err(HeadError::TooLong) } else { Ok(Some(head)) }
     }
 
@@ -263,6 +269,9 @@ impl Inbox {
         self.buffer[..self.filled].copy_from_slice(&small[..self.filled]);
     }
 }
+
+/// So much is read at once while the worker holds much: what comes with a head may have to wait here.
+const LITTLE_BYTES: usize = HEAD_BYTES / 8;
 
 /// How large a head may be.
 #[derive(Clone, Copy, Debug)]

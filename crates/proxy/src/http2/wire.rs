@@ -5,11 +5,14 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+use evenkeel_plan::limits::READ_BYTES_HIGH;
 use evenkeel_proto::http2::frame::PREFACE;
 use evenkeel_proto::http2::{Guard, Objection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::buffers::{Buffers, WIDE_BYTES};
 use crate::io::Io;
+use crate::parked::{Held, Parked};
 use crate::worker::Worker;
 
 /// What the library reads from and writes to.
@@ -66,8 +69,10 @@ pub(crate) struct WireState {
     outgoing: RefCell<Outgoing>,
     /// How many bytes have come.
     received: Cell<u64>,
-    /// How many bytes of bodies were given to the library since it last got rid of all.
-    held: Cell<usize>,
+    /// The bytes of bodies that were given to the library since it last got rid of all.
+    held: RefCell<Held>,
+    /// Those of all connections of the worker.
+    parked: Parked,
     /// Who waits until it does.
     waiting: RefCell<Vec<Waker>>,
     /// Why the guard has put an end to it.
@@ -165,11 +170,15 @@ impl<E: Ends> AsyncWrite for Wire<E> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let ends = &self.ends;
-        ready!(ends.state().poll_send(cx, ends.io()))?;
-        let bytes = std::mem::take(&mut ends.state().outgoing.borrow_mut().bytes);
-        ends.worker().buffers.give_wide(bytes);
-        ends.state().let_go();
+        let Self { ends, .. } = self.get_mut();
+        let (state, buffers) = (ends.state(), &ends.worker().buffers);
+        let polled = state.poll_send(cx, ends.io());
+        if polled.is_pending() {
+            state.outgoing.borrow_mut().shrink(buffers);
+        }
+        ready!(polled)?;
+        buffers.give_wide(std::mem::take(&mut state.outgoing.borrow_mut().bytes));
+        state.let_go();
         ends.io().poll_flush(cx)
     }
 
@@ -180,12 +189,13 @@ impl<E: Ends> AsyncWrite for Wire<E> {
 }
 
 impl WireState {
-    pub(crate) fn new(guard: Guard) -> Self {
+    pub(crate) fn new(guard: Guard, parked: &Parked) -> Self {
         Self {
             guard: RefCell::new(guard),
             outgoing: RefCell::default(),
             received: Cell::new(0),
-            held: Cell::new(0),
+            held: RefCell::new(parked.hold(0)),
+            parked: parked.clone(),
             waiting: RefCell::default(),
             objection: Cell::new(None),
         }
@@ -199,6 +209,11 @@ impl WireState {
     /// How many bytes have ever come.
     pub(crate) fn received(&self) -> u64 {
         self.received.get()
+    }
+
+    /// The last stream that the client has opened.
+    pub(crate) fn highest_stream(&self) -> u32 {
+        self.guard.borrow().highest_stream()
     }
 
     /// How many bytes were ever sent.
@@ -221,12 +236,15 @@ impl WireState {
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        self.held.get() < HELD_BYTES_MAX
+        let most = if self.parked.is_high() { READ_BYTES_HIGH } else { HELD_BYTES_MAX };
+        self.held.borrow().bytes() < most
     }
 
     /// So much of a body is the library's now.
     pub(crate) fn hold(&self, bytes: usize) {
-        self.held.set(self.held.get() + bytes);
+        let mut held = self.held.borrow_mut();
+        let all = held.bytes() + bytes;
+        held.set(all);
     }
 
     /// Sends the frame that says why the connection ends, as far as that goes at once.
@@ -237,6 +255,11 @@ impl WireState {
         }
         let mut cx = Context::from_waker(Waker::noop());
         let _ = self.poll_send(&mut cx, io);
+    }
+
+    /// Gives up what was not sent.
+    pub(crate) fn release(&self, buffers: &Buffers) {
+        buffers.give_wide(std::mem::take(&mut self.outgoing.borrow_mut().bytes));
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, io: &Io) -> Poll<io::Result<()>> {
@@ -252,13 +275,25 @@ impl WireState {
     }
 
     fn let_go(&self) {
-        self.held.set(0);
+        self.held.borrow_mut().set(0);
         self.waiting.take().into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Outgoing {
+    /// A client that takes nothing for a while holds what it does not take, and no buffer that has room for more.
+    fn shrink(&mut self, buffers: &Buffers) {
+        let left = self.bytes.len() - self.sent;
+        if self.bytes.capacity() == WIDE_BYTES && left <= WIDE_BYTES / 4 {
+            let small = self.bytes[self.sent..].to_vec();
+            self.sent = 0;
+            buffers.give_wide(std::mem::replace(&mut self.bytes, small));
+        }
     }
 }
 
 /// Frames are sent together until they come to so much: four records of TLS.
 const TOGETHER_BYTES: usize = 64 * 1024;
 
-/// How much of the bodies of all streams the library may hold that the client does not take.
+/// How much of the bodies of all streams the library may hold that the client does not take, unless the worker holds too much for all.
 const HELD_BYTES_MAX: usize = 256 * 1024;

@@ -86,7 +86,7 @@ impl Shared {
         let guard = Guard::new(Side::FacingEndpoint, Arc::clone(&GUARD_LIMITS));
         let connection = Rc::new(Multiplexed {
             link,
-            wire: WireState::new(guard),
+            wire: WireState::new(guard, &worker.buffers.parked),
             under_way: Cell::new(0),
             idle_since: Cell::new(worker.now()),
             is_leaving: Cell::new(false),
@@ -219,6 +219,7 @@ async fn drive(ends: EndpointEnds, library: Connection<Wire<EndpointEnds>, Bytes
         let fault = objection.fault.name();
         tracing::debug!(fault, "a connection of HTTP/2 to an endpoint is ended");
     }
+    connection.wire.release(&worker.buffers);
 }
 
 fn builder() -> Builder {

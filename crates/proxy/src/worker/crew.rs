@@ -107,8 +107,8 @@ impl Crew {
         Membership { crew: Arc::clone(self), worker, _places: places }
     }
 
-    /// Whether it is time to mention again that connections are refused.
-    pub(super) fn may_mention(&self, now: Time) -> bool {
+    /// Whether it is time to mention again that connections are refused, or ended for what comes on them.
+    pub(crate) fn may_mention(&self, now: Time) -> bool {
         let last = self.mentioned.load(Ordering::Relaxed);
         let next = Time::from_nanos(last).after(MENTION_INTERVAL);
         let is_due = last == 0 || now >= next;

@@ -7,6 +7,7 @@ use evenkeel_plan::listener::{ListenerCounters, Protocol};
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::tls::Handshake;
 use evenkeel_plan::{Listener, Plan};
+use evenkeel_proto::http2::Fault;
 use evenkeel_proto::method::Method;
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
 
@@ -68,6 +69,11 @@ fn connections(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
                 family.counter(&[("listener", &listener.name), ("reason", reason.name())], count)
             })
         })
+    })?;
+    let help =
+        "Connections of HTTP/2 that were ended for what their client sent, by what that was.";
+    families.family(Counter, "http2_faults", help, |family| {
+        plan.listeners.iter().try_for_each(|listener| faults(family, listener))
     })?;
     let help = "Connections that a panic ended; each is a mistake in the balancer.";
     families.family(Counter, "panics", help, |family| {
@@ -155,6 +161,13 @@ fn failures(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
     Reason::ALL.into_iter().try_for_each(|reason| {
         let count = listener.counters.sum(|shard| shard.failures[reason as usize].count());
         family.occurrence(&[("listener", &listener.name), ("reason", reason.name())], count)
+    })
+}
+
+fn faults(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
+    Fault::ALL.into_iter().enumerate().try_for_each(|(index, fault)| {
+        let count = listener.counters.sum(|shard| shard.http2_faults[index].count());
+        family.occurrence(&[("listener", &*listener.name), ("fault", fault.name())], count)
     })
 }
 

@@ -6,6 +6,7 @@ use evenkeel_plan::lines::LineCounters;
 use evenkeel_plan::publish::Publisher;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::vitals::{Slot, Standing};
+use evenkeel_proto::http2::{Fault, Flood};
 use evenkeel_proto::method::Method;
 use rcgen::date_time_ymd;
 use tokio::sync::watch;
@@ -79,6 +80,7 @@ fn what_was_counted_is_what_is_shown() {
         r#"evenkeel_listener_connections_total{listener="web"} 7"#.to_owned(),
         r#"evenkeel_listener_connections_active{listener="web"} 3"#.to_owned(),
         r#"evenkeel_panics_total{listener="web"} 2"#.to_owned(),
+        r#"evenkeel_http2_faults_total{listener="web",fault="flood_pings"} 5"#.to_owned(),
         r#"evenkeel_requests_total{listener="web",cluster="api",code_class="2xx",method="GET"} 12"#
             .to_owned(),
         r#"evenkeel_route_requests_total{listener="web",route="/*",code_class="2xx"} 8"#.to_owned(),
@@ -134,6 +136,7 @@ fn scrape() -> String {
     }
     listener.shard(0).connections_active.add(4);
     listener.shard(1).panics.add(2);
+    listener.shard(1).http2_faults[Fault::Flood(Flood::Pings).index()].add(5);
     listener.shard(1).connections_active.add(-1);
     listener.shard(0).failures[Reason::NoEndpoint as usize].add(1);
     listener.shard(1).bytes_out.add(99);

@@ -66,6 +66,21 @@ fn a_flood_of_pings_ends_the_connection() {
 }
 
 #[test]
+fn what_ends_a_connection_is_counted_and_told_with_its_client() {
+    let arena = Arena::new();
+    for _ in 0..3 {
+        let mut client = raw(&arena.running);
+        drop(client.send(&frame(Kind::Ping, 0, 0, &[0; 8]).repeat(1000)));
+        assert_eq!(client.goaway(LONG).unwrap(), Some(ENHANCE_YOUR_CALM));
+    }
+    let label = "fault=\"flood_pings\"";
+    assert_eq!(arena.running.metric("evenkeel_http2_faults_total", label), 3);
+    let log = || arena.running.process.stderr();
+    wait_until(LONG, || log().contains("ends connections of HTTP/2")).unwrap();
+    assert!(log().contains("client=127.0.0.1 fault=\"flood_pings\""), "{}", log());
+}
+
+#[test]
 fn a_flood_of_priorities_ends_the_connection() {
     is_bounded(b"", 80, 1000, |_| frame(Kind::Priority, 0, 1, &[0, 0, 0, 0, 9]));
 }

@@ -1,0 +1,239 @@
+//! All requests of a connection of HTTP/2 together: what of the library and of the exchanges can go on does so in one turn. Called by the connection.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use h2::server;
+
+use super::super::{Connection, DRAIN_GRACE};
+use super::Incoming;
+use crate::deadline::Deadline;
+use crate::http2::share::Share;
+use crate::http2::wire::{ClientEnds, Wire, WireState};
+
+pub(super) type Library<'c> = server::Connection<Wire<ClientEnds<'c>>, Bytes>;
+
+/// The requests of one connection, and the library that has the rest.
+pub(super) struct Service<'c, F> {
+    connection: &'c Connection,
+    wire: &'c WireState,
+    library: Library<'c>,
+    streams: FuturesUnordered<F>,
+    /// How many may run at once.
+    most: usize,
+    share: Share<'c>,
+    /// The first of those that have come and were not begun; the library has the others.
+    next: Option<Incoming>,
+    /// Whether those that the library has may have waited there.
+    has_waited: bool,
+    /// The last stream that was there when the time began that is measured in [`Phase::Short`].
+    waits_since: u32,
+    write_timeout: Duration,
+    /// Whether the client knows that we leave.
+    is_leaving: bool,
+    /// Up to where the client has taken what we send.
+    sent: u64,
+    phase: Phase,
+}
+
+/// What is waited for, and so what the deadline is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// A request.
+    Idle,
+    /// The client, that it takes what we send.
+    Blocked,
+    /// Exchanges, which have deadlines of their own.
+    Busy,
+    /// Other connections, that they give back what was lent to them.
+    Short,
+    /// That the client sees that we leave.
+    Leaving,
+}
+
+impl<'c, F: Future<Output = ()>> Service<'c, F> {
+    pub(super) fn new(
+        connection: &'c Connection,
+        wire: &'c WireState,
+        library: Library<'c>,
+        most: usize,
+        write_timeout: Duration,
+    ) -> Self {
+        let worker = &connection.worker;
+        Self {
+            connection,
+            wire,
+            library,
+            streams: FuturesUnordered::new(),
+            most,
+            share: Share::of(&worker.spare_streams, &worker.buffers.parked),
+            next: None,
+            has_waited: false,
+            waits_since: 0,
+            write_timeout,
+            is_leaving: false,
+            sent: 0,
+            phase: Phase::Busy,
+        }
+    }
+
+    /// Goes on with the requests that are under way, takes new ones, and sends what has come of them, all in one turn.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        deadline: &Deadline,
+        serve: impl Fn(Incoming) -> F,
+    ) -> Poll<()> {
+        loop {
+            self.poll_streams(cx);
+            let begun = self.streams.len();
+            if self.poll_library(cx, &serve).is_ready() {
+                return Poll::Ready(());
+            }
+            let goes_on = self.streams.len() > begun
+                || self.begins_to_leave(deadline)
+                || self.turns_away(cx, deadline);
+            if !goes_on {
+                return self.wait(deadline);
+            }
+        }
+    }
+
+    /// Goes on with the exchanges that can. A panic ends one of them.
+    fn poll_streams(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let streams = &mut self.streams;
+            match catch_unwind(AssertUnwindSafe(|| streams.poll_next_unpin(cx))) {
+                Ok(Poll::Ready(Some(()))) => {}
+                Ok(Poll::Ready(None) | Poll::Pending) => break,
+                Err(_) => self.connection.tell_panic("a panic ended an exchange"),
+            }
+        }
+        self.share.settle(self.streams.len(), self.wire.received());
+    }
+
+    /// Reads and writes what can be, and begins what has come. Ready when the connection is over.
+    fn poll_library(&mut self, cx: &mut Context<'_>, serve: &impl Fn(Incoming) -> F) -> Poll<()> {
+        while self.streams.len() < self.most {
+            if self.next.is_none() {
+                match self.library.poll_accept(cx) {
+                    Poll::Ready(Some(Ok(incoming))) => self.next = Some(incoming),
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => {
+                        self.has_waited = false;
+                        self.share.stop_waiting();
+                        return Poll::Pending;
+                    }
+                }
+            }
+            if self.has_waited && self.next.take_if(|next| is_reset(next, cx)).is_some() {
+                continue;
+            }
+            if !self.may_begin(cx) {
+                // What comes now may earn it.
+                if self.poll_frames(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                if !self.may_begin(cx) {
+                    self.has_waited = true;
+                    return Poll::Pending;
+                }
+            }
+            if let Some(incoming) = self.next.take() {
+                self.streams.push(serve(incoming));
+            }
+        }
+        // What the client has reset may still be under way here, and what comes after it waits.
+        self.poll_frames(cx)
+    }
+
+    /// Reads and writes what can be. Ready when the connection is over.
+    fn poll_frames(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.library.poll_closed(cx).map(|_| ())
+    }
+
+    fn may_begin(&mut self, cx: &Context<'_>) -> bool {
+        self.share.begins(self.streams.len(), self.wire.received(), cx.waker())
+    }
+
+    /// Answers what has waited for too long, and begins the time for the others.
+    fn turns_away(&mut self, cx: &mut Context<'_>, deadline: &Deadline) -> bool {
+        if self.phase != Phase::Short || !deadline.is_expired() {
+            return false;
+        }
+        self.phase = Phase::Busy;
+        self.set(deadline);
+        let last = self.waits_since;
+        while let Some(mut next) = self.next.take_if(|next| next.1.stream_id().as_u32() <= last) {
+            if !is_reset(&mut next, cx) {
+                self.connection.turn_away(next, self.wire);
+            }
+            if let Poll::Ready(Some(Ok(incoming))) = self.library.poll_accept(cx) {
+                self.next = Some(incoming);
+            }
+        }
+        true
+    }
+
+    /// Tells the client that we leave, once: because all of us do, because it has to prove anew who it is, or because it has asked for nothing for a while. What it has begun may end.
+    fn begins_to_leave(&mut self, deadline: &Deadline) -> bool {
+        let Connection { worker, entrance, .. } = self.connection;
+        let is_idle = self.phase == Phase::Idle && deadline.is_expired();
+        if self.is_leaving || (!is_idle && worker.keep_alive(entrance).is_ok()) {
+            return false;
+        }
+        self.is_leaving = true;
+        self.library.graceful_shutdown();
+        true
+    }
+
+    /// Waits for what is to come, but not for ever. Ready when that is over.
+    fn wait(&mut self, deadline: &Deadline) -> Poll<()> {
+        let (phase, sent) = (self.next_phase(), self.wire.sent());
+        if phase != self.phase || phase == Phase::Blocked && sent != self.sent {
+            (self.phase, self.sent) = (phase, sent);
+            self.set(deadline);
+        } else if deadline.is_expired() {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    fn next_phase(&self) -> Phase {
+        match self.streams.is_empty() {
+            _ if self.wire.is_blocked() => Phase::Blocked,
+            false if self.next.is_some() => Phase::Short,
+            false => Phase::Busy,
+            true if self.is_leaving => Phase::Leaving,
+            true => Phase::Idle,
+        }
+    }
+
+    fn set(&mut self, deadline: &Deadline) {
+        let Connection { worker, entrance, .. } = self.connection;
+        let keep_alive = worker.keep_alive(entrance);
+        match self.phase {
+            Phase::Idle => deadline.rest(keep_alive.unwrap_or(DRAIN_GRACE)),
+            Phase::Leaving => deadline.set(DRAIN_GRACE),
+            Phase::Blocked => deadline.set(self.write_timeout),
+            Phase::Short => {
+                self.waits_since = self.wire.highest_stream();
+                deadline.set(SHORT_MAX);
+            }
+            // Each has its own.
+            Phase::Busy => deadline.set(Duration::MAX),
+        }
+    }
+}
+
+/// Whether the client wants no answer to it any more.
+fn is_reset((_, sender): &mut Incoming, cx: &mut Context<'_>) -> bool {
+    sender.poll_reset(cx).is_ready()
+}
+
+/// As long as requests may wait for an endpoint, if the config says nothing else. What has come since the time began waits for up to twice as long.
+const SHORT_MAX: Duration = Duration::from_secs(5);
