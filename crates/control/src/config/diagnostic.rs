@@ -188,6 +188,8 @@ pub enum Code {
     NothingToGoBy = 925,
     /// TLS that is passed on as it is, to endpoints that are spoken TLS with.
     TlsInTls = 926,
+    /// A version of HTTP where none is chosen, or none is spoken.
+    HttpWithoutEffect = 927,
     /// A program that cannot be run here.
     CannotRun = 930,
     /// Hurried checks that are slower than others.

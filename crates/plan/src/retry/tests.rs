@@ -217,9 +217,10 @@ fn a_call_is_made_again_after_a_status_that_is_listed_and_after_no_other() {
 
 #[test]
 fn a_call_has_failed_by_a_status_that_is_not_good_unless_nobody_is_to_try_again() {
+    type Row = (&'static [u8], Option<&'static [u8]>, Option<Failure>);
     let millis = |millis| Some(Duration::from_millis(millis));
     let failed = |code, pushback| Some(Failure::Grpc { code, pushback });
-    let table: [(&[u8], Option<&[u8]>, Option<Failure>); 12] = [
+    let table: [Row; 12] = [
         (b"14", None, failed(14, None)),
         (b"14", Some(b"0"), failed(14, millis(0))),
         (b"8", Some(b"250"), failed(8, millis(250))),

@@ -43,6 +43,7 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
         let routes = draft.routes.iter().filter(|route| route.may_be_of(listener.name.get_ref()));
         streams::check_clusters(listener, routes, &clusters, sink);
     }
+    streams::check_versions(draft, sink);
     // A route whose listener is not known may be meant for any.
     for listener in draft.listeners.iter().filter(|_| all_found && !draft.routes.is_empty()) {
         let leads_nowhere =
