@@ -64,6 +64,9 @@ fn install() {
     if let Err(error) = tools::install_requirements(REQUIREMENTS) {
         eprintln!("some tests will be skipped: {error}");
     }
+    if let Err(error) = tools::install_requirements_of_python2(REQUIREMENTS_OF_PYTHON2) {
+        eprintln!("some tests will be skipped: {error}");
+    }
 }
 
 fn run_slow(report: &mut Report, options: &Options) {
@@ -174,6 +177,7 @@ const TOOLS: &[&str] = &[
     "nginx",
     "apache2",
     "haproxy",
+    "nghttpd",
     "node",
     "curl",
     "gnutls-cli",
@@ -192,6 +196,9 @@ const LOOM: [&str; 6] = ["-p", "evenkeel-plan", "--features", "loom", "--test", 
 
 /// The Python packages among them.
 const REQUIREMENTS: &str = "crates/evenkeel/tests/interop/requirements.txt";
+
+/// The same of Python 2.
+const REQUIREMENTS_OF_PYTHON2: &str = "crates/evenkeel/tests/interop/requirements-python2.txt";
 
 const DENY: &str = "cargo-deny";
 

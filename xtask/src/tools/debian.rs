@@ -98,6 +98,7 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 const PACKAGES: &[(&str, &str)] = &[
     ("ab", "apache2-utils"),
     ("h2load", "nghttp2-client"),
+    ("nghttpd", "nghttp2-server"),
     ("gnutls-cli", "gnutls-bin"),
     ("node", "nodejs"),
     ("pebble-challtestsrv", "pebble"),

@@ -1,8 +1,10 @@
 //! Clients and servers that are not ours, with the real binary between them. `docs/interop.md` says who was tested with what.
 
+mod autobahn;
 mod browser;
 mod curl;
 mod dashboard;
+mod http2_checks;
 mod load;
 pub(crate) mod programs;
 mod scripts;
