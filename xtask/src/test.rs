@@ -67,6 +67,9 @@ fn install() {
     if let Err(error) = tools::from_crate("httpwg-cli", "httpwg", true) {
         eprintln!("some tests will be skipped: {error}");
     }
+    if let Err(error) = tools::install_requirements_of_python2(REQUIREMENTS_OF_PYTHON2) {
+        eprintln!("some tests will be skipped: {error}");
+    }
 }
 
 fn run_slow(report: &mut Report, options: &Options) {
@@ -177,10 +180,10 @@ const TOOLS: &[&str] = &[
     "nginx",
     "apache2",
     "haproxy",
+    "nghttpd",
     "node",
     "curl",
     "h2load",
-    "nghttpd",
     "gnutls-cli",
     "openssl",
     "wrk",
@@ -197,6 +200,9 @@ const LOOM: [&str; 6] = ["-p", "evenkeel-plan", "--features", "loom", "--test", 
 
 /// The Python packages among them.
 const REQUIREMENTS: &str = "crates/evenkeel/tests/interop/requirements.txt";
+
+/// The same of Python 2.
+const REQUIREMENTS_OF_PYTHON2: &str = "crates/evenkeel/tests/interop/requirements-python2.txt";
 
 const DENY: &str = "cargo-deny";
 

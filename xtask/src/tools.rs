@@ -11,7 +11,7 @@ mod python;
 use crate::Outcome;
 
 pub(crate) use debian::install_missing;
-pub(crate) use python::{from_python, install_requirements};
+pub(crate) use python::{from_python, install_requirements, install_requirements_of_python2};
 
 /// The path of `program`: what the environment variable of its name says, or the search path.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {

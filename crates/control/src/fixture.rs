@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use evenkeel_plan::Plan;
 use evenkeel_plan::binder::{BindError, Binder};
-use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::cluster::{HttpVersion, PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::lines::{LineCounters, lines};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, Protocol};
 use evenkeel_plan::overload::Limits;
@@ -64,6 +64,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         sticky: None,
         health: Vec::new(),
         tls: None,
+        http: HttpVersion::default(),
         timeouts: UpstreamTimeouts::default(),
         deadline_header: None,
         pool: PoolLimits::default(),

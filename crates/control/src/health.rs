@@ -196,6 +196,7 @@ fn targets(cluster: &Cluster, endpoint: &Endpoint) -> Vec<Target> {
             cluster: cluster.name.clone(),
             name: endpoint.name.clone(),
             tls: cluster.tls.clone(),
+            http: cluster.http,
             check: check.clone(),
         })
     };

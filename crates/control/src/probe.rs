@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::tls::Origination;
 use rustix::io::Errno;
@@ -18,6 +19,8 @@ mod exec;
 mod failure;
 mod grpc;
 mod http;
+mod http1;
+mod http2;
 mod tls;
 mod words;
 
@@ -46,6 +49,8 @@ pub(crate) struct Target {
     pub(crate) name: Box<str>,
     /// How the cluster speaks TLS with it; `None` if it does not. A check goes the way that requests go.
     pub(crate) tls: Option<Arc<Origination>>,
+    /// In which version of HTTP the cluster asks it.
+    pub(crate) http: HttpVersion,
     /// What to do there.
     pub(crate) check: HealthCheck,
 }
@@ -70,12 +75,13 @@ impl Probe for NetworkProbe {
             .map_err(|error| not_connected(&error))?;
         let session = tls::session(target)?;
         let Some(session) = session else {
-            return in_time(deadline, limit, converse(stream, target)).await;
+            let is_http2 = target.http == HttpVersion::Http2;
+            return in_time(deadline, limit, converse(stream, target, is_http2)).await;
         };
-        let stream = timeout_at(deadline, session.begin(stream))
+        let (stream, is_http2) = timeout_at(deadline, session.begin(stream))
             .await
             .unwrap_or(Err(Failure::NoHandshake(limit)))?;
-        in_time(deadline, limit, converse(stream, target)).await
+        in_time(deadline, limit, converse(stream, target, is_http2)).await
     }
 }
 
@@ -93,23 +99,16 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// What there is to say once there is a connection, and a handshake where one belongs to it.
-async fn converse(stream: impl Stream, target: &Target) -> Result<(), Failure> {
+async fn converse(stream: impl Stream, target: &Target, is_http2: bool) -> Result<(), Failure> {
+    let scheme = if target.tls.is_some() { "https" } else { "http" };
     match &target.check.kind {
         CheckKind::Tls { .. } => tls::part(stream).await,
         CheckKind::Http { method, path, host, status, body } => {
-            let host = host.as_deref().unwrap_or(&target.name);
-            let mut answer = http::ask(stream, method, path, host).await?;
-            if !status.iter().any(|range| range.contains(&answer.status())) {
-                let (status, expected) = (answer.status(), status.clone());
-                return Err(Failure::Status { status, expected });
-            }
-            match body {
-                Some(text) if !answer.contains(text).await? => Err(Failure::Body(text.clone())),
-                _ => Ok(()),
-            }
+            let (host, body) = (host.as_deref().unwrap_or(&target.name), body.as_deref());
+            let question = http::Question { method, path, scheme, host, status, body };
+            http::ask(stream, &question, is_http2).await
         }
         CheckKind::Grpc { service, host } => {
-            let scheme = if target.tls.is_some() { "https" } else { "http" };
             let authority = host.as_deref().unwrap_or(&target.name);
             grpc::ask(stream, (scheme, authority), service).await
         }

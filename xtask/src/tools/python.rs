@@ -1,5 +1,6 @@
-//! Installs Python packages into an environment of their own under `target`, never into the machine's.
+//! Installs Python packages into environments of their own under `target`, never into the machine's.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,14 +21,48 @@ pub(crate) fn from_python(package: &str, program: &str) -> Outcome<PathBuf> {
 
 /// The packages that `file` lists, unless they are there since an earlier run.
 pub(crate) fn install_requirements(file: &str) -> Outcome<()> {
+    unless_installed(file, ENVIRONMENT, || pip_install(&["--requirement", file]))
+}
+
+/// The same for Python 2.7, which nobody ships any more; but some things are written for it that nobody has written anew.
+pub(crate) fn install_requirements_of_python2(file: &str) -> Outcome<()> {
+    unless_installed(file, ENVIRONMENT_OF_PYTHON2, || {
+        let mut pip = Command::new(python2()?);
+        // It has no `venv`; but the folder of a user is one, too, and may be anywhere.
+        let folder = env::current_dir()?.join(ENVIRONMENT_OF_PYTHON2);
+        pip.args(["-W", "ignore", "-m", "pip", "install", "--user", "--quiet"]);
+        pip.args(["--no-warn-script-location", "--disable-pip-version-check"]);
+        succeed(pip.args(["--requirement", file]).env("PYTHONUSERBASE", folder))
+    })
+}
+
+fn unless_installed(
+    file: &str,
+    environment: &str,
+    install: impl FnOnce() -> Outcome<()>,
+) -> Outcome<()> {
     let wanted = fs::read_to_string(file)?;
-    let installed = Path::new(ENVIRONMENT).join("requirements-installed.txt");
+    let installed = Path::new(environment).join("requirements-installed.txt");
     if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
         return Ok(());
     }
     eprintln!("installing what {file} lists");
-    pip_install(&["--requirement", file])?;
+    install()?;
     Ok(fs::write(installed, wanted)?)
+}
+
+/// A Python 2.7 that runs: on the search path, or of pyenv, whose name on the search path runs only what somebody has chosen.
+fn python2() -> Outcome<PathBuf> {
+    let root = env::var_os("PYENV_ROOT").map(PathBuf::from);
+    let root = root.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".pyenv")));
+    let versions = root.and_then(|root| fs::read_dir(root.join("versions")).ok());
+    let versions = versions.into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut all = find("python2").into_iter().chain(versions.map(|it| it.join("bin/python2.7")));
+    let runs = |python: &PathBuf| {
+        let output = Command::new(python).arg("--version").output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    Ok(all.find(runs).ok_or("there is no Python 2.7; install it, by pyenv for example")?)
 }
 
 fn pip_install(words: &[&str]) -> Outcome<()> {
@@ -64,3 +99,6 @@ fn venv(environment: &Path) -> Outcome<()> {
 
 /// Where it all goes. The tests look there too.
 pub(super) const ENVIRONMENT: &str = "target/tools/python";
+
+/// The same for Python 2.
+const ENVIRONMENT_OF_PYTHON2: &str = "target/tools/python2";

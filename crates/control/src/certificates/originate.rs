@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_plan::tls::Certificate;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -11,10 +12,10 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::authorities::Authorities;
-use super::terminate::{HTTP1, PROVIDER};
+use super::terminate::PROVIDER;
 
 /// A client's side of handshakes that takes the word of `authorities`, or anybody's where there are none, and shows `certificate` to whoever
-/// wants one. It remembers sessions of its own, by the name that was proved when they began, and those only (RFC 8446 §4.6.1).
+/// wants one, and offers what `http` stands for. It remembers sessions of its own, by the name that was proved when they began, and those only (RFC 8446 §4.6.1).
 ///
 /// # Errors
 ///
@@ -22,6 +23,7 @@ use super::terminate::{HTTP1, PROVIDER};
 pub(super) fn originate(
     authorities: Option<&Authorities>,
     certificate: Option<&Certificate>,
+    http: HttpVersion,
 ) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
         .with_protocol_versions(&[&TLS13, &TLS12])?;
@@ -37,7 +39,7 @@ pub(super) fn originate(
         }
         None => builder.with_no_client_auth(),
     };
-    config.alpn_protocols = vec![HTTP1.to_vec()];
+    config.alpn_protocols = http.protocols().iter().map(|it| it.to_vec()).collect();
     Ok(config)
 }
 
@@ -47,7 +49,7 @@ pub(crate) fn unjudged() -> Result<Arc<ClientConfig>, Error> {
 }
 
 static UNJUDGED: LazyLock<Result<Arc<ClientConfig>, Error>> = LazyLock::new(|| {
-    let mut config = originate(None, None)?;
+    let mut config = originate(None, None, HttpVersion::default())?;
     // Whatever is spoken there.
     config.alpn_protocols.clear();
     Ok(Arc::new(config))

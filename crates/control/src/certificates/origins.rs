@@ -123,12 +123,16 @@ impl Origins {
         };
         let is_same = |old: &&Originator| {
             (&old.authorities, &old.config.trust) == (&authorities, &config.trust)
+                && old.config.http == config.http
                 && old.certificate.as_ref().map(Arc::as_ptr)
                     == certificate.as_ref().map(Arc::as_ptr)
         };
         let client = match old.filter(is_same) {
             Some(old) => Arc::clone(&old.client),
-            None => Arc::new(originate(authorities.as_deref(), certificate.as_deref())?),
+            None => {
+                let (authorities, shown) = (authorities.as_deref(), certificate.as_deref());
+                Arc::new(originate(authorities, shown, config.http)?)
+            }
         };
         let origination = match old.filter(|old| old.config == *config) {
             Some(old) => Arc::clone(&old.origination),
@@ -196,6 +200,8 @@ mod tests {
     use std::fs;
     use std::path::Path;
     use std::time::{Duration, SystemTime};
+
+    use evenkeel_plan::cluster::HttpVersion;
 
     use super::super::Store;
     use super::super::fixture::{self, Made, good, propose, write};
@@ -266,11 +272,16 @@ mod tests {
         let trusting = trusting(&file);
         let named = OriginationConfig { server_name: Some("b.test".into()), ..trusting.clone() };
         let nobody = OriginationConfig { trust: Trust::Anybody, ..OriginationConfig::default() };
-        let all = [&trusting, &named, &nobody, &trusting].map(|tls| put(&store, tls));
+        let asked_in_2 = OriginationConfig { http: HttpVersion::Http2, ..trusting.clone() };
+        let all = [&trusting, &named, &nobody, &asked_in_2, &trusting].map(|tls| put(&store, tls));
         for (position, one) in all.iter().enumerate() {
             assert!(!all[..position].iter().any(|other| Arc::ptr_eq(one, other)));
         }
         assert_eq!(all[1].name_of("a.test:443").unwrap().to_str(), "b.test");
+        let offered = |origination: &Origination| origination.config().alpn_protocols.clone();
+        assert_eq!(offered(&all[3]), [b"h2"]);
+        assert_eq!(offered(&all[4]), [b"http/1.1"]);
+        assert!(all[3].stream_config().alpn_protocols.is_empty());
         fixture::put(&store, &with(None));
         assert!(store.known().origination("api").is_none());
     }

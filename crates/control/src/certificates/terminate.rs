@@ -60,10 +60,7 @@ pub(super) fn challenge(challenges: &Arc<Challenges>) -> Result<Arc<ServerConfig
 }
 
 /// What requests can be spoken by over TLS, the best first.
-const ALPN: [&[u8]; 2] = [b"h2", HTTP1];
-
-/// HTTP/1.1 as ALPN calls it (RFC 7301 §6).
-pub(super) const HTTP1: &[u8] = b"http/1.1";
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// The library's choice: ephemeral keys and authenticated encryption only, post-quantum key exchange first.
 pub(super) static PROVIDER: LazyLock<Arc<CryptoProvider>> =

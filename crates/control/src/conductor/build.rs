@@ -73,6 +73,7 @@ pub(crate) fn build(
         let new = Cluster {
             health: cluster.health.clone(),
             tls,
+            http: cluster.http,
             timeouts: cluster.timeouts,
             deadline_header: cluster.deadline_header.as_deref().map(Box::from),
             pool: cluster.pool,
@@ -213,6 +214,7 @@ fn is_same(
         && old.balancer.balancing() == balancing
         && old.subsets.iter().map(labels).eq(subsets.iter().cloned())
         && old.health == config.health
+        && old.http == config.http
         && (old.timeouts, old.pool) == (config.timeouts, config.pool)
         && (old.resilience, &old.limits) == (config.resilience, &config.limits)
         && old.deadline_header.as_deref() == config.deadline_header.as_deref()

@@ -188,6 +188,10 @@ pub enum Code {
     NothingToGoBy = 925,
     /// TLS that is passed on as it is, to endpoints that are spoken TLS with.
     TlsInTls = 926,
+    /// A version of HTTP where none is chosen, or none is spoken.
+    HttpWithoutEffect = 927,
+    /// Calls of gRPC for endpoints that are asked in HTTP/1.1.
+    GrpcOverHttp1 = 928,
     /// A program that cannot be run here.
     CannotRun = 930,
     /// Hurried checks that are slower than others.

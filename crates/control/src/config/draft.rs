@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::cluster::{HttpVersion, PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
@@ -138,6 +138,8 @@ pub(super) struct RouteDraft {
     pub(super) labels: Option<Spanned<Labels>>,
     pub(super) admission: AdmissionConfig,
     pub(super) exchange_timeout: Option<Option<Duration>>,
+    /// Where it is, if it is.
+    pub(super) grpc_web: Option<Spanned<bool>>,
 }
 
 /// What requests a route is for.
@@ -162,6 +164,8 @@ pub(super) struct ClusterDraft {
     pub(super) sticky: Option<StickyConfig>,
     pub(super) health: HealthDraft,
     pub(super) tls: Option<OriginationDraft>,
+    /// As it is written, if it is.
+    pub(super) http: Option<Spanned<HttpVersion>>,
     pub(super) timeouts: UpstreamTimeouts,
     pub(super) deadline_header: Option<String>,
     pub(super) pool: PoolLimits,
@@ -294,11 +298,12 @@ impl ClientAuthDraft {
 }
 
 impl OriginationDraft {
-    fn finish(self) -> OriginationConfig {
+    fn finish(self, http: HttpVersion) -> OriginationConfig {
         OriginationConfig {
             trust: self.trust.into_inner(),
             server_name: self.server_name,
             certificate: self.certificate.map(Spanned::into_inner),
+            http,
         }
     }
 }
@@ -335,6 +340,7 @@ impl RouteDraft {
             labels: self.labels.map(Spanned::into_inner).unwrap_or_default(),
             admission: self.admission,
             exchange_timeout: self.exchange_timeout,
+            grpc_web: self.grpc_web.is_some_and(Spanned::into_inner),
         }
     }
 }
@@ -362,6 +368,7 @@ impl From<HealthCheck> for HealthDraft {
 
 impl ClusterDraft {
     fn finish(self) -> ClusterConfig {
+        let http = self.http.map(Spanned::into_inner).unwrap_or_default();
         ClusterConfig {
             name: self.name.into_inner(),
             endpoints: self.endpoints.list.into_iter().map(Spanned::into_inner).collect(),
@@ -369,7 +376,8 @@ impl ClusterDraft {
             eligibility: self.eligibility,
             sticky: self.sticky,
             health: self.health.checks,
-            tls: self.tls.map(OriginationDraft::finish),
+            tls: self.tls.map(|tls| tls.finish(http)),
+            http,
             timeouts: self.timeouts,
             deadline_header: self.deadline_header,
             pool: self.pool,

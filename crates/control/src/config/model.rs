@@ -13,7 +13,7 @@ use evenkeel_plan::balance::hash::{HashKey, KeySource};
 use evenkeel_plan::balance::{
     Algorithm, Balancing, Eligibility, SameSite, SessionCookie, SlowStart,
 };
-use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::cluster::{HttpVersion, PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::{Forced, Labels};
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
@@ -272,6 +272,8 @@ pub struct OriginationConfig {
     pub server_name: Option<Box<str>>,
     /// What we prove ourselves by, a [`CertificateSource::Client`]; `None` for nothing.
     pub certificate: Option<CertificateSource>,
+    /// In which version of HTTP they are asked, which decides on what is offered by ALPN.
+    pub http: HttpVersion,
 }
 
 impl OriginationConfig {
@@ -416,6 +418,8 @@ pub struct RouteConfig {
     pub admission: AdmissionConfig,
     /// For the whole exchange: `None` is what the cluster says, `Some(None)` is any time.
     pub exchange_timeout: Option<Option<Duration>>,
+    /// Whether calls of gRPC-Web are translated.
+    pub grpc_web: bool,
 }
 
 /// Who may come in: what [`evenkeel_plan::admission::Admission`] is made from.
@@ -541,6 +545,8 @@ pub struct ClusterConfig {
     pub health: Vec<HealthCheck>,
     /// How they are spoken TLS with; `None` for clear text.
     pub tls: Option<OriginationConfig>,
+    /// In which version of HTTP they are asked.
+    pub http: HttpVersion,
     /// How long to wait for them.
     pub timeouts: UpstreamTimeouts,
     /// The field by which they are told how much time is left; `None` for none.

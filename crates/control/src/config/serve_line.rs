@@ -66,6 +66,7 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         sticky: None,
         health: line.health(options, &sink).into(),
         tls: None,
+        http: None,
         timeouts: UpstreamTimeouts::default(),
         deadline_header: None,
         pool: PoolLimits::default(),

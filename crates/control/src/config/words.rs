@@ -1,6 +1,7 @@
 //! The words of a config that stand for values of the plan and of `proto`. `decode` reads them, `write` writes them.
 
 use evenkeel_plan::access::{AccessFormat, Kept};
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::path::{Ambiguity, EmptySegments};
 
@@ -28,6 +29,10 @@ pub(super) const EMPTY_SEGMENTS: Words<EmptySegments, 3> = [
 /// What may become of fields with unusual names.
 pub(super) const UNUSUAL_NAMES: Words<UnusualNames, 3> =
     [("drop", UnusualNames::Drop), ("refuse", UnusualNames::Refuse), ("keep", UnusualNames::Keep)];
+
+/// The versions of HTTP that endpoints are asked in.
+pub(super) const HTTP_VERSIONS: Words<HttpVersion, 3> =
+    [("1", HttpVersion::Http1), ("2", HttpVersion::Http2), ("auto", HttpVersion::Auto)];
 
 /// The versions of TLS.
 pub(super) const TLS_VERSIONS: Words<TlsVersion, 2> =

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use evenkeel_plan::access::{AccessFormat, AccessLog, Kept};
 use evenkeel_plan::balance::{Algorithm, SlowStart};
-use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::cluster::{HttpVersion, PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::endpoint::Labels;
 use evenkeel_plan::overload::{Adapts, Limits};
 use evenkeel_plan::resilience::Resilience;
@@ -15,7 +15,7 @@ use super::model::{
     EligibilityConfig, EndpointConfig, ListenerConfig, LogLevel, StickyConfig, WorkerCount,
 };
 use super::units::{format_duration, format_share};
-use super::words::{ACCESS_FORMATS, KEPT, word_for};
+use super::words::{ACCESS_FORMATS, HTTP_VERSIONS, KEPT, word_for};
 
 mod acme;
 mod admission;
@@ -142,6 +142,7 @@ fn is_own(config: &Config, cluster: &ClusterConfig) -> bool {
     let plain = cluster.eligibility == EligibilityConfig::default()
         && cluster.sticky.is_none()
         && cluster.tls.is_none()
+        && cluster.http == HttpVersion::default()
         && cluster.timeouts == UpstreamTimeouts::default()
         && cluster.deadline_header.is_none()
         && cluster.pool == PoolLimits::default()
@@ -167,6 +168,8 @@ fn cluster_table(cluster: &ClusterConfig) -> Table {
     if let Some(tls) = &cluster.tls {
         table.add("tls", tls::origination(tls));
     }
+    let http = string(word_for(&HTTP_VERSIONS, &cluster.http));
+    table.add_unless("http", http, cluster.http == HttpVersion::default());
     table.add_table("timeouts", &upstream_timeouts(&cluster.timeouts));
     if let Some(name) = &cluster.deadline_header {
         table.add("deadline_header", string(name));

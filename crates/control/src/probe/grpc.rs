@@ -1,14 +1,12 @@
-//! The gRPC check: `grpc.health.v1.Health/Check` over HTTP/2, in clear text with prior knowledge. Called by `probe`.
+//! The gRPC check: `grpc.health.v1.Health/Check` over HTTP/2. Called by `probe`.
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md> and `health-checking.md` beside it.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use evenkeel_plan::limits::RESPONSE_HEAD_BYTES_MAX;
-use h2::client::{self, SendRequest};
-use h2::{Error, RecvStream};
-use http::{HeaderMap, Method, Request, Response, Uri};
+use h2::RecvStream;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::words::first_line;
-use super::{Failure, Stream, tls};
+use super::{Failure, Stream, http2};
 
 mod message;
 
@@ -18,58 +16,32 @@ pub(super) async fn ask(
     origin: (&str, &str),
     service: &str,
 ) -> Result<(), Failure> {
-    let head = request(origin)?;
-    let head_bytes_max = u32::try_from(RESPONSE_HEAD_BYTES_MAX).unwrap_or(u32::MAX);
-    let (client, connection) = client::Builder::new()
-        .enable_push(false)
-        .max_header_list_size(head_bytes_max)
-        .handshake(stream)
-        .await
-        .map_err(|error| failed(&error))?;
-    // Nothing moves unless the connection is driven, too; and where it ends by itself, that is the answer.
-    tokio::select! {
-        biased;
-        answer = call(client, head, service) => answer,
-        ended = connection => Err(ended.map_or_else(|error| failed(&error), |()| Failure::Closed)),
-    }
+    let mut head = http2::request("POST", origin, PATH)?;
+    let fields = head.headers_mut();
+    fields.insert(header::TE, HeaderValue::from_static("trailers"));
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    let message = framed(&message::request(service));
+    // It is large, and most checks are without it.
+    Box::pin(http2::ask(stream, head, Some(message), outcome)).await
 }
 
-fn request((scheme, authority): (&str, &str)) -> Result<Request<()>, Failure> {
-    let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(PATH).build();
-    let request = uri.and_then(|uri| {
-        Request::builder()
-            .method(Method::POST)
-            .uri(uri)
-            .header("te", "trailers")
-            .header("content-type", "application/grpc")
-            .header("user-agent", "evenkeel-health")
-            .body(())
-    });
-    request.map_err(|error| Failure::Unrunnable(format!("`{authority}` is no authority: {error}")))
-}
-
-async fn call(client: SendRequest<Bytes>, head: Request<()>, service: &str) -> Result<(), Failure> {
-    let failed = |error: Error| failed(&error);
-    let mut client = client.ready().await.map_err(failed)?;
-    let (answer, mut body) = client.send_request(head, false).map_err(failed)?;
-    body.send_data(framed(&message::request(service)), true).map_err(failed)?;
-    let (head, mut body) = answer.await.map_err(failed)?.into_parts();
-    let head = Response::from_parts(head, ());
-    if head.status() != http::StatusCode::OK {
-        let (status, expected) = (head.status().as_u16(), vec![200..=200]);
+async fn outcome(answer: Response<RecvStream>) -> Result<(), Failure> {
+    let (head, mut body) = answer.into_parts();
+    if head.status != StatusCode::OK {
+        let (status, expected) = (head.status.as_u16(), vec![200..=200]);
         return Err(Failure::Status { status, expected });
     }
     // An answer without a message has its status in its head.
-    if head.headers().contains_key(STATUS) {
-        judge(head.headers())?;
+    if head.headers.contains_key(STATUS) {
+        judge(&head.headers)?;
         return Err(Failure::Malformed("no message"));
     }
-    let content_type = head.headers().get("content-type");
+    let content_type = head.headers.get(header::CONTENT_TYPE);
     if !content_type.is_some_and(|it| it.as_bytes().starts_with(b"application/grpc")) {
         return Err(Failure::Malformed("not of the content type of gRPC"));
     }
     let message = read(&mut body).await?;
-    let trailers = body.trailers().await.map_err(failed)?;
+    let trailers = body.trailers().await.map_err(|error| http2::failed(&error))?;
     judge(&trailers.ok_or(Failure::Malformed("no trailers"))?)?;
     let message = unframed(&message)?;
     match message::serving_status(message).map_err(Failure::Malformed)? {
@@ -80,8 +52,7 @@ async fn call(client: SendRequest<Bytes>, head: Request<()>, service: &str) -> R
 
 async fn read(body: &mut RecvStream) -> Result<BytesMut, Failure> {
     let mut message = BytesMut::new();
-    while let Some(data) = body.data().await {
-        let data = data.map_err(|error| failed(&error))?;
+    while let Some(data) = http2::next(body).await? {
         if message.len() + data.len() > ANSWER_BYTES_MAX {
             return Err(Failure::TooLarge("the answer", ANSWER_BYTES_MAX));
         }
@@ -102,13 +73,6 @@ fn judge(fields: &HeaderMap) -> Result<(), Failure> {
             Err(Failure::GrpcStatus { code, message })
         }
     }
-}
-
-fn failed(error: &Error) -> Failure {
-    if let Some(error) = error.get_io() {
-        return tls::broken(error);
-    }
-    Failure::Http2(first_line(error.to_string().as_bytes()))
 }
 
 /// A message with what stands before it: whether it is compressed, and how long it is.

@@ -1,147 +1,93 @@
-//! The HTTP check: one request on a connection of its own, answered by a head whose status decides, and by a body in which a text may
-//! have to occur. Called by `probe`.
+//! The HTTP check: one request, answered by a head whose status decides, and by a body in which a text may have to occur. Called by `probe`.
 
-use evenkeel_plan::limits::{
-    CHECKED_BODY_BYTES_MAX, INTERIM_RESPONSES_MAX, RESPONSE_FIELDS_MAX, RESPONSE_HEAD_BYTES_MAX,
-};
-use evenkeel_proto::field::{Fields, UnusualNames};
-use evenkeel_proto::head::ResponseHead;
-use evenkeel_proto::http1::{
-    BodyDecoder, BodyError, FramingError, ParseError, ParseLimits, parse_response, response_framing,
-};
-use evenkeel_proto::method::Method;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::ops::RangeInclusive;
 
-use super::{Failure, Stream, tls};
+use evenkeel_plan::limits::CHECKED_BODY_BYTES_MAX;
+use h2::RecvStream;
+use http::{Response, header};
 
-/// An answer of which the head has been read. Dropped, it closes the connection.
-#[derive(Debug)]
-pub(super) struct Answer<S> {
-    stream: S,
-    method: Method,
-    head: ResponseHead,
-    /// What came in after the head.
-    received: Vec<u8>,
+use super::{Failure, Stream, http1, http2};
+
+/// What is asked, and what passes.
+pub(super) struct Question<'a> {
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
+    pub(super) scheme: &'a str,
+    pub(super) host: &'a str,
+    pub(super) status: &'a [RangeInclusive<u16>],
+    /// What has to be in the body, if it is anything.
+    pub(super) body: Option<&'a str>,
 }
 
-/// Sends a request and reads the head of its answer.
-pub(super) async fn ask<S: Stream>(
-    mut stream: S,
-    method: &str,
-    path: &str,
-    host: &str,
-) -> Result<Answer<S>, Failure> {
-    let request = request(method, path, host);
-    stream.write_all(request.as_bytes()).await.map_err(|error| tls::broken(&error))?;
-    stream.flush().await.map_err(|error| tls::broken(&error))?;
-    let method = Method::from_token(method.as_bytes());
-    let mut received = Vec::new();
-    for _ in 0..=INTERIM_RESPONSES_MAX {
-        let (head, length) = read_head(&mut stream, received).await?;
-        received = head.fields.buffer[length..].to_vec();
-        if !head.is_interim() {
-            return Ok(Answer { stream, method, head, received });
+/// Asks over a connection of HTTP/2, or else of HTTP/1.1.
+pub(super) async fn ask(
+    stream: impl Stream,
+    question: &Question<'_>,
+    is_http2: bool,
+) -> Result<(), Failure> {
+    let Question { method, path, scheme, host, body, .. } = *question;
+    if is_http2 {
+        let mut head = http2::request(method, (scheme, host), path)?;
+        head.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("*/*"));
+        let asked = http2::ask(stream, head, None, |answer| judge(answer, question));
+        // It is large, and most checks are without it.
+        return Box::pin(asked).await;
+    }
+    let mut answer = http1::ask(stream, method, path, host).await?;
+    question.expects(answer.status())?;
+    let Some(text) = body else { return Ok(()) };
+    answer.search(Search::new(text)).await
+}
+
+/// The same of an answer over HTTP/2.
+async fn judge(answer: Response<RecvStream>, question: &Question<'_>) -> Result<(), Failure> {
+    question.expects(answer.status().as_u16())?;
+    let Some(text) = question.body else { return Ok(()) };
+    let (mut search, mut body) = (Search::new(text), answer.into_body());
+    while let Some(data) = http2::next(&mut body).await? {
+        if let Some(outcome) = search.look_into(&data) {
+            return outcome;
         }
     }
-    Err(Failure::Malformed("too many interim answers"))
+    Err(search.in_vain())
 }
 
-/// The request of a check. `User-Agent` tells the people who read the origin's log who asks.
-fn request(method: &str, path: &str, host: &str) -> String {
-    format!(
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: evenkeel-health\r\n\
-         Accept: */*\r\nConnection: close\r\n\r\n"
-    )
-}
-
-/// Reads until a head is complete; `received` is what came in after the one before. The proxy's own parser reads it, so
-/// that a check passes nothing that the proxy would refuse.
-async fn read_head(
-    stream: &mut impl Stream,
-    received: Vec<u8>,
-) -> Result<(ResponseHead, usize), Failure> {
-    let limits =
-        ParseLimits { fields: RESPONSE_FIELDS_MAX, target_bytes: 0, names: UnusualNames::Keep };
-    let mut fields = Fields::default();
-    fields.buffer = received;
-    loop {
-        let filled = fields.buffer.len();
-        if let Some(parsed) = parse_response(&mut fields, filled, limits).map_err(refused)? {
-            return Ok(parsed);
+impl Question<'_> {
+    fn expects(&self, status: u16) -> Result<(), Failure> {
+        if self.status.iter().any(|range| range.contains(&status)) {
+            return Ok(());
         }
-        if filled >= RESPONSE_HEAD_BYTES_MAX {
-            return Err(Failure::TooLarge("the answer's head", RESPONSE_HEAD_BYTES_MAX));
-        }
-        fields.buffer.reserve(READ_BYTES);
-        let read = stream.read_buf(&mut fields.buffer).await;
-        let read = read.map_err(|error| tls::broken(&error))?;
-        if read == 0 {
-            return Err(Failure::Closed);
-        }
+        Err(Failure::Status { status, expected: self.status.to_vec() })
     }
 }
 
-fn refused(error: ParseError) -> Failure {
-    Failure::Malformed(match error {
-        ParseError::Malformed(rule) => rule,
-        ParseError::UnsupportedVersion | ParseError::Preface => "not HTTP/1",
-        ParseError::TooManyFields => "too many fields",
-        ParseError::TargetTooLong => "a target in an answer",
-    })
+/// Looks for a text in the first [`CHECKED_BODY_BYTES_MAX`] bytes of a body that comes in pieces.
+pub(super) struct Search<'a> {
+    text: &'a str,
+    body: Vec<u8>,
 }
 
-fn unframed(error: FramingError) -> Failure {
-    Failure::Malformed(match error {
-        FramingError::Ambiguous(rule) => rule,
-        FramingError::UnknownCoding => "an unknown transfer coding",
-    })
-}
-
-fn broken(error: BodyError) -> Failure {
-    match error {
-        BodyError::Malformed(rule) => Failure::Malformed(rule),
-        BodyError::Truncated => Failure::Closed,
-    }
-}
-
-// === impl Answer ===
-
-impl<S: Stream> Answer<S> {
-    pub(super) fn status(&self) -> u16 {
-        self.head.status
+impl<'a> Search<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, body: Vec::new() }
     }
 
-    /// Whether `text` occurs in the first [`CHECKED_BODY_BYTES_MAX`] bytes of the body. Reads no further than it takes to know.
-    pub(super) async fn contains(&mut self, text: &str) -> Result<bool, Failure> {
-        let framing = response_framing(&self.head, self.method).map_err(unframed)?;
-        let mut decoder = BodyDecoder::new(framing);
-        let mut body = Vec::new();
-        loop {
-            let payload = decoder.decode(&mut self.received).map_err(broken)?.payload;
-            let searched = body.len();
-            let room = CHECKED_BODY_BYTES_MAX - searched;
-            body.extend_from_slice(&self.received[..payload.min(room)]);
-            if occurs(&body, searched, text.as_bytes()) {
-                return Ok(true);
-            }
-            if decoder.is_done() || body.len() == CHECKED_BODY_BYTES_MAX {
-                return Ok(false);
-            }
-            self.received.clear();
-            self.received.reserve(READ_BYTES);
-            let read = self.stream.read_buf(&mut self.received).await;
-            if read.map_err(|error| tls::broken(&error))? == 0 {
-                return decoder.end_of_stream().map(|()| false).map_err(broken);
-            }
+    /// What came of it, if no more is needed to know that.
+    pub(super) fn look_into(&mut self, piece: &[u8]) -> Option<Result<(), Failure>> {
+        let text = self.text.as_bytes();
+        let searched = self.body.len();
+        let room = CHECKED_BODY_BYTES_MAX - searched;
+        self.body.extend_from_slice(&piece[..piece.len().min(room)]);
+        // What was searched does not contain all of it.
+        let new = searched.saturating_sub(text.len().saturating_sub(1));
+        if text.is_empty() || self.body[new..].windows(text.len()).any(|window| window == text) {
+            return Some(Ok(()));
         }
+        (self.body.len() == CHECKED_BODY_BYTES_MAX).then(|| Err(self.in_vain()))
+    }
+
+    /// There is no more of the body.
+    pub(super) fn in_vain(&self) -> Failure {
+        Failure::Body(self.text.into())
     }
 }
-
-/// Whether `text` occurs in `body`, of which the first `searched` bytes do not contain all of it.
-fn occurs(body: &[u8], searched: usize, text: &[u8]) -> bool {
-    let new = searched.saturating_sub(text.len().saturating_sub(1));
-    text.is_empty() || body[new..].windows(text.len()).any(|window| window == text)
-}
-
-/// Room for the heads that health endpoints send, in one read.
-const READ_BYTES: usize = 2048;

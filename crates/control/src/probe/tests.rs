@@ -9,6 +9,8 @@ use tokio::sync::Semaphore;
 use super::*;
 
 mod grpc;
+mod http2;
+mod http2_server;
 mod tls;
 
 #[tokio::test]
@@ -214,7 +216,14 @@ async fn answer(listener: TcpListener, bytes: Vec<u8>) -> String {
 }
 
 fn target(address: SocketAddr, check: HealthCheck) -> Target {
-    Target { address, cluster: "api".into(), name: "endpoint:1".into(), tls: None, check }
+    Target {
+        address,
+        cluster: "api".into(),
+        name: "endpoint:1".into(),
+        tls: None,
+        http: HttpVersion::default(),
+        check,
+    }
 }
 
 async fn check(target: &Target) -> Result<(), Failure> {

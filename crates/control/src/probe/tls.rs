@@ -23,6 +23,9 @@ pub(super) struct Session {
     name: ServerName<'static>,
 }
 
+/// What came of one: what is spoken over, and whether the endpoint has chosen HTTP/2.
+pub(super) type Made = (TlsStream<TcpStream>, bool);
+
 /// The handshake that comes before the check of `target`; `None` if it is made in clear text, or only connects.
 ///
 /// # Errors
@@ -43,7 +46,7 @@ pub(super) fn session(target: &Target) -> Result<Option<Session>, Failure> {
     let config = match target.check.kind {
         CheckKind::Http { .. } => whole(&origination.config(), None),
         // RFC 9113 §3.2.
-        CheckKind::Grpc { .. } => whole(&origination.config(), Some(vec![b"h2".to_vec()])),
+        CheckKind::Grpc { .. } => whole(&origination.config(), Some(vec![HTTP2.to_vec()])),
         // Nothing is said after the handshake, whatever is spoken there.
         _ => whole(&origination.stream_config(), None),
     };
@@ -68,11 +71,21 @@ fn own_name(target: &Target) -> ServerName<'static> {
 }
 
 impl Session {
-    pub(super) async fn begin(self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failure> {
+    pub(super) async fn begin(self, stream: TcpStream) -> Result<Made, Failure> {
+        let needs_http2 = self.config.alpn_protocols == [HTTP2];
         let connector = TlsConnector::from(self.config);
-        connector.connect(self.name, stream).await.map_err(|error| broken(&error))
+        let stream = connector.connect(self.name, stream).await.map_err(|error| broken(&error))?;
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
+        if needs_http2 && !is_http2 {
+            // It knows nothing of ALPN, or it would have refused the handshake.
+            return Err(Failure::Http2("the endpoint has not chosen it by ALPN".to_owned()));
+        }
+        Ok((stream, is_http2))
     }
 }
+
+/// As ALPN calls it (RFC 9113 §3.2).
+const HTTP2: &[u8] = b"h2";
 
 /// Says goodbye after a handshake.
 pub(super) async fn part(mut stream: impl Stream) -> Result<(), Failure> {

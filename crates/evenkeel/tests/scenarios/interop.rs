@@ -1,9 +1,11 @@
 //! Clients and servers that are not ours, with the real binary between them. `docs/interop.md` says who was tested with what.
 
+mod autobahn;
 mod browser;
 mod curl;
 mod dashboard;
 mod http2;
+mod http2_checks;
 mod httpwg;
 mod load;
 pub(crate) mod programs;

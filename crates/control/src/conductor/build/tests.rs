@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use evenkeel_plan::balance::{Algorithm, SlowStart};
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::route::{HostPattern, PathPattern, Target};
@@ -79,10 +80,11 @@ fn who_is_there_when_a_cluster_is_made_is_fit_and_who_comes_later_is_new() {
 #[test]
 fn every_change_of_a_cluster_makes_a_new_one_that_keeps_the_lives() {
     type Change = fn(&mut ClusterConfig);
-    let changes: [Change; 17] = [
+    let changes: [Change; 18] = [
         |cluster| cluster.balance = Algorithm::Random.into(),
         |cluster| cluster.balance.bounded_load = Some(1.5),
         |cluster| cluster.health = vec![HealthCheck::default()],
+        |cluster| cluster.http = HttpVersion::Http2,
         |cluster| cluster.timeouts.connect *= 2,
         |cluster| cluster.timeouts.exchange = Some(Duration::from_secs(1)),
         |cluster| cluster.pool.max_idle += 1,
@@ -214,6 +216,7 @@ fn route(host: &str, to: &[(&str, u32)]) -> RouteConfig {
         labels: Labels::default(),
         admission: AdmissionConfig::default(),
         exchange_timeout: None,
+        grpc_web: false,
     }
 }
 

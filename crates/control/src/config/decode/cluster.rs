@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use evenkeel_plan::cluster::{PoolLimits, UpstreamTimeouts};
+use evenkeel_plan::cluster::{HttpVersion, PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_proto::field::{FieldName, is_token};
 use toml::Spanned;
@@ -11,6 +11,7 @@ use super::super::diagnostic::{Code, Diagnostic, quoted};
 use super::super::draft::{ClusterDraft, EndpointsDraft};
 use super::super::section::{Section, parse_wait};
 use super::super::units::format_duration;
+use super::super::words::HTTP_VERSIONS;
 use super::{
     balance, breaker, eligibility, endpoint, health, hedge, origination, outlier, overload, retry,
     sticky,
@@ -29,6 +30,7 @@ pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterD
         sticky: sticky::read(section.optional("sticky")),
         health: health::read(section.optional("health"), has_tls),
         tls,
+        http: http(section, has_tls),
         timeouts: section
             .table("timeouts", |section| timeouts(section, has_tls))
             .unwrap_or_default(),
@@ -55,6 +57,20 @@ fn endpoints(section: &mut Section<'_>) -> EndpointsDraft {
         // One that could not be read stands for those that are missing, so that their absence is reported once.
         None => EndpointsDraft { list: Vec::new(), written: 1, span: section.span() },
     }
+}
+
+fn http(section: &mut Section<'_>, has_tls: bool) -> Option<Spanned<HttpVersion>> {
+    let field = section.optional("http")?;
+    let version = field.choice(&HTTP_VERSIONS)?;
+    if version == HttpVersion::Auto && !has_tls {
+        let message = "endpoints are asked in HTTP/1.1, as they choose nothing in clear text";
+        field.report(
+            Diagnostic::new(Code::HttpWithoutEffect, message)
+                .label("goes by ALPN, which is a part of TLS")
+                .help("give the cluster `tls`; or write \"2\" if all of its endpoints speak HTTP/2 in clear text"),
+        );
+    }
+    Some(Spanned::new(field.span(), version))
 }
 
 fn field_name(text: &str) -> Result<String, Diagnostic> {

@@ -102,6 +102,7 @@ fn target(name: &Spanned<String>, section: &mut Section<'_>, is_needed: bool) ->
         sticky: None,
         health: health::read(health, false),
         tls: None,
+        http: None,
         timeouts: UpstreamTimeouts::default(),
         deadline_header: None,
         pool: PoolLimits::default(),

@@ -16,9 +16,9 @@ use super::super::decode::{
 
 use super::values::{
     Auto, Balance, BodyText, CheckKind, CookieDomain, CookieName, CookiePath, Duration, Either,
-    EndpointAddress, False, FieldSource, FilePath, HedgeAfter, Host, KeySource, Label, Method, Off,
-    OneOrMany, Program, Rate, RequestPath, RetryTrigger, SameSite, ServerName, Service, SessionKey,
-    Share, Size, Status, Zone,
+    EndpointAddress, False, FieldSource, FilePath, HedgeAfter, Host, HttpVersion, KeySource, Label,
+    Method, Off, OneOrMany, Program, Rate, RequestPath, RetryTrigger, SameSite, ServerName,
+    Service, SessionKey, Share, Size, Status, Zone,
 };
 
 pub(super) type BalanceKey = Either<Balance, BalanceTable>;
@@ -73,6 +73,12 @@ pub(super) struct Cluster {
     /// the authorities say that this machine trusts; one that cannot gets no request, and never one in clear text. See [tls.md](tls.md).
     #[schemars(extend("default" = "off"))]
     tls: Option<Either<bool, Either<ClusterTls, Off>>>,
+
+    /// In which version of HTTP they are asked, by requests and by checks: `"1"` is HTTP/1.1, one request after the other on each
+    /// connection; `"2"` is HTTP/2, many at once on few connections, which in clear text begins without asking (h2c by prior knowledge);
+    /// `"auto"` is whichever of the two the endpoint chooses by ALPN, and so needs `tls`. Servers of gRPC need `"2"`.
+    #[schemars(extend("default" = "1"))]
+    http: Option<HttpVersion>,
 
     /// How long an endpoint may take.
     timeouts: Option<ClusterTimeouts>,
@@ -275,7 +281,7 @@ interval = "5s"
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 pub(super) struct Health {
-    /// `"tcp"` connects, `"tls"` completes a handshake, `"http"` sends a request, `"grpc"` calls `grpc.health.v1.Health/Check`, `"exec"` runs
+    /// `"tcp"` connects, `"tls"` completes a handshake, `"http"` sends a request in the cluster's version of HTTP, `"grpc"` calls `grpc.health.v1.Health/Check`, `"exec"` runs
     /// a program. The three in the middle go by the `tls` of the cluster, as requests do; where it has none, `"tls"` looks at no certificate.
     /// Without it `path`, `host`, `method`, `status` or `body` mean `"http"`.
     kind: Option<CheckKind>,
@@ -407,8 +413,8 @@ priority = "header:x-priority"
 "#))]
 #[expect(dead_code, reason = "only what is derived from it is used")]
 struct ClusterLimits {
-    /// How many connections each endpoint may have open, over all workers, idle ones and tunnels among them; or `"off"`. A request in
-    /// flight holds one, so there are no more of these either.
+    /// How many connections each endpoint may have open, over all workers, idle ones and tunnels among them; or `"off"`. In HTTP/1.1 a
+    /// request in flight holds one, so there are no more of these either.
     #[schemars(extend("default" = "off"))]
     connections: Option<Either<EndpointCount, Off>>,
 

@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::super::decode::{CHALLENGE_KINDS, CHECK_KINDS, PROTOCOLS};
 use super::super::model::LogLevel;
 use super::super::words::{
-    ACCESS_FORMATS, ACME_KEYS, AMBIGUITY, CLIENT_AUTH, EMPTY_SEGMENTS, KEPT, TLS_VERSIONS,
-    UNUSUAL_NAMES,
+    ACCESS_FORMATS, ACME_KEYS, AMBIGUITY, CLIENT_AUTH, EMPTY_SEGMENTS, HTTP_VERSIONS, KEPT,
+    TLS_VERSIONS, UNUSUAL_NAMES,
 };
 
 /// A kind of string, with its name, what it looks like, and what it is. Variables may stand in all of them.
@@ -150,6 +150,7 @@ words! {
     RetryTrigger, evenkeel_plan::retry::Trigger::ALL.map(evenkeel_plan::retry::Trigger::name);
     SameSite, evenkeel_plan::balance::SameSite::ALL.map(evenkeel_plan::balance::SameSite::name);
     ClientAuth, CLIENT_AUTH.map(|(word, _)| word);
+    HttpVersion, HTTP_VERSIONS.map(|(word, _)| word);
     TlsVersion, TLS_VERSIONS.map(|(word, _)| word);
     UnusualNames, UNUSUAL_NAMES.map(|(word, _)| word);
     Ambiguity, AMBIGUITY.map(|(word, _)| word);

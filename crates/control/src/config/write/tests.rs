@@ -10,6 +10,7 @@ use evenkeel_plan::balance::SameSite;
 use evenkeel_plan::balance::hash::maglev::TableSize;
 use evenkeel_plan::balance::hash::{HashKey, KeySource};
 use evenkeel_plan::budget::Allowance;
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::hedge::{After, Hedging};
@@ -182,8 +183,8 @@ fn routes() -> impl Strategy<Value = Vec<(Vec<usize>, RouteConfig)>> {
     let exchange = option::of(option::of(durations(1)));
     let labels = prop_oneof![Just(Labels::default()), Just(one_label())];
     let parts = (vec(0..5_usize, 1..3), any::<bool>(), (host, path), (to, labels), exchange);
-    let parts = (parts, admissions());
-    let route = parts.prop_map(|(parts, admission)| {
+    let parts = (parts, admissions(), any::<bool>());
+    let route = parts.prop_map(|(parts, admission, grpc_web)| {
         let (listeners, named, (host, path), (to, labels), exchange_timeout) = parts;
         let name = named.then(String::new);
         let to = to.into_iter().map(|(cluster, weight)| (cluster.to_string(), weight)).collect();
@@ -198,6 +199,7 @@ fn routes() -> impl Strategy<Value = Vec<(Vec<usize>, RouteConfig)>> {
             labels,
             admission,
             exchange_timeout,
+            grpc_web,
         };
         (listeners, route)
     });
@@ -220,7 +222,7 @@ fn fit(
         let may_have = |position: &usize| match listeners[*position].protocol {
             Protocol::Http => true,
             Protocol::Tcp => false,
-            Protocol::Tls => route.path == PathPattern::Any,
+            Protocol::Tls => route.path == PathPattern::Any && !route.grpc_web,
         };
         let positions = positions.iter().map(|position| position % listeners.len());
         let positions: BTreeSet<usize> = positions.filter(may_have).collect();
@@ -564,13 +566,14 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
         },
     );
     let deadline_header = option::of(Just("x-time-left".to_owned()));
+    let http = select(HTTP_VERSIONS.map(|(_, version)| version).to_vec());
     let pools = (default_or(pools), deadline_header, resiliences(), default_or(overload_limits()));
     let use_of_it = (balances(), (eligibilities(), stickies()), vec(checks(), 0..4));
-    (vec(endpoints(), 1..4), use_of_it, (default_or(timeouts), tls), pools).prop_map(
+    (vec(endpoints(), 1..4), use_of_it, (default_or(timeouts), tls, http), pools).prop_map(
         |(
             mut endpoints,
             (balance, (eligibility, sticky), health),
-            (timeouts, tls),
+            (timeouts, tls, http),
             (pool, deadline_header, resilience, limits),
         )| {
             let (mut tls, handshake) = tls.unzip();
@@ -591,7 +594,8 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                 eligibility,
                 sticky,
                 health,
-                tls,
+                tls: tls.map(|tls| OriginationConfig { http, ..tls }),
+                http,
                 timeouts: timeouts.map_or(
                     UpstreamTimeouts { tls: handshake, ..default },
                     |([connect, first_byte, idle], exchange)| UpstreamTimeouts {
@@ -622,7 +626,7 @@ fn originations() -> impl Strategy<Value = OriginationConfig> {
     let certificate = (file(), option::of(file()))
         .prop_map(|(cert, key)| CertificateSource::Client { cert, key });
     (trust, name, option::of(certificate)).prop_map(|(trust, server_name, certificate)| {
-        OriginationConfig { trust, server_name, certificate }
+        OriginationConfig { trust, server_name, certificate, http: HttpVersion::default() }
     })
 }
 

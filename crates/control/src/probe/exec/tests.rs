@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
@@ -168,6 +169,7 @@ impl Stage {
         let kind = CheckKind::Exec { command };
         Target {
             tls: None,
+            http: HttpVersion::default(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 5433)),
             cluster: "shop".into(),
             name: "db.internal:5432".into(),

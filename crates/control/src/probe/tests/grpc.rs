@@ -1,18 +1,7 @@
 //! The gRPC check, against a server of h2.
 
-use ::http::{HeaderMap, Request, Response};
-use bytes::Bytes;
-
+use super::http2_server::{CALM, Play, serve};
 use super::*;
-
-/// What a server does with a call.
-#[derive(Clone)]
-struct Play {
-    status: u16,
-    head: Vec<(&'static str, &'static str)>,
-    data: Vec<Vec<u8>>,
-    trailers: Option<Vec<(&'static str, &'static str)>>,
-}
 
 const GRPC: (&str, &str) = ("content-type", "application/grpc+proto");
 const WELL: (&str, &str) = ("grpc-status", "0");
@@ -73,7 +62,8 @@ async fn only_a_service_that_is_served_passes() {
     for (play, outcome) in table {
         let listener = listen().await;
         let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(serve(listener, play));
+        let server =
+            tokio::spawn(async move { serve(listener.accept().await.unwrap().0, play).await });
         let said = check(&target(address, grpc_check("shop.Cart"))).await;
         assert_eq!(said.map_err(|failure| failure.to_string()), outcome.map_err(str::to_owned));
         let (request, message) = server.await.unwrap();
@@ -92,13 +82,11 @@ async fn only_a_service_that_is_served_passes() {
 
 #[tokio::test]
 async fn what_is_no_http2_fails_with_the_reason() {
-    // SETTINGS, and then a GOAWAY with ENHANCE_YOUR_CALM.
-    let calm = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b";
     let table: [(&[u8], &str); 4] = [
         (b"", "connection closed before the answer"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP/2 failed: "),
         (b"SSH-2.0-OpenSSH_9.9\r\n", "HTTP/2 failed: "),
-        (calm, "HTTP/2 failed: "),
+        (CALM, "HTTP/2 failed: "),
     ];
     for (bytes, reason) in table {
         let listener = listen().await;
@@ -117,45 +105,6 @@ async fn what_is_no_http2_fails_with_the_reason() {
         assert!(said.starts_with(reason), "{said}");
         server.await.unwrap();
     }
-}
-
-/// Accepts once and plays. Returns what was asked.
-async fn serve(listener: TcpListener, play: Play) -> (Request<()>, Bytes) {
-    let (stream, _) = listener.accept().await.unwrap();
-    let mut connection = h2::server::handshake(stream).await.unwrap();
-    let (request, mut respond) = connection.accept().await.unwrap().unwrap();
-    let (head, mut body) = request.into_parts();
-    let request = Request::from_parts(head, ());
-    let talk = async {
-        let message = body.data().await.unwrap().unwrap();
-        let mut head = Response::builder().status(play.status);
-        for (name, value) in &play.head {
-            head = head.header(*name, *value);
-        }
-        let is_all = play.data.is_empty() && play.trailers.is_none();
-        let mut answer = respond.send_response(head.body(()).unwrap(), is_all).unwrap();
-        let last = play.data.len();
-        for (number, data) in play.data.into_iter().enumerate() {
-            let is_last = number + 1 == last && play.trailers.is_none();
-            // The probe may have seen enough and gone.
-            drop(answer.send_data(data.into(), is_last));
-        }
-        if let Some(trailers) = play.trailers {
-            let fields = trailers.into_iter();
-            let fields: HeaderMap = fields
-                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-                .collect();
-            drop(answer.send_trailers(fields));
-        }
-        message
-    };
-    let message = tokio::select! {
-        message = talk => message,
-        _ = async { while connection.accept().await.is_some() {} } => panic!("nobody waited for the answer"),
-    };
-    // To the end, so that all of the answer is sent.
-    while connection.accept().await.is_some_and(|next| next.is_ok()) {}
-    (request, message)
 }
 
 fn grpc_check(service: &str) -> HealthCheck {

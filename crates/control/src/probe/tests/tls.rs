@@ -74,19 +74,23 @@ async fn serve(listener: TcpListener) -> Option<String> {
     let (stream, _) = listener.accept().await.unwrap();
     let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.unwrap();
     let name = start.client_hello().server_name().map(str::to_owned);
+    let mut stream = start.into_stream(Arc::new(server_config())).await.unwrap();
+    // A goodbye, not a broken connection.
+    assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
+    name
+}
+
+/// A server with a certificate for `somebody.else`.
+pub(super) fn server_config() -> ServerConfig {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["somebody.else".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![cert.der().clone()], key)
-        .unwrap();
-    let mut stream = start.into_stream(Arc::new(config)).await.unwrap();
-    // A goodbye, not a broken connection.
-    assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
-    name
+        .unwrap()
 }
 
 const LONG: Duration = Duration::from_secs(20);

@@ -84,13 +84,21 @@ impl Server {
         Some(Self::start(&mut command, address, TempDir::new().unwrap()))
     }
 
-    /// nghttpd with an empty `small`, over HTTP/2 in clear text.
-    pub(super) fn nghttpd(test: &str) -> Option<Self> {
-        let (mut command, address) = (Command::new(program(test, "nghttpd")?), address());
+    /// nghttpd, of HTTP/2 only, with the files of its directory. Among these `words` `KEY` and `CERTIFICATE` are files of its own.
+    pub(super) fn nghttpd(test: &str, words: &[&str]) -> Option<Self> {
+        let mut command = Command::new(program(test, "nghttpd")?);
+        let (directory, address) = (TempDir::new().unwrap(), address());
         let (host, port) = address.rsplit_once(':').unwrap();
-        let directory = TempDir::new().unwrap();
-        fs::write(directory.path().join("small"), "").unwrap();
-        command.args(["--no-tls", "--address", host, "--htdocs"]).arg(directory.path()).arg(port);
+        let made = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let file = |word: &&str| match *word {
+            "KEY" => write(&directory, "a.key", &made.signing_key.serialize_pem()),
+            "CERTIFICATE" => write(&directory, "a.crt", &made.cert.pem()),
+            word => PathBuf::from(word),
+        };
+        let (options, files): (Vec<&str>, Vec<&str>) =
+            words.iter().partition(|word| word.starts_with('-'));
+        command.args(["--address", host, "--htdocs"]).arg(directory.path()).args(options);
+        command.arg(port).args(files.iter().map(file));
         Some(Self::start(&mut command, address, directory))
     }
 
@@ -168,6 +176,12 @@ pub(super) fn noise() -> Vec<u8> {
     (0..33)
         .flat_map(|number| format!("{number:031}\n").repeat((1 << 20) / 32).into_bytes())
         .collect()
+}
+
+fn write(directory: &TempDir, name: &str, text: &str) -> PathBuf {
+    let file = directory.path().join(name);
+    fs::write(&file, text).unwrap();
+    file
 }
 
 fn address() -> String {
