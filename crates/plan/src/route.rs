@@ -44,8 +44,6 @@ pub struct Route {
     pub to: Targets,
     /// For the whole exchange: `None` is what the cluster says, `Some(None)` is any time.
     pub exchange_timeout: Option<Option<Duration>>,
-    /// Whether calls of gRPC-Web are made calls of gRPC, and their answers answers of gRPC-Web.
-    pub grpc_web: bool,
     /// Outlives this plan; carried over by whoever makes the next one.
     pub counters: Arc<Sharded<RouteCounters>>,
 }
@@ -67,7 +65,6 @@ impl Route {
             admission: None,
             to: Targets::one(cluster),
             exchange_timeout: None,
-            grpc_web: false,
         }
     }
 
@@ -83,7 +80,7 @@ impl Route {
     pub fn is_same(&self, other: &Self) -> bool {
         (&self.name, &self.host, &self.path) == (&other.name, &other.host, &other.path)
             && (&self.to, self.exchange_timeout) == (&other.to, other.exchange_timeout)
-            && (&self.alpn, self.grpc_web) == (&other.alpn, other.grpc_web)
+            && self.alpn == other.alpn
             && match (&self.admission, &other.admission) {
                 (Some(one), Some(other)) => one.is_same(other),
                 (one, other) => one.is_none() && other.is_none(),

@@ -190,8 +190,6 @@ pub enum Code {
     TlsInTls = 926,
     /// A version of HTTP where none is chosen, or none is spoken.
     HttpWithoutEffect = 927,
-    /// Calls of gRPC for endpoints that are asked in HTTP/1.1.
-    GrpcOverHttp1 = 928,
     /// A program that cannot be run here.
     CannotRun = 930,
     /// Hurried checks that are slower than others.

@@ -138,8 +138,6 @@ pub(super) struct RouteDraft {
     pub(super) labels: Option<Spanned<Labels>>,
     pub(super) admission: AdmissionConfig,
     pub(super) exchange_timeout: Option<Option<Duration>>,
-    /// Where it is, if it is.
-    pub(super) grpc_web: Option<Spanned<bool>>,
 }
 
 /// What requests a route is for.
@@ -340,7 +338,6 @@ impl RouteDraft {
             labels: self.labels.map(Spanned::into_inner).unwrap_or_default(),
             admission: self.admission,
             exchange_timeout: self.exchange_timeout,
-            grpc_web: self.grpc_web.is_some_and(Spanned::into_inner),
         }
     }
 }

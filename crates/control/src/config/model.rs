@@ -418,8 +418,6 @@ pub struct RouteConfig {
     pub admission: AdmissionConfig,
     /// For the whole exchange: `None` is what the cluster says, `Some(None)` is any time.
     pub exchange_timeout: Option<Option<Duration>>,
-    /// Whether calls of gRPC-Web are translated.
-    pub grpc_web: bool,
 }
 
 /// Who may come in: what [`evenkeel_plan::admission::Admission`] is made from.

@@ -216,7 +216,6 @@ fn route(host: &str, to: &[(&str, u32)]) -> RouteConfig {
         labels: Labels::default(),
         admission: AdmissionConfig::default(),
         exchange_timeout: None,
-        grpc_web: false,
     }
 }
 

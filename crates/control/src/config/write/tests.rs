@@ -183,8 +183,8 @@ fn routes() -> impl Strategy<Value = Vec<(Vec<usize>, RouteConfig)>> {
     let exchange = option::of(option::of(durations(1)));
     let labels = prop_oneof![Just(Labels::default()), Just(one_label())];
     let parts = (vec(0..5_usize, 1..3), any::<bool>(), (host, path), (to, labels), exchange);
-    let parts = (parts, admissions(), any::<bool>());
-    let route = parts.prop_map(|(parts, admission, grpc_web)| {
+    let parts = (parts, admissions());
+    let route = parts.prop_map(|(parts, admission)| {
         let (listeners, named, (host, path), (to, labels), exchange_timeout) = parts;
         let name = named.then(String::new);
         let to = to.into_iter().map(|(cluster, weight)| (cluster.to_string(), weight)).collect();
@@ -199,7 +199,6 @@ fn routes() -> impl Strategy<Value = Vec<(Vec<usize>, RouteConfig)>> {
             labels,
             admission,
             exchange_timeout,
-            grpc_web,
         };
         (listeners, route)
     });
@@ -222,7 +221,7 @@ fn fit(
         let may_have = |position: &usize| match listeners[*position].protocol {
             Protocol::Http => true,
             Protocol::Tcp => false,
-            Protocol::Tls => route.path == PathPattern::Any && !route.grpc_web,
+            Protocol::Tls => route.path == PathPattern::Any,
         };
         let positions = positions.iter().map(|position| position % listeners.len());
         let positions: BTreeSet<usize> = positions.filter(may_have).collect();

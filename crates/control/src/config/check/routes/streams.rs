@@ -22,10 +22,6 @@ pub(super) fn check(listener: &ListenerDraft, route: &RouteDraft, sink: &Sink) {
         sink.report(problem.label("does not belong here").help(help).at(span.clone()));
     };
     let patterns = route.patterns.as_ref();
-    if let (Some(Protocol::Tls), Some(grpc_web)) = (listener.protocol, &route.grpc_web) {
-        let message = format!("nobody sees what calls are in the streams of listener {name}");
-        misplaced(&grpc_web.span(), message, "`grpc_web` is for routes of requests");
-    }
     match listener.protocol {
         None => {}
         Some(Protocol::Tcp) => {
