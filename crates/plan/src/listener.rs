@@ -14,7 +14,7 @@ use crate::counters::{Counter, Counters, Gauge, Histogram, Sharded};
 use crate::errors::ErrorAnswers;
 use crate::reason::Reason;
 use crate::route::Router;
-use crate::tls::{Handshake, Termination};
+use crate::tls::{Handshake, Objection, Termination};
 
 /// An address we accept on.
 #[derive(Debug)]
@@ -186,6 +186,8 @@ pub struct ListenerCounters {
     pub refused: [Counter; Refusal::COUNT],
     /// Handshakes of TLS that have ended, by what they came to.
     pub handshakes: Counters<{ Handshake::COUNT }>,
+    /// Of these the refused ones, by what was wrong.
+    pub objections: Counters<{ Objection::COUNT }>,
     /// Connections that a panic ended: each is a mistake of ours.
     pub panics: Counter,
     /// Requests answered, by method and class of status (`[0]` is 1xx).
