@@ -73,10 +73,11 @@ pub(crate) struct Knowledge {
 impl Knowledge {
     /// Nothing is known yet; the config comes from `file`, if there is one, where this was `seen`.
     pub(crate) fn new(file: Option<&ConfigFile>, seen: Seen) -> Self {
-        let certificates: Arc<Store> = Arc::default();
+        let events = Arc::default();
+        let certificates = Arc::new(Store::telling(&events));
         Self {
             journal: Arc::default(),
-            events: Arc::default(),
+            events,
             acme: Arc::new(Clients::new(certificates.known().challenges())),
             certificates,
             in_force: Arc::new(InForce::new(file.map(|file| file.path.display().to_string()))),

@@ -48,6 +48,8 @@ pub enum EventKind {
     Endpoint,
     /// A cluster began to use all its endpoints because too few are well, or ceased to.
     Cluster,
+    /// A certificate, or a file beside it, came into use, was refused, or ends soon.
+    Certificate,
     /// The file was read again.
     Reload,
     /// The admin API changed something.

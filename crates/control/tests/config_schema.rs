@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use evenkeel_control::config::{Config, Folder, schema};
@@ -300,77 +299,6 @@ const BEYOND: &[&str] = &[
     "weights.toml",
     "one.toml",
 ];
-
-#[test]
-fn every_example_on_the_page_is_right() {
-    let page = schema::markdown();
-    let examples: Vec<&str> =
-        page.split("```toml\n").skip(1).map(|it| it.split("```").next().unwrap()).collect();
-    assert!(examples.len() > 14);
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("pages")).unwrap();
-    for page in ["503.html", "5xx.html", "4xx.json"] {
-        fs::write(folder.path().join("pages").join(page), "").unwrap();
-    }
-    certificates::write(&folder.path().join("certs"), "example.com");
-    for name in ["example.com", "ca", "client"] {
-        certificates::write(folder.path(), name);
-    }
-    certificates::write_authority(folder.path(), "clients");
-    for example in examples {
-        // Who copies it has the variable, and nobody a key that all the world knows.
-        let mut text = example
-            .replace("/var/log/evenkeel/", "/tmp/")
-            .replace("${SESSION_KEY}", "0123456789abcdef");
-        if !text.contains("[listener.web]") {
-            text.push_str("[listener.web]\nbind = ':8080'\nto = 'api'\n");
-        }
-        let is_there = text.contains("[cluster.api]") || text.contains("[cluster.api.endpoints]");
-        if text.contains("api") && !is_there {
-            text.push_str("[cluster.api]\nendpoints = '9001'\n");
-        }
-        if text.contains("api-next") {
-            text.push_str("[cluster.api-next]\nendpoints = '9002'\n");
-        }
-        let loaded = Config::parse_with("example", &text, &Folder::new(folder.path()));
-        let warnings = loaded.unwrap_or_else(|report| panic!("{text}\n{report}")).warnings;
-        assert!(warnings.is_empty(), "{text}\n{warnings}");
-    }
-}
-
-mod certificates {
-    use super::*;
-
-    /// `NAME.crt` and `NAME.key`, good for a long time.
-    pub(super) fn write(folder: &Path, name: &str) {
-        let rcgen::CertifiedKey { cert, signing_key } =
-            rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-        fs::create_dir_all(folder).unwrap();
-        fs::write(folder.join(format!("{name}.crt")), cert.pem()).unwrap();
-        let file = folder.join(format!("{name}.key"));
-        fs::write(&file, signing_key.serialize_pem()).unwrap();
-        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
-    }
-
-    /// `NAME-ca.pem`, and the list of what it has taken back, `NAME.crl`.
-    pub(super) fn write_authority(folder: &Path, name: &str) {
-        let mut params = rcgen::CertificateParams::default();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let ca = params.self_signed(&key).unwrap().pem();
-        let list = rcgen::CertificateRevocationListParams {
-            this_update: rcgen::date_time_ymd(2020, 1, 1),
-            next_update: rcgen::date_time_ymd(2040, 1, 1),
-            crl_number: 1_u64.into(),
-            issuing_distribution_point: None,
-            revoked_certs: Vec::new(),
-            key_identifier_method: rcgen::KeyIdMethod::Sha256,
-        };
-        let list = list.signed_by(&rcgen::Issuer::from_params(&params, &key)).unwrap();
-        fs::write(folder.join(format!("{name}-ca.pem")), ca).unwrap();
-        fs::write(folder.join(format!("{name}.crl")), list.pem().unwrap()).unwrap();
-    }
-}
 
 #[test]
 fn the_page_is_made_from_the_schema() {

@@ -58,7 +58,12 @@ fn verdict(args: &Args, loaded: Result<Loaded, Report>, seen: &Seen) -> Result<(
     print_report(&warnings);
     let file = args.config.display();
     let (summary, certificates) = (summary(&config), certificates(seen, SystemTime::now()));
-    has_reader(writeln!(io::stdout(), "{file} is fine: {summary}{certificates}"))?;
+    let verdict = match warnings.is_empty() {
+        true => "is fine",
+        // A start would be without what is left out.
+        false => "can be used as the warnings say, which --strict takes for errors",
+    };
+    has_reader(writeln!(io::stdout(), "{file} {verdict}: {summary}{certificates}"))?;
     Ok(())
 }
 

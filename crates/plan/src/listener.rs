@@ -15,7 +15,7 @@ use crate::counters::{Counter, Counters, Gauge, Histogram, Sharded};
 use crate::errors::ErrorAnswers;
 use crate::reason::Reason;
 use crate::route::Router;
-use crate::tls::{Handshake, Termination};
+use crate::tls::{Handshake, Objection, Termination};
 
 /// An address we accept on.
 #[derive(Debug)]
@@ -187,6 +187,8 @@ pub struct ListenerCounters {
     pub refused: [Counter; Refusal::COUNT],
     /// Handshakes of TLS that have ended, by what they came to.
     pub handshakes: Counters<{ Handshake::COUNT }>,
+    /// Of these the refused ones, by what was wrong.
+    pub objections: Counters<{ Objection::COUNT }>,
     /// Connections of HTTP/2 that were ended for what their client sent, by what that was.
     pub http2_faults: Counters<{ Fault::COUNT }>,
     /// Connections that a panic ended: each is a mistake of ours.

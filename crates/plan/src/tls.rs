@@ -14,6 +14,7 @@ mod certificates;
 mod challenges;
 mod handshake;
 mod names;
+mod objection;
 mod origination;
 mod trouble;
 
@@ -21,6 +22,7 @@ pub use certificates::{Certificate, Certificates};
 pub use challenges::{Challenges, Pending};
 pub use handshake::Handshake;
 pub use names::Names;
+pub use objection::{Objection, Told};
 pub use origination::Origination;
 pub use trouble::{WORDS_BYTES_MAX, trouble};
 
@@ -43,6 +45,9 @@ pub trait Terms: fmt::Debug + Send + Sync {
 
     /// What tells how clients prove who they are, and who is believed, from how it was before: another number for anything else.
     fn edition(&self) -> u64;
+
+    /// What somebody was told of clients that were refused.
+    fn told(&self) -> &Told;
 }
 
 impl Termination {

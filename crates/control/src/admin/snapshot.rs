@@ -8,7 +8,7 @@ use evenkeel_plan::admission::{Admission, Refusal};
 use evenkeel_plan::counters::{Counter, DURATION_BOUNDS, HistogramSum, Sharded};
 use evenkeel_plan::endpoint::{EndpointCounters, Forced, Labels};
 use evenkeel_plan::health::Outcome;
-use evenkeel_plan::listener::{Bind, ListenerCounters};
+use evenkeel_plan::listener::{Bind, ListenerCounters, Protocol};
 use evenkeel_plan::overload::Room;
 use evenkeel_plan::route::{Route, RouteCounters, Target};
 use evenkeel_plan::vitals::Standing;
@@ -79,11 +79,13 @@ fn listener(
         name: listener.name.to_string(),
         binds: listener.binds.iter().map(Bind::to_string).collect(),
         cluster: default_cluster(listener, plan),
-        routes: listener.routes.routes().iter().map(|each| route(each, plan)).collect(),
+        routes: listener.routes.routes().iter().map(|each| route(listener, each, plan)).collect(),
         connections: counters.sum(|shard| shard.connections.count()),
         active: counters.shards().map(|shard| shard.connections_active.level()).sum(),
         refused: refused(counters),
         requests: counters.shards().fold([0; 5], add_requests).into(),
+        streams: (listener.protocol != Protocol::Http).then(|| streams(listener)),
+        redirect_to_https: listener.redirect_to_https,
         admission: admission(listener.admission.as_deref()),
         tls: listener_tls(listener, certificates, SystemTime::now()),
     }
@@ -97,7 +99,13 @@ fn default_cluster(listener: &Listener, plan: &Plan) -> Option<String> {
     }
 }
 
-fn route(route: &Route, plan: &Plan) -> RouteStatus {
+fn streams(listener: &Listener) -> u64 {
+    let routes = listener.routes.routes().iter();
+    routes.map(|route| route.counters.sum(|shard| shard.streams.count())).sum()
+}
+
+fn route(listener: &Listener, route: &Route, plan: &Plan) -> RouteStatus {
+    let is_stream = listener.protocol != Protocol::Http;
     let target = |target: &Target| {
         let cluster = plan.clusters.get(target.cluster)?.name.to_string();
         Some(TargetStatus { cluster, weight: target.weight })
@@ -113,6 +121,7 @@ fn route(route: &Route, plan: &Plan) -> RouteStatus {
         to: route.to.list().iter().filter_map(target).collect(),
         labels: wanted_labels(route, plan),
         requests: route.counters.shards().fold([0; 5], add).into(),
+        streams: is_stream.then(|| route.counters.sum(|shard| shard.streams.count())),
         admission: admission(route.admission.as_deref()),
     }
 }

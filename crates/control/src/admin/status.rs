@@ -147,6 +147,10 @@ pub struct ListenerStatus {
     pub refused: RefusedStatus,
     /// Requests answered so far.
     pub requests: RequestsByClass,
+    /// Streams that got through to an endpoint so far; null where requests come in.
+    pub streams: Option<u64>,
+    /// The port of https that every request is sent to instead of being served; null where requests are served.
+    pub redirect_to_https: Option<u16>,
     /// Requests that its rules refused.
     pub admission: AdmissionStatus,
     /// How it speaks TLS with its clients; null if it speaks in clear text.
@@ -183,8 +187,11 @@ pub struct AdmissionStatus {
 }
 
 impl ListenerStatus {
-    /// Where its requests go, in a few words: `api`, `12 routes`, or `12 routes, else api`.
+    /// Where its requests go, in a few words: `api`, `12 routes`, `12 routes, else api`, or `https :443 by redirect`.
     pub fn leads_to(&self) -> String {
+        if let Some(port) = self.redirect_to_https {
+            return format!("https :{port} by redirect");
+        }
         let others = self.routes.len() - usize::from(self.cluster.is_some()).min(self.routes.len());
         let routes = if others == 1 { "1 route".to_owned() } else { format!("{others} routes") };
         match &self.cluster {
@@ -210,6 +217,8 @@ pub struct RouteStatus {
     pub labels: BTreeMap<String, String>,
     /// Requests answered so far.
     pub requests: RequestsByClass,
+    /// Streams that got through to an endpoint so far; null where requests come in.
+    pub streams: Option<u64>,
     /// Requests that its rules refused; those that the listener refused are not among them.
     pub admission: AdmissionStatus,
 }

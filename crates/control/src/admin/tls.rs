@@ -1,10 +1,11 @@
 //! How TLS stands with clients and with endpoints: types of the [`Status`](super::Status), and how they are filled. Called by `snapshot`.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use evenkeel_plan::Listener;
-use evenkeel_plan::tls::Handshake;
+use evenkeel_plan::tls::{Certificate, Handshake};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -64,6 +65,10 @@ pub struct CertificateStatus {
     pub key: String,
     /// Who has signed it: the organisation and the name, as the certificate has them.
     pub issuer: String,
+    /// The same of whom it is for, which clients do not look at.
+    pub subject: String,
+    /// Whether of several it is the one for clients that ask for no name, or for one that no certificate has.
+    pub default: bool,
 }
 
 /// How near the end of a certificate is.
@@ -100,7 +105,7 @@ pub struct TlsFileStatus {
 pub enum TlsFileKind {
     /// It has the authorities that sign clients' certificates.
     ClientAuthorities,
-    /// It has the lists of what these have taken back.
+    /// It has the lists of what these have revoked.
     Revocations,
     /// It has the keys for session tickets.
     TicketKeys,
@@ -119,6 +124,8 @@ pub struct CertificateProblem {
     pub help: String,
     /// Whether what was good in it before is still in use.
     pub kept: bool,
+    /// Whether what is in it still counts, but nobody is taken by it: it is too old, or there is no list beside it.
+    pub lapsed: bool,
 }
 
 /// How it stands with `listener`; `None` if it does not speak TLS.
@@ -138,21 +145,28 @@ pub(super) fn listener_tls(
         closed: count(Handshake::Closed),
         timeout: count(Handshake::TimedOut),
     };
-    Some(TlsStatus { handshakes: Some(handshakes), ..tls_status(view, now) })
+    let default = known.shown_by(&listener.name).first();
+    Some(TlsStatus { handshakes: Some(handshakes), ..tls_status(view, default, now) })
 }
 
 /// How it stands with `cluster`; `None` if it does not speak TLS with its endpoints.
 pub(super) fn cluster_tls(cluster: &str, known: &Known, now: SystemTime) -> Option<TlsStatus> {
-    View::of_cluster(known, cluster).map(|view| tls_status(view, now))
+    View::of_cluster(known, cluster).map(|view| tls_status(view, None, now))
 }
 
-fn tls_status(view: View<'_>, now: SystemTime) -> TlsStatus {
+fn tls_status(view: View<'_>, default: Option<&Arc<Certificate>>, now: SystemTime) -> TlsStatus {
     let View { in_use, beside, refused, awaited } = view;
+    let default = default.filter(|_| in_use.len() > 1);
+    let is_default = |it: &Parsed| default.is_some_and(|that| Arc::ptr_eq(that, &it.certificate));
     let awaited = awaited.into_iter().take(LISTED_MAX).map(|file| file.display().to_string());
     TlsStatus {
         handshakes: None,
         certificate_count: in_use.len(),
-        certificates: in_use.into_iter().take(LISTED_MAX).map(|it| certificate(it, now)).collect(),
+        certificates: in_use
+            .into_iter()
+            .take(LISTED_MAX)
+            .map(|it| CertificateStatus { default: is_default(it.1), ..certificate(it, now) })
+            .collect(),
         files: beside.into_iter().map(|it| file(it, now)).collect(),
         awaited: awaited.collect(),
         problem_count: refused.len(),
@@ -186,16 +200,19 @@ fn certificate((file, parsed): (&Path, &Parsed), now: SystemTime) -> Certificate
         state: Nearness::of(until, now).into(),
         key: about.key.clone(),
         issuer: about.issuer.clone(),
+        subject: about.subject.clone(),
+        default: false,
     }
 }
 
 fn problem(refused: Refused<'_>) -> CertificateProblem {
-    let Refused { file, problem, is_kept } = refused;
+    let Refused { file, problem, is_kept, is_lapsed } = refused;
     CertificateProblem {
         file: file.display().to_string(),
         problem: problem.to_string(),
         help: problem.help().to_owned(),
         kept: is_kept,
+        lapsed: is_lapsed,
     }
 }
 
@@ -226,3 +243,37 @@ const LISTED_MAX: usize = 100;
 
 /// Some are for hundreds.
 const NAMES_MAX: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificates::Store;
+    use crate::certificates::fixture::{directory, good, made, put, tls, write};
+    use crate::fixture::config;
+
+    #[test]
+    fn of_several_certificates_the_first_of_the_config_is_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a", &good("a.example"));
+        let mut config = config(&[("web", "api")], &[("api", &["10.0.0.1:80"])]);
+        config.listeners[0].tls = Some(tls(vec![directory(folder.path())]));
+        let (store, now) = (Store::default(), SystemTime::now());
+        let defaults = || {
+            let known = store.known();
+            let view = View::of_listener(&known, "web").unwrap();
+            let status = tls_status(view, known.shown_by("web").first(), now);
+            let all = status.certificates.into_iter().map(|it| (it.names[0].clone(), it.default));
+            all.collect::<Vec<_>>()
+        };
+        put(&store, &config);
+        assert_eq!(defaults(), [("a.example".to_owned(), false)]);
+        // It ends first, and so is listed first.
+        let soon = made(&["b.example"], |params| params.not_after = (now + DAY).into());
+        write(folder.path(), "b", &soon);
+        store.refresh(now);
+        let expected = [("b.example".to_owned(), false), ("a.example".to_owned(), true)];
+        assert_eq!(defaults(), expected);
+    }
+
+    const DAY: std::time::Duration = std::time::Duration::from_hours(24);
+}

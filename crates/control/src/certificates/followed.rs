@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::authorities::{ClientAuthorities, EndpointAuthorities};
 use super::client_auth::Revocations;
+use super::news::Level;
 use super::problem::{Finding, Problem, Remark};
 use super::source::{FileStamp, Refusal, is_open, stamp, unreadable};
 use super::ticket_keys::TicketSecrets;
@@ -17,7 +18,7 @@ use crate::config::{Files as _, Folder};
 pub enum FileKind {
     /// Authorities that sign clients' certificates.
     ClientAuthorities,
-    /// What these have taken back.
+    /// Lists of what these have revoked.
     Revocations,
     /// Secrets for tickets.
     TicketKeys,
@@ -110,7 +111,8 @@ impl FileKind {
     /// As messages call it.
     pub(crate) fn noun(self) -> &'static str {
         match self {
-            Self::ClientAuthorities | Self::EndpointAuthorities => "authorities",
+            Self::ClientAuthorities => "client CA",
+            Self::EndpointAuthorities => "CA",
             Self::Revocations => "revocation list",
             Self::TicketKeys => "ticket keys",
         }
@@ -176,12 +178,13 @@ impl Followed {
         }
     }
 
-    /// Tells the log what has changed since `before`.
-    pub(super) fn tell(&self, before: &Self) {
-        self.client_authorities.tell(&before.client_authorities);
-        self.revocations.tell(&before.revocations);
-        self.ticket_keys.tell(&before.ticket_keys);
-        self.endpoint_authorities.tell(&before.endpoint_authorities);
+    /// What has changed since `before`, line by line.
+    pub(super) fn news(&self, before: &Self) -> Vec<(Level, String)> {
+        let mut lines = self.client_authorities.news(&before.client_authorities);
+        lines.extend(self.revocations.news(&before.revocations));
+        lines.extend(self.ticket_keys.news(&before.ticket_keys));
+        lines.extend(self.endpoint_authorities.news(&before.endpoint_authorities));
+        lines
     }
 }
 
@@ -232,8 +235,8 @@ impl<T: Content> Files<T> {
         remarks.map(|remark| Finding { file: file.to_owned(), remark }).collect()
     }
 
-    fn tell(&self, before: &Self) {
-        let noun = T::KIND.noun();
+    fn news(&self, before: &Self) -> Vec<(Level, String)> {
+        let (noun, mut lines) = (T::KIND.noun(), Vec::new());
         for (file, entry) in &self.0 {
             let old = before.0.get(file);
             let is_other = old.is_none_or(|old| match (&old.good, &entry.good) {
@@ -242,14 +245,17 @@ impl<T: Content> Files<T> {
             });
             let was_well = old.is_some_and(|old| old.problem.is_none());
             if entry.problem.is_none() && (is_other || !was_well) {
-                tracing::info!("{noun} {} in use", file.display());
+                lines.push((Level::Info, format!("{noun} {} in use", file.display())));
             }
-            let is_news = entry.problem != old.and_then(|old| old.problem.clone());
+            let is_news = entry.remark() != old.and_then(FileEntry::remark);
             if let Some(remark) = entry.remark().filter(|_| is_news) {
+                // What has only become too old was taken, and still counts.
+                let what = if entry.is_lapsed { "" } else { " refused:" };
                 let finding = Finding { file: file.clone(), remark };
-                tracing::error!("{noun} refused: {finding}");
+                lines.push((Level::Error, format!("{noun}{what} {finding}")));
             }
         }
+        lines
     }
 }
 
@@ -274,7 +280,8 @@ impl<T: Content> FileEntry<T> {
             None => Self::read(file, old.and_then(|old| old.good.clone()), measure),
         };
         let decay = good.as_ref().and_then(|good| good.decay(now));
-        Self { stamp, good, is_lapsed: decay.is_some(), problem: decay.or(problem) }
+        // Whoever has written something broken in its place has to hear of that.
+        Self { stamp, good, is_lapsed: decay.is_some(), problem: problem.or(decay) }
     }
 
     /// What is good in `file`, or what was good before, which is `old`; and what is wrong with it.

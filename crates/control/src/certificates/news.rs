@@ -1,26 +1,30 @@
-//! What the log is told about certificates: once for each change. Called by the store with what was known before and now.
+//! What the log and the events are told about certificates: once for each change. Called by the store with what was known before and now.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::expiry::Nearness;
 use super::parse::Purpose;
 use super::problem::{Finding, Problem, Remark, date};
 use super::source::{Pair, Refusal};
 use super::store::{Entry, Known};
+use crate::events::{EventKind, EventLevel, Events};
 
-/// Tells everything that is different; of thousands of a kind the first.
-pub(super) fn tell(before: &Known, after: &Known) {
+/// Tells everything that is different; of thousands of a kind the first. What is wrong at the start the config's report has said already.
+pub(super) fn tell(before: &Known, after: &Known, events: &Events) {
+    let is_start = before.at == SystemTime::UNIX_EPOCH;
     for (level, line) in news(before, after) {
         match level {
             Level::Info => tracing::info!("{line}"),
+            Level::Warn | Level::Error if is_start => tracing::debug!("{line}"),
             Level::Warn => tracing::warn!("{line}"),
             Level::Error => tracing::error!("{line}"),
         }
+        events.note(level.into(), EventKind::Certificate, line);
     }
-    after.followed.tell(&before.followed);
 }
 
 /// How much somebody should care.
@@ -31,6 +35,16 @@ pub(super) enum Level {
     Error,
 }
 
+impl From<Level> for EventLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Info => Self::Info,
+            Level::Warn => Self::Warn,
+            Level::Error => Self::Error,
+        }
+    }
+}
+
 /// What is different, line by line.
 pub(super) fn news(before: &Known, after: &Known) -> Vec<(Level, String)> {
     let mut lines = good(before, after);
@@ -38,6 +52,7 @@ pub(super) fn news(before: &Known, after: &Known) -> Vec<(Level, String)> {
     lines.extend(problems(before, after));
     lines.extend(expiry(before, after));
     lines.extend(of_wholes(before, after));
+    lines.extend(after.followed.news(&before.followed));
     lines
 }
 

@@ -294,7 +294,7 @@ mod tests {
         let refused = propose(&Store::default(), &with(Some(trusting(&file)))).unwrap_err();
         let remark = Remark::Refused(Problem::Garbled(Part::Chain));
         let finding = Finding { file: file.clone(), remark };
-        assert_eq!(refused, Unusable::File("authorities", finding.clone()));
+        assert_eq!(refused, Unusable::File("CA", finding.clone()));
         let trust = trusting(&file).trust;
         assert_eq!(Known::default().findings_of_trust(&trust, SystemTime::now()), [finding]);
     }

@@ -15,7 +15,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
-use x509_parser::x509::AlgorithmIdentifier;
+use x509_parser::x509::{AlgorithmIdentifier, X509Name};
 
 use super::problem::{Part, Problem};
 
@@ -36,6 +36,8 @@ pub(crate) struct About {
     pub(crate) key: String,
     /// Who has signed it.
     pub(crate) issuer: String,
+    /// Whom it says that it is for, beside its names.
+    pub(crate) subject: String,
 }
 
 /// Whom a certificate is shown.
@@ -72,7 +74,11 @@ pub(crate) fn parse(
         Purpose::Client => names(leaf).unwrap_or_default(),
     };
     let was_sorted = !order.iter().copied().eq(0..chain.len());
-    let about = Arc::new(About { key: describe_key(leaf), issuer: describe_issuer(leaf) });
+    let about = Arc::new(About {
+        key: describe_key(leaf),
+        issuer: describe(leaf.issuer()),
+        subject: describe(leaf.subject()),
+    });
     let chain = order.iter().map(|at| chain[*at].clone()).collect();
     let key = Arc::new(CertifiedKey::new(chain, key));
     Ok(Parsed { certificate: Arc::new(Certificate { key, names, validity }), was_sorted, about })
@@ -268,27 +274,26 @@ fn describe_key(leaf: &X509Certificate<'_>) -> String {
     }
 }
 
-/// The organisation and the name of whoever has signed it, as far as it says so. Anybody may have written that: nothing in it moves the
-/// cursor of a terminal.
-fn describe_issuer(leaf: &X509Certificate<'_>) -> String {
-    let issuer = leaf.issuer();
-    let organisation = issuer.iter_organization().next().and_then(|it| it.as_str().ok());
-    let name = issuer.iter_common_name().next().and_then(|it| it.as_str().ok());
+/// The organisation and the name of somebody, as far as it says so. Anybody may have written that: nothing in it moves the cursor of a
+/// terminal.
+fn describe(who: &X509Name<'_>) -> String {
+    let organisation = who.iter_organization().next().and_then(|it| it.as_str().ok());
+    let name = who.iter_common_name().next().and_then(|it| it.as_str().ok());
     let words: Vec<&str> = match (organisation, name) {
         (Some(organisation), Some(name)) if name.contains(organisation) => vec![name],
         (organisation, name) => organisation.into_iter().chain(name).collect(),
     };
     let text = words.join(", ");
-    let text = if text.is_empty() { issuer.to_string() } else { text };
+    let text = if text.is_empty() { who.to_string() } else { text };
     let shown = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
-    text.chars().map(shown).take(ISSUER_LETTERS_MAX).collect()
+    text.chars().map(shown).take(WHO_LETTERS_MAX).collect()
 }
 
 /// RFC 8410 §3.
 const ED25519: &str = "1.3.101.112";
 
 /// X.520 allows 64 for each of the two.
-const ISSUER_LETTERS_MAX: usize = 130;
+const WHO_LETTERS_MAX: usize = 130;
 
 /// All certificates of a chain together. Some clients stop reading at 64 KiB or 100 000 bytes, and each handshake sends it.
 pub(super) const CHAIN_BYTES_MAX: usize = 100_000;

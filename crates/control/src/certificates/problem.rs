@@ -256,7 +256,9 @@ impl fmt::Display for Finding {
                 write!(f, "{file} {problem}; what was good before stays in use")
             }
             Remark::Lapsed(problem) => write!(f, "{file} {problem}; nobody is taken by it"),
-            Remark::LeftOut(problem) => write!(f, "{file} {problem}; others beside it are used"),
+            Remark::LeftOut(problem) => {
+                write!(f, "{file} {problem}; it is left out, and others beside it are used")
+            }
             Remark::ExpiresIn(0) => write!(f, "{file} expires in less than a day, or has expired"),
             Remark::ExpiresIn(1) => write!(f, "{file} expires in a day"),
             Remark::ExpiresIn(days) => write!(f, "{file} expires in {days} days"),
@@ -283,9 +285,9 @@ pub fn date(at: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", time.hour(), time.minute())
 }
 
-const FOREIGN_LIST_HELP: &str = "lists have to be of the authorities in `client_ca`; those of authorities between these and clients belong into the same file";
+const FOREIGN_LIST_HELP: &str = "lists have to be of the CAs in `client_ca`; those of CAs between these and clients belong into the same file";
 
-const UNLISTED_HELP: &str = "add its list to `client_crl`: without one nobody knows what it has taken back, so its clients are refused";
+const UNLISTED_HELP: &str = "add its list to `client_crl`: without one nobody knows what it has revoked, so its clients are refused";
 
 const ENCRYPTED_KEY_HELP: &str = "nobody is there to type a password when it starts: `openssl pkey -in FILE -out FILE.key` decrypts it; keep that file readable for evenkeel alone";
 

@@ -25,6 +25,7 @@ use super::terms::{Current, ListenerTerms};
 use super::tickets::OwnSecrets;
 use super::view::View;
 use crate::config::{CertificateSource, Config, TlsConfig, Trust};
+use crate::events::Events;
 
 /// Shared by the conductor, which follows configs, and the watch, which follows files.
 #[derive(Debug, Default)]
@@ -32,6 +33,8 @@ pub(crate) struct Store {
     known: Mutex<Arc<Known>>,
     /// Held by each proposal, for as long as it may still be put in force. Cloned under the lock only.
     proposed: Arc<()>,
+    /// Are told what has changed.
+    events: Arc<Events>,
 }
 
 /// What would be known if a config were in force. There is one at a time.
@@ -103,6 +106,11 @@ pub enum Unusable {
 // === impl Store ===
 
 impl Store {
+    /// One that tells `events` what has changed.
+    pub(crate) fn telling(events: &Arc<Events>) -> Self {
+        Self { events: Arc::clone(events), ..Self::default() }
+    }
+
     /// What is known now.
     pub(crate) fn known(&self) -> Arc<Known> {
         Arc::clone(&self.lock())
@@ -128,7 +136,7 @@ impl Store {
 
     /// From now on it is what was proposed that is known, and shown. For who has published a plan with it.
     pub(crate) fn commit(&self, proposal: Proposal) {
-        Self::replace(&mut self.lock(), proposal.next);
+        self.replace(&mut self.lock(), proposal.next);
     }
 
     /// Looks at all files, reads those that have changed, and shows what is good in them. Where a config is put in force meanwhile, or
@@ -138,14 +146,14 @@ impl Store {
         let next = before.refreshed(now);
         let mut known = self.lock();
         if Arc::ptr_eq(&known, &before) && Arc::strong_count(&self.proposed) == 1 {
-            Self::replace(&mut known, next);
+            self.replace(&mut known, next);
         }
     }
 
     /// Under the lock to the end: what is shown is what is known.
-    fn replace(known: &mut Arc<Known>, next: Known) {
+    fn replace(&self, known: &mut Arc<Known>, next: Known) {
         next.show(known);
-        news::tell(known, &next);
+        news::tell(known, &next, &self.events);
         *known = Arc::new(next);
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use evenkeel_plan::listener::Protocol;
-use evenkeel_plan::tls::{Certificates, Terms};
+use evenkeel_plan::tls::{Certificates, Terms, Told};
 use rustls::ServerConfig;
 
 use super::client_auth::{ClientAuth, fingerprint};
@@ -42,6 +42,7 @@ pub(super) struct ListenerTerms {
     current: ArcSwap<Current>,
     /// That of `current`, for whoever asks for nothing else, which is at each request.
     edition: AtomicU64,
+    told: Told,
 }
 
 impl Current {
@@ -82,7 +83,7 @@ impl Current {
 impl ListenerTerms {
     pub(super) fn new(current: &Arc<Current>) -> Self {
         let edition = AtomicU64::new(current.edition());
-        Self { current: ArcSwap::new(Arc::clone(current)), edition }
+        Self { current: ArcSwap::new(Arc::clone(current)), edition, told: Told::default() }
     }
 
     /// From now on handshakes begin by these.
@@ -103,6 +104,10 @@ impl Terms for ListenerTerms {
 
     fn edition(&self) -> u64 {
         self.edition.load(Ordering::Acquire)
+    }
+
+    fn told(&self) -> &Told {
+        &self.told
     }
 }
 

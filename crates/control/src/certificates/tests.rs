@@ -558,7 +558,7 @@ fn a_bad_one_beside_others_is_left_out_from_the_start() {
     let finding = Finding { file: file.clone(), remark };
     assert_eq!(
         finding.to_string(),
-        format!("{} is not PEM; others beside it are used", file.display())
+        format!("{} is not PEM; it is left out, and others beside it are used", file.display())
     );
     assert_eq!(findings(&source), [finding]);
     let store = store_of(&[&source]);

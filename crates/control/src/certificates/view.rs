@@ -40,6 +40,8 @@ pub(crate) struct Refused<'k> {
     pub(crate) problem: &'k Problem,
     /// Whether what was good in it before is in use.
     pub(crate) is_kept: bool,
+    /// Whether nobody is taken by it.
+    pub(crate) is_lapsed: bool,
 }
 
 impl<'k> View<'k> {
@@ -50,7 +52,8 @@ impl<'k> View<'k> {
         let own = known.listener_problems().filter(|(name, _)| *name == listener);
         view.refused.extend(own.map(|(_, problem)| {
             // What is refused as a whole was made of files that may all be good.
-            Refused::new(problem, matches!(problem.1, Problem::Library(_)))
+            let is_kept = matches!(problem.1, Problem::Library(_));
+            Refused { is_lapsed: !is_kept, ..Refused::new(problem, is_kept) }
         }));
         Some(view)
     }
@@ -93,7 +96,7 @@ impl<'k> View<'k> {
             .collect();
         let others = beside.iter().filter_map(|(Beside { file, .. }, state)| {
             let is_kept = state.has_good && !state.is_lapsed;
-            Some(Refused { file, problem: state.problem?, is_kept })
+            Some(Refused { file, problem: state.problem?, is_kept, is_lapsed: state.is_lapsed })
         });
         let (awaited, refused): (Vec<_>, Vec<_>) = directories
             .chain(certificates)
@@ -114,6 +117,6 @@ impl<'k> View<'k> {
 
 impl<'k> Refused<'k> {
     fn new((file, problem): &'k Refusal, is_kept: bool) -> Self {
-        Self { file, problem, is_kept }
+        Self { file, problem, is_kept, is_lapsed: false }
     }
 }

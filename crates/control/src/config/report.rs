@@ -12,7 +12,7 @@ use excerpt::Excerpt;
 
 pub use json::Verdict;
 
-/// Everything that is wrong with one config, in the order of its files.
+/// Everything that is wrong with one config: its errors, and then what is odd, each in the order of its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     sources: Sources,
@@ -32,7 +32,11 @@ struct Paint {
 
 impl Report {
     pub(super) fn new(sources: Sources, mut diagnostics: Vec<Diagnostic>) -> Self {
-        diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| span.start));
+        // What keeps it from being used is to be seen first, however much is odd beside.
+        diagnostics.sort_by_key(|diagnostic| {
+            let is_warning = diagnostic.severity() == Severity::Warning;
+            (is_warning, diagnostic.span.as_ref().map(|span| span.start))
+        });
         let errors = count(&diagnostics, Severity::Error);
         let warnings = diagnostics.len() - errors;
         if diagnostics.len() > SHOWN_MAX && errors > 0 {
@@ -52,7 +56,7 @@ impl Report {
         &self.sources
     }
 
-    /// What is wrong, in the order of the files; what is about the whole of it comes first. Of very many, the first errors.
+    /// What is wrong: errors first, each in the order of the files; what is about the whole of it comes first. Of very many, the first errors.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }

@@ -29,7 +29,7 @@ pub(super) struct Picture<'a> {
 /// Where requests for each cluster come in: the protocol, and the addresses.
 fn doors<'a>(status: &'a Status, config: &Config) -> HashMap<&'a str, Vec<String>> {
     let mut doors: HashMap<&str, Vec<String>> = HashMap::new();
-    for listener in &status.listeners {
+    for listener in status.listeners.iter().filter(|it| it.redirect_to_https.is_none()) {
         let own = config.listeners.iter().find(|own| own.name == listener.name);
         let word = own.map_or("http", |own| own.protocol_word());
         let door = format!("{word} {}", listener.binds.join(", "));
@@ -54,6 +54,7 @@ impl fmt::Display for Picture<'_> {
             let doors = doors.get(cluster.name.as_str());
             self.write_cluster(f, cluster, doors.map_or(&[][..], Vec::as_slice))?;
         }
+        self.write_redirects(f)?;
         self.write_development(f)?;
         self.write_closing(f)
     }
@@ -106,6 +107,15 @@ impl Picture<'_> {
         let note = note(endpoint);
         let gap = if note.is_empty() { "" } else { "   " };
         writeln!(f, "{}{gap}{}", line.trim_end(), self.palette.paint(Tone::Quiet, &note))
+    }
+
+    /// Who comes there is sent elsewhere, so it belongs to no cluster.
+    fn write_redirects(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut redirects =
+            self.status.listeners.iter().filter(|it| it.redirect_to_https.is_some());
+        redirects.try_for_each(|listener| {
+            writeln!(f, "http {} → {}", listener.binds.join(", "), listener.leads_to())
+        })
     }
 
     /// How to come by https with a certificate that nobody trusts yet.

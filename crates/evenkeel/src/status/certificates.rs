@@ -100,10 +100,10 @@ fn write_files(
     for TlsFileStatus { kind, file, not_after_unix_seconds, state } in &tls.files {
         let [mark, until, left] = end(*state, *not_after_unix_seconds, now);
         let kind = match kind {
-            TlsFileKind::ClientAuthorities => "authorities of clients",
-            TlsFileKind::Revocations => "what these have taken back",
-            TlsFileKind::TicketKeys => "keys for tickets",
-            TlsFileKind::EndpointAuthorities => "authorities of endpoints",
+            TlsFileKind::ClientAuthorities => "client CAs",
+            TlsFileKind::Revocations => "revocation lists",
+            TlsFileKind::TicketKeys => "ticket keys",
+            TlsFileKind::EndpointAuthorities => "CAs of endpoints",
         };
         let kind = (Tone::Plain, kind.to_owned());
         table.push(vec![mark, kind, until, left, (Tone::Quiet, file.clone())]);
@@ -131,14 +131,22 @@ fn end(state: CertificateState, unix_seconds: Option<f64>, now: f64) -> [Cell; 3
     ]
 }
 
-/// The first names, and how many more there are.
+/// The first names, and how many more there are; one that nobody shall look for a name in has none.
 fn names(certificate: &CertificateStatus) -> String {
-    let shown = &certificate.names[..certificate.names.len().min(NAMES_SHOWN)];
-    let names = shown.join(", ");
-    match certificate.name_count - shown.len().min(certificate.name_count) {
-        0 => names,
-        more => format!("{names} +{more}"),
+    let CertificateStatus { names, name_count, subject, default, .. } = certificate;
+    if names.is_empty() {
+        return subject.clone();
     }
+    let shown = &names[..names.len().min(NAMES_SHOWN)];
+    let mut text = shown.join(", ");
+    let more = name_count.saturating_sub(shown.len());
+    if more > 0 {
+        text.push_str(&format!(" +{more}"));
+    }
+    if *default {
+        text.push_str(" (default)");
+    }
+    text
 }
 
 /// For how long it is still good.
@@ -155,10 +163,11 @@ fn write_problems(f: &mut fmt::Formatter<'_>, tls: &TlsStatus, palette: Palette)
         let text = format!("…  {file} has not been issued yet");
         writeln!(f, "{}", palette.paint(Tone::Quiet, &text))?;
     }
-    for CertificateProblem { file, problem, help, kept } in &tls.problems {
-        let (tone, then) = match kept {
-            true => (Tone::Warning, "what was good before stays in use"),
-            false => (Tone::Bad, "it is not used"),
+    for CertificateProblem { file, problem, help, kept, lapsed } in &tls.problems {
+        let (tone, then) = match (kept, lapsed) {
+            (true, _) => (Tone::Warning, "what was good before stays in use"),
+            (false, true) => (Tone::Bad, "nobody is taken by it"),
+            (false, false) => (Tone::Bad, "it is not used"),
         };
         writeln!(f, "{}", palette.paint(tone, &format!("✗  {file} {problem}; {then}")))?;
         writeln!(f, "   {}", palette.paint(Tone::Quiet, help))?;

@@ -85,6 +85,8 @@ pub(crate) fn listener(name: &str, bind: &str, cluster: &str) -> ListenerStatus 
         active: 12,
         refused: Default::default(),
         requests: [0, 99_000, 0, 100, 20].into(),
+        streams: None,
+        redirect_to_https: None,
         admission: Default::default(),
         tls: None,
     }
@@ -103,6 +105,7 @@ pub(crate) fn route(host: &str, path: &str, to: &[(&str, u32)]) -> RouteStatus {
         to: to.iter().map(target).collect(),
         labels: BTreeMap::new(),
         requests: [0, 990, 0, 10, 0].into(),
+        streams: None,
         admission: Default::default(),
     }
 }

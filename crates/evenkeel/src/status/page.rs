@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use evenkeel_control::admin::{ClusterStatus, EndpointStatus, ListenerStatus, RouteStatus, Status};
+use evenkeel_control::admin::{
+    ClusterStatus, EndpointStatus, ListenerStatus, RequestsByClass, RouteStatus, Status,
+};
 
 use crate::refusal_words::refusals;
 use crate::reload_words::{refused_config, restart_pending};
@@ -192,13 +194,25 @@ impl Page<'_> {
 }
 
 fn listener_row(listener: &ListenerStatus) -> Vec<Cell> {
-    let (requests, total) = (&listener.requests, listener.requests.total());
-    vec![
+    let mut row = vec![
         (Tone::Strong, listener.name.clone()),
         (Tone::Plain, listener.binds.join(", ")),
         (Tone::Plain, listener.leads_to()),
         (Tone::Plain, show_count(u64::try_from(listener.active).unwrap_or(0))),
         (Tone::Plain, show_count(listener.connections)),
+    ];
+    row.extend(answers(&listener.requests, listener.streams));
+    row
+}
+
+/// How many requests were answered, and with what; or how many streams there were, which are not.
+fn answers(requests: &RequestsByClass, streams: Option<u64>) -> [Cell; 3] {
+    if let Some(streams) = streams {
+        let words = counted(usize::try_from(streams).unwrap_or(usize::MAX), "stream");
+        return [(Tone::Plain, words), (Tone::Quiet, none()), (Tone::Quiet, none())];
+    }
+    let total = requests.total();
+    [
         (Tone::Plain, show_count(total)),
         (Tone::Plain, share(requests.client_error, total).1),
         share(requests.server_error, total),
@@ -206,15 +220,13 @@ fn listener_row(listener: &ListenerStatus) -> Vec<Cell> {
 }
 
 fn route_row(listener: &ListenerStatus, route: &RouteStatus) -> Vec<Cell> {
-    let (requests, total) = (&route.requests, route.requests.total());
-    vec![
+    let mut row = vec![
         (Tone::Plain, pattern(route)),
         (Tone::Plain, listener.name.clone()),
         (Tone::Plain, shares(route)),
-        (Tone::Plain, show_count(total)),
-        (Tone::Plain, share(requests.client_error, total).1),
-        share(requests.server_error, total),
-    ]
+    ];
+    row.extend(answers(&route.requests, route.streams));
+    row
 }
 
 /// How many run there; of how many that may, where that is limited.

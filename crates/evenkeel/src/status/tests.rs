@@ -1,6 +1,6 @@
 use evenkeel_control::admin::{
-    ClusterStatus, EndpointState, EndpointStatus, LastReload, LeavingStatus, OverrideStatus,
-    ReloadResult, RestartPending, ShedStatus, Trigger,
+    ClusterStatus, EndpointState, EndpointStatus, LastReload, LeavingStatus, ListenerStatus,
+    OverrideStatus, ReloadResult, RestartPending, ShedStatus, Trigger,
 };
 
 use super::fixture::{NOW, busy, cluster, endpoint, listener, route, status};
@@ -111,6 +111,27 @@ a.example/v1/*  web       api 95, next 5     1,000  1.0 %  0 %
     let page = page(&status);
     assert!(page.contains(expected), "{page}");
     assert!(page.contains(":8080  1 route, else api"), "{page}");
+}
+
+#[test]
+fn streams_are_counted_as_such_and_redirects_lead_to_https() {
+    let mut status = status(Vec::new());
+    let mut stream = listener("db", ":5432", "db");
+    (stream.streams, stream.requests) = (Some(1204), [0; 5].into());
+    let plain = ListenerStatus {
+        redirect_to_https: Some(8443),
+        cluster: None,
+        routes: Vec::new(),
+        ..listener("plain", ":80", "api")
+    };
+    status.listeners = vec![stream, plain];
+    let expected = "
+listener  binds  to                       open  connections       requests    4xx     5xx
+db        :5432  db                         12        1,204  1,204 streams      –       –
+plain     :80    https :8443 by redirect    12        1,204         99,120  0.1 %  <0.1 %
+";
+    let shown = page(&status);
+    assert!(shown.contains(expected), "{shown}");
 }
 
 #[test]

@@ -99,7 +99,7 @@ const checks = {
     const [cert, files, problems] = ["#certificates", "#tls-files", "#certificate-problems"];
     await page.until("the certificate is listed", shown(`${cert} tbody tr`));
     assert.match(await text(`${cert} tbody`), /a\.test.*ECDSA P-256.*authority of a test.*listener secure/);
-    assert.match(await text(`${files} tbody`), /authorities of clients.*ca\.pem.*listener secure/);
+    assert.match(await text(`${files} tbody`), /client CAs.*ca\.pem.*listener secure/);
     assert.ok(!(await page.evaluate(shown(`${problems} tbody`))), "what can be used was refused");
     const file = join(dirname(config), "a.crt");
     const before = readFileSync(file);

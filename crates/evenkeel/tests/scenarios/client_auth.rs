@@ -268,6 +268,22 @@ fn a_client_that_cannot_prove_who_it_is_is_told_why() {
         }
     }
     assert_eq!(required.metric("evenkeel_tls_handshakes_total", "result=\"refused\""), 8);
+    for (reason, words) in [
+        ("no_certificate", "it has shown no certificate"),
+        ("certificate_revoked", "its certificate is revoked"),
+        ("certificate_expired", "its certificate has expired, a day ago"),
+        ("unknown_ca", "its certificate is signed by nobody that we trust (unknown issuer)"),
+    ] {
+        let label = format!("reason=\"{reason}\"");
+        assert_eq!(required.metric("evenkeel_tls_handshakes_refused_total", &label), 2, "{reason}");
+        let log = required.process.stderr();
+        let lines = log.lines().filter(|line| line.contains("INFO") && line.contains(&label));
+        let lines: Vec<_> = lines.collect();
+        // Of the second nobody is told: there may be thousands.
+        let [line] = &lines[..] else { panic!("{reason}: {lines:?} of {log}") };
+        assert!(line.contains("a client is refused listener=\"web\" client=127.0.0.1:"), "{line}");
+        assert!(line.contains(words), "{line}");
+    }
 }
 
 /// Whether by TLS or not, and whether clients are asked for a certificate or not.

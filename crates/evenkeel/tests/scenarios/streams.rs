@@ -195,6 +195,7 @@ fn tls_is_passed_to_whom_the_client_names_who_proves_it_to_the_client() {
     let through =
         |route: &str| running.metric("evenkeel_route_streams_total", &format!("route=\"{route}\""));
     assert_eq!(["a.test/*", "a.test[imap]", "*.test[imap,pop3]"].map(through), [1, 1, 2]);
+    assert_eq!(running.status()["listeners"][0]["streams"], 4);
     assert_eq!(running.metric("evenkeel_requests_total", ""), 0);
 }
 

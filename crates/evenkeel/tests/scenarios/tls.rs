@@ -363,6 +363,7 @@ fn clear_text_is_answered_in_clear_text_and_sent_elsewhere_where_that_is_wanted(
     let running = secured(origin.address(), &certificate, "");
     let answer = running.get("/");
     assert_eq!(answer.status, 400);
+    assert!(answer.header("date").is_some(), "RFC 9110 §6.6.1");
     assert!(answer.text().contains("https://"), "{}", answer.text());
 
     let toml = format!(
@@ -373,6 +374,7 @@ fn clear_text_is_answered_in_clear_text_and_sent_elsewhere_where_that_is_wanted(
     let answer = running.get("/a?b");
     assert_eq!(answer.status, 308);
     assert_eq!(answer.header("location"), Some("https://127.0.0.1/a?b"));
+    assert_eq!(running.status()["listeners"][0]["redirect_to_https"], 443);
 }
 
 #[test]
@@ -400,6 +402,15 @@ fn the_status_tells_what_is_shown_and_what_cannot_be_for_programs_and_for_people
     wait_until(LONG, || tls()["problem_count"] == 1).unwrap();
     let problem = tls()["problems"][0].clone();
     assert_eq!((&problem["problem"], &problem["kept"]), (&"is not PEM".into(), &true.into()));
+    let events = running.ask("GET", "/api/v1/events", "").1["events"].clone();
+    let events = events.as_array().unwrap().iter();
+    let events: Vec<_> = events.filter(|event| event["kind"] == "certificate").collect();
+    let [used, _soon, refused] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((&used["level"], &refused["level"]), (&"info".into(), &"warn".into()));
+    assert!(
+        refused["text"].as_str().unwrap().contains("a.crt is not PEM; what was good"),
+        "{refused}"
+    );
     assert!(is_shown(&running, &certificate));
     let page = run(&["status", "--admin", &running.admin.to_string()]).stdout;
     for part in [

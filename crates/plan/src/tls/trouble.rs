@@ -1,11 +1,11 @@
 //! What was wrong where there is no TLS with an endpoint, in words for people that complete "api.test:443 made no secure connection: …".
-//! Asked by `proxy` for requests, and by `control` for checks.
+//! Asked by `proxy` for requests, and by `control` for checks; by `proxy` also of clients whose certificates are refused.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use rustls::pki_types::UnixTime;
-use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error, ExtendedKeyPurpose, PeerIncompatible};
 
 /// What the library says, as somebody would say it who has seen the endpoint's certificate. In one line, at most [`WORDS_BYTES_MAX`] bytes
 /// long, and whatever is in the certificate without anything that a terminal would obey.
@@ -48,8 +48,19 @@ fn certificate(problem: &CertificateError) -> String {
         CertificateError::BadEncoding => "cannot be read",
         CertificateError::BadSignature => "has a signature that is not genuine",
         CertificateError::Revoked => "is revoked",
+        CertificateError::InvalidPurposeContext {
+            required: ExtendedKeyPurpose::ClientAuth,
+            ..
+        } => "is not meant for clients",
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "is not meant for servers"
+        }
+        CertificateError::ExpiredRevocationList
+        | CertificateError::ExpiredRevocationListContext { .. } => {
+            "cannot be judged: the revocation list of its authority is outdated"
+        }
+        CertificateError::UnknownRevocationStatus => {
+            "cannot be judged: its authority has no revocation list"
         }
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
@@ -174,6 +185,17 @@ mod tests {
             (
                 for_names(&["api.test\0\x1b[31m\u{202e}"]),
                 "its certificate is for api.test??[31m?, not for api.test",
+            ),
+            (
+                CertificateError::InvalidPurposeContext {
+                    required: ExtendedKeyPurpose::ClientAuth,
+                    presented: Vec::new(),
+                },
+                "its certificate is not meant for clients",
+            ),
+            (
+                CertificateError::ExpiredRevocationList,
+                "its certificate cannot be judged: the revocation list of its authority is outdated",
             ),
             (
                 CertificateError::UnknownIssuer,

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use evenkeel_plan::listener::Protocol;
-use evenkeel_plan::tls::Handshake;
+use evenkeel_plan::tls::{Handshake, Objection, trouble};
 
 use super::{Connection, DRAIN_GRACE};
 use crate::deadline::Deadline;
@@ -20,8 +20,7 @@ impl Connection {
             Some(Ok(())) => self.io.handshake(),
             Some(Err(HandshakeError::Closed)) => Handshake::Closed,
             Some(Err(HandshakeError::Refused(error))) => {
-                let (listener, client) = (&*self.entrance.name, self.client);
-                tracing::debug!(listener, %client, %error, "no handshake");
+                self.note_refusal(&error);
                 Handshake::Refused
             }
         };
@@ -38,6 +37,28 @@ impl Connection {
             self.linger(deadline).await;
         }
         outcome.is_done() && !goes_no_further
+    }
+
+    /// Counts why there is no handshake, and says so: of clients that did not prove who they are to whoever looks at the log, now and then.
+    fn note_refusal(&self, error: &rustls::Error) {
+        let objection = match self.io.is_stranger() {
+            true => Objection::NotTls,
+            false => Objection::of(error),
+        };
+        let reason = objection.name();
+        self.entrance.counters.shard(self.worker.index).objections[objection as usize].add(1);
+        let (listener, client) = (&*self.entrance.name, self.client);
+        let world = self.worker.world_of(&self.entrance);
+        let tls = world.listener(&self.entrance).and_then(|listener| listener.tls.as_ref());
+        let now = self.worker.time(self.worker.now());
+        if objection.is_of_certificate()
+            && tls.is_some_and(|it| it.terms.told().is_news(objection, now))
+        {
+            let why = trouble(error);
+            tracing::info!(listener, %client, reason, why, "a client is refused");
+        } else {
+            tracing::debug!(listener, %client, reason, %error, "no handshake");
+        }
     }
 
     /// Whether the client was asked who it is by other terms than are in force now: it may take its time to answer, and who is believed may

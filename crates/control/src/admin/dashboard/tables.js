@@ -24,7 +24,8 @@ export function showTables(status, figures) {
 }
 
 function listenerRow(listener, figure) {
-  const where = listener.cluster ? `→ ${listener.cluster}` : "by route";
+  const { cluster, redirect_to_https: port } = listener;
+  const where = port ? `→ https :${port} by redirect` : cluster ? `→ ${cluster}` : "by route";
   return [
     [listener.name, "key"],
     [`${listener.binds.join(", ")} ${where}`, ""],
@@ -55,8 +56,9 @@ function showCertificates({ listeners, clusters }) {
 
 function certificateRow([of, certificate]) {
   const { names, name_count: count, not_after_unix_seconds: end, state } = certificate;
-  const shown = names.slice(0, NAMES_SHOWN);
-  const more = count > shown.length ? ` +${count - shown.length}` : "";
+  const shown = count > 0 ? names.slice(0, NAMES_SHOWN) : [certificate.subject];
+  const left = count > shown.length ? ` +${count - shown.length}` : "";
+  const more = certificate.default ? `${left} (default)` : left;
   const until = `until ${new Date(end * 1000).toISOString()}`;
   return [
     [shown.join(", ") + more, "key names", [names.join(", "), until, certificate.file].join("\n")],
@@ -79,10 +81,17 @@ function leftCell(state, end) {
   return [left, `whole ${STATE_KINDS[state] ?? ""}`.trim()];
 }
 
-const problemRow = ([of, { file, problem, help, kept }]) => [
+const problemRow = ([of, { file, problem, help, kept, lapsed }]) => [
   [file, "code", help],
   [of, ""],
-  [kept ? `${problem}; what was good before stays in use` : problem, kept ? "told warn" : "told bad"],
+  [
+    kept
+      ? `${problem}; what was good before stays in use`
+      : lapsed
+        ? `${problem}; nobody is taken by it`
+        : problem,
+    kept ? "told warn" : "told bad",
+  ],
 ];
 
 /** A certificate that is ordered from an authority: when the next order is due, and what went wrong with the last. */
@@ -193,10 +202,10 @@ const ACTIVITIES = { waiting: "waits for another", ordering: "now" };
 const STATE_KINDS = { ends_soon: "warn", ends_very_soon: "bad", expired: "bad" };
 
 const FILE_KINDS = {
-  client_authorities: "authorities of clients",
-  revocations: "what these have taken back",
-  ticket_keys: "keys for tickets",
-  endpoint_authorities: "authorities of endpoints",
+  client_authorities: "client CAs",
+  revocations: "revocation lists",
+  ticket_keys: "ticket keys",
+  endpoint_authorities: "CAs of endpoints",
 };
 
 // More would push everything else out of the table; whoever points there sees all that the status has.

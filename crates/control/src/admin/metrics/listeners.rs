@@ -5,7 +5,7 @@ use std::fmt;
 use evenkeel_plan::admission::Refusal;
 use evenkeel_plan::listener::{ListenerCounters, Protocol};
 use evenkeel_plan::reason::Reason;
-use evenkeel_plan::tls::Handshake;
+use evenkeel_plan::tls::{Handshake, Objection};
 use evenkeel_plan::{Listener, Plan};
 use evenkeel_proto::http2::Fault;
 use evenkeel_proto::method::Method;
@@ -54,6 +54,11 @@ fn connections(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
     families.family(Counter, "tls_handshakes", help, |family| {
         let mut secured = plan.listeners.iter().filter(|listener| listener.tls.is_some());
         secured.try_for_each(|listener| handshakes(family, listener))
+    })?;
+    let help = "Handshakes of TLS with clients that were refused, by what was wrong.";
+    families.family(Counter, "tls_handshakes_refused", help, |family| {
+        let mut secured = plan.listeners.iter().filter(|listener| listener.tls.is_some());
+        secured.try_for_each(|listener| objections(family, listener))
     })?;
     families.family(Counter, "listener_connections", "Connections accepted.", |family| {
         plan.listeners.iter().try_for_each(|listener| {
@@ -175,6 +180,13 @@ fn handshakes(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
     Handshake::ALL.into_iter().try_for_each(|result| {
         let count = listener.counters.sum(|shard| shard.handshakes[result as usize].count());
         family.counter(&[("listener", &listener.name), ("result", result.name())], count)
+    })
+}
+
+fn objections(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
+    Objection::ALL.into_iter().try_for_each(|reason| {
+        let count = listener.counters.sum(|shard| shard.objections[reason as usize].count());
+        family.occurrence(&[("listener", &listener.name), ("reason", reason.name())], count)
     })
 }
 

@@ -303,7 +303,7 @@ fn a_changed_list_is_in_use_and_takes_old_tickets_with_it_and_a_broken_one_is_no
         assert_eq!(refused, [Finding { file, remark }]);
     }
     let refused = propose(&Store::default(), &config).unwrap_err().to_string();
-    assert_eq!(refused, format!("authorities {} is not PEM", place.file("ca.pem").display()));
+    assert_eq!(refused, format!("client CA {} is not PEM", place.file("ca.pem").display()));
 }
 
 /// Every client was refused, and the log said that the list was in use.
@@ -425,6 +425,28 @@ fn a_list_that_is_outdated_at_the_start_refuses_its_clients_and_nothing_else() {
         assert_eq!(findings, [Finding { file, remark }]);
     };
     said(&Known::default(), Remark::Lapsed(Problem::Outdated(due)));
+    let lapsed = |problem| {
+        let known = store.known();
+        let view = View::of_listener(&known, "web").unwrap();
+        let [refused] = &view.refused[..] else { panic!("{view:?}") };
+        assert!(refused.is_lapsed && !refused.is_kept);
+        assert_eq!(*refused.problem, problem);
+        let file = place.file("list.pem");
+        let finding = Finding { file, remark: Remark::Lapsed(problem) };
+        (Level::Error, format!("revocation list {finding}"))
+    };
+    let line = lapsed(Problem::Outdated(due));
+    assert!(line.1.ends_with("nobody is taken by it"), "{line:?}");
+    assert!(news(&Known::default(), &store.known()).contains(&line));
+    // Whoever writes something broken in its place hears of that; it was said that the old one was outdated, and no more.
+    let before = store.known();
+    place.put("list.pem", "text");
+    store.refresh(now);
+    let line = lapsed(Problem::NoList);
+    assert_eq!(news(&before, &store.known()), [line]);
+    place.put("list.pem", &old);
+    store.refresh(now);
+    lapsed(Problem::Outdated(due));
     assert!(matches!(
         judged(&place, names, &client, now),
         Err(Error::InvalidCertificate(CertificateError::ExpiredRevocationListContext { .. }))

@@ -175,7 +175,7 @@ struct Tls {
     /// they have changed.
     client_ca: Option<OneOrMany<FilePath>>,
 
-    /// What the authorities have taken back: certificate revocation lists, in PEM. With any there has to be one of each authority in
+    /// Certificate revocation lists of the authorities, in PEM. With any there has to be one of each authority in
     /// a client's chain, and none that is outdated, or the client is refused. Files are read again when they have changed.
     client_crl: Option<OneOrMany<FilePath>>,
 

@@ -59,7 +59,7 @@ impl<'a> Page<'a> {
     fn section(&mut self, section: &'a Value) {
         let example = section["x-example"].as_str().unwrap_or_default().trim();
         self.text.push_str(&format!(
-            "\n## {}\n\n{}\n\n```toml\n{example}\n```\n\n{COLUMNS}",
+            "\n## {}\n\n{}\n\n```toml fragment\n{example}\n```\n\n{COLUMNS}",
             shown(title_of(section)),
             text_of(section),
         ));

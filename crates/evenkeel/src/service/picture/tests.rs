@@ -60,12 +60,15 @@ fn listener(name: &str, bind: &str, cluster: &str) -> ListenerStatus {
             to: vec![TargetStatus { cluster: cluster.to_owned(), weight: 1 }],
             labels: Default::default(),
             requests: [0; 5].into(),
+            streams: None,
             admission: Default::default(),
         }],
         connections: 0,
         active: 0,
         refused: Default::default(),
         requests: [0; 5].into(),
+        streams: None,
+        redirect_to_https: None,
         admission: Default::default(),
         tls: None,
     }
@@ -147,7 +150,16 @@ fn several_clusters_are_named_and_checks_may_be_off() {
     let service = service(toml, Kept::Read(file, Seen::default()));
     let one = |name| vec![endpoint(name, EndpointState::Unchecked)];
     let status = status(
-        vec![listener("a", ":1", "x"), listener("b", ":2", "y")],
+        vec![
+            listener("a", ":1", "x"),
+            listener("b", ":2", "y"),
+            ListenerStatus {
+                cluster: None,
+                routes: Vec::new(),
+                redirect_to_https: Some(443),
+                ..listener("plain", ":80", "x")
+            },
+        ],
         vec![("x", one("127.0.0.1:3")), ("y", one("127.0.0.1:4"))],
     );
     let picture = Picture { service: &service, status: &status, admin: None, palette: plain() };
@@ -157,6 +169,7 @@ http :1 → x: 1 endpoint, least-request, not checked
   · 127.0.0.1:3   unchecked
 http :2 → y: 1 endpoint, least-request, checked by HTTP /up every 1500 ms
   · 127.0.0.1:4   unchecked
+http :80 → https :443 by redirect
 admin off   ·   config e.toml
 ";
     assert_eq!(picture.to_string(), expected);

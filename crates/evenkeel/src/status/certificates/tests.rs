@@ -6,18 +6,25 @@ fn certificate(names: &[&str], days: f64, state: CertificateState) -> Certificat
     CertificateStatus {
         names: names.iter().map(|&name| name.to_owned()).collect(),
         name_count: names.len(),
-        file: format!("certs/{}.crt", names[0]),
+        file: format!("certs/{}.crt", names.first().unwrap_or(&"none")),
         not_before_unix_seconds: NOW - DAY_SECONDS,
         not_after_unix_seconds: NOW + days * DAY_SECONDS,
         state,
         key: "ECDSA P-256".to_owned(),
         issuer: "Let's Encrypt, E5".to_owned(),
+        subject: "web".to_owned(),
+        default: false,
     }
 }
 
 fn file(kind: TlsFileKind, days: Option<f64>, state: CertificateState) -> TlsFileStatus {
     let not_after_unix_seconds = days.map(|days| NOW + days * DAY_SECONDS);
     TlsFileStatus { kind, file: "a.file".to_owned(), not_after_unix_seconds, state }
+}
+
+fn problem([file, problem, help]: [&str; 3], kept: bool, lapsed: bool) -> CertificateProblem {
+    let [file, problem, help] = [file, problem, help].map(str::to_owned);
+    CertificateProblem { file, problem, help, kept, lapsed }
 }
 
 fn with_tls(tls: TlsStatus) -> Status {
@@ -59,20 +66,11 @@ fn each_certificate_says_how_long_it_is_good_and_each_problem_what_to_do() {
         ],
         awaited: vec!["web.pem".to_owned()],
         problems: vec![
-            CertificateProblem {
-                file: "certs/x.crt".to_owned(),
-                problem: "is not PEM".to_owned(),
-                help: "copy it again".to_owned(),
-                kept: true,
-            },
-            CertificateProblem {
-                file: "certs/y.crt".to_owned(),
-                problem: "has no private key".to_owned(),
-                help: "put NAME.key beside it".to_owned(),
-                kept: false,
-            },
+            problem(["certs/x.crt", "is not PEM", "copy it again"], true, false),
+            problem(["certs/y.crt", "has no private key", "put NAME.key beside it"], false, false),
+            problem(["list.pem", "is outdated", "fetch it"], false, true),
         ],
-        problem_count: 2,
+        problem_count: 3,
     };
     let expected = "
 certificates of web  1,204 handshakes and 3 resumed · 2 refused · 1 timed out
@@ -82,15 +80,17 @@ certificates of web  1,204 handshakes and 3 resumed · 2 refused · 1 timed out
 !  b.example, *.b.example  2023-11-24 22:13 UTC     10 days  ECDSA P-256  Let's Encrypt, E5  certs/b.example.crt
 ✓  a.example, b +28        2024-01-05 10:13 UTC     51 days  RSA 2048     Let's Encrypt, E5  certs/a.example.crt
    and 9,900 more, which end later
-   beside them                 good until               left  file
-✓  authorities of clients      2024-01-05 10:13 UTC  51 days  a.file
-✗  what these have taken back  2023-11-13 22:13 UTC  expired  a.file
-✓  keys for tickets                                           a.file
+   beside them       good until               left  file
+✓  client CAs        2024-01-05 10:13 UTC  51 days  a.file
+✗  revocation lists  2023-11-13 22:13 UTC  expired  a.file
+✓  ticket keys                                      a.file
 …  web.pem has not been issued yet
 ✗  certs/x.crt is not PEM; what was good before stays in use
    copy it again
 ✗  certs/y.crt has no private key; it is not used
    put NAME.key beside it
+✗  list.pem is outdated; nobody is taken by it
+   fetch it
 ";
     let shown = page(&with_tls(tls), Palette::new(false));
     assert!(shown.ends_with(expected), "{shown}");
@@ -120,12 +120,29 @@ fn clusters_that_have_files_of_their_own_are_listed_and_others_are_not() {
     status.clusters[1].tls = Some(TlsStatus::default());
     let expected = "
 TLS with the endpoints of api
-   beside them               good until               left  file
-✓  authorities of endpoints  2024-01-05 10:13 UTC  51 days  a.file
+   beside them       good until               left  file
+✓  CAs of endpoints  2024-01-05 10:13 UTC  51 days  a.file
 ";
     let shown = page(&status, Palette::new(false));
     assert!(shown.contains(expected), "{shown}");
     assert!(!shown.contains("endpoints of other"), "{shown}");
+}
+
+#[test]
+fn the_default_is_marked_and_what_has_no_name_is_shown_by_its_subject() {
+    let certificates = vec![
+        CertificateStatus {
+            default: true,
+            ..certificate(&["a.example"], 51.0, CertificateState::Good)
+        },
+        certificate(&[], 51.0, CertificateState::Good),
+    ];
+    let tls = TlsStatus { certificates, certificate_count: 2, ..TlsStatus::default() };
+    let shown = page(&with_tls(tls), Palette::new(false));
+    assert!(
+        shown.contains("\n✓  a.example (default)  ") && shown.contains("\n✓  web  "),
+        "{shown}"
+    );
 }
 
 #[test]

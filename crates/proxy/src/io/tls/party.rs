@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::tls::Termination;
@@ -355,20 +356,25 @@ fn refuse(
 ) -> rustls::Error {
     let is_request =
         carries == Protocol::Http && begins.first().is_some_and(u8::is_ascii_uppercase);
-    let alert = error.alert().map(Alert::fatal_record);
-    let answer = match &alert {
-        Some(record) => &record[..],
-        None if is_request => CLEAR_TEXT_ANSWER,
-        None => &[],
-    };
-    yielded.send(answer);
+    match error.alert().map(Alert::fatal_record) {
+        Some(record) => yielded.send(&record),
+        None if is_request => yielded.send(clear_text_answer(SystemTime::now()).as_bytes()),
+        None => {}
+    }
     rustls::Error::General(error.reason().into())
 }
 
+/// A method is all that begins with a capital letter; nothing else is read of such a request.
+fn clear_text_answer(now: SystemTime) -> String {
+    let date = httpdate::fmt_http_date(now);
+    format!(
+        "HTTP/1.1 400 Bad Request\r\nDate: {date}\r\nContent-Type: text/plain\r\n\
+        Content-Length: {}\r\nConnection: close\r\n\r\n{CLEAR_TEXT_WORDS}",
+        CLEAR_TEXT_WORDS.len()
+    )
+}
+
+const CLEAR_TEXT_WORDS: &str = "This port speaks HTTPS: write https:// before its address.\n";
+
 /// As it goes over the wire (RFC 8446 §4.2.1).
 const TLS12: u16 = 0x0303;
-
-/// A method is all that begins with a capital letter.
-const CLEAR_TEXT_ANSWER: &[u8] =
-    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 59\r\n\
-    Connection: close\r\n\r\nThis port speaks HTTPS: write https:// before its address.\n";

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use evenkeel_plan::tls::Terms;
+use evenkeel_plan::tls::{Terms, Told};
 use rustls::crypto::aws_lc_rs::{DEFAULT_KX_GROUPS, default_provider};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
@@ -50,7 +50,7 @@ type Groups<'a> = &'a [&'static dyn SupportedKxGroup];
 
 /// Terms that stay.
 #[derive(Debug)]
-struct Fixed(Arc<ServerConfig>);
+struct Fixed(Arc<ServerConfig>, Told);
 
 impl Terms for Fixed {
     fn config(&self) -> Arc<ServerConfig> {
@@ -59,6 +59,10 @@ impl Terms for Fixed {
 
     fn edition(&self) -> u64 {
         0
+    }
+
+    fn told(&self) -> &Told {
+        &self.1
     }
 }
 
@@ -80,7 +84,7 @@ fn meet_for<T: Send + 'static>(
     let client = thread::spawn(move || client(theirs, client_config));
     let challenge = Arc::clone(&server_config);
     let certificates = Arc::default();
-    let terms = Arc::new(Fixed(server_config));
+    let terms = Arc::new(Fixed(server_config, Told::default()));
     let termination = Termination { terms, challenge, certificates };
     (Io::terminate(ours.into(), termination, carries), client)
 }

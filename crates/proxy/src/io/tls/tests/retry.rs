@@ -14,7 +14,7 @@ async fn who_only_asks_whether_a_name_is_ours_is_no_client_when_it_is_asked_agai
     let (ours, theirs) = UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     let termination = Termination {
-        terms: Arc::new(Fixed(server)),
+        terms: Arc::new(Fixed(server, Told::default())),
         challenge: Arc::new(challenge),
         certificates: Arc::default(),
     };
