@@ -123,15 +123,20 @@ impl Connection {
             return Box::pin(self.serve_http2(Vec::new(), deadline)).await;
         }
         let mut blanks = 0;
-        while blanks < BLANKS_MAX && self.request_arrives(deadline).await {
-            // Boxed, so that the room which a request needs is there only while there is one.
-            match Box::pin(self.serve_requests(deadline)).await {
-                (Next::Wait, _) => blanks += 1,
-                (Next::Request, _) => blanks = 0,
-                (Next::Http2, unread) => return Box::pin(self.serve_http2(unread, deadline)).await,
-                _ => break,
+        let unread = loop {
+            if blanks >= BLANKS_MAX || !self.request_arrives(deadline).await {
+                return;
             }
-        }
+            // Boxed, so that the room which a request needs is there only while there is one.
+            let (next, unread) = Box::pin(self.serve_requests(deadline)).await;
+            match next {
+                Next::Wait => blanks += 1,
+                Next::Request => blanks = 0,
+                Next::Http2 => break unread,
+                _ => return,
+            }
+        };
+        Box::pin(self.serve_http2(unread, deadline)).await;
     }
 
     /// Waits, holding nothing, until there is something to read. False when the wait is over without.
