@@ -44,18 +44,9 @@ pub(crate) struct Connection {
     requests: Cell<u64>,
     /// Whether an answer may be on its way.
     is_answering: Cell<bool>,
-    /// What most connections have nothing of.
-    rare: RefCell<Option<Box<Rare>>>,
-    _membership: Membership,
-}
-
-/// What few connections have, and none for long.
-#[derive(Debug, Default)]
-struct Rare {
-    /// What was read of it before it was known to be HTTP/2.
-    unread: Vec<u8>,
     /// The request that a panic has ended.
-    victim: Box<str>,
+    victim: RefCell<Option<Box<str>>>,
+    _membership: Membership,
 }
 
 /// What comes after a request.
@@ -104,7 +95,7 @@ impl Connection {
             client,
             entrance,
             is_answering: Cell::new(false),
-            rare: RefCell::default(),
+            victim: RefCell::default(),
             _membership: membership,
         }
     }
@@ -132,19 +123,20 @@ impl Connection {
             return Box::pin(self.serve_http2(Vec::new(), deadline)).await;
         }
         let mut blanks = 0;
-        while blanks < BLANKS_MAX && self.request_arrives(deadline).await {
+        let unread = loop {
+            if blanks >= BLANKS_MAX || !self.request_arrives(deadline).await {
+                return;
+            }
             // Boxed, so that the room which a request needs is there only while there is one.
-            match Box::pin(self.serve_requests(deadline)).await {
+            let (next, unread) = Box::pin(self.serve_requests(deadline)).await;
+            match next {
                 Next::Wait => blanks += 1,
                 Next::Request => blanks = 0,
-                // Nothing of what they need is there any more while there is HTTP/2.
-                Next::Http2 => {
-                    let unread = self.rare.take().unwrap_or_default().unread;
-                    return Box::pin(self.serve_http2(unread, deadline)).await;
-                }
-                _ => break,
+                Next::Http2 => break unread,
+                _ => return,
             }
-        }
+        };
+        Box::pin(self.serve_http2(unread, deadline)).await;
     }
 
     /// Waits, holding nothing, until there is something to read. False when the wait is over without.
@@ -172,8 +164,9 @@ impl Connection {
         .await
     }
 
-    /// Serves what has arrived, and what was sent after it without waiting for the answer (RFC 9112 §9.3.2).
-    async fn serve_requests(&self, deadline: &Deadline) -> Next {
+    /// Serves what has arrived, and what was sent after it without waiting for the answer (RFC 9112 §9.3.2). Returns what
+    /// begins HTTP/2 besides.
+    async fn serve_requests(&self, deadline: &Deadline) -> (Next, Vec<u8>) {
         let mut busy = Busy::default();
         let mut next = Next::Wait;
         for turn in 1_u32.. {
@@ -186,22 +179,19 @@ impl Connection {
                 tokio::task::yield_now().await;
             }
         }
-        if next == Next::Http2 {
-            let unread = busy.inbox.take_all();
-            self.rare.replace(Some(Box::new(Rare { unread, ..Rare::default() })));
-        }
+        let unread = if next == Next::Http2 { busy.inbox.take_all() } else { Vec::new() };
         if next == Next::Close && !(busy.inbox.is_empty() && self.io.is_drained()) {
             next = Next::CloseUnread;
         }
         self.let_go(&mut busy, next, deadline).await;
-        next
+        (next, unread)
     }
 
     /// Counts a panic, and tells of it.
     fn tell_panic(&self, what: &str) {
         self.entrance.counters.shard(self.worker.index).panics.add(1);
         let (listener, client) = (&*self.entrance.name, self.client);
-        let request_id = self.rare.take().unwrap_or_default().victim;
+        let request_id = self.victim.take().unwrap_or_default();
         tracing::error!(listener, %client, request_id = &*request_id, "{what}");
     }
 

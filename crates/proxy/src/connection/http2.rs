@@ -180,8 +180,8 @@ impl Connection {
         let world = self.worker.world_of(&self.entrance);
         let Some(listener) = world.listener(&self.entrance) else { return };
         self.requests.update(|requests| requests + 1);
-        let head = self.head_of(&request.into_parts().0, listener).ok();
-        let (head, request_id) = (head.as_ref(), own_id.as_bytes());
+        let read = self.head_of(&request.into_parts().0, listener).ok();
+        let (head, request_id) = (read.as_ref(), own_id.as_bytes());
         let mut respond = self.respond(&stream, wire, (listener, head, request_id));
         let reason = Reason::PendingTimeout;
         let bytes_out =
@@ -191,6 +191,8 @@ impl Connection {
         let ended = Ended { status, failure, bytes_out, ..Ended::default() };
         let past = Past { head, request_id, started, ended, progress: None };
         self.account(&listener.counters, &past);
+        drop(respond);
+        read.into_iter().for_each(|head| self.worker.buffers.give_head(head.fields));
     }
 
     /// Reads a request that has come, and says how it goes on, or what it is answered instead. `None` if it is neither: see [`Self::judge`].

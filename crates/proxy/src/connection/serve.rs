@@ -15,7 +15,7 @@ use super::account::Past;
 use super::read::NoHead;
 use super::redirect::{by_tls, has_come_by_tls};
 use super::show::Shown;
-use super::{Busy, Connection, Next, Rare};
+use super::{Busy, Connection, Next};
 use crate::access::split_port;
 use crate::body::{Pump, Replay, Source};
 use crate::deadline::Deadline;
@@ -339,8 +339,8 @@ struct Testament<'a> {
 impl Drop for Testament<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            let victim = String::from_utf8_lossy(self.request_id).into();
-            self.connection.rare.replace(Some(Box::new(Rare { victim, ..Rare::default() })));
+            let request_id = String::from_utf8_lossy(self.request_id).into();
+            self.connection.victim.replace(Some(request_id));
         }
     }
 }
