@@ -43,8 +43,8 @@ fn arena() -> Arena {
             _ => Script::ok("well"),
         },
         "",
-        // It would find that the endpoint has too much to do, and let it have less.
-        "limits = \"off\"",
+        // It would find that the endpoint has too much to do, and let it have less; and hundreds of connections at once may have to knock again.
+        "limits = \"off\"\ntimeouts = { connect = \"30s\" }",
     )
 }
 
