@@ -67,9 +67,14 @@ impl Cluster {
 
     /// From now on its endpoints get no more than this says. Said when the plan is in force; who waits looks again.
     pub(crate) fn enforce_limits(&self) {
+        let most = match self.http {
+            // Many are on one connection.
+            HttpVersion::Http2 => self.limits.requests,
+            HttpVersion::Http1 | HttpVersion::Auto => self.limits.in_flight(),
+        };
         let vitals = self.endpoints.iter().map(|endpoint| &endpoint.life.vitals);
         vitals.for_each(|vitals| {
-            vitals.limit_to(self.limits.in_flight());
+            vitals.limit_to(most);
             vitals.limit_connections_to(self.limits.connections);
         });
         self.rooms().for_each(Room::call_all);

@@ -228,6 +228,8 @@ impl Reason {
             Self::Denied => PERMISSION_DENIED,
             Self::RateLimited | Self::BodyTooLarge | Self::HeadTooLarge => RESOURCE_EXHAUSTED,
             Self::NoRoute | Self::MethodNotAllowed | Self::NotImplemented => UNIMPLEMENTED,
+            // It may have been done.
+            Self::UpstreamMalformed | Self::UpgradeRefused => INTERNAL,
             _ => match self.status() {
                 429 | 502..=504 => UNAVAILABLE,
                 _ => INTERNAL,

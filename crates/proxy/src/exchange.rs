@@ -190,7 +190,6 @@ impl<'a> Exchange<'a> {
                 }
                 // RFC 8441 §5: to its client this would be a tunnel.
                 Ok((_, head)) if messages.would_be_tunnel(head.status) => {
-                    self.judge_end(&mut turn, Err(Reason::UpgradeRefused));
                     reason = Reason::UpgradeRefused;
                     break;
                 }

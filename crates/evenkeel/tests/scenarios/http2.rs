@@ -14,6 +14,7 @@ mod library;
 mod memory;
 mod messages;
 mod patience;
+mod tunnels;
 mod turns;
 
 /// A connection whose client has no settings.

@@ -151,6 +151,64 @@ fn an_endpoint_that_leaves_answers_what_it_has_and_gets_nothing_more() {
     assert_eq!(endpoint.connections(), 2);
 }
 
+/// While a stream was open on it, such a connection was chosen again and again, and each request had to make one of its own.
+#[test]
+fn a_connection_that_an_endpoint_has_left_is_given_nothing_while_a_stream_is_open_on_it() {
+    let (endpoint, running) =
+        before(&[], "", |peer, frame| match (peer.connection, frame.stream) {
+            // It stays open.
+            (0, 1) => Ok(()),
+            (0, 3) => {
+                peer.goaway(3, 0)?;
+                well(peer, frame)
+            }
+            _ => well(peer, frame),
+        });
+    let open = ask(&running, 1);
+    wait_for_requests(&endpoint, 1);
+    for _ in 0..6 {
+        assert_eq!(exchange(&running, GET).text(), "well");
+    }
+    assert_eq!(endpoint.connections(), 2);
+    drop(open);
+}
+
+/// Anybody could have had an endpoint taken out of service by asking for what it does not have.
+#[test]
+fn a_websocket_that_an_endpoint_has_no_tunnels_for_is_501_and_no_fault_of_the_endpoint() {
+    let (_endpoint, running) = before(&[], "", well);
+    let handshake = "GET / HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    assert_eq!(exchange(&running, handshake.as_bytes()).status, 501);
+    assert_eq!(running.metric("evenkeel_upstream_failures_total", ""), 0);
+    assert_eq!(exchange(&running, GET).text(), "well");
+}
+
+/// A client that streams and has nothing to say for a while was taken for one that drips.
+#[test]
+fn a_call_of_grpc_may_be_quiet_for_longer_than_a_body_may_stop() {
+    let endpoint = Http2Endpoint::start(&[], well).unwrap();
+    let running = Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\ntimeouts = {{ body = \"500ms\" }}\n\
+         [cluster.origin]\nendpoints = [\"{}\"]\nhttp = \"2\"\nhealth = false\n",
+        endpoint.address()
+    ));
+    let mut client = Http2Client::connect(running.address).unwrap();
+    let call = |path| {
+        let block = Block::request("POST", path).field("te", "trailers");
+        block.field("content-type", "application/grpc")
+    };
+    let quiet = client.request(&call("/x.Y/Z"), false).unwrap();
+    wait_for_requests(&endpoint, 1);
+    // Another request shows that the time of a body is over, several times.
+    let stopped = client.request(&Block::request("POST", "/"), false).unwrap();
+    let status = client.outcome(stopped, LONG).unwrap();
+    assert!(matches!(status, Outcome::Answered { status: 408, .. }), "{status:?}");
+    client.data(quiet, b"\0\0\0\0\x01x", true).unwrap();
+    let body = b"well".to_vec();
+    assert_eq!(client.outcome(quiet, LONG).unwrap(), Outcome::Answered { status: 200, body });
+}
+
 /// RFC 9113 §8.7
 #[test]
 fn a_refused_stream_is_asked_again_whatever_it_was() {

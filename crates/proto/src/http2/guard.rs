@@ -39,6 +39,8 @@ pub struct Guard {
     /// We have sent GOAWAY: `h2` ignores what comes on streams of the peer above this one.
     ignored_above: u32,
     has_settings: bool,
+    /// Whether `h2` has acknowledged some.
+    has_acknowledged: bool,
     objection: Option<Objection>,
 }
 
@@ -95,8 +97,14 @@ impl Guard {
             pings_unacknowledged: 0,
             ignored_above: u32::MAX,
             has_settings: false,
+            has_acknowledged: false,
             objection: None,
         }
+    }
+
+    /// Whether `h2` has read the first SETTINGS of the peer, and goes by them.
+    pub fn has_acknowledged(&self) -> bool {
+        self.has_acknowledged
     }
 
     /// Judges bytes from the peer, which follow those of the last call. They may end anywhere: what is objected to does not depend

@@ -126,8 +126,9 @@ pub fn response_framing(
     Ok(match length {
         _ if method == Method::Head || matches!(head.status, 204 | 304) => Framing::Empty,
         _ if is_over => Framing::Length(0),
+        // Trailers may follow a body without bytes, too.
+        None | Some(0) => Framing::Chunked,
         Some(length) => Framing::Length(length),
-        None => Framing::Chunked,
     })
 }
 

@@ -10,6 +10,7 @@ use evenkeel_plan::Listener;
 use evenkeel_plan::listener::DownstreamTimeouts;
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::head::RequestHead;
+use evenkeel_proto::http1::Framing;
 use evenkeel_proto::http2::head::{Control, request_framing, request_head};
 use evenkeel_proto::http2::{Fault, Guard, Limits, Side};
 use evenkeel_proto::upgrade;
@@ -212,6 +213,9 @@ impl Connection {
         // What follows the head is the tunnel's.
         let is_tunnel = protocol_of(parts).is_some();
         let framing = request_framing(&head, is_over || is_tunnel);
+        if is_tunnel && !matches!(framing, Ok(Framing::Empty | Framing::Length(0))) {
+            return Some(Err((None, Own::Refusal(Reason::RequestMalformed))));
+        }
         Some(match self.judge(&mut head, framing)? {
             Ok(judged) => Ok((head, judged)),
             Err((own, _)) => Err((Some(head), own)),

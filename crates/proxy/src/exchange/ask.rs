@@ -132,7 +132,8 @@ impl<'a> Exchange<'a> {
             }
             let moved = messages.upload.moved() + attempt.flushed();
             self.heed(turn, &mut patience);
-            patience.wait(waiting_for_head(messages), moved).map_err(AttemptError::Gave)?;
+            let wait = waiting_for_head(messages, target.way.is_call());
+            patience.wait(wait, moved).map_err(AttemptError::Gave)?;
             if patience.is_long() && messages.body.poll_gone(cx).is_ready() {
                 return Poll::Ready(Err(AttemptError::Gave(Reason::ClientGone)));
             }
@@ -195,7 +196,8 @@ impl<'a> Exchange<'a> {
     }
 }
 
-fn waiting_for_head<B, A>(messages: &Messages<'_, B, A>) -> Wait {
+/// `is_call` says that it is the endpoint's turn as much as the client's, whatever of the request is still to come.
+fn waiting_for_head<B, A>(messages: &Messages<'_, B, A>, is_call: bool) -> Wait {
     let upload = &messages.upload;
     // A client that waits for 100 waits for the endpoint.
     let held_back = messages.expects_continue && upload.is_untouched();
@@ -203,6 +205,8 @@ fn waiting_for_head<B, A>(messages: &Messages<'_, B, A>) -> Wait {
         Wait::FirstByte
     } else if upload.waits_for_sink() {
         Wait::EndpointReads
+    } else if is_call {
+        Wait::FirstByte
     } else {
         Wait::RequestBody
     }

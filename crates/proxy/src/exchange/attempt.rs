@@ -130,21 +130,25 @@ impl<'a> Exchange<'a> {
         let reached = loop {
             let left = most.saturating_sub(began.elapsed());
             match pool.openings.join() {
-                _ if left.is_zero() => break Err(Setback::crowded()),
+                _ if left.is_zero() => break Err(self.out_of_time(way)),
                 Part::Opens(opener) if pool.is_full(&endpoint.life) => {
                     opener.withdraw();
                     pool.wait_for_place().await;
                 }
                 Part::Opens(opener) => {
                     let reached = self.reach_anew(turn, course, http).await;
-                    reached.as_ref().err().into_iter().for_each(|it| opener.fail(it.reason));
+                    let failed = reached.as_ref().err().map(|setback| setback.reason);
+                    // Others may have more time than we had.
+                    failed.filter(|it| it.is_endpoints_fault()).map(|it| opener.fail(it));
                     return reached;
                 }
                 Part::Waits(opening) => {
                     self.progress.enter(Phase::Connecting);
                     self.progress.connecting.set(Some(began));
-                    if let Err(reason) = opening.wait(self.deadline, left).await {
-                        break Err(Setback::before_sending(reason));
+                    match opening.wait(self.deadline, left).await {
+                        Ok(()) => {}
+                        Err(Reason::ConnectTimeout) => break Err(self.out_of_time(way)),
+                        Err(reason) => break Err(Setback::before_sending(reason)),
                     }
                 }
             }
@@ -160,6 +164,14 @@ impl<'a> Exchange<'a> {
         };
         course.waited += began.elapsed();
         reached
+    }
+
+    /// There was no connection in time: that of the exchange, or else of the endpoint.
+    fn out_of_time(&self, way: Way<'_>) -> Setback {
+        if self.left(way).is_zero() {
+            return Setback { reason: Reason::ExchangeTimeout, failed: None };
+        }
+        Setback::crowded()
     }
 
     /// How long it may take until there is a connection.

@@ -64,7 +64,9 @@ impl<'a> Exchange<'a> {
             target.counters.pieces.add(u64::from(download.moved() > heard));
             heard = download.moved();
             let uploading = !messages.upload.is_done() && !attempt.is_deaf;
-            let wait = waiting_for_body(&download, &messages.upload, uploading);
+            // A call may have nothing more to say for long.
+            let awaited = uploading && !target.way.is_call();
+            let wait = waiting_for_body(&download, &messages.upload, awaited);
             let moved = download.moved() + messages.upload.moved();
             let flushed = messages.answer.flushed() + attempt.flushed();
             self.heed(turn, &mut patience);

@@ -166,6 +166,11 @@ impl Way<'_> {
         Some(self.timeouts().exchange?.saturating_sub(running()))
     }
 
+    /// Whether it is a call of gRPC, whose client may have nothing to say for as long as it likes.
+    pub(super) fn is_call(&self) -> bool {
+        self.call.is_some()
+    }
+
     /// How a call of gRPC has failed of which this is all of the answer.
     pub(super) fn failure_of_call(&self, head: &ResponseHead) -> Option<Failure> {
         self.call?;

@@ -68,12 +68,11 @@ impl Answer for Respond<'_> {
         {
             content_length_field(&mut fields, length);
         }
-        let may_have_more = matches!(framing, Framing::Chunked | Framing::UntilClose);
-        self.trailers = may_have_more && self.head.is_some_and(wants_trailers);
+        let is_end = matches!(framing, Framing::Empty | Framing::Length(0));
+        self.trailers = !is_end && self.head.is_some_and(wants_trailers);
         if self.trailers {
             trailer_names(&mut fields, &head.fields);
         }
-        let is_end = matches!(framing, Framing::Empty | Framing::Length(0));
         drop(date);
         self.send(head.status, fields, is_end);
     }

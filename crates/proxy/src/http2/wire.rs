@@ -211,6 +211,11 @@ impl WireState {
         self.received.get()
     }
 
+    /// Whether the library has read the other side's first settings.
+    pub(crate) fn has_acknowledged(&self) -> bool {
+        self.guard.borrow().has_acknowledged()
+    }
+
     /// The last stream that the client has opened.
     pub(crate) fn highest_stream(&self) -> u32 {
         self.guard.borrow().highest_stream()

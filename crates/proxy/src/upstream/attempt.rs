@@ -216,8 +216,7 @@ impl Attempt {
     pub(crate) fn switch(&mut self, buffers: &Buffers) {
         match &mut self.kind {
             Kind::Http1(it) => it.switch(buffers),
-            // The stream is the tunnel.
-            Kind::Http2(_) => {}
+            Kind::Http2(it) => it.switch(),
         }
     }
 

@@ -37,7 +37,8 @@ pub(crate) struct Multiplexed {
     is_leaving: Cell<bool>,
     /// Whether it has ended.
     is_over: Cell<bool>,
-    /// Who waits for what the endpoint says first.
+    /// Whether the endpoint has said what it can, and who waits for that.
+    is_greeted: Cell<bool>,
     ungreeted: RefCell<Vec<Waker>>,
     /// Who waits for a place.
     places: Rc<Notify>,
@@ -91,6 +92,7 @@ impl Shared {
             idle_since: Cell::new(worker.now()),
             is_leaving: Cell::new(false),
             is_over: Cell::new(false),
+            is_greeted: Cell::new(false),
             ungreeted: RefCell::default(),
             places: Rc::clone(places),
             driver: RefCell::default(),
@@ -121,9 +123,15 @@ impl Shared {
         (under_way.get() == 0).then(|| idle_since.get())
     }
 
-    /// Whether it is in the way of another connection to the same endpoint.
+    /// Whether another worker wants a connection to the same endpoint, which has as many as it may: then it gets no more requests, and ends
+    /// with those that it has.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.connection.link.is_in_the_way()
+    }
+
+    /// Whether it is in the way of that while nothing is on it.
     pub(super) fn is_in_the_way(&self) -> bool {
-        self.idle_since().is_some() && self.connection.link.is_in_the_way()
+        self.idle_since().is_some() && self.is_wanted()
     }
 
     pub(super) fn seat(&self) -> Seat {
@@ -148,7 +156,7 @@ impl Multiplexed {
 
     /// Waits until the endpoint has said what it can, or the connection has ended.
     pub(super) fn poll_greeted(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.wire.received() > 0 || self.is_over.get() {
+        if self.is_greeted.get() || self.is_over.get() {
             return Poll::Ready(());
         }
         self.ungreeted.borrow_mut().push(cx.waker().clone());
@@ -156,6 +164,7 @@ impl Multiplexed {
     }
 
     fn greeted(&self) {
+        self.is_greeted.set(true);
         self.ungreeted.take().into_iter().for_each(Waker::wake);
     }
 
@@ -204,7 +213,7 @@ async fn drive(ends: EndpointEnds, library: Connection<Wire<EndpointEnds>, Bytes
         if library.poll_unpin(cx).is_ready() {
             return Poll::Ready(());
         }
-        if connection.wire.received() > 0 {
+        if !connection.is_greeted.get() && connection.wire.has_acknowledged() {
             connection.greeted();
         }
         if !is_done && connection.is_done() {
@@ -237,10 +246,10 @@ fn builder() -> Builder {
 static GUARD_LIMITS: LazyLock<Arc<Limits>> = LazyLock::new(|| Arc::new(Limits::facing_endpoint()));
 
 /// What an endpoint may send of one answer before the client has taken any of it: that much is held for a slow one.
-const WINDOW_BYTES: u32 = 256 * 1024;
+const WINDOW_BYTES: u32 = 64 * 1024;
 
-/// What it may send of all together: one slow client must not hold up the others.
-const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+/// What it may send of all together: as much as all may, so that slow clients hold up no other.
+const CONNECTION_WINDOW_BYTES: u32 = STREAMS_MAX as u32 * WINDOW_BYTES;
 
 /// The most requests on one connection, even where the endpoint takes more: a connection is one core's work there, and what is lost on it holds
 /// up all.

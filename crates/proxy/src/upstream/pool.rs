@@ -88,7 +88,7 @@ impl Pool {
         if shared.is_empty() {
             return None;
         }
-        shared.retain(|it| it.is_fit(demands, now));
+        shared.retain(|it| it.is_fit(demands, now) && !it.is_wanted());
         let loads = shared.iter().filter_map(|it| Some((it.load()?, it)));
         let (_, least) = loads.min_by_key(|(load, _)| *load)?;
         Some(Attempt::on(least.seat()))

@@ -58,11 +58,11 @@ fn pseudo_header_fields_are_there_once_and_first_and_none_is_unknown() {
             .field(":scheme", "http")
             .field(":path", "/"),
         get().field("x-a", "b").field(":path", "/other"),
-        // Unknown, of answers, or of what is not offered (RFC 8441 §3).
+        // Unknown, of answers, or of CONNECT alone (RFC 8441 §4).
         get().field(":x", "b"),
         get().field(":status", "200"),
         get().field(":protocol", "websocket"),
-        Block::request("CONNECT", "/").field(":protocol", "websocket"),
+        Block::request("CONNECT", "").field(":protocol", "websocket"),
         // Empty.
         Block::request("", "/"),
         Block::request("GET", ""),

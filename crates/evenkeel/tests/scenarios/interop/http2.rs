@@ -42,7 +42,7 @@ fn calls_of_grpc_are_balanced_one_by_one() {
     assert_eq!(succeed(&mut client).stdout, "many\n");
     for server in [&first, &second] {
         let label = format!("endpoint=\"{}\"", server.address);
-        let calls = running.metric("evenkeel_upstream_attempts_total", &label);
+        let calls = running.metric("evenkeel_upstream_requests_total", &label);
         assert!((95..=105).contains(&calls), "{label} {calls}");
     }
     assert_eq!(running.metric("evenkeel_listener_connections_total", ""), 1);

@@ -17,7 +17,8 @@ impl Guard {
             FrameKind::Headers => self.on_sent_headers(header),
             FrameKind::RstStream if header.length == 4 => self.outgoing.want(4),
             FrameKind::GoAway if header.length >= 8 => self.outgoing.want(8),
-            FrameKind::Settings if !header.has(ACK) => self.settings_unacknowledged += 1,
+            FrameKind::Settings if header.has(ACK) => self.has_acknowledged = true,
+            FrameKind::Settings => self.settings_unacknowledged += 1,
             FrameKind::Ping if !header.has(ACK) => self.pings_unacknowledged += 1,
             _ => {}
         }

@@ -55,6 +55,8 @@ struct Tunnel {
     /// Until it is sent.
     request: Option<(Uri, Outgoing)>,
     key: Vec<u8>,
+    /// Whether the endpoint has let it begin.
+    is_open: bool,
 }
 
 /// Where the body of a request goes.
@@ -102,8 +104,8 @@ impl Http2 {
         if onward.offers_websocket {
             return self.ask_for_tunnel(head, target, fields);
         }
-        self.trailers = onward.framing == Framing::Chunked;
         let is_end = matches!(onward.framing, Framing::Empty | Framing::Length(0));
+        self.trailers = !is_end;
         self.send((head.method_token(), None), target, fields, is_end);
     }
 
@@ -114,7 +116,8 @@ impl Http2 {
         fields.map.remove(http::header::SEC_WEBSOCKET_KEY);
         match target {
             Some(target) => {
-                self.tunnel = Some(Box::new(Tunnel { request: Some((target, fields)), key }));
+                self.tunnel =
+                    Some(Box::new(Tunnel { request: Some((target, fields)), key, is_open: false }));
             }
             None => self.failed = Some(AttemptError::Gave(Reason::RequestMalformed)),
         }
@@ -128,7 +131,8 @@ impl Http2 {
         ready!(self.seat.connection.poll_greeted(cx));
         let request = tunnel.request.take();
         if !self.seat.sender.is_extended_connect_protocol_enabled() {
-            self.failed = Some(AttemptError::Gave(Reason::UpgradeRefused));
+            // It is no fault of the endpoint's.
+            self.failed = Some(AttemptError::Gave(Reason::NotImplemented));
         } else if let Some((target, fields)) = request {
             let protocol = Some(Protocol::from_static("websocket"));
             self.send((b"CONNECT", protocol), Some(target), fields, false);
@@ -178,8 +182,11 @@ impl Http2 {
                 (self.response, self.request) = (Some(response), Some(half));
                 self.outflow.is_ended = is_end;
             }
-            // The endpoint leaves, or has left: it was not asked.
-            Err(_) => self.failed = Some(AttemptError::Unasked),
+            // The endpoint leaves, or has left: it was not asked, and nobody else is to ask it here.
+            Err(_) => {
+                self.seat.connection.leave();
+                self.failed = Some(AttemptError::Unasked);
+            }
         }
     }
 
@@ -232,7 +239,10 @@ impl Http2 {
         }
         match error.reason() {
             // RFC 9113 §6.8: the library says so only of streams that the endpoint has not seen to.
-            Some(_) if error.is_go_away() && error.is_remote() => AttemptError::Unasked,
+            Some(_) if error.is_go_away() && error.is_remote() => {
+                self.seat.connection.leave();
+                AttemptError::Unasked
+            }
             // RFC 9113 §8.7
             Some(h2::Reason::REFUSED_STREAM) if error.is_remote() => AttemptError::Refused,
             Some(_) if error.is_library() => AttemptError::Malformed,
@@ -240,6 +250,11 @@ impl Http2 {
             None if self.is_reused && self.is_silent => AttemptError::Stale,
             None => AttemptError::Closed,
         }
+    }
+
+    /// The stream is the tunnel from now on.
+    pub(super) fn switch(&mut self) {
+        self.tunnel.iter_mut().for_each(|tunnel| tunnel.is_open = true);
     }
 
     pub(super) fn expect_body(
@@ -294,10 +309,15 @@ impl Sink for Send<'_> {
     }
 
     fn end(&mut self, trailers: Option<Fields>) {
-        let Http2 { request: Some(half), outflow, seat, trailers: are_passed, .. } = &mut *self.0
+        let Http2 { request: Some(half), outflow, seat, trailers: are_passed, tunnel, .. } =
+            &mut *self.0
         else {
             return;
         };
+        if tunnel.as_ref().is_some_and(|tunnel| !tunnel.is_open) {
+            // What a tunnel is asked for with has no body, and the tunnel does not end before it begins.
+            return;
+        }
         let trailers = trailers.filter(|_| *are_passed);
         let trailers = trailers.map(|trailers| outgoing_trailers(&trailers));
         outflow.end((half, &seat.connection.wire), trailers);
