@@ -300,7 +300,7 @@ fn connections_beyond_the_most_wait_until_one_ends() {
 fn the_examples_of_the_page_are_right() {
     let page = include_str!("../../../../docs/limits.md");
     let examples: Vec<&str> =
-        page.split("```toml\n").skip(1).filter_map(|it| it.split("```").next()).collect();
+        page.split("```toml fragment\n").skip(1).filter_map(|it| it.split("```").next()).collect();
     assert!(examples.len() >= 4, "{}", examples.len());
     let folder = tempfile::tempdir().unwrap();
     for example in examples {

@@ -95,7 +95,10 @@ impl Answer for Respond<'_> {
     fn own(&mut self, own: &OwnAnswer<'_>, _request_done: bool) -> u64 {
         let date = self.worker.date();
         let mut fields = Outgoing::default();
-        own_fields(&mut fields, own, &self.additions(&date));
+        // RFC 9113 §8.2.2: what an HTTP/1 client is told to upgrade to means nothing here.
+        let said: Vec<_> =
+            own.fields.iter().copied().filter(|(name, _)| *name != "Upgrade").collect();
+        own_fields(&mut fields, &OwnAnswer { fields: &said, ..*own }, &self.additions(&date));
         drop(date);
         let has_body =
             !own.body.is_empty() && self.head.is_none_or(|head| head.method != Method::Head);

@@ -34,6 +34,9 @@ pub(crate) trait Ends: Unpin {
 
     fn state(&self) -> &WireState;
 
+    /// Something has come.
+    fn heard(&self) {}
+
     /// Floods are counted by the second: a tick is near enough.
     fn now(&self) -> u64 {
         self.worker().lately().as_nanos()
@@ -107,6 +110,7 @@ impl<E: Ends> Wire<E> {
         *preface_left -= skipped;
         let state = ends.state();
         state.received.update(|received| received + bytes.len() as u64);
+        ends.heard();
         let verdict = state.guard.borrow_mut().inbound(&bytes[skipped..], ends.now());
         if verdict.objection.is_some() {
             state.objection.set(verdict.objection);

@@ -31,6 +31,8 @@ pub(crate) struct Multiplexed {
     pub(super) wire: WireState,
     /// How many requests are under way.
     under_way: Cell<usize>,
+    /// When something has come last.
+    heard: Cell<Instant>,
     /// When the last one ended, if none is.
     idle_since: Cell<Instant>,
     /// Whether it is given no more: it has served its time, or says nothing.
@@ -79,6 +81,10 @@ impl Ends for EndpointEnds {
     fn state(&self) -> &WireState {
         &self.connection.wire
     }
+
+    fn heard(&self) {
+        self.connection.heard.set(Instant::now());
+    }
 }
 
 impl Shared {
@@ -89,6 +95,7 @@ impl Shared {
             link,
             wire: WireState::new(guard, &worker.buffers.parked),
             under_way: Cell::new(0),
+            heard: Cell::new(worker.now()),
             idle_since: Cell::new(worker.now()),
             is_leaving: Cell::new(false),
             is_over: Cell::new(false),
@@ -152,6 +159,11 @@ impl Multiplexed {
     pub(super) fn leave(&self) {
         self.is_leaving.set(true);
         self.wake();
+    }
+
+    /// For how long nothing at all has come.
+    pub(super) fn silence(&self) -> Duration {
+        self.heard.get().elapsed()
     }
 
     /// Waits until the endpoint has said what it can, or the connection has ended.

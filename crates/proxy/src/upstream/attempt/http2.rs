@@ -33,8 +33,8 @@ pub(crate) struct Http2 {
     pub(super) seat: Seat,
     /// Whether others were on the connection before.
     is_reused: bool,
-    /// When the request was given to the library, and how much had come on the connection by then.
-    asked: Option<(Instant, u64)>,
+    /// When the request was given to the library.
+    asked: Option<Instant>,
     /// The request for a tunnel, until it is known whether the endpoint has those; and the key that its client wants to see proved.
     tunnel: Option<Box<Tunnel>>,
     /// What became of the request before anything could become of it.
@@ -178,7 +178,7 @@ impl Http2 {
         protocol.map(|protocol| request.extensions_mut().insert(protocol));
         match self.seat.sender.send_request(request, is_end) {
             Ok((response, half)) => {
-                self.asked = Some((Instant::now(), self.seat.connection.wire.received()));
+                self.asked = Some(Instant::now());
                 (self.response, self.request) = (Some(response), Some(half));
                 self.outflow.is_ended = is_end;
             }
@@ -278,9 +278,9 @@ impl Http2 {
 impl Drop for Http2 {
     /// A connection on which nothing at all has come while we waited may lead nowhere: it is given no more requests.
     fn drop(&mut self) {
-        let Some((asked, received)) = self.asked.filter(|_| self.is_silent) else { return };
+        let Some(asked) = self.asked.filter(|_| self.is_silent) else { return };
         let connection = &self.seat.connection;
-        if connection.wire.received() == received && asked.elapsed() >= DOUBTED_AFTER {
+        if asked.elapsed().min(connection.silence()) >= DOUBTED_AFTER {
             connection.leave();
         }
     }
