@@ -137,9 +137,12 @@ impl<'a> Exchange<'a> {
                 }
                 Part::Opens(opener) => {
                     let reached = self.reach_anew(turn, course, http).await;
-                    let failed = reached.as_ref().err().map(|setback| setback.reason);
                     // Others may have more time than we had.
-                    failed.filter(|it| it.is_endpoints_fault()).map(|it| opener.fail(it));
+                    if let Err(Setback { reason, .. }) = &reached
+                        && reason.is_endpoints_fault()
+                    {
+                        opener.fail(*reason);
+                    }
                     return reached;
                 }
                 Part::Waits(opening) => {
