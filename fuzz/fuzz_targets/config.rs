@@ -35,10 +35,8 @@ fn check_places(verdict: &serde_json::Value) {
     for place in verdict["diagnostics"].as_array().into_iter().flatten() {
         let number = |key: &str| place[key].as_u64().unwrap_or(1);
         assert!(number("line") >= 1 && number("column") >= 1, "{place}");
-        let (start, end) = (
-            (number("line"), number("column")),
-            (number("end_line"), number("end_column")),
-        );
+        let (start, end) =
+            ((number("line"), number("column")), (number("end_line"), number("end_column")));
         assert!(start <= end, "{place}");
     }
 }

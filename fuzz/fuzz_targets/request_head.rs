@@ -9,10 +9,9 @@ use evenkeel_fuzz::stream;
 use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::forward::expects_continue;
 use evenkeel_proto::head::RequestHead;
-use evenkeel_proto::http1::{
-    Framing, LAST_CHUNK, Onward, chunk_prefix, request_framing, request_head,
-};
+use evenkeel_proto::http1::{Framing, LAST_CHUNK, chunk_prefix, request_framing, request_head};
 use evenkeel_proto::method::Method;
+use evenkeel_proto::onward::Onward;
 use evenkeel_proto::path::{Ambiguity, EmptySegments, PathRules};
 use evenkeel_proto::upgrade;
 use hyper::http::uri::PathAndQuery;
@@ -45,8 +44,16 @@ fn pass_on(mut head: RequestHead, listener: &Listener) {
     let offers_upgrade = offer.is_some();
     let client = heads::client(listener.trusts);
     let (endpoint, deadline) = (ENDPOINT, None);
-    let onward =
-        Onward { client, framing, expects_continue, offers_upgrade, endpoint, deadline };
+    let onward = Onward {
+        client,
+        framing,
+        expects_continue,
+        offers_upgrade,
+        offers_websocket: offers_upgrade,
+        endpoint,
+        deadline,
+        call_timeout: None,
+    };
     let mut wire = Vec::new();
     request_head(&mut wire, &head, &onward);
     let again = assert_ours_agrees(&head, framing, &wire, listener);

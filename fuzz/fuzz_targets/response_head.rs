@@ -12,6 +12,7 @@ use evenkeel_proto::http1::{
     response_head,
 };
 use evenkeel_proto::method::Method;
+use evenkeel_proto::onward::Additions;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -35,9 +36,11 @@ fn pass_on(head: &ResponseHead, method: Method) {
         framing,
         connection: Connection::Implied,
         trailers: framing == Framing::Chunked,
-        request_id: b"0123456789abcdef",
-        date: DATE,
-        strict_transport: None,
+        additions: Additions {
+            request_id: b"0123456789abcdef",
+            date: DATE,
+            strict_transport: None,
+        },
     };
     let mut wire = Vec::new();
     response_head(&mut wire, head, &outward);

@@ -15,7 +15,7 @@ pub const ALL_NAMES: [UnusualNames; 3] =
 /// What a rendered head says about the client.
 pub const fn client(trusted: bool) -> ClientFacts<'static> {
     let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    let request_id = "0123456789abcdef";
+    let request_id = b"0123456789abcdef";
     ClientFacts { address, scheme: "http", trusted, request_id, certificate: None }
 }
 

@@ -240,6 +240,7 @@ fn plan(settings: u8, proxy: SocketAddr, endpoint: SocketAddr) -> Plan {
         name: "fuzz".into(),
         binds: vec![Bind::Only(proxy)],
         protocol: Protocol::Http,
+        http2: true,
         door: None,
         admission: None,
         is_guarded: false,
