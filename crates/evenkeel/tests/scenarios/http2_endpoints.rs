@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use evenkeel_testkit::http2::{Block, END_HEADERS, END_STREAM, Frame, Kind, Outcome, Peer, frame};
+use evenkeel_testkit::process::Signal;
 use evenkeel_testkit::{Client, Http2Client, Http2Endpoint, Response, wait_until};
 
 use crate::running::{GET, LONG, Running};
@@ -14,6 +15,9 @@ const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n
 
 /// SETTINGS_MAX_CONCURRENT_STREAMS.
 const STREAMS: u16 = 3;
+
+/// SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441 §3).
+const CONNECT_PROTOCOL: u16 = 8;
 
 const CANCEL: u32 = 8;
 const REFUSED_STREAM: u32 = 7;
@@ -401,4 +405,48 @@ fn an_answer_without_a_body_is_one_for_clients_of_http_1_too() {
         let response = client.read_response(LONG).unwrap();
         assert_eq!((response.status, response.text()), (200, String::new()));
     }
+}
+
+/// RFC 6455 §7.4.1, on streams on both sides: nothing is cut in two, and a reload is no reason to leave.
+#[test]
+fn a_websocket_over_http_2_outlives_a_reload_and_is_said_good_bye_to_at_a_stop() {
+    let endpoint = Http2Endpoint::start(&[(CONNECT_PROTOCOL, 1)], |peer, frame| match frame.kind {
+        Kind::Headers => peer.head(frame.stream, &Block::new().field(":status", "200"), false),
+        // It says good-bye, too, and ends.
+        Kind::Data if frame.payload.starts_with(&[0x88]) => {
+            peer.data(frame.stream, &[0x88, 2, 0x03, 0xe9], true)
+        }
+        Kind::Data => peer.data(frame.stream, b"\x81\x02hi", false),
+        _ => Ok(()),
+    })
+    .unwrap();
+    let config = format!(
+        "drain = \"1s\"\n[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\n\
+         [cluster.origin]\nendpoints = [\"{}\"]\nhttp = \"2\"\nhealth = false\n",
+        endpoint.address()
+    );
+    let running = Running::from_toml(&config);
+    let mut client = Http2Client::connect(running.address).unwrap();
+    let block = Block::request("CONNECT", "/chat").field(":protocol", "websocket");
+    let stream = client.request(&block.field("sec-websocket-version", "13"), false).unwrap();
+    client.data(stream, b"\x81\x82\0\0\0\0ok", false).unwrap();
+    let mut next = |kind| loop {
+        match client.read_frame(LONG).unwrap() {
+            Some(frame) if frame.kind == kind && frame.stream == stream => return frame,
+            Some(_) => {}
+            None => panic!("the connection is over"),
+        }
+    };
+    assert_eq!(next(Kind::Headers).status(), Some(200));
+    assert_eq!(next(Kind::Data).payload, b"\x81\x02hi");
+    running.rewrite(&(config + "retry = \"off\"\n"));
+    running.reload();
+    running.process.signal(Signal::TERM).unwrap();
+    assert_eq!(next(Kind::Data).payload, [0x88, 2, 0x03, 0xe9]);
+    let came = endpoint.frames(Kind::Data);
+    let (_, bye) = came.last().unwrap();
+    let payload = &bye.payload;
+    assert_eq!(payload[..2], [0x88, 0x82]);
+    assert_eq!([payload[6] ^ payload[2], payload[7] ^ payload[3]], [0x03, 0xe9]);
+    assert_eq!(endpoint.connections(), 1);
 }
