@@ -443,9 +443,10 @@ fn a_websocket_over_http_2_outlives_a_reload_and_is_said_good_bye_to_at_a_stop()
     running.reload();
     running.process.signal(Signal::TERM).unwrap();
     assert_eq!(next(Kind::Data).payload, [0x88, 2, 0x03, 0xe9]);
+    let ended = || endpoint.frames(Kind::Data).iter().any(|(_, frame)| frame.ends_stream());
+    wait_until(LONG, ended).unwrap();
     let came = endpoint.frames(Kind::Data);
-    let (_, bye) = came.last().unwrap();
-    let payload = &bye.payload;
+    let payload = &came[1].1.payload;
     assert_eq!(payload[..2], [0x88, 0x82]);
     assert_eq!([payload[6] ^ payload[2], payload[7] ^ payload[3]], [0x03, 0xe9]);
     assert_eq!(endpoint.connections(), 1);

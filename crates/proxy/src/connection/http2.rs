@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use evenkeel_plan::Listener;
@@ -125,7 +126,7 @@ impl Connection {
         let Some(listener) = world.listener(&self.entrance) else {
             return stream.reset(h2::Reason::REFUSED_STREAM);
         };
-        let (parts, body) = request.into_parts();
+        let (parts, mut body) = request.into_parts();
         let read = self.read_request(&parts, body.is_end_stream(), listener);
         // It is large, and all is said in our own words.
         drop(parts);
@@ -141,11 +142,15 @@ impl Connection {
                 let facing = (&**listener, Some(&head), visit.request_id());
                 let answer = self.respond(&stream, wire, facing);
                 // An answer that breaks off has reset the stream.
-                if let Err(switched) = self.pass(&visit, judged, &mut body, answer).await {
-                    let body = body.body;
-                    drop(world);
-                    let asked = (&deadline, &request);
-                    self.tunnel_stream(&stream, (body, wire), asked, *switched).await;
+                match self.pass(&visit, judged, &mut body, answer).await {
+                    Ok(_) if body.is_held => {}
+                    Ok(_) => self.discard(&mut body.body, &deadline).await,
+                    Err(switched) => {
+                        let body = body.body;
+                        drop(world);
+                        let asked = (&deadline, &request);
+                        self.tunnel_stream(&stream, (body, wire), asked, *switched).await;
+                    }
                 }
                 self.worker.buffers.give_head(head.fields);
             }
@@ -170,8 +175,31 @@ impl Connection {
                 let ended = Ended { status, failure, broken, bytes_out, ..Ended::default() };
                 let past = Past { head, request_id, started, ended, progress: None };
                 self.account(&listener.counters, &past);
+                self.discard(&mut body, &deadline).await;
             }
         }
+    }
+
+    /// Throws away what still comes of a request that is answered, for a while, as [`Self::linger`] does: some clients take the reset that would be in
+    /// order (RFC 9113 §8.1) for the loss of their answer.
+    async fn discard(&self, body: &mut RecvStream, deadline: &Deadline) {
+        deadline.set(DISCARD_WITHIN);
+        poll_fn(|cx| {
+            for _ in 0..DISCARDS_PER_TURN {
+                match body.poll_data(cx) {
+                    _ if deadline.is_expired() => return Poll::Ready(()),
+                    Poll::Ready(Some(Ok(bytes))) => {
+                        // It fails for a stream that is over, whose window nobody needs.
+                        let _ = body.flow_control().release_capacity(bytes.len());
+                    }
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Answers a request that has waited in vain for others to end: at once, or not at all.
@@ -259,6 +287,11 @@ impl Connection {
 fn protocol_of(parts: &Parts) -> Option<&[u8]> {
     parts.extensions.get::<Protocol>().map(AsRef::as_ref)
 }
+
+/// Long enough for a client to see that it has its answer.
+const DISCARD_WITHIN: Duration = Duration::from_secs(1);
+
+const DISCARDS_PER_TURN: usize = 8;
 
 static GUARD_LIMITS: LazyLock<Arc<Limits>> = LazyLock::new(|| Arc::new(Limits::facing_client()));
 

@@ -145,3 +145,23 @@ fn bodies_over_http_2_go_on_with_a_framing_of_our_own_and_without_trailers() {
     assert_eq!(by_chunks.trailers.iter().count(), 0);
     arena.judge(Records::AreWhole);
 }
+
+/// A reset behind an answer is in order (RFC 9113 §8.1), and some clients lose the answer to it: curl 7.88 lost two of three.
+#[test]
+fn an_answer_before_the_end_of_a_request_is_followed_by_no_reset() {
+    let arena = Arena::new();
+    let mut client = raw(&arena.running);
+    let stream = client.request(&Block::request("POST", "/a%2fb"), false).unwrap();
+    let outcome = client.outcome(stream, LONG).unwrap();
+    assert!(matches!(outcome, Outcome::Answered { status: 400, .. }), "{outcome:?}");
+    client.data(stream, &[b'x'; 1000], false).unwrap();
+    client.data(stream, &[b'x'; 1000], true).unwrap();
+    client.send(&frame(Kind::Ping, 0, 0, &[0; 8])).unwrap();
+    while let Some(frame) = client.read_frame(LONG).unwrap() {
+        assert!(frame.kind != Kind::RstStream, "{frame:?}");
+        if frame.kind == Kind::Ping {
+            return;
+        }
+    }
+    panic!("the connection is over");
+}
