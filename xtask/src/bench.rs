@@ -1,4 +1,4 @@
-//! `cargo xtask bench http1`, `tls` and `http2`: CPU time per answer, syscalls per answer and memory per idle
+//! `cargo xtask bench http1`, `tls`, `http2` and `grpc`: CPU time per answer, syscalls per answer and memory per idle
 //! connection of Evenkeel and of others that do equal work, side by side in one run.
 
 use std::fs;
@@ -7,12 +7,16 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+mod calls;
 mod case;
 mod config;
 pub(crate) mod contender;
 mod equal_work;
+mod flavour;
 mod load;
 mod memory;
+pub(crate) mod profiled;
+mod programs;
 mod protocol;
 mod report;
 mod resumption;
@@ -24,11 +28,11 @@ mod syscalls;
 mod tls;
 
 use crate::Outcome;
-use crate::tools::{self, cargo, succeed};
+use crate::tools;
 use contender::Contender;
+use flavour::Flavour;
 use protocol::Protocol;
 use report::Report;
-use tls::Tls;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -50,6 +54,10 @@ pub(crate) struct Options {
     /// Three rounds of one second: to see that it works, not to quote
     #[arg(long)]
     quick: bool,
+    /// Measure what `cargo build --release` makes, and not what packages hold: the build takes a third of the time. `EVENKEEL=FILE` names
+    /// any other binary, and cannot go with it
+    #[arg(long)]
+    plain: bool,
     /// Also write everything measured to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -65,7 +73,7 @@ enum Peers {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Pass {
-    /// 13-byte answers over kept connections
+    /// Short answers over kept connections
     Small,
     /// 1 MiB answers over kept connections
     Large,
@@ -79,27 +87,36 @@ enum Pass {
 
 /// In clear text.
 pub(crate) fn http1(options: &Options) -> Outcome {
-    run(options, &Protocol::Http1)
+    run(options, Protocol::Http1)
 }
 
 /// Over TLS with clients, in clear text with the origins.
 pub(crate) fn tls(options: &Options) -> Outcome {
-    run(options, &Protocol::Tls(Tls::write()?))
+    run(options, Protocol::Tls(()))
 }
 
 /// HTTP/2 over TLS with clients, HTTP/1 in clear text with the origins.
 pub(crate) fn http2(options: &Options) -> Outcome {
-    run(options, &Protocol::Http2(Tls::write()?))
+    run(options, Protocol::Http2(()))
 }
 
-fn run(options: &Options, protocol: &Protocol) -> Outcome {
-    let contenders = options.contenders();
-    tools::install_missing(&["wrk", "ab", "h2load", "strace", "nginx", "haproxy"]);
-    build(&contenders)?;
-    raise_descriptor_limit()?;
-    fs::create_dir_all(config::DIRECTORY)?;
+/// Calls of gRPC, over HTTP/2 in clear text with clients and origins.
+pub(crate) fn grpc(options: &Options) -> Outcome {
+    run(options, Protocol::Grpc)
+}
 
-    let mut report = Report::new(protocol, &contenders)?;
+fn run(options: &Options, protocol: Protocol<()>) -> Outcome {
+    let flavour = Flavour::of(options.plain, contender::given().is_some())?;
+    let contenders = options.contenders();
+    tools::require_all(&programs::of(&protocol, &contenders, |pass| options.wants(pass)))?;
+    if contenders.contains(&Contender::Envoy) {
+        Contender::Envoy.program()?;
+    }
+    let _alone = flavour::build(flavour, &contenders)?;
+    let protocol = &protocol.set_up()?;
+    raise_descriptor_limit()?;
+
+    let mut report = Report::new(protocol, &contenders, flavour)?;
     if let Some(tls) = protocol.resumed().filter(|_| options.wants(Pass::Connect)) {
         report.load(resumption::check(tls)?);
     }
@@ -151,15 +168,6 @@ impl Options {
             Timing { rounds: self.rounds, seconds: self.seconds }
         }
     }
-}
-
-fn build(contenders: &[Contender]) -> Outcome<()> {
-    let mut packages = vec!["--package", "evenkeel-testkit"];
-    let built_already = std::env::var_os("EVENKEEL").is_some();
-    if contenders.contains(&Contender::Evenkeel) && !built_already {
-        packages.extend(["--package", "evenkeel"]);
-    }
-    succeed(cargo().args(["build", "--release", "--quiet"]).args(packages))
 }
 
 /// The memory pass holds thousands of connections, here and in what we start.

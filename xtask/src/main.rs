@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod faults;
 mod package;
+mod pgo;
 mod test;
 mod tools;
 
@@ -44,7 +45,10 @@ enum Bench {
     Tls(bench::Options),
     /// HTTP/2 over TLS with the clients, HTTP/1 with the origins
     Http2(bench::Options),
-    /// Ten thousand routes and endpoints beside two endpoints: time, memory, CPU time
+    /// Calls of gRPC, over HTTP/2 in clear text on both sides
+    Grpc(bench::Options),
+    /// Ten thousand routes and endpoints beside two endpoints: time, memory, CPU time, of what `cargo build --release` makes, or
+    /// `EVENKEEL=FILE` names
     Scale(bench::scale::Options),
 }
 
@@ -76,6 +80,7 @@ fn run(command: &Command) -> Outcome {
         Command::Bench(Bench::Http1(options)) => bench::http1(options),
         Command::Bench(Bench::Tls(options)) => bench::tls(options),
         Command::Bench(Bench::Http2(options)) => bench::http2(options),
+        Command::Bench(Bench::Grpc(options)) => bench::grpc(options),
         Command::Bench(Bench::Scale(options)) => bench::scale::run(options),
     }
 }

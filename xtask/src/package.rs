@@ -1,5 +1,5 @@
 //! `cargo xtask package`: the Debian package, or the static binary that an empty container image holds. `cargo xtask test
-//! --full` checks both.
+//! --full` makes both of plain builds, and checks them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,38 @@ use clap::Args;
 mod share;
 
 use crate::Outcome;
-use crate::tools::{self, cargo, succeed};
+use crate::pgo;
+use crate::tools::{self, cargo, host, succeed};
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// Build the static binary instead
     #[arg(long = "static")]
     is_static: bool,
+    /// Build once, without a profile of what the binary does most: in a third of the time, and slower
+    #[arg(long)]
+    plain: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
-    let made = if options.is_static {
-        static_binary()?
-    } else {
-        succeed(cargo().args(["build", "--release", "--locked", "--package", "evenkeel"]))?;
-        debian(&cargo_deb(true)?)?
+    // What is missing is said before a build, which may take a quarter of an hour.
+    let cargo_deb = if options.is_static { None } else { Some(cargo_deb(true)?) };
+    let binary = match (options.is_static, options.plain) {
+        (true, true) => static_binary()?,
+        (true, false) => pgo::binary(&[STATIC])?,
+        (false, true) => {
+            succeed(cargo().args(["build", "--release", "--locked", "--package", "evenkeel"]))?;
+            RELEASE_BINARY.into()
+        }
+        (false, false) => pgo::binary(&[])?,
     };
-    let binary = if options.is_static { &made } else { Path::new(RELEASE_BINARY) };
-    if !has_charts(binary)? {
+    if !has_charts(&binary)? {
         println!("{NO_CHARTS}");
     }
+    let made = match cargo_deb {
+        Some(cargo_deb) => debian(&cargo_deb, &binary, Path::new(MADE))?,
+        None => binary,
+    };
     println!("{}", made.display());
     Ok(true)
 }
@@ -40,18 +52,18 @@ fn has_charts(binary: &Path) -> Outcome {
     Ok(bytes.windows(CHARTS_AUTHOR.len()).any(|window| window == CHARTS_AUTHOR))
 }
 
-/// The Debian package of the release binary, which has to be built.
-pub(crate) fn debian(cargo_deb: &Path) -> Outcome<PathBuf> {
-    share::stage(Path::new(SHARE), Path::new(RELEASE_BINARY))?;
-    let folder = Path::new(FOLDER).join("debian");
+/// The Debian package of this binary, alone in `folder`.
+pub(crate) fn debian(cargo_deb: &Path, binary: &Path, folder: &Path) -> Outcome<PathBuf> {
+    share::stage(Path::new(SHARE), binary)?;
+    fs::copy(binary, PACKED_BINARY)?;
     // What an earlier version has left is not what is looked for below.
-    drop(fs::remove_dir_all(&folder));
-    fs::create_dir_all(&folder)?;
+    drop(fs::remove_dir_all(folder));
+    fs::create_dir_all(folder)?;
     let mut deb = Command::new(cargo_deb);
     // A plug-in of cargo is called with its own name. Symbols stay: backtraces and profiles of what people run need them.
     deb.args(["deb", "--no-build", "--no-strip", "--locked", "--package", "evenkeel", "--output"]);
-    succeed(deb.arg(&folder))?;
-    let mut made = fs::read_dir(&folder)?.collect::<Result<Vec<_>, _>>()?.into_iter();
+    succeed(deb.arg(folder))?;
+    let mut made = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?.into_iter();
     let is_package = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "deb");
     let package = made.by_ref().map(|entry| entry.path()).find(is_package);
     Ok(package.ok_or("cargo-deb has made no package")?)
@@ -63,15 +75,8 @@ pub(crate) fn static_binary() -> Outcome<PathBuf> {
     let mut build = cargo();
     // With a target named, the flags are for the binary and not for build scripts and macros, which cannot be static.
     build.args(["build", "--release", "--locked", "--package", "evenkeel", "--target", &target]);
-    succeed(build.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
+    succeed(build.env("RUSTFLAGS", STATIC))?;
     Ok(Path::new("target").join(target).join("release/evenkeel"))
-}
-
-/// What this machine is called as a target.
-fn host() -> Outcome<String> {
-    let output = Command::new("rustc").args(["--print", "host-tuple"]).output()?;
-    let host = String::from_utf8(output.stdout)?.trim().to_owned();
-    if host.is_empty() { Err("rustc does not say what machine this is".into()) } else { Ok(host) }
 }
 
 /// `cargo-deb`: installed already, or put into a folder of its own.
@@ -86,10 +91,15 @@ const CHARTS_AUTHOR: &[u8] = b"Leon Sorokin";
 const NO_CHARTS: &str = "the dashboard in it has no charts: npm could not fetch them when it was built. Packages for others should \
     have them: touch crates/control/build.rs and try again, or name a folder with uPlot in EVENKEEL_UPLOT_DIR";
 
-/// Where what is made goes.
-const FOLDER: &str = "target/package";
+/// Where the package goes that is for others; what tests make of a plain build must not take its place.
+const MADE: &str = "target/package/debian";
 
 /// What goes to `/usr/share`; the manifest of the crate `evenkeel` names it, too.
 const SHARE: &str = "target/package/share";
 
-const RELEASE_BINARY: &str = "target/release/evenkeel";
+/// What goes to `/usr/bin`; the manifest names it, too.
+const PACKED_BINARY: &str = "target/package/evenkeel";
+
+pub(crate) const RELEASE_BINARY: &str = "target/release/evenkeel";
+
+const STATIC: &str = "-Ctarget-feature=+crt-static";

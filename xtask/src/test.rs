@@ -46,6 +46,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         passed(cargo().args(docs).env("RUSTDOCFLAGS", "-D warnings"))
     });
     report.step("licences and bans", || deny(options));
+    report.step("fuzz targets compile", fuzz::check);
     report.step("tests", || tests(&["--workspace"], &[]));
     report.step("interleavings by loom", interleavings);
     report.step("faults", faults);
@@ -64,7 +65,13 @@ fn install() {
     if let Err(error) = tools::install_requirements(REQUIREMENTS) {
         eprintln!("some tests will be skipped: {error}");
     }
+    if let Err(error) = tools::install_packages(PACKAGES_OF_NPM) {
+        eprintln!("some tests will be skipped: {error}");
+    }
     if let Err(error) = tools::from_crate("httpwg-cli", "httpwg", true) {
+        eprintln!("some tests will be skipped: {error}");
+    }
+    if let Err(error) = tools::from_folder(TONIC) {
         eprintln!("some tests will be skipped: {error}");
     }
     if let Err(error) = tools::install_requirements_of_python2(REQUIREMENTS_OF_PYTHON2) {
@@ -195,13 +202,19 @@ const TOOLS: &[&str] = &[
     "pebble-challtestsrv",
 ];
 
+/// A client and a server of gRPC: half a minute for the first build, and a moment afterwards.
+const TONIC: &str = "crates/evenkeel/tests/interop/tonic";
+
 /// A build of its own, because loom's atomics take the place of the ordinary ones.
 const LOOM: [&str; 6] = ["-p", "evenkeel-plan", "--features", "loom", "--test", "loom"];
 
 /// The Python packages among them.
 const REQUIREMENTS: &str = "crates/evenkeel/tests/interop/requirements.txt";
 
-/// The same of Python 2.
+/// The folder that says which packages of npm.
+const PACKAGES_OF_NPM: &str = "crates/evenkeel/tests/interop/npm";
+
+/// The same as of Python for Python 2.
 const REQUIREMENTS_OF_PYTHON2: &str = "crates/evenkeel/tests/interop/requirements-python2.txt";
 
 const DENY: &str = "cargo-deny";

@@ -1,22 +1,25 @@
-//! Finds the programs that the other commands need; what is missing is installed by [`debian`] and [`python`].
+//! Finds the programs that the other commands need; what is missing is installed by [`debian`], [`node`] and [`python`].
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 mod debian;
+mod node;
 mod python;
 
 use crate::Outcome;
 
 pub(crate) use debian::install_missing;
+pub(crate) use node::install_packages;
 pub(crate) use python::{from_python, install_requirements, install_requirements_of_python2};
 
 /// The path of `program`: what the environment variable of its name says, or the search path.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    let variable = program.to_uppercase().replace('-', "_");
-    if let Some(path) = env::var_os(variable) {
+    if let Some(path) = env::var_os(variable(program)) {
         return Some(path.into());
     }
     let path = env::var_os("PATH").unwrap_or_default();
@@ -29,9 +32,32 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 
 /// The path of `program`, or an error that says how to get it.
 pub(crate) fn require(program: &str) -> Outcome<PathBuf> {
-    let variable = program.to_uppercase().replace('-', "_");
-    let missing = format!("{program} is not installed; install it, or name its path in {variable}");
-    Ok(find(program).ok_or(missing)?)
+    Ok(find(program).ok_or_else(|| not_installed(&[program]))?)
+}
+
+/// Installs those of `programs` that are missing, if it may; an error says how to get what cannot be had so.
+pub(crate) fn require_all(programs: &BTreeSet<&str>) -> Outcome<()> {
+    let programs: Vec<&str> = programs.iter().copied().collect();
+    match install_missing(&programs).as_slice() {
+        [] => Ok(()),
+        missing => Err(not_installed(missing).into()),
+    }
+}
+
+fn not_installed(programs: &[&str]) -> String {
+    let variables: Vec<String> = programs.iter().map(|program| variable(program)).collect();
+    let (names, variables) = (programs.join(", "), variables.join(", "));
+    match programs {
+        [_] => format!("{names} is not installed; install it, or name its path in {variables}"),
+        _ => {
+            format!("{names} are not installed; install them, or name their paths in {variables}")
+        }
+    }
+}
+
+/// Names the path of `program`, if it is set.
+fn variable(program: &str) -> String {
+    program.to_uppercase().replace('-', "_")
 }
 
 /// A program that a crate of its own name brings: installed already, or put into a folder of its own if
@@ -54,9 +80,40 @@ pub(crate) fn from_crate(name: &str, program: &str, may_install: bool) -> Outcom
     if path.is_file() { Ok(path) } else { Err(format!("{program} is not installed").into()) }
 }
 
+/// Installs what the package in this folder of ours brings, as it is now. It is no member of the workspace, and built in a folder of its own.
+pub(crate) fn from_folder(folder: &str) -> Outcome<()> {
+    let mut install = cargo();
+    install.args(["install", "--quiet", "--locked", "--debug", "--path", folder]);
+    let name = Path::new(folder).file_name().unwrap_or_default();
+    let build = Path::new("target/tools").join(name);
+    succeed(install.args(["--root", CARGO_TOOLS, "--target-dir"]).arg(build))
+}
+
 /// The cargo that runs us.
 pub(crate) fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+}
+
+/// What this machine is called as a target.
+pub(crate) fn host() -> Outcome<String> {
+    let output = Command::new("rustc").args(["--print", "host-tuple"]).output()?;
+    let host = String::from_utf8(output.stdout)?.trim().to_owned();
+    if host.is_empty() { Err("rustc does not say what machine this is".into()) } else { Ok(host) }
+}
+
+/// Has `folder` for this process alone, among those who ask for it, as long as what this returns lives. Who comes second waits.
+pub(crate) fn alone_in(folder: &Path) -> Outcome<File> {
+    fs::create_dir_all(folder)?;
+    let lock = File::open(folder)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            eprintln!("waits for another xtask to be done in {}", folder.display());
+            lock.lock()?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    Ok(lock)
 }
 
 /// Runs `command` with its output shown; an exit code other than 0 is an error.
@@ -71,3 +128,17 @@ pub(crate) fn succeed(command: &mut Command) -> Outcome<()> {
 }
 
 const CARGO_TOOLS: &str = "target/tools/cargo";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_missing_is_said_at_once() {
+        let one = "wrk is not installed; install it, or name its path in WRK";
+        assert_eq!(not_installed(&["wrk"]), one);
+        let two =
+            "ab, gnutls-cli are not installed; install them, or name their paths in AB, GNUTLS_CLI";
+        assert_eq!(not_installed(&["ab", "gnutls-cli"]), two);
+    }
+}

@@ -10,6 +10,7 @@ pub(super) enum Case {
     Connect,
     Streams,
     LargeStreams,
+    Calls,
 }
 
 impl Case {
@@ -20,12 +21,13 @@ impl Case {
             Self::Connect => "13-byte answers, a new connection for each request",
             Self::Streams => "13-byte answers, 10 connections with 32 streams each",
             Self::LargeStreams => "1 MiB answers, 10 connections with 2 streams each",
+            Self::Calls => "unary calls of 5 bytes each way, 10 connections with 32 streams each",
         }
     }
 
     pub(super) fn pass(self) -> Pass {
         match self {
-            Self::Small | Self::Streams => Pass::Small,
+            Self::Small | Self::Streams | Self::Calls => Pass::Small,
             Self::Large | Self::LargeStreams => Pass::Large,
             Self::Connect => Pass::Connect,
         }
@@ -35,6 +37,8 @@ impl Case {
         match self {
             Self::Small | Self::Connect | Self::Streams => 13,
             Self::Large | Self::LargeStreams => 1 << 20,
+            // With the five bytes before each message.
+            Self::Calls => 10,
         }
     }
 
@@ -45,6 +49,7 @@ impl Case {
             Self::Connect => Load { close: true, ..Load::kept(64) },
             Self::Streams => Load { streams: Some(32), ..Load::kept(10) },
             Self::LargeStreams => Load { streams: Some(2), ..Load::kept(10) },
+            Self::Calls => Load { call: true, ..Self::Streams.load() },
         }
     }
 }

@@ -47,10 +47,15 @@ impl Setup<'_> {
                 "protocol = \"https\"\ncertificates = [{{ cert = \"{certificate}\", key = \"{key}\" }}]\n"
             )
         });
+        let http = if self.protocol.is_grpc() { "http = \"2\"" } else { "" };
         format!(
             r#"[listener.web]
 bind = "127.0.0.1:{listen}"
-{tls}to = ["127.0.0.1:{a}", "127.0.0.1:{b}"]
+{tls}to = "origins"
+
+[cluster.origins]
+endpoints = ["127.0.0.1:{a}", "127.0.0.1:{b}"]
+{http}
 
 [admin]
 bind = "127.0.0.1:{admin}"
@@ -62,12 +67,25 @@ bind = "127.0.0.1:{admin}"
     fn nginx(&self, directory: &Path) -> String {
         let Self { listen, admin, origins: [a, b], .. } = self;
         let directory = directory.display();
+        // `grpc_pass` has words of its own for the same.
+        let (set, pass) = if self.protocol.is_grpc() {
+            ("grpc_set_header", "grpc_pass grpc://origins;")
+        } else {
+            (
+                "proxy_set_header",
+                r#"proxy_pass http://origins;
+            proxy_http_version 1.1;
+            proxy_max_temp_file_size 0;
+            proxy_set_header Connection "";"#,
+            )
+        };
+        let clear = if self.protocol.is_grpc() { " http2" } else { "" };
         // Older ones would not speak TLS 1.3 by themselves.
-        let (ssl, tls) = self.protocol.tls().map_or_else(Default::default, |tls| {
+        let (listen_as, tls) = self.protocol.tls().map_or((clear, String::new()), |tls| {
             let (certificate, key) = (tls.certificate.display(), tls.key.display());
             let files = format!("ssl_certificate {certificate}; ssl_certificate_key {key};");
-            let listen = if self.protocol.is_http2() { " ssl http2" } else { " ssl" };
-            (listen, format!("{files} ssl_protocols TLSv1.2 TLSv1.3;"))
+            let listen_as = if self.protocol.is_http2() { " ssl http2" } else { " ssl" };
+            (listen_as, format!("{files} ssl_protocols TLSv1.2 TLSv1.3;"))
         });
         format!(
             r#"daemon off;
@@ -87,24 +105,21 @@ http {{
     upstream origins {{
         server 127.0.0.1:{a};
         server 127.0.0.1:{b};
-        keepalive 128;
+        keepalive 512;
         keepalive_requests 1000000000;
         keepalive_timeout 300s;
     }}
     server {{
-        listen 127.0.0.1:{listen}{ssl};
+        listen 127.0.0.1:{listen}{listen_as};
         {tls}
         location / {{
-            proxy_pass http://origins;
-            proxy_http_version 1.1;
-            proxy_max_temp_file_size 0;
-            proxy_set_header Connection "";
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $remote_addr;
-            proxy_set_header X-Forwarded-Proto $scheme;
-            proxy_set_header X-Forwarded-Host $http_host;
-            proxy_set_header X-Request-ID $request_id;
-            proxy_set_header Via "1.1 nginx";
+            {pass}
+            {set} Host $http_host;
+            {set} X-Forwarded-For $remote_addr;
+            {set} X-Forwarded-Proto $scheme;
+            {set} X-Forwarded-Host $http_host;
+            {set} X-Request-ID $request_id;
+            {set} Via "1.1 nginx";
             add_header X-Request-ID $request_id always;
             add_header Via "1.1 nginx" always;
         }}
@@ -121,6 +136,7 @@ http {{
     fn haproxy(&self) -> String {
         let Self { protocol, listen, admin, origins: [a, b] } = self;
         let alpn = if protocol.is_http2() { " alpn h2,http/1.1" } else { "" };
+        let proto = if protocol.is_grpc() { " proto h2" } else { "" };
         let ssl = protocol.tls().map(|tls| format!(" ssl crt {}{alpn}", tls.certificate.display()));
         let (ssl, scheme) = (ssl.unwrap_or_default(), protocol.scheme());
         format!(
@@ -137,7 +153,7 @@ defaults
     http-reuse always
 
 frontend web
-    bind 127.0.0.1:{listen}{ssl}
+    bind 127.0.0.1:{listen}{ssl}{proto}
     unique-id-format %[uuid()]
     unique-id-header X-Request-ID
     http-request set-header X-Forwarded-For %[src]
@@ -150,8 +166,8 @@ frontend web
 
 backend origins
     balance roundrobin
-    server a 127.0.0.1:{a}
-    server b 127.0.0.1:{b}
+    server a 127.0.0.1:{a}{proto}
+    server b 127.0.0.1:{b}{proto}
 
 frontend admin
     bind 127.0.0.1:{admin}
@@ -207,6 +223,17 @@ frontend admin
             filters["transport_socket"] = transport_socket(tls);
         }
         let endpoints = self.origins.map(|port| json!({ "endpoint": { "address": at(port) } }));
+        let mut cluster = json!({
+            "name": "origins",
+            "connect_timeout": "5s",
+            "load_assignment": {
+                "cluster_name": "origins",
+                "endpoints": [{ "lb_endpoints": endpoints }],
+            },
+        });
+        if self.protocol.is_grpc() {
+            cluster["typed_extension_protocol_options"] = http2_only();
+        }
         let config = json!({
             "admin": { "address": at(self.admin) },
             "static_resources": {
@@ -214,14 +241,7 @@ frontend admin
                     "address": at(self.listen),
                     "filter_chains": [filters],
                 }],
-                "clusters": [{
-                    "name": "origins",
-                    "connect_timeout": "5s",
-                    "load_assignment": {
-                        "cluster_name": "origins",
-                        "endpoints": [{ "lb_endpoints": endpoints }],
-                    },
-                }],
+                "clusters": [cluster],
             },
         });
         config.to_string()
@@ -242,6 +262,15 @@ fn transport_socket(tls: &Tls) -> serde_json::Value {
             }] },
         },
     })
+}
+
+/// That origins are asked over HTTP/2, as Envoy wants it.
+fn http2_only() -> serde_json::Value {
+    const OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    json!({ (OPTIONS): {
+        "@type": format!("type.googleapis.com/{OPTIONS}"),
+        "explicit_http_config": { "http2_protocol_options": {} },
+    } })
 }
 
 /// A loopback address, as Envoy wants it.

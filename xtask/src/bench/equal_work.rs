@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use evenkeel_testkit::{Origin, Request, Response, Script};
 
+mod http2;
+
 use super::contender::Contender;
 use super::protocol::Protocol;
 use super::running::Running;
@@ -12,6 +14,17 @@ use crate::Outcome;
 
 /// What `contender` does not do; empty if it does all.
 pub(super) fn check(contender: Contender, protocol: &Protocol) -> Outcome<Vec<String>> {
+    let mut missing = if protocol.is_grpc() {
+        http2::check(contender, protocol)?
+    } else {
+        check_http1(contender, protocol)?
+    };
+    missing.sort();
+    missing.dedup();
+    Ok(missing)
+}
+
+fn check_http1(contender: Contender, protocol: &Protocol) -> Outcome<Vec<String>> {
     let answer = |_: &Request| Script::ok("Hello, world\n");
     let origins = [Origin::start(answer)?, Origin::start(answer)?];
     let ports = [0, 1].map(|n: usize| origins[n].address().port());
@@ -22,6 +35,8 @@ pub(super) fn check(contender: Contender, protocol: &Protocol) -> Outcome<Vec<St
         let request = b"GET /path HTTP/1.1\r\nHost: example.test\r\n\r\n";
         responses.push(client.exchange(request, ANSWER_WITHIN)?);
     }
+    drop(client);
+    running.end()?;
     let requests: Vec<Request> = origins.iter().flat_map(Origin::requests).collect();
     let requests: Vec<_> = requests.into_iter().filter(|r| r.target == "/path").collect();
     let mut missing = Vec::new();
@@ -33,8 +48,6 @@ pub(super) fn check(contender: Contender, protocol: &Protocol) -> Outcome<Vec<St
         let seen = requests.len();
         missing.push(format!("{EXCHANGES} requests became {seen} on {connections} connections"));
     }
-    missing.sort();
-    missing.dedup();
     Ok(missing)
 }
 
@@ -45,20 +58,9 @@ fn faults(response: &Response, requests: &[Request], scheme: &str) -> Vec<String
     let [request] = of_id.collect::<Vec<_>>()[..] else {
         return vec!["the answer's X-Request-ID is not that of one request".to_owned()];
     };
-    let mut faults = Vec::new();
-    for (name, expected) in REQUEST_FIELDS.into_iter().chain([("x-forwarded-proto", scheme)]) {
-        let value = request.header(name);
-        if value != Some(expected) {
-            faults.push(format!("upstream {name} is {value:?} and not {expected:?}"));
-        }
-    }
+    let mut faults = edits(|name| request.header(name), |name| response.header(name), scheme);
     if request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
         faults.push("the upstream connection is not to be kept".to_owned());
-    }
-    for (side, via) in [("upstream", request.header("via")), ("returned", response.header("via"))] {
-        if !via.is_some_and(|via| via.starts_with("1.1 ")) {
-            faults.push(format!("{side} Via is {via:?}"));
-        }
     }
     if (response.status, response.body.as_slice()) != (200, b"Hello, world\n") {
         faults.push(format!("the answer is {} {:?}", response.status, response.text()));
@@ -66,11 +68,35 @@ fn faults(response: &Response, requests: &[Request], scheme: &str) -> Vec<String
     faults
 }
 
-const REQUEST_FIELDS: [(&str, &str); 3] = [
-    ("host", "example.test"),
-    ("x-forwarded-for", "127.0.0.1"),
-    ("x-forwarded-host", "example.test"),
-];
+/// What of the common edits is missing, by the fields of a request upstream and those of the answer that is returned.
+fn edits<'a>(
+    upstream: impl Fn(&str) -> Option<&'a str>,
+    returned: impl Fn(&str) -> Option<&'a str>,
+    scheme: &str,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    if upstream("x-request-id").is_none() || upstream("x-request-id") != returned("x-request-id") {
+        faults.push("the answer's X-Request-ID is not that of the request".to_owned());
+    }
+    for (name, expected) in REQUEST_FIELDS.into_iter().chain([("x-forwarded-proto", scheme)]) {
+        let value = upstream(name);
+        if value != Some(expected) {
+            faults.push(format!("upstream {name} is {value:?} and not {expected:?}"));
+        }
+    }
+    for (side, via) in [("upstream", upstream("via")), ("returned", returned("via"))] {
+        // `1.1`, or `2` and `2.0`.
+        if !via.is_some_and(|via| via.starts_with(['1', '2'])) {
+            faults.push(format!("{side} Via is {via:?}"));
+        }
+    }
+    faults
+}
+
+const REQUEST_FIELDS: [(&str, &str); 3] =
+    [("host", HOST), ("x-forwarded-for", "127.0.0.1"), ("x-forwarded-host", HOST)];
+
+const HOST: &str = "example.test";
 
 /// Enough to see each origin several times.
 const EXCHANGES: usize = 8;

@@ -29,12 +29,42 @@ pub(super) struct Load {
     pub(super) host: Option<&'static str>,
     /// Over HTTP/2, with so many requests at once on each connection.
     pub(super) streams: Option<u32>,
+    /// Calls of gRPC, which are only made over HTTP/2.
+    pub(super) call: bool,
 }
 
 impl Load {
     /// Over so many connections, which are kept.
     pub(super) fn kept(connections: u32) -> Self {
-        Self { connections, close: false, host: None, streams: None }
+        Self { connections, close: false, host: None, streams: None, call: false }
+    }
+
+    /// New connections are made by `wrk`, too, unless they are to be new sessions of TLS: it would resume the one before.
+    pub(super) fn maker(self, is_tls: bool) -> Maker {
+        match self.streams {
+            Some(streams) => Maker::H2load { streams },
+            None if self.close && is_tls => Maker::Ab,
+            None => Maker::Wrk,
+        }
+    }
+}
+
+/// Who makes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Maker {
+    Wrk,
+    Ab,
+    H2load { streams: u32 },
+}
+
+impl Maker {
+    /// What its executable is called.
+    pub(super) fn program(self) -> &'static str {
+        match self {
+            Self::Wrk => "wrk",
+            Self::Ab => "ab",
+            Self::H2load { .. } => "h2load",
+        }
     }
 }
 
@@ -60,8 +90,9 @@ impl Target {
     }
 
     /// What all programs are told in the same words.
-    fn command(&self, program: &str, load: Load) -> Outcome<Command> {
-        let mut command = Command::new(tools::require(program)?);
+    fn command(&self, load: Load) -> Outcome<Command> {
+        let maker = load.maker(self.openssl.is_some());
+        let mut command = Command::new(tools::require(maker.program())?);
         if let Some(openssl) = &self.openssl {
             command.env("OPENSSL_CONF", openssl);
         }
@@ -73,13 +104,10 @@ impl Target {
     }
 }
 
-/// New connections are made by `wrk`, too, unless they are to be new sessions of TLS: it would resume the one before.
 pub(super) fn run(target: &Target, load: Load, seconds: u32) -> Outcome<Counted> {
-    if let Some(streams) = load.streams {
-        h2load::run(target, load, streams, seconds)
-    } else if load.close && target.openssl.is_some() {
-        ab::run(target, load, seconds)
-    } else {
-        wrk::run(target, load, seconds)
+    match load.maker(target.openssl.is_some()) {
+        Maker::Wrk => wrk::run(target, load, seconds),
+        Maker::Ab => ab::run(target, load, seconds),
+        Maker::H2load { streams } => h2load::run(target, load, streams, seconds),
     }
 }

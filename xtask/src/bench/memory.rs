@@ -13,7 +13,7 @@ use crate::Outcome;
 /// Growth of the proportional set size per connection, in bytes.
 pub(super) fn measure(contender: Contender, protocol: &Protocol) -> Outcome<f64> {
     eprintln!("memory of {contender}");
-    let origins = Origins::start(Case::Small.body_bytes())?;
+    let origins = Origins::start(Case::Small)?;
     let running = Running::start(contender, protocol, origins.ports)?;
     // What is needed once is not what a connection costs.
     running.load(Case::Small.load(), 1)?;
@@ -27,6 +27,8 @@ pub(super) fn measure(contender: Contender, protocol: &Protocol) -> Outcome<f64>
     let after = running.resting_pss_bytes()?;
     // A contender that drops idle connections would look thrifty.
     clients.iter_mut().try_for_each(expect_answer)?;
+    drop(clients);
+    running.end()?;
     Ok((after as f64 - before as f64) / CONNECTIONS as f64)
 }
 

@@ -10,6 +10,7 @@ mod markdown;
 
 use super::case::Case;
 use super::contender::Contender;
+use super::flavour::Flavour;
 use super::protocol::Protocol;
 use super::rounds::Rounds;
 use super::syscalls::PerAnswer;
@@ -28,8 +29,18 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(protocol: &Protocol, contenders: &[Contender]) -> Outcome<Self> {
-        let version = |&contender: &Contender| Ok((contender, contender.version()?));
+    pub(super) fn new(
+        protocol: &Protocol,
+        contenders: &[Contender],
+        flavour: Flavour,
+    ) -> Outcome<Self> {
+        let version = |&contender: &Contender| {
+            let version = contender.version()?;
+            Ok(match contender {
+                Contender::Evenkeel => (contender, format!("{version} ({})", flavour.said())),
+                _ => (contender, version),
+            })
+        };
         let date = Command::new("date").args(["-u", "+%Y-%m-%d"]).output()?;
         Ok(Self {
             protocol: protocol.title(),

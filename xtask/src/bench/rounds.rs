@@ -52,7 +52,7 @@ pub(super) fn run(
     timing: Timing,
 ) -> Outcome<Vec<Rounds>> {
     eprintln!("{}", case.title());
-    let origins = Origins::start(case.body_bytes())?;
+    let origins = Origins::start(case)?;
     let start = |&contender: &Contender| Running::start(contender, protocol, origins.ports);
     let running = contenders.iter().map(start).collect::<Outcome<Vec<_>>>()?;
     for one in &running {
@@ -68,6 +68,7 @@ pub(super) fn run(
             rounds.all.push(round);
         }
     }
+    running.into_iter().try_for_each(Running::end)?;
     Ok(results)
 }
 

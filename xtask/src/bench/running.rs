@@ -1,19 +1,21 @@
-//! A contender that runs, between the load and two origins. Dropping it ends all of them.
+//! A contender that runs, between the load and two origins. Dropping it kills all of them.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use evenkeel_testkit::usage::{self, CpuTime};
 use evenkeel_testkit::{Client, Process, ports, wait_until};
 
+use super::calls;
+use super::case::Case;
 use super::config::Setup;
 use super::contender::Contender;
 use super::load::{self, Counted, Load, Target};
 use super::protocol::Protocol;
 use crate::Outcome;
+use crate::pgo::profiles::Profiles;
 
 /// The two origins that all contenders of a case share.
 pub(super) struct Origins {
@@ -22,16 +24,28 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    pub(super) fn start(body_bytes: usize) -> Outcome<Self> {
+    /// What answers as `case` wants it.
+    pub(super) fn start(case: Case) -> Outcome<Self> {
+        Self::start_with(|port| match case {
+            Case::Calls => calls::origin(port),
+            _ => {
+                let mut command = Command::new("target/release/fast-origin");
+                command.args([port.to_string(), case.body_bytes().to_string()]);
+                Ok(command)
+            }
+        })
+    }
+
+    /// What this starts on each port.
+    pub(super) fn start_with(command: impl Fn(u16) -> Outcome<Command>) -> Outcome<Self> {
         let ports: [u16; 2] = ports::free_ports()?;
-        let start = |port: &u16| -> io::Result<Process> {
-            let program = Path::new("target/release/fast-origin");
-            let arguments = [port.to_string(), body_bytes.to_string()];
-            let process = Process::spawn(Command::new(program).args(arguments))?;
-            process.wait_for_line("listening", START_WITHIN)?;
-            Ok(process)
-        };
-        let processes = ports.iter().map(start).collect::<io::Result<Vec<_>>>()?;
+        let mut processes = Vec::new();
+        for port in ports {
+            let process = Process::spawn(&mut command(port)?)?;
+            wait_until(START_WITHIN, || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
+                .map_err(|error| format!("an origin: {error}: {}", process.stderr()))?;
+            processes.push(process);
+        }
         Ok(Self { ports, _processes: processes })
     }
 }
@@ -74,6 +88,11 @@ impl<'a> Running<'a> {
         load::run(&self.target, load, seconds)
     }
 
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A connection to it.
     pub(super) fn connect(&self) -> io::Result<Client> {
         self.protocol.connect(self.address)
@@ -104,6 +123,14 @@ impl<'a> Running<'a> {
             equal_samples >= EQUAL_SAMPLES
         }));
         Ok(last)
+    }
+
+    /// Ends it. Ours has to end well: what is built for a profile writes that last. Others are killed.
+    pub(super) fn end(mut self) -> Outcome<()> {
+        match self.contender {
+            Contender::Evenkeel => Profiles::of_environment().end(&mut self.process, "Evenkeel"),
+            _ => Ok(()),
+        }
     }
 }
 

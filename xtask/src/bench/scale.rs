@@ -1,4 +1,5 @@
-//! `cargo xtask bench scale`: what ten thousand routes and endpoints with checks cost, beside two endpoints, in one run.
+//! `cargo xtask bench scale`: what ten thousand routes and endpoints with checks cost, beside two endpoints, in one run. What grows with
+//! them grows in a plain build as well, so one is measured.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,10 +12,11 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use evenkeel_testkit::{Client, Process, get, ports, usage, wait_until};
 
-use super::contender::Contender;
+use super::contender::{self, Contender};
+use super::flavour::{self, Flavour};
 use super::load::{self, Load, Target};
 use super::stats::Summary;
-use super::{build, config, raise_descriptor_limit};
+use super::{config, raise_descriptor_limit};
 use crate::Outcome;
 use crate::tools;
 
@@ -32,10 +34,10 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
-    tools::install_missing(&["wrk"]);
-    build(&[Contender::Evenkeel])?;
+    tools::require_all(&["wrk"].into())?;
+    let flavour = contender::given().map_or(Flavour::Plain, |_| Flavour::Given);
+    let _alone = flavour::build(flavour, &[Contender::Evenkeel])?;
     raise_descriptor_limit()?;
-    fs::create_dir_all(config::DIRECTORY)?;
     let [origin] = ports::free_ports()?;
     let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, origin)).to_string();
     let _origin =
@@ -44,7 +46,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let mut many = Running::start("many", |listen, admin| {
         ten_thousand(listen, admin, origin, options.many, 0)
     })?;
-    let mut text = String::from("| | two endpoints | many |\n|---|---|---|\n");
+    let (version, said) = (Contender::Evenkeel.version()?, flavour.said());
+    let mut text =
+        format!("Evenkeel {version} ({said}).\n\n| | two endpoints | many |\n|---|---|---|\n");
     many.rest(options.many)?;
     for (what, figure) in FIGURES {
         let (few, many) = (figure(&few)?, figure(&many)?);

@@ -21,7 +21,7 @@ pub(super) type PerAnswer = BTreeMap<String, f64>;
 
 pub(super) fn count(contender: Contender, protocol: &Protocol) -> Outcome<PerAnswer> {
     eprintln!("system calls of {contender}");
-    let origins = Origins::start(protocol.small().body_bytes())?;
+    let origins = Origins::start(protocol.small())?;
     let running = Running::start(contender, protocol, origins.ports)?;
     running.load(protocol.small().load(), 1)?;
 
@@ -39,6 +39,7 @@ pub(super) fn count(contender: Contender, protocol: &Protocol) -> Outcome<PerAns
     if let Some(fault) = counted.fault {
         return Err(format!("{contender} failed under strace: {fault}").into());
     }
+    running.end()?;
     let calls = parse(&fs::read_to_string(summary)?);
     let per_answer = |(name, calls)| (name, calls as f64 / counted.answers as f64);
     Ok(calls.into_iter().map(per_answer).collect())

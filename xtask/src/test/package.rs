@@ -15,7 +15,7 @@ pub(super) fn run(may_install: bool) -> Outcome<Verdict> {
         Ok(cargo_deb) => cargo_deb,
         Err(error) => return Ok(Verdict::Skipped(error.to_string())),
     };
-    let package = package::debian(&cargo_deb)?;
+    let package = package::debian(&cargo_deb, Path::new(package::RELEASE_BINARY), Path::new(MADE))?;
     if !rustix::process::geteuid().is_root() {
         return Ok(Verdict::Skipped("only root can install a package".to_owned()));
     }
@@ -89,6 +89,8 @@ fn purge(root: &Path) -> Outcome<()> {
     }
     Ok(fs::remove_dir_all(root)?)
 }
+
+const MADE: &str = "target/package/tested";
 
 const ROOT: &str = "target/package/root";
 

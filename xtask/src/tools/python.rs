@@ -36,17 +36,19 @@ pub(crate) fn install_requirements_of_python2(file: &str) -> Outcome<()> {
     })
 }
 
-fn unless_installed(
-    file: &str,
+/// Has `install` put into `environment` what `file` lists, unless that is there since an earlier run.
+pub(super) fn unless_installed(
+    file: impl AsRef<Path>,
     environment: &str,
     install: impl FnOnce() -> Outcome<()>,
 ) -> Outcome<()> {
+    let file = file.as_ref();
     let wanted = fs::read_to_string(file)?;
     let installed = Path::new(environment).join("requirements-installed.txt");
     if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
         return Ok(());
     }
-    eprintln!("installing what {file} lists");
+    eprintln!("installing what {} lists", file.display());
     install()?;
     Ok(fs::write(installed, wanted)?)
 }

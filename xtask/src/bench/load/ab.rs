@@ -5,7 +5,7 @@ use crate::Outcome;
 
 /// With a new connection for each request, whatever `load` says.
 pub(super) fn run(target: &Target, load: Load, seconds: u32) -> Outcome<Counted> {
-    let mut ab = target.command("ab", load)?;
+    let mut ab = target.command(load)?;
     ab.args(["-q", "-t", &seconds.to_string()]);
     let output = ab.arg(&target.url).output()?;
     let [said, errors] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));

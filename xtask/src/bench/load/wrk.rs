@@ -4,7 +4,7 @@ use super::{Counted, Load, Target};
 use crate::Outcome;
 
 pub(super) fn run(target: &Target, load: Load, seconds: u32) -> Outcome<Counted> {
-    let mut wrk = target.command("wrk", load)?;
+    let mut wrk = target.command(load)?;
     wrk.args(["--threads", "1", "--latency"]);
     wrk.args(["--duration", &format!("{seconds}s")]);
     if load.close {

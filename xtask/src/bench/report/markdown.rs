@@ -48,7 +48,9 @@ fn case_table(results: &[Rounds]) -> Vec<String> {
         let others = others.filter(|&other| other != Contender::Evenkeel);
         let ratio = |other| Some(format!("Evenkeel / {other} {:.2}", ours / median(other)?));
         let ratios: Vec<String> = others.filter_map(ratio).collect();
-        lines.extend([String::new(), format!("CPU: {}.", ratios.join(", "))]);
+        if !ratios.is_empty() {
+            lines.extend([String::new(), format!("CPU: {}.", ratios.join(", "))]);
+        }
     }
     lines
 }
@@ -123,5 +125,7 @@ mod tests {
         assert!(table.contains("| Evenkeel | 11.0 (10.0–12.0) | 11.0 |"), "{table}");
         assert!(table.contains("| HAProxy | – |"), "{table}");
         assert!(table.ends_with("CPU: Evenkeel / nginx 0.50."), "{table}");
+        let alone = case_table(&results[..1]).join("\n");
+        assert!(!alone.contains("CPU: "), "{alone}");
     }
 }

@@ -13,12 +13,12 @@ use crate::faults::stage::Stage;
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![Scenario {
         name: "pool-limits",
-        what: "Connections to endpoints end after twenty requests or two seconds, and each worker keeps two. Sixty clients ask at once.",
+        what: "Connections to endpoints end after twenty requests or four seconds, and each worker keeps two. Sixty clients ask at once.",
         goal: "Nothing is lost, and endpoints have no more connections than that.",
         // The others have no such bounds, or others.
         balancers: &[Contender::Evenkeel],
         scenery: || Scenery {
-            pool: Some(r#"{ max_idle = 2, max_age = "2s", max_requests = 20 }"#),
+            pool: Some(r#"{ max_idle = 2, max_age = "4s", max_requests = 20 }"#),
             ..Scenery::default()
         },
         play,
@@ -98,8 +98,8 @@ const REQUESTS_MAX: usize = 20;
 /// Two for each of two workers and three origins, and a check at each.
 const IDLE_MAX: usize = 15;
 
-/// Well before the end of `max_age`.
-const SOON: Duration = Duration::from_millis(700);
+/// Before the end of `max_age`, and after what is more than may be idle has rested for long enough.
+const SOON: Duration = Duration::from_millis(2_700);
 
 /// Longer than connections live, and the sweep that ends those that are idle takes to come.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(7);
