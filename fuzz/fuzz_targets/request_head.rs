@@ -52,7 +52,7 @@ fn pass_on(mut head: RequestHead, listener: &Listener) {
         offers_websocket: offers_upgrade,
         endpoint,
         deadline,
-        call_timeout: None,
+        call: None,
     };
     let mut wire = Vec::new();
     request_head(&mut wire, &head, &onward);

@@ -37,7 +37,7 @@ fn assert_offer_goes_on(request: &RequestHead, framing: Framing, offer: &Offer) 
         offers_upgrade: true,
         endpoint: ENDPOINT,
         deadline: None,
-        call_timeout: None,
+        call: None,
         offers_websocket: false,
     };
     let mut wire = Vec::new();

@@ -70,6 +70,7 @@ pub(crate) fn config(listeners: &[(&str, &str)], clusters: &[(&str, &[&str])]) -
         pool: PoolLimits::default(),
         resilience: Resilience::default(),
         limits: Limits::default(),
+        rebalance: None,
     });
     Config {
         workers: WorkerCount::Fixed(1),
@@ -158,6 +159,7 @@ pub(crate) fn story() -> Story {
         candidates: Vec::new(),
         candidates_left_out: 0,
         status: Some(404),
+        call: None,
         failure: Some(Reason::NoRoute),
         total: Duration::from_millis(1),
     }

@@ -3,11 +3,12 @@
 //! `control` spawns [`Checks::run`]. A verdict flips the endpoint's vitals and is written into the journal; it never
 //! publishes a plan.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use evenkeel_plan::endpoint::Life;
+use evenkeel_plan::listener::Protocol;
 use evenkeel_plan::{Cluster, Endpoint, Plan};
 use tokio::sync::{mpsc, watch};
 
@@ -89,11 +90,12 @@ impl<P: Probe> Checks<P> {
         let mut before = std::mem::take(&mut self.running);
         // Each new checker holds a copy until its first check is done; when the last is dropped, so is the round.
         let (first, round) = mpsc::channel::<Infallible>(1);
-        for (cluster, endpoint) in checkable(plan) {
+        for subject in checkable(plan) {
+            let Subject { cluster, endpoint, .. } = subject;
             let key = EndpointKey::new(&cluster.name, &endpoint.name);
             let stayed = before.remove(&key).filter(|old| Arc::ptr_eq(&old.life, &endpoint.life));
             let checks = stayed.map(|watched| watched.checks).unwrap_or_default();
-            let watched = self.watch(&key, (cluster, endpoint), checks, &first);
+            let watched = self.watch(&key, subject, checks, &first);
             self.running.insert(key, watched);
         }
         for (key, Watched { life, checks }) in before {
@@ -110,18 +112,18 @@ impl<P: Probe> Checks<P> {
     fn watch(
         &mut self,
         key: &EndpointKey,
-        (cluster, endpoint): (&Cluster, &Endpoint),
+        subject: Subject<'_>,
         checks: Vec<Running>,
         first: &mpsc::Sender<Infallible>,
     ) -> Watched {
-        let wanted: Vec<Wanted> = assign(targets(cluster, endpoint), checks)
+        let wanted: Vec<Wanted> = assign(targets(subject), checks)
             .into_iter()
             .map(|(name, target, stayed)| {
                 let id = stayed.as_ref().map_or_else(|| self.new_id(), |check| check.id);
                 Wanted { id, name, target, stayed }
             })
             .collect();
-        let life = &endpoint.life;
+        let life = &subject.endpoint.life;
         // Before any of them can have something to say.
         let names = wanted.iter().map(|each| (each.id, each.name.clone()));
         self.journal.has_checks(key, life, names);
@@ -179,17 +181,42 @@ struct Wanted {
     stayed: Option<Running>,
 }
 
-/// Every endpoint that is checked at all, with its cluster: none without an address yet.
-fn checkable(plan: &Plan) -> impl Iterator<Item = (&Cluster, &Endpoint)> {
-    let checked = plan.clusters.iter().filter(|cluster| !cluster.health.is_empty());
-    checked.flat_map(|cluster| {
+/// An endpoint that is checked.
+#[derive(Clone, Copy)]
+struct Subject<'p> {
+    cluster: &'p Cluster,
+    endpoint: &'p Endpoint,
+    /// Whether it gets streams and no requests.
+    gets_streams: bool,
+}
+
+/// Every endpoint that is checked at all: none without an address yet.
+fn checkable(plan: &Plan) -> impl Iterator<Item = Subject<'_>> {
+    let of_streams = of_streams(plan);
+    let checked = plan.clusters.iter().enumerate().filter(|(_, it)| !it.health.is_empty());
+    checked.flat_map(move |(position, cluster)| {
+        let gets_streams = of_streams.contains(&position);
         let endpoints = cluster.endpoints.iter().filter(|endpoint| endpoint.address.is_some());
-        endpoints.map(move |endpoint| (cluster.as_ref(), endpoint))
+        endpoints.map(move |endpoint| Subject { cluster, endpoint, gets_streams })
     })
 }
 
+/// The clusters to which streams lead, and no requests: by their positions.
+fn of_streams(plan: &Plan) -> HashSet<usize> {
+    let (mut of_streams, mut of_requests) = (HashSet::new(), HashSet::new());
+    for listener in &plan.listeners {
+        let of_these = match listener.protocol {
+            Protocol::Http => &mut of_requests,
+            Protocol::Tcp | Protocol::Tls => &mut of_streams,
+        };
+        let routes = listener.routes.routes().iter();
+        of_these.extend(routes.flat_map(|route| route.to.list()).map(|to| to.cluster));
+    }
+    &of_streams - &of_requests
+}
+
 /// What to check.
-fn targets(cluster: &Cluster, endpoint: &Endpoint) -> Vec<Target> {
+fn targets(Subject { cluster, endpoint, gets_streams }: Subject<'_>) -> Vec<Target> {
     let target = |address| {
         cluster.health.iter().map(move |check| Target {
             address,
@@ -197,6 +224,7 @@ fn targets(cluster: &Cluster, endpoint: &Endpoint) -> Vec<Target> {
             name: endpoint.name.clone(),
             tls: cluster.tls.clone(),
             http: cluster.http,
+            gets_streams,
             check: check.clone(),
         })
     };

@@ -21,6 +21,7 @@ mod overview;
 mod panics;
 mod persist;
 mod probe;
+mod rebalance;
 mod resolve;
 mod start;
 mod state_directory;

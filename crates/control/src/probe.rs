@@ -51,6 +51,8 @@ pub(crate) struct Target {
     pub(crate) tls: Option<Arc<Origination>>,
     /// In which version of HTTP the cluster asks it.
     pub(crate) http: HttpVersion,
+    /// Whether it gets streams and no requests: what it speaks in them is not for us to know.
+    pub(crate) gets_streams: bool,
     /// What to do there.
     pub(crate) check: HealthCheck,
 }

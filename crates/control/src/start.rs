@@ -19,6 +19,7 @@ use crate::outliers::Outliers;
 use crate::overview::{Machinery, Overview};
 use crate::panics::Panics;
 use crate::probe::NetworkProbe;
+use crate::rebalance::Rebalance;
 use crate::resolve::SystemLookup;
 use crate::task::Task;
 use crate::watch;
@@ -50,6 +51,7 @@ pub async fn start(setup: Setup) -> Result<Control, StartError> {
     let seen = knowledge.seen.subscribe();
     let certificates = Arc::clone(&knowledge.certificates);
     let outliers = Outliers::new(&knowledge, parts.started);
+    let rebalance = Rebalance::new(Arc::clone(&knowledge.events), parts.started);
     let panics = Panics::new(Arc::clone(&knowledge.events));
     let mut conductor = Conductor::new(parts, fittings, SystemLookup, knowledge, file.clone());
     let plans = conductor.plans();
@@ -57,7 +59,8 @@ pub async fn start(setup: Setup) -> Result<Control, StartError> {
     let mut tasks = vec![
         Task::spawn(panics.run(plans.clone())),
         Task::spawn(checks.run(plans.clone())),
-        Task::spawn(outliers.run(plans)),
+        Task::spawn(outliers.run(plans.clone())),
+        Task::spawn(rebalance.run(plans)),
         Task::spawn(certificates::run(certificates)),
         Task::spawn(conductor.run(orders)),
     ];

@@ -11,7 +11,7 @@ use evenkeel_control::config::{Config, Folder, schema};
 use serde_json::{Map, Value};
 
 /// Each table of the schema, and a config in which `{}` stands for a key of it.
-const TABLES: [(&str, &str); 33] = [
+const TABLES: [(&str, &str); 34] = [
     ("", "{}\n[listener.a]\nbind = ':1'\nto = '9001'\n"),
     ("Listener", "[listener.a]\nbind = ':1'\nto = '9001'\n{}\n"),
     ("RateLimit", "[listener.a]\nbind = ':1'\nto = '9001'\nrate_limit = { rate = '1/s', {} }\n"),
@@ -84,6 +84,10 @@ const TABLES: [(&str, &str); 33] = [
     (
         "Hedge",
         "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\nhedge = { {} }\n",
+    ),
+    (
+        "Rebalance",
+        "[listener.a]\nbind = ':1'\nto = 'b'\n[cluster.b]\nendpoints = '9001'\nrebalance = { {} }\n",
     ),
     (
         "Route",

@@ -56,16 +56,25 @@ fn an_example_that_cannot_be_used_is_found() {
 #[test]
 fn what_the_page_makes_by_openssl_can_be_used() {
     let page = fs::read_to_string(root().join("docs/tls.md")).unwrap();
-    let script = page.split("\n```sh\n").find(|it| it.starts_with("umask 077\n")).unwrap();
-    let script = script.split("\n```").next().unwrap();
+    let blocks = page.split("\n```sh\n").skip_while(|it| !it.starts_with("umask 077\n")).take(2);
+    let script: String =
+        blocks.flat_map(|it| it.split("\n```").next()).map(|it| format!("{it}\n")).collect();
+    assert!(script.contains("-gencrl"), "{script}");
     let folder = tempfile::tempdir().unwrap();
-    for _ in 0..2 {
+    let shell = |script: &str| {
         let mut command = Command::new("sh");
-        let output = command.args(["-ec", script]).current_dir(folder.path()).output().unwrap();
+        command.args(["-ec", script]).current_dir(folder.path()).output().unwrap()
+    };
+    for _ in 0..2 {
+        let output = shell(&script);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
+    let verify =
+        "openssl verify -crl_check -CAfile clients-ca.pem -CRLfile clients.crl alice.crt 2>&1";
+    let said = shell(verify).stdout;
+    assert!(String::from_utf8_lossy(&said).contains("certificate revoked"), "{said:?}");
     let config = "[listener.web]\nbind = ':8443'\nprotocol = 'https'\ncertificates = ['certs']\nto = 'api'\n\
-        tls = { client_auth = 'required', client_ca = 'clients-ca.pem' }\n\
+        tls = { client_auth = 'required', client_ca = 'clients-ca.pem', client_crl = 'clients.crl' }\n\
         [cluster.api]\nendpoints = ['9001']\n\
         tls = { ca = 'ca.pem', cert = 'alice.crt', key = 'alice.key' }\n";
     assert_eq!(said_about(config, false, folder.path()), "");

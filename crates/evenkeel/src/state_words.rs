@@ -1,7 +1,9 @@
 //! How endpoints are told to people: one mark, one word and one colour for each state, in the picture of a start, in `status` and
 //! in `top`.
 
-use evenkeel_control::admin::{EndpointState, EndpointStatus, ForcedState, StandingStatus, Status};
+use evenkeel_control::admin::{
+    ClusterStatus, EndpointState, EndpointStatus, ForcedState, StandingStatus, Status,
+};
 
 use crate::tone::Tone;
 
@@ -93,6 +95,11 @@ pub(crate) fn errors(endpoint: &EndpointStatus) -> u64 {
 /// Whether new work can go to an endpoint.
 pub(crate) fn gets_work(endpoint: &EndpointStatus) -> bool {
     is_well(endpoint.state) && endpoint.weight > 0
+}
+
+/// Whether a cluster's endpoints all get work because too few of them are well to choose among.
+pub(crate) fn all_are_used(cluster: &ClusterStatus) -> bool {
+    cluster.panic.is_some() && cluster.working > cluster.well
 }
 
 /// Whether the balancer is ready, in words.

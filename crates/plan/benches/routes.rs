@@ -112,6 +112,7 @@ fn route((host, path): (HostPattern, PathPattern)) -> Route {
         path,
         to: Targets::one(0),
         exchange_timeout: None,
+        grpc_web: false,
         admission: None,
         alpn: Box::default(),
         counters: Arc::new(Sharded::new(2)),

@@ -267,6 +267,16 @@ impl Balancer {
         }
     }
 
+    /// How the work is shared out now: the weight of each endpoint as far as its level and zone get any, and the part of it that it has while it
+    /// warms up. `None` where nobody is as he should be, and whoever is the least bad has to do.
+    pub fn shares(&self, endpoints: &[Endpoint], now: Time) -> Option<Vec<(f64, f64)>> {
+        let mut roster = Roster::new(endpoints.len());
+        let tried = &Tried::default();
+        let pick = Pick { endpoints, tried, now, random: 0, key: None, session: None };
+        roster.refresh(&self.balancing.eligibility, &pick);
+        (!roster.takes_unwell).then(|| roster.weights_of_all(endpoints.len()))
+    }
+
     /// How the endpoints stand, if those that refused a moment ago are given another chance.
     pub fn census(&self, endpoints: &[Endpoint]) -> Census {
         Census::take(&self.balancing.eligibility, endpoints, Time::END)

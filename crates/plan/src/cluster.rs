@@ -7,6 +7,7 @@ use crate::balance::{Balancer, Balancing, Census};
 use crate::endpoint::{Endpoint, Labels};
 use crate::health::HealthCheck;
 use crate::overload::{Limits, Room};
+use crate::rebalance;
 use crate::resilience::Resilience;
 use crate::tls::Origination;
 
@@ -38,6 +39,8 @@ pub struct Cluster {
     pub resilience: Resilience,
     /// How much work its endpoints get at a time, and what becomes of the rest.
     pub limits: Limits,
+    /// How long-lived streams move to endpoints that joined later; `None` if they do not.
+    pub rebalance: Option<rebalance::Settings>,
 }
 
 impl Cluster {
@@ -56,6 +59,7 @@ impl Cluster {
             pool: PoolLimits::default(),
             resilience: Resilience::default(),
             limits: Limits::default(),
+            rebalance: None,
         }
     }
 
@@ -67,17 +71,18 @@ impl Cluster {
 
     /// From now on its endpoints get no more than this says. Said when the plan is in force; who waits looks again.
     pub(crate) fn enforce_limits(&self) {
-        let most = match self.http {
-            // Many are on one connection.
-            HttpVersion::Http2 => self.limits.requests,
-            HttpVersion::Http1 | HttpVersion::Auto => self.limits.in_flight(),
-        };
+        let most = self.in_flight_max();
         let vitals = self.endpoints.iter().map(|endpoint| &endpoint.life.vitals);
         vitals.for_each(|vitals| {
             vitals.limit_to(most);
             vitals.limit_connections_to(self.limits.connections);
         });
         self.rooms().for_each(Room::call_all);
+    }
+
+    /// How many attempts an endpoint may have in flight; `None` for any number.
+    pub fn in_flight_max(&self) -> Option<u32> {
+        self.limits.in_flight(self.http)
     }
 
     /// Where its requests wait: all but those of sessions in the first.

@@ -80,6 +80,8 @@ pub struct EndpointCounters {
     pub given_up: Counter,
     /// How often more of an answer came, after its head.
     pub pieces: Counter,
+    /// Long-lived streams that were ended for their clients to come back to an endpoint that joined later.
+    pub moved: Counter,
     /// How often the breaker opened.
     pub breaks: Counter,
     /// Connections opened.

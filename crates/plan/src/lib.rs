@@ -30,6 +30,7 @@ pub mod pulse;
 pub mod quantile;
 pub mod rate;
 pub mod reason;
+pub mod rebalance;
 pub mod resilience;
 pub mod retry;
 pub mod route;

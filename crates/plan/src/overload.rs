@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::cluster::HttpVersion;
+
 mod adaptive;
 mod pacer;
 mod queue;
@@ -70,9 +72,16 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How many attempts each endpoint may have in flight: each of them holds a connection, so no more than there may be of these.
-    pub fn in_flight(&self) -> Option<u32> {
-        [self.requests, self.connections].into_iter().flatten().min()
+    /// How many attempts each endpoint may have in flight that is asked in `http`; `None` for any number.
+    pub fn in_flight(&self, http: HttpVersion) -> Option<u32> {
+        match http {
+            // Many are on one connection.
+            HttpVersion::Http2 => self.requests,
+            // Each holds one, or may have to.
+            HttpVersion::Http1 | HttpVersion::Auto => {
+                [self.requests, self.connections].into_iter().flatten().min()
+            }
+        }
     }
 
     /// For how long the queue may not have been empty before it counts as long: a tenth of what each may wait.
@@ -103,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_is_in_flight_than_there_are_connections() {
+    fn no_more_is_in_flight_than_there_are_connections_unless_many_are_on_one() {
         for (requests, connections, in_flight) in [
             (None, None, None),
             (Some(5), None, Some(5)),
@@ -112,7 +121,14 @@ mod tests {
             (Some(1), Some(2), Some(1)),
         ] {
             let limits = Limits { requests, connections, ..Limits::default() };
-            assert_eq!(limits.in_flight(), in_flight, "{requests:?} {connections:?}");
+            for (http, in_flight) in [
+                (HttpVersion::Http1, in_flight),
+                (HttpVersion::Auto, in_flight),
+                (HttpVersion::Http2, requests),
+            ] {
+                let shown = format!("{requests:?} {connections:?} {http:?}");
+                assert_eq!(limits.in_flight(http), in_flight, "{shown}");
+            }
         }
     }
 

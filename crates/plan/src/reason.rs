@@ -80,6 +80,8 @@ pub enum Reason {
     /// The endpoint is drained or gone from the plan, and the time that what ran there had to end in is over. Of a tunnel or a stream also: its listener
     /// is gone, or we stop.
     DrainTimeout,
+    /// A long-lived stream was ended on purpose, for its client to begin another one at an endpoint that joined later.
+    Moved,
 }
 
 impl Reason {
@@ -87,7 +89,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -126,6 +128,7 @@ impl Reason {
         Self::UpgradeRefused,
         Self::TunnelIdle,
         Self::DrainTimeout,
+        Self::Moved,
     ];
 
     /// The machine-readable name, stable across versions.
@@ -169,6 +172,7 @@ impl Reason {
             Self::UpgradeRefused => "upgrade_refused",
             Self::TunnelIdle => "tunnel_idle",
             Self::DrainTimeout => "drain_timeout",
+            Self::Moved => "moved",
         }
     }
 
@@ -203,7 +207,8 @@ impl Reason {
             | Self::Overloaded
             | Self::PendingTimeout
             | Self::OutOfDescriptors
-            | Self::DrainTimeout => 503,
+            | Self::DrainTimeout
+            | Self::Moved => 503,
             Self::ConnectTimeout
             | Self::FirstByteTimeout
             | Self::UpstreamStalled
@@ -296,6 +301,7 @@ impl Reason {
             Self::UpgradeRefused => "The endpoint switched protocols in a way that is not valid.",
             Self::TunnelIdle => "Nothing moved through the tunnel for too long.",
             Self::DrainTimeout => "The endpoint is taken out of service.",
+            Self::Moved => "Another endpoint has joined; begin again.",
         }
     }
 }

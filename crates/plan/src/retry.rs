@@ -198,8 +198,10 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Two failures are not a matter of taste: a stale connection is our own doing, and stalling has a rule of its own.
-    fn wants(&self, failure: Failure) -> bool {
+    /// Whether a failure is one after which another attempt may do better, as the config sees it.
+    ///
+    /// Two are not a matter of taste: a stale connection is our own doing, and stalling has a rule of its own.
+    pub fn wants(&self, failure: Failure) -> bool {
         let trigger = match failure {
             Failure::Stale | Failure::Stalled => return true,
             Failure::Refused | Failure::Crowded | Failure::ConnectTimeout | Failure::Handshake => {

@@ -1,11 +1,13 @@
 //! Where a request goes: the routes of a listener, and the [`Router`] that finds the most specific one. The exchange asks it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use evenkeel_proto::grpc;
 
 use crate::admission::Admission;
 use crate::cluster::UpstreamTimeouts;
-use crate::counters::{Counter, Sharded};
+use crate::counters::{Counter, Counters, Sharded};
 
 mod paths;
 mod pattern;
@@ -25,6 +27,20 @@ pub struct RouteCounters {
     pub requests: [Counter; 5],
     /// Streams that got through to an endpoint.
     pub streams: Counter,
+    /// Calls of gRPC, by their status; nothing on a route that has none.
+    calls: OnceLock<Box<Counters<{ grpc::Status::COUNT }>>>,
+}
+
+impl RouteCounters {
+    /// Counts a call that has ended with this status.
+    pub fn count_call(&self, status: grpc::Status) {
+        self.calls.get_or_init(Box::default)[status.index()].add(1);
+    }
+
+    /// How many calls have ended with this status.
+    pub fn calls(&self, status: grpc::Status) -> u64 {
+        self.calls.get().map_or(0, |calls| calls[status.index()].count())
+    }
 }
 
 /// Which requests go where.
@@ -44,6 +60,8 @@ pub struct Route {
     pub to: Targets,
     /// For the whole exchange: `None` is what the cluster says, `Some(None)` is any time.
     pub exchange_timeout: Option<Option<Duration>>,
+    /// Whether calls of gRPC-Web are made calls of gRPC, and their answers answers of gRPC-Web.
+    pub grpc_web: bool,
     /// Outlives this plan; carried over by whoever makes the next one.
     pub counters: Arc<Sharded<RouteCounters>>,
 }
@@ -65,6 +83,7 @@ impl Route {
             admission: None,
             to: Targets::one(cluster),
             exchange_timeout: None,
+            grpc_web: false,
         }
     }
 
@@ -80,7 +99,7 @@ impl Route {
     pub fn is_same(&self, other: &Self) -> bool {
         (&self.name, &self.host, &self.path) == (&other.name, &other.host, &other.path)
             && (&self.to, self.exchange_timeout) == (&other.to, other.exchange_timeout)
-            && self.alpn == other.alpn
+            && (&self.alpn, self.grpc_web) == (&other.alpn, other.grpc_web)
             && match (&self.admission, &other.admission) {
                 (Some(one), Some(other)) => one.is_same(other),
                 (one, other) => one.is_none() && other.is_none(),

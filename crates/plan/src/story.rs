@@ -7,8 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use evenkeel_proto::grpc;
+
+use crate::cluster::Cluster;
 use crate::endpoint::{Endpoint, Forced};
-use crate::overload::Limits;
 use crate::reason::Reason;
 use crate::retry;
 use crate::time::Time;
@@ -86,7 +88,8 @@ impl Kind {
             | Reason::OutOfDescriptors
             | Reason::ExchangeTimeout
             | Reason::TunnelIdle
-            | Reason::DrainTimeout => Self::Failed,
+            | Reason::DrainTimeout
+            | Reason::Moved => Self::Failed,
             reason if reason.is_endpoints_fault() => Self::Failed,
             _ => Self::Client,
         }
@@ -128,8 +131,10 @@ pub struct Story {
     pub candidates: Vec<Candidate>,
     /// How many endpoints the cluster has besides.
     pub candidates_left_out: usize,
-    /// The status that the client was sent; `None` if it saw nothing of any.
+    /// The status that the client was sent, or the one that stands for that of its call; `None` if it saw nothing of any.
     pub status: Option<u16>,
+    /// How it ended, if it was a call of gRPC.
+    pub call: Option<grpc::Status>,
     /// Why it failed, if it did.
     pub failure: Option<Reason>,
     /// From its first byte to the last byte of its answer.
@@ -153,8 +158,10 @@ pub struct Attempt {
     pub first_byte: Option<Duration>,
     /// When it was over.
     pub ended: Duration,
-    /// The status of its answer, if it gave one.
+    /// The status of its answer, or the one that stands for that of the call, if it gave one.
     pub status: Option<u16>,
+    /// How the call ended there, if it was one of gRPC and not well.
+    pub call: Option<grpc::Status>,
     /// Why it failed, if it did.
     pub failure: Option<Reason>,
     /// What is known of that besides, for a person: what is wrong with the endpoint's certificate, say.
@@ -243,6 +250,15 @@ impl Story {
             + self.rule.as_ref().map_or(0, Rule::bytes)
     }
 
+    /// What the client was told: of a call of gRPC the name of its status.
+    fn end(&self) -> String {
+        match (self.call, self.status) {
+            (Some(call), _) => call.name().to_owned(),
+            (None, Some(status)) => status.to_string(),
+            (None, None) => "no status".to_owned(),
+        }
+    }
+
     /// Whether somebody who asks `question` wants to hear it.
     fn answers(&self, question: &Question) -> bool {
         let Question { request_id, cluster, status, .. } = question;
@@ -255,14 +271,14 @@ impl Story {
 // === impl Candidate ===
 
 impl Candidate {
-    /// The endpoint, of a cluster with these limits, as it stands at `now`.
-    pub fn new(endpoint: &Endpoint, limits: &Limits, tried: bool, now: Time) -> Self {
+    /// The endpoint, of `cluster`, as it stands at `now`.
+    pub fn new(endpoint: &Endpoint, cluster: &Cluster, tried: bool, now: Time) -> Self {
         let vitals = &endpoint.life.vitals;
         let nanos = vitals.expected(now).map(|expected| expected.nanos);
         Self {
             endpoint: endpoint.name.clone(),
             tried,
-            bar: Bar::of(endpoint, limits, now),
+            bar: Bar::of(endpoint, cluster, now),
             in_flight: vitals.in_flight(),
             // A float is cut to the bounds of the integer.
             expected: nanos.map(|nanos| Duration::from_nanos(nanos as u64)),
@@ -274,7 +290,7 @@ impl Candidate {
 
 impl Bar {
     /// What speaks against the endpoint at `now`; of several, what lasts longest.
-    fn of(endpoint: &Endpoint, limits: &Limits, now: Time) -> Option<Self> {
+    fn of(endpoint: &Endpoint, cluster: &Cluster, now: Time) -> Option<Self> {
         let vitals = &endpoint.life.vitals;
         let is_checked_down = endpoint.forced.is_none() && vitals.standing() == Standing::Down;
         if endpoint.address.is_none() {
@@ -290,7 +306,7 @@ impl Bar {
         } else if vitals.is_avoided(now) {
             Some(Self::Avoided { left: vitals.avoided_until().since(now) })
         } else {
-            Full::of(vitals, limits).map(Self::Full)
+            Full::of(vitals, cluster).map(Self::Full)
         }
     }
 }

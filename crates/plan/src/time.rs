@@ -39,6 +39,13 @@ impl Time {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(nanos))
     }
+
+    /// The moment so long before this one; the start rather than one before it.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
 }
 
 #[cfg(test)]
@@ -51,5 +58,7 @@ mod tests {
         assert_eq!(Time::START.since(late), Duration::ZERO);
         assert_eq!(late.since(Time::from_nanos(3)), Duration::from_nanos(7));
         assert_eq!(late.after(Duration::MAX), Time::from_nanos(u64::MAX));
+        assert_eq!(late.before(Duration::from_nanos(3)), Time::from_nanos(7));
+        assert_eq!(late.before(Duration::MAX), Time::START);
     }
 }

@@ -70,9 +70,11 @@ impl Termination {
     pub fn serves(&self, server_name: Option<&str>, host: &str) -> bool {
         // The dot of the root is written by some, and asked for by none (RFC 6066 §3).
         let host = host.strip_suffix('.').unwrap_or(host);
-        let is_same = server_name.is_some_and(|name| name.eq_ignore_ascii_case(host));
-        let is_address = host.parse::<IpAddr>().is_ok();
-        is_same || is_address && server_name.is_none() || self.certificates.cover(server_name, host)
+        let is_same = |name: &str| name.eq_ignore_ascii_case(host);
+        let is_nobodys = || server_name.is_none() && host.parse::<IpAddr>().is_ok();
+        server_name.is_some_and(is_same)
+            || is_nobodys()
+            || self.certificates.cover(server_name, host)
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::breaker::Breaker;
 use crate::overload::Room;
+use crate::rebalance::Stays;
 use crate::time::Time;
 
 mod cluster;
@@ -64,6 +65,8 @@ pub struct Vitals {
     avoided_until: AtomicU64,
     /// When it was first found fit after it was not, in nanoseconds since the start; 0 while it is not known to be, and [`EVER`].
     fit_since: AtomicU64,
+    /// When it began to get work after it had none to do, in nanoseconds since the start; 0 while it is not known to have, and [`EVER`].
+    joined: AtomicU64,
     /// When a session was first asked for after an operator began to drain it; 0 for not yet.
     drained_since: AtomicU64,
     /// For how long it gets nothing after each trial, in nanoseconds; 0 while it is not suspected to stall.
@@ -86,6 +89,8 @@ pub struct Vitals {
     pub breaker: Breaker,
     /// Where the requests of its sessions wait while it is full; all others do in that of the cluster.
     pub room: Room,
+    /// Its long-lived streams.
+    pub stays: Stays,
 }
 
 impl Vitals {
@@ -101,6 +106,7 @@ impl Vitals {
             comes_back: AtomicBool::new(false),
             avoided_until: AtomicU64::new(0),
             fit_since: AtomicU64::new(0),
+            joined: AtomicU64::new(0),
             drained_since: AtomicU64::new(0),
             pause: AtomicU64::new(0),
             leaves_within: AtomicU64::new(0),
@@ -113,6 +119,7 @@ impl Vitals {
             connections: Connections::default(),
             breaker: Breaker::default(),
             room: Room::default(),
+            stays: Stays::default(),
         }
     }
 
@@ -152,6 +159,7 @@ impl Vitals {
         }
         if self.standing() == Standing::Down && standing != Standing::Down {
             self.fit_since.store(0, Ordering::Relaxed);
+            self.joined.store(0, Ordering::Relaxed);
             self.comes_back.store(false, Ordering::Relaxed);
             self.latency.forget();
         }
@@ -176,6 +184,7 @@ impl Vitals {
     pub fn eject(&self, now: Time, until: Time) {
         self.pause.store(0, Ordering::Relaxed);
         self.avoid(now, until);
+        self.joined.store(0, Ordering::Relaxed);
         self.comes_back.store(true, Ordering::Relaxed);
     }
 
@@ -236,10 +245,22 @@ impl Vitals {
         Some(first_asked(&self.fit_since, now)).filter(|since| since.as_nanos() != EVER)
     }
 
+    /// Since when the endpoint has its part of the work: since whoever asked first, while it is well, after it was new, down, ejected or drained.
+    /// One that refuses for a moment keeps what it has, and so has not joined when it gets more again. `None` for longer than we know, and while
+    /// it has none.
+    pub fn joined(&self, now: Time, is_well: bool) -> Option<Time> {
+        if is_well && self.joined.load(Ordering::Relaxed) == 0 {
+            first_asked(&self.joined, now);
+        }
+        let joined = self.joined.load(Ordering::Relaxed);
+        (joined != 0 && joined != EVER).then(|| Time::from_nanos(joined))
+    }
+
     /// The endpoint was there before us, as far as we know: a balancer that starts is no news to those that it sends work to. Called
     /// by whoever makes a cluster.
     pub fn presume_fit(&self) {
         self.fit_since.store(EVER, Ordering::Relaxed);
+        self.joined.store(EVER, Ordering::Relaxed);
     }
 
     /// Since when the endpoint is being drained: since whoever asked first.
@@ -249,7 +270,9 @@ impl Vitals {
 
     /// The endpoint is not being drained any more. Called by `control`, with each plan.
     pub fn end_drain(&self) {
-        self.drained_since.store(0, Ordering::Relaxed);
+        if self.drained_since.swap(0, Ordering::Relaxed) != 0 {
+            self.joined.store(0, Ordering::Relaxed);
+        }
     }
 
     /// For how long what runs there may go on, because the endpoint is drained or gone from the plan. `None` while it stays.
@@ -485,6 +508,29 @@ mod tests {
         assert_eq!(since(12), Some(12));
         vitals.avoid(at(13), at(20));
         assert_eq!(since(20), Some(20));
+    }
+
+    /// The streams of a fast endpoint went to a slow one whenever that refused a connection.
+    #[test]
+    fn it_joins_when_it_was_new_down_ejected_or_drained_and_not_when_it_refused() {
+        let (vitals, at) = (Vitals::new(Arc::default()), Time::from_nanos);
+        let joined = |now| vitals.joined(at(now), true).map(Time::as_nanos);
+        assert_eq!(vitals.joined(at(1), false), None);
+        assert_eq!((joined(5), joined(9)), (Some(5), Some(5)));
+        vitals.avoid(at(10), at(11));
+        assert_eq!((vitals.joined(at(10), false), joined(12)), (Some(at(5)), Some(5)));
+        vitals.set_standing(Standing::Down);
+        vitals.set_standing(Standing::Up);
+        assert_eq!(joined(20), Some(20));
+        vitals.eject(at(21), at(30));
+        assert_eq!((vitals.joined(at(25), false), joined(31)), (None, Some(31)));
+        vitals.drained_since(at(40));
+        vitals.end_drain();
+        assert_eq!(joined(41), Some(41));
+        vitals.presume_fit();
+        assert_eq!(joined(50), None);
+        vitals.end_drain();
+        assert_eq!(joined(51), None);
     }
 
     #[test]

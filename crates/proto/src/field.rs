@@ -187,6 +187,13 @@ pub(crate) struct FieldSpan {
     pub(crate) value: Span,
 }
 
+impl FieldSpan {
+    /// The field in `buffer`.
+    fn of<'b>(&self, buffer: &'b [u8]) -> Field<'b> {
+        Field { id: self.id, name: self.name.of(buffer), value: self.value.of(buffer) }
+    }
+}
+
 /// One field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
@@ -228,6 +235,12 @@ impl FieldList {
         self.spans.push(field);
     }
 
+    /// Keeps only those that `keeps` says.
+    fn retain(&mut self, keeps: impl FnMut(&FieldSpan) -> bool) {
+        self.spans.retain(keeps);
+        self.present = self.spans.iter().fold(0, |present, field| present | 1 << field.id as u32);
+    }
+
     fn contains(&self, id: FieldName) -> bool {
         self.present & 1 << id as u32 != 0
     }
@@ -260,13 +273,15 @@ impl Fields {
         });
     }
 
+    /// Takes those fields out that `is_unwanted` says.
+    pub fn remove(&mut self, is_unwanted: impl Fn(&Field<'_>) -> bool) {
+        let Self { buffer, list } = self;
+        list.retain(|field| !is_unwanted(&field.of(buffer)));
+    }
+
     /// The fields in order.
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
-        self.list.spans.iter().map(|field| Field {
-            id: field.id,
-            name: field.name.of(&self.buffer),
-            value: field.value.of(&self.buffer),
-        })
+        self.list.spans.iter().map(|field| field.of(&self.buffer))
     }
 
     /// The values of every field called `id`, in order.
@@ -374,6 +389,8 @@ mod tests {
         assert_eq!(fields.first(FieldName::Host), Some(&b"a"[..]));
         let all: Vec<_> = fields.iter().map(|field| (field.name, field.value)).collect();
         assert_eq!(all, [(&b"host"[..], &b"a"[..]), (b"x-a", b"1"), (b"X-A", b"")]);
+        fields.remove(|field| field.name == b"host");
+        assert_eq!((fields.count(), fields.contains(FieldName::Host)), (2, false));
         fields.clear();
         assert_eq!(fields.count(), 0);
     }

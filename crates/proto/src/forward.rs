@@ -8,9 +8,6 @@ use crate::head::{RequestHead, Version};
 use crate::http1::Framing;
 use crate::method::Method;
 
-/// The name by which we call ourselves in `Via`.
-pub const PSEUDONYM: &str = "evenkeel";
-
 /// What the endpoint is told about the client, beyond what the client says.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientFacts<'a> {

@@ -3,17 +3,69 @@
 //!
 //! The source is the project's own description, "gRPC over HTTP2" (`doc/PROTOCOL-HTTP2.md`).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::field::{Field, Fields};
 use crate::head::{RequestHead, Version};
 use crate::method::Method;
+use crate::onward::FieldSink;
+
+pub mod web;
+
+use web::Dialect;
+
+/// What an endpoint is told of a call otherwise than its client has said it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Retold<'a> {
+    /// How much time is left for it, if its client has set it a limit.
+    pub timeout: Option<Duration>,
+    /// What its client speaks, if that is gRPC-Web, and is translated.
+    pub web: Option<&'a Dialect>,
+}
+
+impl Retold<'_> {
+    /// Whether a field of that name does not go on as it came.
+    pub(crate) fn replaces(&self, name: &[u8]) -> bool {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        // Nothing can be put behind a body that is compressed as a whole.
+        let of_web = || web::is_content_type(name) || is("accept-encoding");
+        self.timeout.is_some() && is(TIMEOUT) || self.web.is_some() && of_web()
+    }
+
+    /// Writes what is said instead, beside the other `fields`.
+    pub(crate) fn put(&self, out: &mut impl FieldSink, fields: &Fields) {
+        if let Some(left) = self.timeout {
+            out.field(TIMEOUT.as_bytes(), timeout_value(left).as_bytes());
+        }
+        let Some(dialect) = self.web else { return };
+        out.field(b"content-type", dialect.request_type().as_bytes());
+        // Browsers have nothing to unpack messages with; Envoy says so for them, too.
+        if find(fields, ACCEPT_ENCODING).is_none() {
+            out.field(ACCEPT_ENCODING.as_bytes(), b"identity");
+        }
+    }
+}
+
+mod messages;
+mod status;
+
+pub use messages::Messages;
+pub use status::Status;
 
 /// Whether a request is a call: a POST with a body of gRPC's. Over HTTP/1 there are none.
 pub fn is_call(head: &RequestHead) -> bool {
     head.version == Version::Http2
         && head.method == Method::Post
         && find(&head.fields, "content-type").is_some_and(is_media_type)
+}
+
+/// What an answer to a call says of its body, whether the call is one of gRPC or of gRPC-Web; `None` if the request is none.
+pub fn answer_type(head: &RequestHead) -> Option<Cow<'static, str>> {
+    if is_call(head) {
+        return Some(MEDIA_TYPE.into());
+    }
+    Dialect::of(head).map(|dialect| dialect.answer_type().into())
 }
 
 /// `application/grpc`, and what may follow it.
@@ -53,7 +105,7 @@ pub fn timeout_value(left: Duration) -> String {
     }
 }
 
-/// The status in the head of an answer, where that is all of it ("Trailers-Only").
+/// The status of a call as its field has it: in the head of an answer that is nothing else ("Trailers-Only"), or in what follows the body.
 pub fn status(fields: &Fields) -> Option<&[u8]> {
     find(fields, STATUS)
 }
@@ -61,18 +113,6 @@ pub fn status(fields: &Fields) -> Option<&[u8]> {
 /// After how many milliseconds an endpoint wants a call to be made again, if it says so (gRPC proposal A6).
 pub fn pushback(fields: &Fields) -> Option<&[u8]> {
     find(fields, "grpc-retry-pushback-ms")
-}
-
-/// What a status that is not good says about an endpoint, as HTTP would say it. That a call was wrong says nothing about it.
-pub const fn http_status(code: u8) -> u16 {
-    match code {
-        // UNKNOWN, INTERNAL, DATA_LOSS.
-        2 | 13 | 15 => 500,
-        // UNAVAILABLE.
-        14 => 503,
-        // DEADLINE_EXCEEDED is that of the client: it may have been short.
-        _ => 200,
-    }
 }
 
 /// A message as the field for it wants it: percent-encoded, but for printable ASCII.
@@ -85,11 +125,6 @@ pub fn message_value(text: &str) -> String {
         }
     }
     value
-}
-
-/// Whether it is the field of a call's timeout.
-pub(crate) fn is_timeout(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(TIMEOUT.as_bytes())
 }
 
 fn find<'f>(fields: &'f Fields, name: &str) -> Option<&'f [u8]> {
@@ -108,6 +143,9 @@ pub const MESSAGE: &str = "grpc-message";
 
 /// The field of a call's timeout.
 pub const TIMEOUT: &str = "grpc-timeout";
+
+/// The field of how an endpoint may compress messages.
+const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
 const TIMEOUT_DIGITS_MAX: usize = 8;
 

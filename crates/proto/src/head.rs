@@ -16,12 +16,12 @@ pub enum Version {
 }
 
 impl Version {
-    /// The version as `Via` wants it (RFC 9110 §7.6.3).
+    /// What `Via` says of a message of this version that we have received (RFC 9110 §7.6.3), under our pseudonym.
     pub const fn via(self) -> &'static str {
         match self {
-            Self::Http10 => "1.0",
-            Self::Http11 => "1.1",
-            Self::Http2 => "2.0",
+            Self::Http10 => "1.0 evenkeel",
+            Self::Http11 => "1.1 evenkeel",
+            Self::Http2 => "2.0 evenkeel",
         }
     }
 }

@@ -4,15 +4,14 @@
 use std::fmt;
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use crate::field::{FieldName, Fields, is_value, list_elements};
-use crate::forward::{ClientFacts, PSEUDONYM, claims_client, end_to_end, max_forwards};
+use crate::forward::{ClientFacts, claims_client, end_to_end, max_forwards};
 use crate::grpc;
 use crate::head::{RequestHead, ResponseHead, Version};
 use crate::http1::{Framing, content_length};
 use crate::method::Method;
-use crate::trailer::is_trailer_name;
+use crate::trailer::{is_trailer_name, wants_trailers};
 
 /// Where the fields of a head are written, one after the other. What is written was checked by a parser or made by us, so no line break is
 /// in it.
@@ -51,14 +50,19 @@ pub struct Onward<'a> {
     pub endpoint: &'a str,
     /// How much time is left for the answer, in milliseconds, and the field that says so; `None` where nobody is told.
     pub deadline: Option<(&'a str, u64)>,
-    /// How much time is left for a call of gRPC whose client has set it a limit.
-    pub call_timeout: Option<Duration>,
+    /// What the endpoint is told otherwise than the client has said it, where the request is a call of gRPC; `None` for nothing.
+    pub call: Option<grpc::Retold<'a>>,
 }
 
 impl Onward<'_> {
     /// Whom the endpoint is told that `head` is for.
     pub fn authority<'a>(&'a self, head: &'a RequestHead) -> &'a [u8] {
         head.authority().unwrap_or(self.endpoint.as_bytes())
+    }
+
+    /// Whether the endpoint is told that trailers are welcome.
+    pub fn welcomes_trailers(&self, head: &RequestHead) -> bool {
+        wants_trailers(head) || self.call.is_some_and(|call| call.web.is_some())
     }
 }
 
@@ -97,7 +101,7 @@ pub fn request_fields(out: &mut impl FieldSink, head: &RequestHead, onward: &Onw
         let replaced = onward
             .deadline
             .is_some_and(|(name, _)| field.name.eq_ignore_ascii_case(name.as_bytes()))
-            || onward.call_timeout.is_some() && grpc::is_timeout(field.name);
+            || onward.call.is_some_and(|call| call.replaces(field.name));
         if !counted && !replaced && (client.trusted || !claims_client(&field)) {
             out.field(field.name, field.value);
         }
@@ -108,8 +112,8 @@ pub fn request_fields(out: &mut impl FieldSink, head: &RequestHead, onward: &Onw
     if let Some((name, millis)) = onward.deadline {
         number(out, name.as_bytes(), millis);
     }
-    if let Some(left) = onward.call_timeout {
-        out.field(grpc::TIMEOUT.as_bytes(), grpc::timeout_value(left).as_bytes());
+    if let Some(call) = onward.call {
+        call.put(out, &head.fields);
     }
     client_fields(out, head, client);
     via(out, head.version);
@@ -192,11 +196,7 @@ pub fn content_length_field(out: &mut impl FieldSink, length: u64) {
 
 /// RFC 9110 §7.6.3: a line of our own after those of the hops before us.
 pub(crate) fn via(out: &mut impl FieldSink, received: Version) {
-    out.begin(b"Via");
-    out.value(received.via().as_bytes());
-    out.value(b" ");
-    out.value(PSEUDONYM.as_bytes());
-    out.end();
+    out.field(b"Via", received.via().as_bytes());
 }
 
 /// Writes a field with a list, if there is anything in it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::route::{Route, RouteCounters};
+use evenkeel_proto::grpc::Status;
 use evenkeel_proto::head::RequestHead;
 
 mod combined;
@@ -37,8 +38,10 @@ pub(crate) struct Record<'a> {
     pub(crate) head: Option<&'a RequestHead>,
     /// The identity under which it went on.
     pub(crate) request_id: &'a [u8],
-    /// The status of the answer; `None` if the client saw nothing of any.
+    /// The status of the answer, of a call of gRPC the one that stands for its own; `None` if the client saw nothing of any.
     pub(crate) status: Option<u16>,
+    /// How it ended, if it was a call of gRPC.
+    pub(crate) call: Option<Status>,
     /// Why it failed, if it did.
     pub(crate) failure: Option<Reason>,
     /// What is known of that besides, for a person.
@@ -70,11 +73,13 @@ impl Record<'_> {
 pub(crate) struct RouteTaken<'a> {
     pub(crate) name: &'a str,
     pub(crate) counters: &'a Sharded<RouteCounters>,
+    /// Whether it makes calls of gRPC-Web calls of gRPC.
+    pub(crate) translates: bool,
 }
 
 impl<'a> From<&'a Route> for RouteTaken<'a> {
     fn from(route: &'a Route) -> Self {
-        Self { name: &route.name, counters: &route.counters }
+        Self { name: &route.name, counters: &route.counters, translates: route.grpc_web }
     }
 }
 

@@ -15,8 +15,10 @@ use crate::pipes::Pipes;
 
 mod bypass;
 mod replay;
+mod translated;
 
 pub(crate) use replay::Replay;
+pub(crate) use translated::Translation;
 
 use bypass::{BYPASS_BYTES_MIN, Bypass};
 
@@ -145,6 +147,8 @@ pub(crate) enum SourceError {
     Malformed,
     /// It is longer than it may be.
     TooLarge,
+    /// It is not the text that it is said to be.
+    NotText,
     /// The connection ended, or broke, too early.
     Truncated,
 }
@@ -368,6 +372,27 @@ impl Pump {
         source.consumed(taken);
     }
 }
+
+/// Reads to the end, and keeps nothing; a bounded number of times for each poll.
+pub(crate) fn poll_discard(
+    cx: &mut Context<'_>,
+    source: &mut impl Source,
+    scratch: &mut [u8],
+) -> Poll<()> {
+    for _ in 0..DISCARDS_PER_TURN {
+        let Ok(piece) = ready!(source.poll_read(cx, scratch)) else { return Poll::Ready(()) };
+        let (count, last) = (piece.bytes.len(), piece.last);
+        source.consumed(count);
+        if last {
+            return Poll::Ready(());
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// How many pieces are thrown away before others get a turn.
+const DISCARDS_PER_TURN: usize = 8;
 
 /// How much is read at first: enough for one read of most bodies.
 const READ_BYTES_FIRST: usize = 256 * 1024;

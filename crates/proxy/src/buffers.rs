@@ -7,6 +7,7 @@ use evenkeel_proto::field::Fields;
 use crate::body::Room;
 use crate::parked::Parked;
 use crate::pipes::Pipes;
+use crate::staggered::Staggered;
 
 /// How large a buffer to read heads into is at first. Nearly all heads fit; a larger one makes its buffer grow.
 pub(crate) const HEAD_BYTES: usize = 16 * 1024;
@@ -33,17 +34,17 @@ pub(crate) struct Buffers {
     /// To render into.
     outgoing: RefCell<Vec<Vec<u8>>>,
     /// To gather frames in.
-    wide: RefCell<Vec<Vec<u8>>>,
+    wide: RefCell<Vec<Staggered>>,
     pub(crate) pipes: Pipes,
     /// What lies here for slow peers.
     pub(crate) parked: Parked,
     /// For bytes that are read and written within one poll.
-    pub(crate) scratch: RefCell<Vec<u8>>,
+    pub(crate) scratch: RefCell<Staggered>,
 }
 
 impl Default for Buffers {
     fn default() -> Self {
-        let scratch = RefCell::new(vec![0; SCRATCH_BYTES]);
+        let scratch = RefCell::new(Staggered::zeroed(SCRATCH_BYTES));
         Self {
             wholes: RefCell::default(),
             heads: RefCell::default(),
@@ -97,12 +98,12 @@ impl Buffers {
     }
 
     /// An empty buffer with room for [`WIDE_BYTES`].
-    pub(crate) fn wide(&self) -> Vec<u8> {
-        self.wide.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(WIDE_BYTES))
+    pub(crate) fn wide(&self) -> Staggered {
+        self.wide.borrow_mut().pop().unwrap_or_else(|| Staggered::with_capacity(WIDE_BYTES))
     }
 
     /// Takes back what [`Buffers::wide`] gave, unless it has grown.
-    pub(crate) fn give_wide(&self, mut bytes: Vec<u8>) {
+    pub(crate) fn give_wide(&self, mut bytes: Staggered) {
         let mut spare = self.wide.borrow_mut();
         if spare.len() < SPARE_WIDE_MAX && bytes.capacity() == WIDE_BYTES {
             bytes.clear();

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use evenkeel_plan::listener::Protocol;
+use evenkeel_plan::reason::Reason;
 use evenkeel_plan::time::Time;
 
 use crate::deadline::Deadline;
@@ -29,6 +30,7 @@ mod serve;
 mod show;
 mod stream;
 mod tell;
+mod testament;
 mod tunnel;
 
 /// A client's connection. Small, because there may be many that do nothing.
@@ -42,10 +44,14 @@ pub(crate) struct Connection {
     opened: Time,
     /// How many requests have come.
     requests: Cell<u64>,
+    /// Whether something has come that means nothing, and is forgotten.
+    has_skipped: Cell<bool>,
     /// Whether an answer may be on its way.
     is_answering: Cell<bool>,
     /// The request that a panic has ended.
     victim: RefCell<Option<Box<str>>>,
+    /// Why all ends that is still under way on it; `None` as long as it lives, and where all of us are made to stop.
+    lost: Cell<Option<Reason>>,
     _membership: Membership,
 }
 
@@ -90,12 +96,14 @@ impl Connection {
         Self {
             opened: worker.lately(),
             requests: Cell::new(0),
+            has_skipped: Cell::new(false),
             worker,
             io,
             client,
             entrance,
             is_answering: Cell::new(false),
             victim: RefCell::default(),
+            lost: Cell::new(None),
             _membership: membership,
         }
     }

@@ -74,6 +74,12 @@ impl Deadlines {
         busy.filter_map(|(waker, _)| waker.as_ref()).for_each(Waker::wake_by_ref);
     }
 
+    /// Wakes the connection that has `slot`.
+    pub(crate) fn wake(&self, slot: u32) {
+        let slots = self.slots.borrow();
+        slots.wakers.get(slot as usize).into_iter().flatten().for_each(Waker::wake_by_ref);
+    }
+
     /// Wakes the connections in the `count` slots from `first` on, and calls `woken` with the slot of each. Returns the slot
     /// after those; `None` if there is none from `first` on.
     pub(crate) fn wake_some(

@@ -13,6 +13,7 @@ use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::sight::Phase;
 use evenkeel_plan::{Cluster, Listener};
 use evenkeel_proto::forward::ClientFacts;
+use evenkeel_proto::grpc::Status;
 use evenkeel_proto::head::{RequestHead, ResponseHead, Version};
 use evenkeel_proto::http1::Framing;
 use evenkeel_proto::onward::OwnAnswer;
@@ -31,6 +32,7 @@ mod admit;
 mod again;
 mod ask;
 mod attempt;
+mod call;
 mod grant;
 mod hedged;
 mod leaving;
@@ -39,13 +41,16 @@ mod progress;
 mod relay;
 mod room;
 mod stream;
+mod translate;
 mod tunnel;
 mod verdict;
 mod way;
 
 pub(crate) use admit::Advice;
+pub(crate) use call::status_for;
 pub(crate) use notes::Notes;
 pub(crate) use progress::Progress;
+pub(crate) use translate::Web;
 pub(crate) use tunnel::{Downstream, Passage, Switched};
 
 use again::Attempts;
@@ -101,6 +106,8 @@ pub(crate) struct Messages<'a, B, A> {
     pub(crate) upload: Pump,
     /// What the client is to be told about a limit. Boxed: it is rare.
     pub(crate) advice: Option<Box<Advice>>,
+    /// What is translated of it, if it is a call of gRPC-Web on a route that wants that. Boxed: few are.
+    pub(crate) web: Option<Box<Web>>,
     pub(crate) answer: A,
 }
 
@@ -121,6 +128,7 @@ impl<B, A> Messages<'_, B, A> {
         let is_whole = self.body.rewind();
         if is_whole {
             self.upload = Pump::default();
+            self.web.iter_mut().for_each(|web| web.rewind());
         }
         is_whole
     }
@@ -129,8 +137,10 @@ impl<B, A> Messages<'_, B, A> {
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ended<'a> {
-    /// The status of the answer; `None` if the client saw nothing of any.
+    /// The status of the answer, of a call of gRPC the one that stands for its own; `None` if the client saw nothing of any.
     pub(crate) status: Option<u16>,
+    /// How a call of gRPC ended whose answer had begun: by what its endpoint has said, or by why it broke off.
+    pub(crate) call: Option<Status>,
     /// Why it failed, if it did.
     pub(crate) failure: Option<Reason>,
     /// Whether the answer breaks off, so that the client must be made to see that.
@@ -139,7 +149,7 @@ pub(crate) struct Ended<'a> {
     pub(crate) bytes_in: u64,
     /// Bytes of body sent to the client.
     pub(crate) bytes_out: u64,
-    /// Whether these bytes were counted as they went.
+    /// Whether these bytes were counted as they went: those of tunnels and streams, which last.
     pub(crate) are_counted: bool,
     pub(crate) course: Course<'a>,
 }
@@ -172,6 +182,7 @@ impl<'a> Exchange<'a> {
             Ok(way) => way,
             Err(reason) => return self.refused(course, reason, messages).await,
         };
+        self.progress.follow(&course);
         self.keep_body(way, messages);
         let mut attempts = Attempts::new(way, course, messages.head.method.is_idempotent());
         let (mut next, mut reason) = match self.choose_first(&mut attempts, messages).await {
@@ -232,7 +243,6 @@ impl<'a> Exchange<'a> {
                 }
             }
         }
-        self.progress.follow(&attempts.course);
         self.note_candidates(&attempts);
         self.refused(attempts.course, reason, messages).await
     }
@@ -255,6 +265,7 @@ impl<'a> Exchange<'a> {
         reason: Reason,
         messages: &mut Messages<'_, B, A>,
     ) -> Outcome<'a> {
+        self.progress.follow(&course);
         Outcome::Ended(Ended { course, ..self.refuse(reason, messages).await })
     }
 
@@ -265,7 +276,8 @@ impl<'a> Exchange<'a> {
         messages: &mut Messages<'_, B, A>,
     ) -> Ended<'a> {
         self.progress.enter(Phase::Refusing);
-        let bytes_in = messages.upload.moved();
+        let bytes_in = messages.bytes_in();
+        self.progress.failure.set(Some(reason));
         let mut ended = Ended { failure: Some(reason), bytes_in, ..Ended::default() };
         if reason == Reason::ClientGone {
             ended.broken = true;

@@ -13,12 +13,13 @@ use evenkeel_proto::negotiate::error_form;
 use evenkeel_proto::onward::OwnAnswer;
 
 use crate::exchange::{Advice, Answer};
+use crate::refusal::Refusal;
 
 /// An answer of our own to a request that goes no further.
 #[derive(Debug)]
 pub(crate) enum Own {
     /// Why the request is not passed on.
-    Refusal(Reason),
+    Refusal(Refusal),
     /// It was to come no further than this (RFC 9110 §7.6.2).
     Methods,
     /// An authority asks whether a name is ours (RFC 8555 §8.3).
@@ -40,15 +41,19 @@ pub(crate) struct Asked<'a> {
 impl Own {
     pub(crate) fn status(&self) -> u16 {
         match self {
-            Self::Refusal(reason) => reason.status(),
+            Self::Refusal(refusal) => refusal.reason.status(),
             Self::Methods | Self::Challenge(_) => 200,
             Self::Elsewhere(_) => 308,
         }
     }
 
     pub(crate) fn failure(&self) -> Option<Reason> {
+        self.refusal().map(|refusal| refusal.reason)
+    }
+
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::Refusal(reason) => Some(*reason),
+            Self::Refusal(refusal) => Some(*refusal),
             Self::Methods | Self::Challenge(_) | Self::Elsewhere(_) => None,
         }
     }
@@ -58,7 +63,7 @@ impl Asked<'_> {
     /// Answers with `own`; `request_done` says whether all of the request was read. Returns how many bytes of body that are.
     pub(crate) fn answer(&self, answer: &mut impl Answer, own: &Own, request_done: bool) -> u64 {
         let (fields, page) = match own {
-            Own::Refusal(reason) => return self.refuse(answer, *reason, None, request_done),
+            Own::Refusal(it) => return self.refuse(answer, it.reason, None, request_done),
             Own::Methods => (Some(("Allow", METHODS_ALLOWED)), ("", &b""[..])),
             Own::Challenge(text) => (None, ("application/octet-stream", text.as_bytes())),
             Own::Elsewhere(location) => (Some(("Location", location.as_str())), ("", &b""[..])),
@@ -76,8 +81,9 @@ impl Asked<'_> {
         advice: Option<&Advice>,
         request_done: bool,
     ) -> u64 {
-        if self.head.is_some_and(grpc::is_call) {
-            return self.fail_call(answer, reason, advice, request_done);
+        if let Some(media_type) = self.head.and_then(grpc::answer_type) {
+            let told = (&*media_type, advice);
+            return self.fail_call(answer, reason, told, request_done);
         }
         let facts = ErrorFacts { reason, request_id: self.request_id };
         let errors = &self.listener.errors;
@@ -102,24 +108,20 @@ impl Asked<'_> {
         answer.own(&own, request_done)
     }
 
-    /// Says so to a client of gRPC, who looks at the status of its call and not at that of HTTP.
+    /// Says so to a client of gRPC, or of gRPC-Web, who looks at the status of its call and not at that of HTTP.
     fn fail_call(
         &self,
         answer: &mut impl Answer,
         reason: Reason,
-        advice: Option<&Advice>,
+        (media_type, advice): (&str, Option<&Advice>),
         request_done: bool,
     ) -> u64 {
         let status = reason.grpc_status().to_string();
         let message = grpc::message_value(reason.sentence());
-        let mut fields = vec![
-            ("Content-Type", grpc::MEDIA_TYPE),
-            (grpc::STATUS, &status),
-            (grpc::MESSAGE, &message),
-        ];
+        let mut fields = vec![(grpc::STATUS, &*status), (grpc::MESSAGE, &message)];
         fields.extend(self.reason_field(reason));
         fields.extend(advice.into_iter().flat_map(Advice::fields));
-        let own = OwnAnswer { status: 200, fields: &fields, media_type: "", body: &[] };
+        let own = OwnAnswer { status: 200, fields: &fields, media_type, body: &[] };
         answer.own(&own, request_done)
     }
 

@@ -20,6 +20,7 @@ use crate::deadline::{Deadlines, TICK};
 use crate::entrance::Entrance;
 use crate::http2::share::Spare;
 use crate::looks::Looks;
+use crate::stays::Stays;
 use crate::upstream::inquiry::Inquiries;
 use crate::world::World;
 
@@ -50,6 +51,8 @@ pub(crate) struct Worker {
     pub(crate) spare_streams: Spare,
     /// What shows somebody what is in flight.
     pub(crate) looks: Rc<Looks>,
+    /// The long-lived streams, which may have to move.
+    pub(crate) stays: Rc<Stays>,
     /// The latest exchanges that did not go well.
     pub(crate) stories: RefCell<Ring>,
     /// Whether connections shall end as soon as they can.
@@ -111,6 +114,7 @@ impl Worker {
             handle: Weak::clone(handle),
             buffers: Buffers::default(),
             looks: Rc::new(Looks::new(index, Rc::clone(&deadlines))),
+            stays: Rc::new(Stays::new(Rc::clone(&deadlines))),
             stories: RefCell::default(),
             deadlines,
             spare_streams: Spare::default(),
@@ -126,6 +130,11 @@ impl Worker {
             log: RefCell::new(Log::new(lines)),
             beat,
         })
+    }
+
+    /// 16 random bytes.
+    pub(crate) fn nonce(&self) -> u128 {
+        self.random.borrow_mut().u128(..)
     }
 
     /// For a task of its own.
@@ -277,6 +286,7 @@ impl Worker {
                 self.departures.sweep(now);
             }
             seen = total;
+            self.stays.ask(self.time(now), &mut self.random.borrow_mut());
             let raised = self.world().plan.alarm.count();
             if std::mem::replace(&mut alarms, raised) != raised {
                 self.deadlines.wake_busy();

@@ -36,7 +36,7 @@ impl Overload {
     pub(crate) fn enforce(&self, position: usize, endpoint: &Endpoint, of_others: usize) {
         let others = u32::try_from(of_others).unwrap_or(u32::MAX);
         let most = |limit: Option<u32>| limit.map(|limit| limit.saturating_add(others));
-        endpoint.life.vitals.limit_to(most(self.limits.in_flight()));
+        endpoint.life.vitals.limit_to(most(self.limits.requests));
         endpoint.life.vitals.pace_to(self.pacers[position].limit());
     }
 

@@ -67,8 +67,11 @@ pub struct StorySummary {
     pub endpoint: Option<String>,
     /// How many attempts there were.
     pub attempts: usize,
-    /// The status that the client was sent; `None` if it saw nothing of any.
+    /// The status that the client was sent, of a call of gRPC the one that stands for its own; `None` if it saw nothing of any.
     pub status: Option<u16>,
+    /// The name of the status that a call of gRPC ended with, such as `UNAVAILABLE`; `None` if it was none.
+    #[serde(default)]
+    pub grpc_status: Option<String>,
     /// The name of the reason for which it failed; `None` if it did not.
     pub reason: Option<String>,
     /// From its first byte to the last byte of its answer.
@@ -213,6 +216,7 @@ impl StorySummary {
             endpoint: story.attempts.last().map(|last| last.endpoint.to_string()),
             attempts: story.attempts.len() + story.attempts_left_out,
             status: story.status,
+            grpc_status: story.call.map(|call| call.name().to_owned()),
             reason: name(story.failure),
             total_seconds: story.total.as_secs_f64(),
             sentence: story.sentence(),

@@ -79,6 +79,7 @@ pub(crate) fn build(
             pool: cluster.pool,
             resilience: cluster.resilience,
             limits: cluster.limits.clone(),
+            rebalance: cluster.rebalance,
             ..Cluster::new(&cluster.name, balancing, endpoints)
         };
         Arc::new(new.with_subsets(subsets))
@@ -217,22 +218,44 @@ fn is_same(
         && old.http == config.http
         && (old.timeouts, old.pool) == (config.timeouts, config.pool)
         && (old.resilience, &old.limits) == (config.resilience, &config.limits)
+        && old.rebalance == config.rebalance
         && old.deadline_header.as_deref() == config.deadline_header.as_deref()
 }
 
+/// Whether all that the config says of both is the same. What is added to a listener does not compile before it is compared here.
 fn is_same_listener(old: &Listener, new: &Listener) -> bool {
-    Arc::ptr_eq(&old.routes, &new.routes)
-        && (&old.binds, &old.trusted_proxies) == (&new.binds, &new.trusted_proxies)
-        && old.protocol == new.protocol
-        && (old.timeouts, old.limits) == (new.timeouts, new.limits)
-        && (old.paths, old.header_names) == (new.paths, new.header_names)
-        && old.errors == new.errors
+    let Listener {
+        name: _,
+        binds,
+        protocol,
+        http2,
+        door,
+        admission,
+        is_guarded: _,
+        routes,
+        trusted_proxies,
+        timeouts,
+        limits,
+        paths,
+        header_names,
+        errors,
+        tls: _,
+        redirect_to_https: _,
+        hsts: _,
+        counters: _,
+    } = old;
+    Arc::ptr_eq(routes, &new.routes)
+        && (binds, trusted_proxies) == (&new.binds, &new.trusted_proxies)
+        && (*protocol, *http2) == (new.protocol, new.http2)
+        && (*timeouts, *limits) == (new.timeouts, new.limits)
+        && (*paths, *header_names) == (new.paths, new.header_names)
+        && *errors == new.errors
         && tls::is_same(old, new)
-        && match (&old.door, &new.door) {
+        && match (door, &new.door) {
             (Some(old), Some(new)) => old.is_same(new),
             (old, new) => old.is_none() && new.is_none(),
         }
-        && match (&old.admission, &new.admission) {
+        && match (admission, &new.admission) {
             (Some(old), Some(new)) => Arc::ptr_eq(old, new),
             (old, new) => old.is_none() && new.is_none(),
         }

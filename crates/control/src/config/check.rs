@@ -12,7 +12,10 @@ use super::suggest;
 
 mod acme;
 mod binds;
+mod rebalance;
 mod routes;
+mod versions;
+mod ways;
 
 /// Checks everything.
 pub(super) fn check(draft: &Draft, sink: &Sink) {
@@ -24,6 +27,7 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
     }
     check_references(draft, sink);
     check_zone(draft, sink);
+    check_ways(draft, sink);
     routes::check(draft, sink);
     binds::check(draft, sink);
     acme::check(draft, sink);
@@ -38,6 +42,19 @@ fn own(listener: &ListenerDraft) -> Option<&ClusterDraft> {
         Target::Own(cluster) => Some(cluster),
         Target::Named(_) | Target::Missing => None,
     }
+}
+
+/// What a cluster says has to go with what comes to it.
+fn check_ways(draft: &Draft, sink: &Sink) {
+    let ways = ways::ways(draft);
+    for cluster in &draft.clusters {
+        let ways = ways.get(cluster.name.get_ref().as_str());
+        rebalance::check(cluster, ways, sink);
+        if let Some(ways) = ways {
+            versions::check(cluster, ways, sink);
+        }
+    }
+    versions::check_own(draft, sink);
 }
 
 fn no_listener() -> Diagnostic {

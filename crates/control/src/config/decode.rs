@@ -30,6 +30,7 @@ mod origination;
 mod outlier;
 mod overload;
 mod paths;
+mod rebalance;
 mod retry;
 mod route;
 mod sticky;
@@ -64,7 +65,8 @@ fn table_or_off<'a, T: Copy>(
     match field.value() {
         DeValue::Table(_) => Some(field.table(read).unwrap_or(usual)),
         // Whatever else it says is reported, and then it does not matter what it means.
-        _ => field.word(&["off"], &[]).map_or(Some(usual), |_| None),
+        DeValue::String(_) => field.word(&["off"], &[]).map_or(Some(usual), |_| None),
+        _ => field.wrong_type("\"off\" or a table").or(Some(usual)),
     }
 }
 

@@ -190,10 +190,18 @@ pub enum Code {
     TlsInTls = 926,
     /// A version of HTTP where none is chosen, or none is spoken.
     HttpWithoutEffect = 927,
+    /// Calls of gRPC for endpoints that are asked in HTTP/1.1.
+    GrpcOverHttp1 = 928,
+    /// A check by a call of gRPC, of endpoints that are asked in HTTP/1, in which there are no calls.
+    CallsOverHttp1 = 929,
     /// A program that cannot be run here.
     CannotRun = 930,
     /// Hurried checks that are slower than others.
     FastAboveInterval = 931,
+    /// Streams that are to move, where none can.
+    StreamsStay = 932,
+    /// A status of gRPC after which to try again, where no call can end with one.
+    NeverTriedAgain = 933,
     /// A certificate that cannot be used, in place of one that is in use.
     CertificateKept = 940,
     /// A certificate that is good for a few days only.

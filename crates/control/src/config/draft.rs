@@ -10,6 +10,7 @@ use evenkeel_plan::errors::ErrorPage;
 use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, Protocol};
 use evenkeel_plan::overload::Limits;
+use evenkeel_plan::rebalance;
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
 use evenkeel_proto::field::UnusualNames;
@@ -138,6 +139,8 @@ pub(super) struct RouteDraft {
     pub(super) labels: Option<Spanned<Labels>>,
     pub(super) admission: AdmissionConfig,
     pub(super) exchange_timeout: Option<Option<Duration>>,
+    /// Where it is, if it is.
+    pub(super) grpc_web: Option<Spanned<bool>>,
 }
 
 /// What requests a route is for.
@@ -168,7 +171,10 @@ pub(super) struct ClusterDraft {
     pub(super) deadline_header: Option<String>,
     pub(super) pool: PoolLimits,
     pub(super) resilience: Resilience,
+    /// Where `retry` names a status of gRPC, if it does.
+    pub(super) retried_calls: Option<Span>,
     pub(super) limits: Limits,
+    pub(super) rebalance: Option<Spanned<rebalance::Settings>>,
 }
 
 /// See [`OriginationConfig`].
@@ -186,6 +192,8 @@ pub(super) struct HealthDraft {
     pub(super) checks: Vec<HealthCheck>,
     /// The programs that they run.
     pub(super) programs: Vec<Spanned<String>>,
+    /// Where it says that they make a call of gRPC.
+    pub(super) calls: Vec<Span>,
 }
 
 /// The endpoints of a cluster.
@@ -338,6 +346,7 @@ impl RouteDraft {
             labels: self.labels.map(Spanned::into_inner).unwrap_or_default(),
             admission: self.admission,
             exchange_timeout: self.exchange_timeout,
+            grpc_web: self.grpc_web.is_some_and(Spanned::into_inner),
         }
     }
 }
@@ -359,7 +368,7 @@ impl ErrorsDraft {
 
 impl From<HealthCheck> for HealthDraft {
     fn from(check: HealthCheck) -> Self {
-        Self { checks: vec![check], programs: Vec::new() }
+        Self { checks: vec![check], ..Self::default() }
     }
 }
 
@@ -380,6 +389,7 @@ impl ClusterDraft {
             pool: self.pool,
             resilience: self.resilience,
             limits: self.limits,
+            rebalance: self.rebalance.map(Spanned::into_inner),
         }
     }
 }

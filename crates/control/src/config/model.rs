@@ -20,6 +20,7 @@ use evenkeel_plan::health::HealthCheck;
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, Protocol};
 use evenkeel_plan::overload::Limits;
 use evenkeel_plan::rate::{Prefixes, Quota, RateKey};
+use evenkeel_plan::rebalance;
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::route::{HostPattern, PathPattern, default_name};
 use evenkeel_proto::field::UnusualNames;
@@ -418,6 +419,8 @@ pub struct RouteConfig {
     pub admission: AdmissionConfig,
     /// For the whole exchange: `None` is what the cluster says, `Some(None)` is any time.
     pub exchange_timeout: Option<Option<Duration>>,
+    /// Whether calls of gRPC-Web are translated.
+    pub grpc_web: bool,
 }
 
 /// Who may come in: what [`evenkeel_plan::admission::Admission`] is made from.
@@ -555,6 +558,8 @@ pub struct ClusterConfig {
     pub resilience: Resilience,
     /// How much work they get at a time.
     pub limits: Limits,
+    /// How long-lived streams move to those that joined later; `None` if they do not.
+    pub rebalance: Option<rebalance::Settings>,
 }
 
 /// How to choose among the endpoints of a cluster: the part of [`Balancing`] that `balance` says.

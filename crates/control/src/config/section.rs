@@ -189,23 +189,32 @@ impl<'a> Section<'a> {
 
     /// Reports every key that nobody asked for.
     pub(super) fn finish(self) {
-        for key in self.table.keys() {
+        for (key, value) in self.table {
             if !self.asked.contains(&key.get_ref().as_ref()) {
-                self.sink.report(self.unknown(key.get_ref()).at(key.span()));
+                self.sink.report(self.unknown(key.get_ref(), value.get_ref()).at(key.span()));
             }
         }
     }
 
-    fn unknown(&self, key: &str) -> Diagnostic {
+    fn unknown(&self, key: &str, value: &DeValue<'_>) -> Diagnostic {
         let message = format!("unknown key {} in {}", quoted(key), self.title);
         let problem = Diagnostic::new(Code::UnknownKey, message);
         let known = self.asked.iter().copied();
-        let meant = suggest::translate(key, &self.asked).or_else(|| suggest::closest(key, known));
+        let translated = suggest::translate_key(key, &self.asked);
+        // What has another home is spelt right.
+        let closest = || suggest::closest(key, known).filter(|_| suggest::home(key).is_none());
+        let meant = translated.or_else(closest).map(|meant| match value {
+            // Not so is what was meant.
+            DeValue::Boolean(false) => suggest::key_of(meant),
+            _ => meant,
+        });
         let problem = match meant {
             Some(meant) => problem.label(format!("did you mean `{meant}`?")),
             None => problem.label("does not belong here"),
         };
-        match (suggest::home(key), meant) {
+        // What others call a key of such a small table so was hardly meant for another one.
+        let is_meant = translated.is_some() && self.title.contains(" of ");
+        match (suggest::home(key).filter(|_| !is_meant), meant) {
             (Some(home), _) => problem.help(format!("`{key}` belongs {home}")),
             (None, Some(_)) => problem,
             (None, None) => problem.help(format!("known here: {}", self.asked.join(", "))),

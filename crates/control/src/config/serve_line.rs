@@ -71,7 +71,9 @@ pub fn parse(listen: &str, endpoints: &[String], options: &ServeOptions) -> Resu
         deadline_header: None,
         pool: PoolLimits::default(),
         resilience: Resilience::default(),
+        retried_calls: None,
         limits: Limits::default(),
+        rebalance: None,
     };
     let draft = Draft {
         workers: line.workers(options.workers, &sink),

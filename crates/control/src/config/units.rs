@@ -1,5 +1,6 @@
 //! Durations, sizes and shares, from text and back. What is written here is read back as the same value.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use evenkeel_plan::rate::{Per, Rate};
@@ -73,12 +74,20 @@ pub(super) fn parse_rate(text: &str) -> Result<f64, Diagnostic> {
     text.strip_suffix("/s")
         .filter(|number| number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
         .and_then(|number| number.parse::<f64>().ok())
-        .filter(|rate| (0.0..=RATE_MAX).contains(rate))
+        .filter(|rate| RATE.contains(rate))
         .ok_or_else(|| {
-            Diagnostic::new(Code::BadRate, format!("{} is not a rate", quoted(text)))
-                .label("wants a number in a second")
-                .help("a number from 0 to 1000000 and `/s`, as in \"10/s\"")
+            let problem = not_a_rate(text, "wants a number in a second");
+            match rate_meant(text).filter(|rate| RATE.contains(rate)) {
+                Some(rate) => problem.help(format!("write \"{}/s\"", rounded(rate))),
+                None => problem.help("a number from 0 to 1000000 and `/s`, as in \"10/s\""),
+            }
         })
+}
+
+/// How many in a second `text` surely means, in whatever unit; `None` if it is no rate to anybody.
+pub(super) fn rate_meant(text: &str) -> Option<f64> {
+    let (count, seconds) = count_and_seconds(text)?;
+    Some(count / seconds)
 }
 
 /// Writes a rate as [`parse_rate`] reads it.
@@ -92,16 +101,58 @@ pub(super) fn parse_count_rate(text: &str) -> Result<Rate, Diagnostic> {
     let whole = Per::ALL.into_iter().find_map(unit);
     let whole = whole.filter(|(count, _)| count.bytes().all(|byte| byte.is_ascii_digit()));
     let Some((count, per)) = whole.and_then(|(count, per)| Some((count.parse().ok()?, per))) else {
-        let problem = Diagnostic::new(Code::BadRate, format!("{} is not a rate", quoted(text)));
-        return Err(problem
-            .label("wants a whole number in a second, a minute or an hour")
-            .help("as in \"100/s\", \"5/m\" or \"1/h\""));
+        let problem = not_a_rate(text, "wants a whole number in a second, a minute or an hour");
+        return Err(problem.help(match count_rate_meant(text) {
+            Some(rate) => format!("write \"{rate}\""),
+            None => "as in \"100/s\", \"5/m\" or \"1/h\"".to_owned(),
+        }));
     };
     if (1..=per.count_max()).contains(&count) {
         return Ok(Rate { count, per });
     }
     Err(Diagnostic::new(Code::OutOfBounds, format!("{} is out of bounds", quoted(text)))
         .label(format!("wants 1 to {}", Rate { count: per.count_max(), per })))
+}
+
+fn not_a_rate(text: &str, label: &str) -> Diagnostic {
+    let digits = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+    let is_number = !text.is_empty() && text.bytes().all(digits);
+    let label = if is_number { "has no unit" } else { label };
+    Diagnostic::new(Code::BadRate, format!("{} is not a rate", quoted(text))).label(label)
+}
+
+/// How many, and in how many seconds, as others write it: `"10"`, `"100r/s"`, `"6 per minute"`, `"1/10s"`.
+fn count_and_seconds(text: &str) -> Option<(f64, f64)> {
+    let mut folded = text.to_ascii_lowercase().replace("per", "/");
+    folded.retain(|char| !char.is_whitespace());
+    let digits = folded.find(|char: char| !char.is_ascii_digit() && char != '.');
+    let (count, unit) = folded.split_at(digits.unwrap_or(folded.len()));
+    let count = count.parse::<f64>().ok()?;
+    let unit = unit.strip_prefix('r').unwrap_or(unit);
+    let known = RATE_UNITS.iter().find(|(names, _)| names.contains(&unit));
+    let seconds = known.map(|(_, seconds)| *seconds).or_else(|| {
+        let period = parse_duration(unit.strip_prefix('/')?).ok()?;
+        (!period.is_zero()).then_some(period.as_secs_f64())
+    });
+    Some((count, seconds?))
+}
+
+/// The same as a rate by [`parse_count_rate`], if it can be one.
+fn count_rate_meant(text: &str) -> Option<Rate> {
+    let (count, seconds) = count_and_seconds(text)?;
+    let units = [(Per::Second, 1.0), (Per::Minute, 60.0), (Per::Hour, 3600.0)];
+    let (per, _) = units.into_iter().find(|(_, each)| seconds.total_cmp(each).is_eq())?;
+    let count = format!("{count}").parse().ok()?;
+    (1..=per.count_max()).contains(&count).then_some(Rate { count, per })
+}
+
+/// As few digits as hardly change it.
+fn rounded(rate: f64) -> String {
+    let written = |digits: usize| format!("{rate:.digits$}");
+    let is_close = |text: &String| {
+        text.parse::<f64>().is_ok_and(|read| (read - rate).abs() <= rate * ROUNDED_MAX)
+    };
+    (0..SHARE_DIGITS_MAX).map(written).find(is_close).unwrap_or_else(|| written(SHARE_DIGITS_MAX))
 }
 
 fn duration_millis(text: &str) -> Option<u128> {
@@ -180,8 +231,19 @@ const SIZE_UNITS: [(&str, u64); 8] = [
     ("B", 1),
 ];
 
-/// More than any cluster of ours will have requests.
-const RATE_MAX: f64 = 1e6;
+/// More than a million is more than any cluster of ours will have requests.
+const RATE: RangeInclusive<f64> = 0.0..=1e6;
+
+/// How others write in which time it is so many, in lower case and without blanks; and how many seconds that is.
+const RATE_UNITS: [(&[&str], f64); 4] = [
+    (&["", "/s", "/sec", "/second", "ps"], 1.0),
+    (&["/m", "/min", "/minute", "pm"], 60.0),
+    (&["/h", "/hr", "/hour"], 3600.0),
+    (&["/d", "/day"], 86_400.0),
+];
+
+/// The part of a rate that is not worth another digit.
+const ROUNDED_MAX: f64 = 0.01;
 
 /// As many digits as can matter in an `f64`.
 const SHARE_DIGITS_MAX: usize = 17;

@@ -147,7 +147,8 @@ fn is_own(config: &Config, cluster: &ClusterConfig) -> bool {
         && cluster.deadline_header.is_none()
         && cluster.pool == PoolLimits::default()
         && cluster.resilience == Resilience::default()
-        && cluster.limits == Limits::default();
+        && cluster.limits == Limits::default()
+        && cluster.rebalance.is_none();
     plain
         && !is_routed
         && users.next().is_some_and(|user| user.name == cluster.name)
@@ -177,6 +178,9 @@ fn cluster_table(cluster: &ClusterConfig) -> Table {
     table.add_table("pool", &pool(&cluster.pool));
     resilience::add(&mut table, &cluster.resilience);
     table.add_table("limits", &limits(&cluster.limits));
+    if let Some(settings) = &cluster.rebalance {
+        table.add("rebalance", resilience::rebalance(settings).inline());
+    }
     table
 }
 

@@ -201,11 +201,28 @@ async fn a_check_that_changes_or_moves_knows_where_it_stands() {
 }
 
 #[test]
+fn only_endpoints_that_get_no_requests_are_checked_as_those_of_streams() {
+    let names = ["nobodys", "both", "requests", "streams"];
+    let clusters = names.map(|name| (name, &["10.0.0.1:80"][..]));
+    let listeners = [("a", "both"), ("b", "requests"), ("c", "both"), ("d", "streams")];
+    let mut plan = fixture::plan(&listeners, &clusters);
+    for (listener, protocol) in [(2, Protocol::Tcp), (3, Protocol::Tls)] {
+        Arc::get_mut(&mut plan.listeners[listener]).unwrap().protocol = protocol;
+    }
+    for cluster in &mut plan.clusters {
+        Arc::get_mut(cluster).unwrap().health = vec![HealthCheck::default()];
+    }
+    let targets: Vec<Target> = checkable(&plan).flat_map(targets).collect();
+    let streams: Vec<_> = targets.iter().filter(|it| it.gets_streams).collect();
+    assert_eq!(targets.len(), names.len());
+    assert_eq!(streams.iter().map(|it| &*it.cluster).collect::<Vec<_>>(), ["streams"]);
+}
+
+#[test]
 fn checks_of_one_name_are_numbered() {
     let kinds = [http("/a"), CheckKind::Tcp, http("/a"), http("/b"), http("/a")];
     let plan = with_checks(plan(&["10.0.0.1:80"], &lives(1)), &kinds);
-    let targets = targets(&plan.clusters[0], &plan.clusters[0].endpoints[0]);
-    let names = names(&targets);
+    let names = names(&targets(checkable(&plan).next().unwrap()));
     assert_eq!(
         names.iter().map(|name| &**name).collect::<Vec<_>>(),
         ["http /a", "tcp", "http /a #2", "http /b", "http /a #3"]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use evenkeel_proto::grpc::Status;
+
 use crate::config::format_duration;
 
 /// Why a check failed. Displayed, it completes the sentence "the endpoint is down: …".
@@ -27,6 +29,8 @@ pub(crate) enum Failure {
     StillRunning(Duration),
     /// The endpoint closed or reset the connection before it had answered.
     Closed,
+    /// It did so without a word, and was asked in HTTP/2, which it may not speak.
+    SaidNothing,
     /// The answer breaks a rule of its protocol; the text says which.
     Malformed(&'static str),
     /// Something of the answer is longer than so many bytes.
@@ -42,6 +46,8 @@ pub(crate) enum Failure {
     Body(Box<str>),
     /// The TLS handshake failed: what was wrong with it.
     Tls(String),
+    /// The endpoint speaks another version of HTTP than it is asked in: how that shows.
+    Version(&'static str),
     /// HTTP/2 failed, in the words of h2.
     Http2(String),
     /// The call failed.
@@ -80,13 +86,14 @@ impl Failure {
             Self::Untried(_) | Self::Unrunnable(_) => "untried",
             Self::ConnectTimedOut(_) => "connect_timeout",
             Self::NoAnswer(_) | Self::NoHandshake(_) | Self::StillRunning(_) => "timeout",
-            Self::Closed => "closed",
+            Self::Closed | Self::SaidNothing => "closed",
             Self::Malformed(_) => "malformed",
             Self::TooLarge(..) => "too_large",
             Self::Status { .. } => "status",
             Self::Body(_) => "body",
             Self::Tls(_) => "tls",
             Self::Http2(_) => "http2",
+            Self::Version(_) => "version",
             Self::GrpcStatus { .. } => "grpc_status",
             Self::NotServing(_) => "not_serving",
             Self::Program { .. } => "exit",
@@ -118,6 +125,9 @@ impl fmt::Display for Failure {
                 write!(f, "still running after {}", format_duration(*limit))
             }
             Self::Closed => f.write_str("connection closed before the answer"),
+            Self::SaidNothing => {
+                f.write_str("connection closed without a word, when it was asked in HTTP/2")
+            }
             Self::Malformed(rule) => write!(f, "malformed answer: {rule}"),
             Self::TooLarge(what, bytes) => write!(f, "{what} is longer than {bytes} bytes"),
             Self::Status { status, expected } => {
@@ -126,6 +136,7 @@ impl fmt::Display for Failure {
             Self::Body(text) => write!(f, "the body does not contain {text:?}"),
             Self::Tls(why) => write!(f, "TLS handshake failed: {why}"),
             Self::Http2(why) => write!(f, "HTTP/2 failed: {why}"),
+            Self::Version(how) => f.write_str(how),
             Self::GrpcStatus { code, message } => {
                 write!(f, "gRPC status {code} ({}){}", grpc_name(*code), after_colon(message))
             }
@@ -157,28 +168,10 @@ fn ranges(ranges: &[RangeInclusive<u16>]) -> String {
     written.collect::<Vec<_>>().join(", ")
 }
 
-/// The name of a status of gRPC (<https://grpc.io/docs/guides/status-codes>).
+/// The name of a status of gRPC.
 fn grpc_name(code: u32) -> &'static str {
-    let position = usize::try_from(code).unwrap_or(usize::MAX);
-    GRPC_STATUSES.get(position).copied().unwrap_or("unknown to us")
+    match Status::new(code) {
+        Status::OTHER => "unknown to us",
+        status => status.name(),
+    }
 }
-
-const GRPC_STATUSES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];

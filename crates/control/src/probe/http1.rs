@@ -82,7 +82,10 @@ async fn read_head(
 fn refused(error: ParseError) -> Failure {
     Failure::Malformed(match error {
         ParseError::Malformed(rule) => rule,
-        ParseError::UnsupportedVersion | ParseError::Preface => "not HTTP/1",
+        ParseError::Preface => {
+            return Failure::Version("it answers in HTTP/2, and is asked in HTTP/1.1");
+        }
+        ParseError::UnsupportedVersion => "not HTTP/1",
         ParseError::TooManyFields => "too many fields",
         ParseError::TargetTooLong => "a target in an answer",
     })

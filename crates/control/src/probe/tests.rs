@@ -222,6 +222,7 @@ fn target(address: SocketAddr, check: HealthCheck) -> Target {
         name: "endpoint:1".into(),
         tls: None,
         http: HttpVersion::default(),
+        gets_streams: false,
         check,
     }
 }

@@ -44,11 +44,11 @@ pub(super) fn session(target: &Target) -> Result<Option<Session>, Failure> {
         return Ok(Some(Session { config: whole(&config, None), name }));
     };
     let config = match target.check.kind {
-        CheckKind::Http { .. } => whole(&origination.config(), None),
         // RFC 9113 §3.2.
         CheckKind::Grpc { .. } => whole(&origination.config(), Some(vec![HTTP2.to_vec()])),
-        // Nothing is said after the handshake, whatever is spoken there.
-        _ => whole(&origination.stream_config(), None),
+        CheckKind::Tls { .. } if target.gets_streams => whole(&origination.stream_config(), None),
+        // Where nothing is said after the handshake, what requests need by ALPN has to be chosen nevertheless.
+        _ => whole(&origination.config(), None),
     };
     let name = wanted.or_else(|| origination.name_of(&target.name));
     let nobody = || Failure::Unrunnable(format!("no certificate can be for `{}`", target.name));

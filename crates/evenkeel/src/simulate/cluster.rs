@@ -6,6 +6,7 @@ use evenkeel_control::conductor::balancing;
 use evenkeel_control::config::{ClusterConfig, Config, EndpointConfig, Loaded};
 use evenkeel_plan::balance::Algorithm;
 use evenkeel_plan::health::{CheckKind, HealthCheck};
+use evenkeel_plan::overload::Limits;
 use evenkeel_sim::{EndpointModel, Scenario};
 
 use crate::failure::{Failure, print_report};
@@ -31,7 +32,9 @@ pub(super) fn adopt(
     scenario.endpoints = cluster.endpoints.iter().map(model).collect();
     scenario.balancing = balancing(cluster, config.zone.as_deref());
     scenario.health = check(&cluster.health).cloned();
-    scenario.limits = cluster.limits.clone();
+    // Connections do not exist there: what they bound is requests.
+    let (connections, requests) = (None, cluster.limits.in_flight(cluster.http));
+    scenario.limits = Limits { connections, requests, ..cluster.limits.clone() };
     Ok(Origin { cluster: cluster.name.clone(), algorithm: scenario.balancing.algorithm })
 }
 

@@ -9,7 +9,7 @@ use evenkeel_control::admin::{
 use crate::refusal_words::refusals;
 use crate::reload_words::{refused_config, restart_pending};
 use crate::route_words::{has_routes, pattern, shares};
-use crate::state_words::{age, endpoint_words, errors, note, readiness};
+use crate::state_words::{age, all_are_used, endpoint_words, errors, note, readiness};
 use crate::table::{Cell, Side, Table};
 use crate::tone::{Palette, Tone};
 use crate::units::{counted, show_age, show_count, show_quantile, show_share};
@@ -111,7 +111,21 @@ impl Page<'_> {
         let ClusterStatus { name, algorithm, endpoints, panic, last_resort, .. } = cluster;
         let count = counted(endpoints.len(), "endpoint");
         let tone = if cluster.working == 0 { Tone::Bad } else { Tone::Plain };
-        let working = format!("{} of {count} can get work", show_count(cluster.working as u64));
+        let (tone, working) = match all_are_used(cluster) {
+            true => {
+                let verb = if cluster.well == 1 { "is" } else { "are" };
+                let [well, all] =
+                    [cluster.well, cluster.in_service].map(|count| show_count(count as u64));
+                (
+                    Tone::Bad,
+                    format!("{well} of {all} in service {verb} well, so all of them get work"),
+                )
+            }
+            false => {
+                let working = show_count(cluster.working as u64);
+                (tone, format!("{working} of {count} can get work"))
+            }
+        };
         let working = self.palette.paint(tone, &working);
         write!(f, "\n{}  {algorithm} · {working}", self.palette.paint(Tone::Strong, name))?;
         for (count, words) in [

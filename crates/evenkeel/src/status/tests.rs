@@ -94,7 +94,19 @@ fn a_cluster_that_panics_says_why() {
     let mut status = troubled();
     let why = "1 of 3 is well, fewer than 34%: all are used";
     status.clusters[0].panic = Some(why.to_owned());
+    // Of those with the labels of a route alone.
+    status.clusters[0].well = 2;
     assert!(page(&status).contains(&format!("can get work\n! panics: {why}\n   endpoint")));
+    // One that is drained gets nothing, and is none of them.
+    (status.clusters[0].working, status.clusters[0].in_service) = (2, 2);
+    for (well, words) in [
+        (0, "0 of 2 in service are well, so all of them get work"),
+        (1, "1 of 2 in service is well, so all of them get work"),
+    ] {
+        status.clusters[0].well = well;
+        let expected = format!("least-request · {words}\n! panics: {why}\n");
+        assert!(page(&status).contains(&expected), "{}", page(&status));
+    }
 }
 
 #[test]

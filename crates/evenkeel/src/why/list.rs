@@ -41,12 +41,15 @@ impl List<'_> {
         let (mark, tone) = mark(story.kind);
         let status = story.status.map_or_else(none, |status| status.to_string());
         let age = show_age(self.now - story.began_unix_seconds);
+        // What has gone well is there for another reason.
+        let call = story.grpc_status.clone().filter(|_| story.kind == StoryKind::Failed);
+        let reason = story.reason.clone().or(call);
         vec![
             (tone, mark.to_owned()),
             (Tone::Quiet, format!("{age} ago")),
             (Tone::Plain, story.request_id.clone()),
             (tone, status),
-            (Tone::Plain, story.reason.clone().unwrap_or_else(|| word(story.kind).to_owned())),
+            (Tone::Plain, reason.unwrap_or_else(|| word(story.kind).to_owned())),
             (Tone::Plain, show_seconds(story.total_seconds)),
             (Tone::Plain, show_count(story.attempts as u64)),
             (Tone::Plain, story.endpoint.clone().unwrap_or_else(none)),

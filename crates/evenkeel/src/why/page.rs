@@ -178,13 +178,11 @@ pub(super) fn request(summary: &StorySummary) -> String {
     format!("{method} {}{path}", host.as_deref().unwrap_or_default())
 }
 
-/// What the client got, such as `502 connect_failed`.
+/// What the client got, such as `502 connect_failed`, or `503 UNAVAILABLE` for a call of gRPC.
 fn end(summary: &StorySummary) -> String {
     let status = summary.status.map_or_else(|| "no answer".to_owned(), |it| it.to_string());
-    match &summary.reason {
-        Some(reason) => format!("{status} {reason}"),
-        None => status,
-    }
+    let words = [Some(&status), summary.grpc_status.as_ref(), summary.reason.as_ref()];
+    words.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// The time of day.

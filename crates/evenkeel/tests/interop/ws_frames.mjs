@@ -30,12 +30,12 @@ export class Frames {
     const payload = Buffer.from(bytes.subarray(begin, begin + length));
     if (masked) payload.forEach((byte, index) => (payload[index] = byte ^ bytes[at + (index % 4)]));
     this.#bytes = bytes.subarray(begin + length);
-    return { opcode: bytes[0] & 0x0f, payload };
+    return { isLast: (bytes[0] & 0x80) !== 0, opcode: bytes[0] & 0x0f, payload };
   }
 
-  /** One frame, masked with four bytes if it is a client's. */
-  static encode(opcode, payload, mask) {
-    const head = [0x80 | opcode];
+  /** One frame, masked with four bytes if it is a client's; the last of its message, or not. */
+  static encode(opcode, payload, mask, isLast = true) {
+    const head = [(isLast ? 0x80 : 0) | opcode];
     const bit = mask ? 0x80 : 0;
     if (payload.length < 126) head.push(bit | payload.length);
     else if (payload.length < 65536) head.push(bit | 126, payload.length >> 8, payload.length & 0xff);

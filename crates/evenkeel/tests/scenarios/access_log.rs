@@ -5,8 +5,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
+use evenkeel_testkit::http2::Block;
 use evenkeel_testkit::process::Signal;
-use evenkeel_testkit::{Origin, Request, Script, get, wait_until};
+use evenkeel_testkit::{Http2Client, Origin, Request, Script, get, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -174,6 +175,36 @@ fn a_failed_exchange_says_why() {
     let expected: [(&Value, &Value); 2] =
         [(&400.into(), &"request_malformed".into()), (&502.into(), &"upstream_closed".into())];
     assert_eq!(told, expected, "{lines:?}");
+}
+
+/// It was `request_malformed`, which has thirty causes.
+#[test]
+fn what_is_malformed_is_told_with_the_rule_that_it_breaks() {
+    let logged = Logged::start(JSON, &named("origin").address().to_string());
+    let cases: [(&[u8], &str); 4] = [
+        (b"GET / HTTP/1.1\r\n\r\n", "no Host field"),
+        (b"GET /a%2fb HTTP/1.1\r\nHost: a\r\n\r\n", "%2F"),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "both Content-Length and Transfer-Encoding",
+        ),
+        (b"\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/2 begins so"),
+    ];
+    for (request, _) in cases {
+        assert_eq!(logged.running.connect().exchange(request, LONG).unwrap().status, 400);
+    }
+    let mut client = Http2Client::connect(logged.running.address).unwrap();
+    let block = Block::request("GET", "/").field("host", "another");
+    let stream = client.request(&block, true).unwrap();
+    client.outcome(stream, LONG).unwrap();
+    drop(client);
+    let lines = logged.stop_json();
+    let told: Vec<_> =
+        lines.iter().map(|line| line["evenkeel.reason_detail"].as_str().unwrap()).collect();
+    let over_http2 = "Host names another one than the authority";
+    for what in cases.iter().map(|(_, what)| *what).chain([over_http2]) {
+        assert!(told.iter().any(|told| told.starts_with(what)), "{what}: {lines:?}");
+    }
 }
 
 #[test]

@@ -179,8 +179,8 @@ fn what_is_refused_is_said_and_tried_again_later_and_the_old_certificate_stays()
     write("\"a.test\", \"lost.test\"");
     assert_eq!(served.running.ask("POST", "/api/v1/reload", "").0, 200);
     served.wait_for_orders("failed", 1);
-    let log = served.running.process.stderr();
-    assert!(log.contains("lost.test: ") && log.contains("the next try is on"), "{log}");
+    let line = served.running.process.wait_for_line("the next try is on", LONG).unwrap();
+    assert!(line.contains("lost.test: "), "{line}");
     assert!(is_served(&served.running, &roots, "a.test"));
     // It does not come at once, nor after the config was read again.
     assert_eq!(served.running.ask("POST", "/api/v1/reload", "").0, 200);
@@ -209,8 +209,7 @@ fn an_authority_that_wants_to_know_us_is_told_once() {
     write("names = \"a.test\"");
     let served = Served { running: run(&file, &authority), _origin: named("unused") };
     served.wait_for_orders("failed", 1);
-    let log = served.running.process.stderr();
-    assert!(log.contains("externalAccountRequired"), "{log}");
+    served.running.process.wait_for_line("externalAccountRequired", LONG).unwrap();
 
     write(&format!(
         "names = \"a.test\"\nbinding = {{ key_id = \"kid-1\", mac_key = \"{mac_key}\" }}"
@@ -235,8 +234,8 @@ fn an_account_that_the_authority_has_lost_is_made_anew() {
     fs::write(authority.folder().join("evenkeel.toml"), toml).unwrap();
     assert_eq!(served.running.ask("POST", "/api/v1/reload", "").0, 200);
     served.wait_for_orders("issued", 2);
-    let log = served.running.process.stderr();
-    assert!(log.contains("has lost our account, and gets another"), "{log}");
+    let words = "has lost our account, and gets another";
+    served.running.process.wait_for_line(words, LONG).unwrap();
     assert_eq!(served.running.metric("evenkeel_acme_orders_total", "failed"), 0);
 }
 
@@ -264,7 +263,7 @@ fn a_certificate_is_renewed_before_it_ends_and_nobody_notices() {
         served.running.metric("evenkeel_acme_orders_total", "issued") >= 2
     });
     renewed.unwrap_or_else(|error| panic!("{error}: {}", served.running.process.stderr()));
-    assert!(served.running.process.stderr().contains("two thirds of its life are over"));
+    served.running.process.wait_for_line("two thirds of its life are over", LONG).unwrap();
 }
 
 #[test]
@@ -306,8 +305,7 @@ fn an_authority_that_advises_to_renew_is_followed_once() {
     fs::write(&file, toml).unwrap();
     let served = Served { running: run(&file, &authority), _origin: origin };
     served.wait_for_orders("issued", 2);
-    let log = served.running.process.stderr();
-    assert!(log.contains("the authority advises to renew it"), "{log}");
+    served.running.process.wait_for_line("the authority advises to renew it", LONG).unwrap();
     // It advises so again; once in an hour is often enough.
     let within = Duration::from_hours(1).as_secs();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();

@@ -276,6 +276,7 @@ fn a_client_that_cannot_prove_who_it_is_is_told_why() {
     ] {
         let label = format!("reason=\"{reason}\"");
         assert_eq!(required.metric("evenkeel_tls_handshakes_refused_total", &label), 2, "{reason}");
+        required.process.wait_for_line(&label, LONG).unwrap();
         let log = required.process.stderr();
         let lines = log.lines().filter(|line| line.contains("INFO") && line.contains(&label));
         let lines: Vec<_> = lines.collect();
@@ -358,7 +359,7 @@ fn a_client_that_is_revoked_is_refused_within_two_seconds_and_its_session_with_i
     let is_told = || running.metric("evenkeel_tls_certificate_problems", "") == 1;
     wait_until(LONG, is_told).unwrap();
     assert!(is_refused());
-    assert!(running.process.stderr().contains("what was good before stays"));
+    running.process.wait_for_line("what was good before stays", LONG).unwrap();
     place.put("list.pem", &ca.list(&[]));
     wait_until(LONG, || !is_refused()).unwrap();
 }

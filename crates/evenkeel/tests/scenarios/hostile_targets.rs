@@ -1,8 +1,9 @@
 //! Request lines and targets that a router here and a server there could take for different things.
 
-use evenkeel_testkit::{Request, Script};
+use evenkeel_testkit::{Origin, Request, Script};
 
 use crate::hostile_arena::{Arena, Records};
+use crate::running::{LONG, Running};
 
 fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n")
@@ -88,6 +89,22 @@ fn the_preface_of_http_2_is_no_request() {
     let arena = Arena::new();
     arena.refuses(&[400], &[format!("\r\n{preface}")]);
     arena.refuses(&[400], &["PRI * HTTP/1.1\r\nHost: test\r\n\r\n"]);
+}
+
+/// Whether an empty line came before it was forgotten as soon as that was all there was.
+#[test]
+fn the_preface_of_http_2_is_no_request_long_after_an_empty_line_either() {
+    let origin = Origin::start(|_: &Request| Script::ok("well")).unwrap();
+    let running = Running::from_toml(&format!(
+        "workers = 1\n[listener.web]\nbind = \"{{bind}}\"\nto = \"{}\"\nhealth = false\n",
+        origin.address()
+    ));
+    let mut client = running.connect();
+    client.send(b"\r\n").unwrap();
+    // The worker has seen the one before it serves the other.
+    assert_eq!(running.get("/").text(), "well");
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    assert_eq!(client.read_response(LONG).unwrap().status, 400);
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod connection;
 mod floods;
 mod heads;
 mod lengths;
-mod library;
+pub(crate) mod library;
 mod memory;
 mod messages;
 mod patience;

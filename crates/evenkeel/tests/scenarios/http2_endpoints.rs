@@ -1,15 +1,19 @@
 //! Endpoints that are asked over HTTP/2: how connections are shared, what is asked again, and what bad ones can do. The endpoint's frames are
 //! written by hand.
 
-use std::io;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use evenkeel_testkit::http2::{Block, END_HEADERS, END_STREAM, Frame, Kind, Outcome, Peer, frame};
 use evenkeel_testkit::process::Signal;
+use evenkeel_testkit::wait::pause;
 use evenkeel_testkit::{Client, Http2Client, Http2Endpoint, Response, wait_until};
 
-use crate::running::{GET, LONG, Running};
+use crate::running::{GET, LONG, Running, free_address, refusing};
 
 const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody";
 
@@ -183,9 +187,31 @@ fn a_websocket_that_an_endpoint_has_no_tunnels_for_is_501_and_no_fault_of_the_en
     let (_endpoint, running) = before(&[], "", well);
     let handshake = "GET / HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    assert_eq!(exchange(&running, handshake.as_bytes()).status, 501);
+    let response = exchange(&running, handshake.as_bytes());
+    assert_eq!(response.status, 501);
+    let words = first_words(&running, &response);
+    assert!(words.contains("has no WebSockets over HTTP/2"), "{words}");
     assert_eq!(running.metric("evenkeel_upstream_failures_total", ""), 0);
     assert_eq!(exchange(&running, GET).text(), "well");
+}
+
+/// It was said to have closed the connection, on which others went on.
+#[test]
+fn by_what_an_endpoint_has_reset_a_stream_is_told() {
+    let reset = |peer: &mut Peer, frame: &Frame| peer.reset(frame.stream, 2);
+    let (_endpoint, running) = before(&[], "retry = \"off\"", reset);
+    let response = exchange(&running, GET);
+    assert_eq!(response.status, 502);
+    let words = first_words(&running, &response);
+    assert!(words.ends_with("it reset the stream with INTERNAL_ERROR"), "{words}");
+}
+
+/// What is remembered of the first attempt of the request that had this answer.
+fn first_words(running: &Running, response: &Response) -> String {
+    let path = format!("/api/v1/why/{}", response.header("x-request-id").unwrap());
+    wait_until(LONG, || running.ask("GET", &path, "").0 == 200).unwrap();
+    let story = running.ask("GET", &path, "").1;
+    story["attempts"][0]["words"].as_str().unwrap().to_owned()
 }
 
 /// A client that streams and has nothing to say for a while was taken for one that drips.
@@ -213,6 +239,79 @@ fn a_call_of_grpc_may_be_quiet_for_longer_than_a_body_may_stop() {
     assert_eq!(client.outcome(quiet, LONG).unwrap(), Outcome::Answered { status: 200, body });
 }
 
+/// It was waited for as a stream without an end, and that spoke against the endpoint.
+#[test]
+fn a_call_of_grpc_that_has_said_its_length_may_not_stop_before_that() {
+    let endpoint = Http2Endpoint::start(&[], well).unwrap();
+    let running = Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\ntimeouts = {{ body = \"500ms\" }}\n\
+         [[route]]\nlistener = \"web\"\nto = \"origin\"\ngrpc_web = true\n\
+         [cluster.origin]\nendpoints = [\"{}\"]\nhttp = \"2\"\nhealth = false\n",
+        endpoint.address()
+    ));
+    let mut client = Http2Client::connect(running.address).unwrap();
+    let call = Block::request("POST", "/x.Y/Z").field("content-type", "application/grpc");
+    let stopped = client.request(&call.field("content-length", "100"), false).unwrap();
+    client.data(stopped, b"\0\0\0\0\x5f", false).unwrap();
+    assert!(matches!(client.outcome(stopped, LONG).unwrap(), Outcome::Answered { .. }));
+    for kind in ["application/grpc-web", "application/grpc-web-text"] {
+        let mut client = running.connect();
+        let head = format!(
+            "POST /x.Y/Z HTTP/1.1\r\nHost: test\r\nContent-Type: {kind}\r\nContent-Length: 100\r\n\r\nAAAA"
+        );
+        client.send(head.as_bytes()).unwrap();
+        let response = client.read_response(LONG).unwrap();
+        assert_eq!((response.status, response.header("grpc-status")), (200, Some("4")), "{kind}");
+    }
+    running.wait_for_metric("evenkeel_failures_total", "reason=\"body_timeout\"", 3);
+    assert_eq!(running.metric("evenkeel_upstream_failures_total", ""), 0);
+}
+
+/// It was a malformed answer, or a connection that was closed, and nothing said why.
+#[test]
+fn an_endpoint_that_speaks_another_version_than_its_cluster_says_is_named_as_such() {
+    let bad_request = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    let settings = b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64";
+    for (bytes, version, words) in [
+        (&bad_request[..], "2", "it answers in HTTP/1, and was asked in HTTP/2"),
+        (b"", "2", "it was asked in HTTP/2, and said nothing at all"),
+        (settings, "1", "it answers in HTTP/2, and was asked in HTTP/1.1"),
+    ] {
+        let running = Running::from_toml(&format!(
+            "[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\n[cluster.origin]\nendpoints = [\"{}\"]\n\
+             http = \"{version}\"\nhealth = false\nretry = \"off\"\n",
+            saying(bytes)
+        ));
+        let response = exchange(&running, GET);
+        assert_eq!(response.status, 502, "{words}");
+        let told = first_words(&running, &response);
+        assert!(told.ends_with(words), "{told}");
+        if bytes.is_empty() {
+            // It may as well be a server that restarts.
+            assert!(!running.process.stderr().contains("does not speak"), "{words}");
+        } else {
+            wait_until(LONG, || running.process.stderr().contains(words)).unwrap();
+        }
+    }
+}
+
+/// A server that says this to whatever it is asked, and closes.
+fn saying(bytes: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut socket in listener.incoming().map_while(Result::ok) {
+            let mut request = [0; 4096];
+            // It may be gone already.
+            drop(socket.read(&mut request));
+            drop(socket.write_all(bytes));
+            drop(socket.shutdown(Shutdown::Write));
+            while socket.read(&mut request).is_ok_and(|count| count > 0) {}
+        }
+    });
+    address
+}
+
 /// RFC 9113 §8.7
 #[test]
 fn a_refused_stream_is_asked_again_whatever_it_was() {
@@ -228,6 +327,78 @@ fn a_refused_stream_is_asked_again_whatever_it_was() {
         assert_eq!(endpoint.frames(Kind::Headers).len(), 2);
         assert_eq!(endpoint.connections(), 1);
     }
+}
+
+/// It was 502 where all the others were gone and nobody had noticed yet, since who had refused the stream counted as tried.
+#[test]
+fn a_refused_stream_comes_back_to_who_refused_it_where_all_others_are_gone() {
+    let refused = AtomicUsize::new(0);
+    let endpoint = Http2Endpoint::start(&[], move |peer, frame| {
+        let is_refused =
+            frame.ends_stream() && refused.fetch_add(1, Ordering::AcqRel).is_multiple_of(2);
+        if is_refused { peer.reset(frame.stream, REFUSED_STREAM) } else { well(peer, frame) }
+    });
+    let endpoint = endpoint.unwrap();
+    let running = Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\n[cluster.origin]\nendpoints = [\"{}\", \"{}\"]\n\
+         http = \"2\"\nhealth = false\nbalance = \"round-robin\"\nbreaker = \"off\"\noutlier = \"off\"\n",
+        endpoint.address(),
+        refusing()
+    ));
+    for _ in 0..4 {
+        assert_eq!(exchange(&running, POST).text(), "well");
+    }
+}
+
+/// Who had been waited for in vain was waited for once more, though who had refused the stream would have taken it.
+#[test]
+fn a_refused_stream_does_not_come_back_to_who_was_waited_for_in_vain() {
+    let refused = AtomicUsize::new(0);
+    let refusing = Http2Endpoint::start(&[], move |peer, frame| {
+        let is_refused = refused.fetch_add(1, Ordering::AcqRel).is_multiple_of(2);
+        if is_refused { peer.reset(frame.stream, REFUSED_STREAM) } else { well(peer, frame) }
+    })
+    .unwrap();
+    let silent = Http2Endpoint::start(&[], |_, _| Ok(())).unwrap();
+    let running = Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\n[cluster.origin]\nendpoints = [\"{}\", \"{}\"]\n\
+         http = \"2\"\nhealth = false\nbalance = \"round-robin\"\nbreaker = \"off\"\noutlier = \"off\"\nlimits = \"off\"\n\
+         timeouts = {{ first_byte = \"500ms\" }}\n\
+         retry = {{ attempts = 3, on = [\"refused-stream\", \"504\"] }}\n",
+        refusing.address(),
+        silent.address()
+    ));
+    for asked in 1..=4 {
+        assert_eq!(exchange(&running, GET).text(), "well");
+        assert!(silent.frames(Kind::Headers).len() <= asked);
+    }
+    assert!(!silent.frames(Kind::Headers).is_empty());
+}
+
+/// Those who waited for one who waited were told of an endpoint that took too long, and that counted against it.
+#[test]
+fn who_waits_for_a_connection_that_may_not_be_opened_blames_no_endpoint() {
+    let endpoint = Http2Endpoint::start(&[], well).unwrap();
+    let raw = free_address();
+    let running = Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\n\
+         [listener.raw]\nbind = \"{raw}\"\nprotocol = \"tcp\"\nto = \"origin\"\n\
+         [cluster.origin]\nendpoints = [\"{}\"]\nhttp = \"2\"\nhealth = false\nretry = \"off\"\n\
+         limits = {{ connections = 1 }}\ntimeouts = {{ connect = \"1s\" }}\n",
+        endpoint.address()
+    ));
+    let holder = TcpStream::connect(raw).unwrap();
+    wait_until(LONG, || endpoint.connections() == 1).unwrap();
+    let mut waiting = ask(&running, 1);
+    // They have time left when the first one has waited in vain: one of them waits in its place, and the others for that one.
+    pause(Duration::from_millis(300));
+    waiting.extend(ask(&running, 4));
+    for mut client in waiting {
+        assert_eq!(client.read_response(LONG).unwrap().status, 503);
+    }
+    assert_eq!(running.metric("evenkeel_upstream_failures_total", ""), 0);
+    assert_eq!(running.metric("evenkeel_failures_total", "reason=\"overloaded\""), 5);
+    drop(holder);
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn an_endpoint_that_was_drained_can_be_stopped_under_load_and_nothing_is_lost() 
     let url = format!("http://{}/", running.address);
     let words = ["load", &url, "--rate", "300/s", "-d", "3s", "--json", "--quiet"];
     let load = Process::spawn(Command::new(BINARY).args(words)).unwrap();
-    leaving.wait_for_requests(50, LONG).unwrap();
+    leaving.wait_for_requests(5, LONG).unwrap();
     done(&running, &["drain", &addresses[0], "--wait"]);
     let count = leaving.request_count();
     leaving.stop().unwrap();

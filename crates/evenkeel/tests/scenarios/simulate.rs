@@ -228,6 +228,23 @@ fn a_config_gives_endpoints_weights_and_health_checks() {
     assert_eq!(simulate(&["-c", "/nowhere/at.all"]).code, Some(CONFIG));
 }
 
+/// A request over HTTP/2 was simulated as if it had a connection to itself.
+#[test]
+fn a_limit_of_connections_bounds_requests_unless_many_are_on_one() {
+    let folder = TempDir::new().unwrap();
+    for (keys, bound) in [
+        ("limits = { connections = 7 }", Some("each gets 7 at most")),
+        ("limits = { connections = 7 }\nhttp = '2'", None),
+        ("limits = { connections = 7, requests = 9 }\nhttp = '2'", Some("each gets 9 at most")),
+    ] {
+        let file = folder.path().join("limited.toml");
+        fs::write(&file, format!("{ONE}{keys}\n")).unwrap();
+        let page = printed("200", &["-c", file.to_str().unwrap(), "--seconds", "2"]);
+        assert_eq!(page.contains("each gets"), bound.is_some(), "{keys}: {page}");
+        assert!(page.contains(bound.unwrap_or_default()), "{keys}: {page}");
+    }
+}
+
 #[test]
 fn a_log_is_replayed_and_what_cannot_be_read_or_written_is_a_failure() {
     let folder = TempDir::new().unwrap();

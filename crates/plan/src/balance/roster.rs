@@ -253,6 +253,16 @@ impl Roster {
         self.lots.is_empty()
     }
 
+    /// What each of `count` endpoints weighs when it is warm, 0 for those that are no members, and the part of it that it has now.
+    pub(super) fn weights_of_all(&self, count: usize) -> Vec<(f64, f64)> {
+        let mut weights = vec![(0.0, 1.0); count];
+        for (member, share) in self.members.iter().zip(&self.shares) {
+            let warmth = f64::from(share.warmth);
+            weights[member.position as usize] = (share.weight as f64 / warmth, warmth);
+        }
+        weights
+    }
+
     /// What all members weigh.
     pub(super) fn weights(&self) -> u64 {
         self.weights

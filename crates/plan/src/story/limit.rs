@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::overload::Limits;
+use crate::cluster::Cluster;
 use crate::rate::Quota;
 use crate::vitals::Vitals;
 
@@ -25,7 +25,7 @@ pub struct Full {
 pub enum LimitKey {
     /// `requests`
     Requests,
-    /// `connections`: a request holds one.
+    /// `connections`: a request over HTTP/1 holds one.
     Connections,
     /// `adaptive`: as follows from how long answers take.
     Adaptive,
@@ -62,11 +62,11 @@ pub enum Rule {
 }
 
 impl Full {
-    /// Of an endpoint in a cluster with these limits; `None` if it has room.
-    pub(super) fn of(vitals: &Vitals, limits: &Limits) -> Option<Self> {
+    /// Of an endpoint of `cluster`; `None` if it has room.
+    pub(super) fn of(vitals: &Vitals, cluster: &Cluster) -> Option<Self> {
         let fullness = vitals.fullness()?;
-        let written = match limits.requests {
-            Some(requests) if Some(requests) == limits.in_flight() => LimitKey::Requests,
+        let written = match cluster.limits.requests {
+            Some(requests) if Some(requests) == cluster.in_flight_max() => LimitKey::Requests,
             _ => LimitKey::Connections,
         };
         let key = if fullness.is_paced { LimitKey::Adaptive } else { written };

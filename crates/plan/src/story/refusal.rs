@@ -7,8 +7,7 @@ use crate::reason::Reason;
 impl Story {
     /// Whose rule refused it, or who had no room for it.
     pub(super) fn refusal(&self, reason: Reason) -> String {
-        let status =
-            self.status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
+        let status = self.end();
         match (&self.rule, &self.route, &self.wait) {
             (Some(rule), Some(route), _) => {
                 format!("Refused with {status} by the route {route}: its {rule}.")

@@ -10,9 +10,7 @@ use crate::retry::Why;
 impl Story {
     /// What happened and why, such as `Failed with 502 after 1.2 ms: a:1 refused the connection, then b:1 closed …`.
     pub fn sentence(&self) -> String {
-        let took = shown(self.total);
-        let status =
-            self.status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
+        let (took, status) = (shown(self.total), self.end());
         let mut text = match (self.kind, self.failure) {
             (_, Some(reason)) if self.attempts.is_empty() => {
                 return self.refusal(reason);
@@ -43,16 +41,21 @@ impl Story {
 impl Attempt {
     /// What came of it, such as `a:1 refused the connection`.
     pub fn clause(&self) -> String {
-        let Self { endpoint, status, failure, detail, .. } = self;
+        let Self { endpoint, status, call, failure, detail, .. } = self;
         match (failure, status) {
             (Some(reason), None) => match detail {
                 Some(detail) => format!("{endpoint} {}: {detail}", deed(*reason)),
                 None => format!("{endpoint} {}", deed(*reason)),
             },
-            (Some(reason), Some(status)) => {
-                format!("{endpoint} began to answer {status} and {}", deed(*reason))
-            }
-            (None, Some(status)) => format!("{endpoint} answered {status}"),
+            (Some(reason), Some(status)) => match call {
+                // Every answer to a call begins in the same way.
+                Some(_) => format!("{endpoint} began to answer and {}", deed(*reason)),
+                None => format!("{endpoint} began to answer {status} and {}", deed(*reason)),
+            },
+            (None, Some(status)) => match call {
+                Some(call) => format!("{endpoint} answered {}", call.name()),
+                None => format!("{endpoint} answered {status}"),
+            },
             (None, None) if self.then == Then::Overtaken => {
                 format!("{endpoint} was slower than the other attempt")
             }
@@ -125,8 +128,11 @@ fn deed(reason: Reason) -> &'static str {
         Reason::DrainTimeout => {
             "was taken out of service, and was not done in the time that is left to it then"
         }
+        Reason::Moved => "had more streams than its share while another had joined",
         Reason::NoEndpoint => "has no address",
-        Reason::Overloaded => "had as many connections as it may (`limits.connections`)",
+        Reason::Overloaded => {
+            "had as many connections as it may (`limits.connections`), and none had room"
+        }
         Reason::OutOfDescriptors => "could not be asked, as we may open no more connections",
         Reason::ClientGone => "was asked until the client went away",
         _ => "was asked until the client had broken the rules or a limit",

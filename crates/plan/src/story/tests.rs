@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use super::*;
+use crate::balance::Balancing;
+use crate::cluster::HttpVersion;
 use crate::endpoint::Life;
+use crate::overload::Limits;
 use crate::rate::{Per, Quota, Rate};
 
 const MS: Duration = Duration::from_millis(1);
@@ -26,6 +29,7 @@ pub(super) fn story() -> Story {
         candidates: Vec::new(),
         candidates_left_out: 0,
         status: Some(502),
+        call: None,
         failure: Some(Reason::ConnectFailed),
         total: MS * 12,
     }
@@ -41,6 +45,7 @@ fn attempt(endpoint: &str, failure: Reason, then: Then) -> Attempt {
         first_byte: None,
         ended: MS,
         status: None,
+        call: None,
         failure: Some(failure),
         detail: None,
         then,
@@ -86,6 +91,20 @@ fn a_sentence_names_every_attempt_and_why_there_was_no_other() {
                 ..story()
             },
             "Answered 200 after 1.5 s: b:1 answered 200.",
+        ),
+        (
+            Story {
+                attempts: vec![Attempt {
+                    call: Some(grpc::Status::new(14)),
+                    then: spent,
+                    ..answered("b:1", 503)
+                }],
+                status: Some(503),
+                call: Some(grpc::Status::new(14)),
+                failure: None,
+                ..story()
+            },
+            "Answered UNAVAILABLE after 12.0 ms: b:1 answered UNAVAILABLE; `retry.attempts` allows no more.",
         ),
         (
             Story {
@@ -245,16 +264,20 @@ fn a_candidate_tells_what_speaks_against_it() {
     let fresh =
         || Endpoint::new("a:1", Some(([10, 0, 0, 1], 1).into()), Life::new(1, &Arc::default()));
     let written = |requests, connections| Limits { requests, connections, ..Limits::default() };
-    let limits = written(Some(1), Some(2));
-    let bar = |endpoint: &Endpoint| Candidate::new(endpoint, &limits, false, now).bar;
+    let cluster = |limits: &Limits, http: HttpVersion| {
+        let limits = limits.clone();
+        Cluster { limits, http, ..Cluster::new("api", Balancing::default(), Vec::new()) }
+    };
+    let some = cluster(&written(Some(1), Some(2)), HttpVersion::Http1);
+    let bar = |endpoint: &Endpoint| Candidate::new(endpoint, &some, false, now).bar;
     assert_eq!(bar(&fresh()), None);
-    let full = |limits: &Limits, pace: Option<u32>| {
+    let full = |cluster: &Cluster, pace: Option<u32>| {
         let endpoint = fresh();
         let vitals = &endpoint.life.vitals;
-        vitals.limit_to(limits.in_flight());
+        vitals.limit_to(cluster.in_flight_max());
         vitals.pace_to(pace);
         let _leases = [vitals.lease(), vitals.lease()];
-        Candidate::new(&endpoint, limits, false, now).bar.map(Bar::words)
+        Candidate::new(&endpoint, cluster, false, now).bar.map(Bar::words)
     };
     for (limits, pace, expected) in [
         (written(None, None), None, None),
@@ -265,7 +288,16 @@ fn a_candidate_tells_what_speaks_against_it() {
         (written(Some(9), None), Some(2), Some("full: 2 of 2 (`limits.adaptive`)")),
         (written(Some(2), None), Some(2), Some("full: 2 of 2 (`limits.requests`)")),
     ] {
-        assert_eq!(full(&limits, pace).as_deref(), expected, "{limits:?} {pace:?}");
+        let said = full(&cluster(&limits, HttpVersion::Http1), pace);
+        assert_eq!(said.as_deref(), expected, "{limits:?} {pace:?}");
+    }
+    // Many are on one connection.
+    for (limits, expected) in [
+        (written(Some(2), Some(1)), Some("full: 2 of 2 (`limits.requests`)")),
+        (written(None, Some(1)), None),
+    ] {
+        let said = full(&cluster(&limits, HttpVersion::Http2), None);
+        assert_eq!(said.as_deref(), expected, "{limits:?}");
     }
     assert_eq!(bar(&Endpoint { address: None, ..fresh() }), Some(Bar::NoAddress));
     assert_eq!(bar(&Endpoint { weight: 0, ..fresh() }), Some(Bar::Draining));
@@ -278,7 +310,7 @@ fn a_candidate_tells_what_speaks_against_it() {
     assert_eq!(bar(&endpoint), Some(Bar::Suspected));
     vitals.set_standing(Standing::Down);
     let _lease = vitals.lease();
-    let candidate = Candidate::new(&endpoint, &limits, true, now);
+    let candidate = Candidate::new(&endpoint, &some, true, now);
     assert_eq!((candidate.bar, candidate.in_flight), (Some(Bar::Down), 1));
     assert!(candidate.tried && candidate.expected.is_none());
 }

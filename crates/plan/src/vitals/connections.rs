@@ -79,6 +79,11 @@ impl Vitals {
         Wish { connections: &self.connections }
     }
 
+    /// Whether somebody waits for a slot, on whichever worker.
+    pub fn wants_connection(&self) -> bool {
+        self.connections.wanted.load(Ordering::Acquire) > 0
+    }
+
     /// Whether more connections are open, or waited for, than may be, so that one on which nothing is going on is in the way.
     #[inline]
     pub fn is_crowded(&self) -> bool {

@@ -43,6 +43,8 @@ struct Begun {
 pub enum Heard {
     /// An answer has begun.
     Answer,
+    /// An answer has begun, and how it went is said later, by [`Lease::settle`].
+    Begun,
     /// An answer that says that the endpoint failed, or none by its fault.
     Failure,
     /// Nothing, and not by its fault: the client has gone, say. It had not answered until then.
@@ -103,7 +105,7 @@ impl<V: Leased> Lease<V> {
         let latency = now.since(asked);
         vitals.count_in_a_row(heard);
         match heard {
-            Heard::Answer => vitals.latency.observe(latency, now),
+            Heard::Answer | Heard::Begun => vitals.latency.observe(latency, now),
             Heard::Failure => vitals.latency.observe_failure(latency, now),
             Heard::Nothing => {
                 let nanos = latency.as_nanos() as f64;
@@ -116,6 +118,15 @@ impl<V: Leased> Lease<V> {
             vitals.watched.store(0, Ordering::Relaxed);
         }
         Some(latency)
+    }
+
+    /// Says how an answer has gone that had [`Heard::Begun`], after `latency`; or that one has failed that had begun well.
+    pub fn settle(&self, heard: Heard, latency: Duration, now: Time) {
+        let vitals = self.vitals.vitals();
+        vitals.count_in_a_row(heard);
+        if heard == Heard::Failure {
+            vitals.latency.observe_failure(latency, now);
+        }
     }
 
     /// It is the client that lets us wait, until [`Lease::ask`]: how long it takes to send its request says nothing about the endpoint.
@@ -200,7 +211,7 @@ impl Vitals {
             Heard::Failure => {
                 self.failed_in_a_row.fetch_add(1, Ordering::Relaxed);
             }
-            Heard::Answer | Heard::Nothing => {}
+            Heard::Answer | Heard::Begun | Heard::Nothing => {}
         }
     }
 

@@ -30,7 +30,7 @@ pub enum ParseError {
     Malformed(&'static str),
     /// It is of a version that we do not speak.
     UnsupportedVersion,
-    /// It is none: HTTP/2 begins so, and nothing else may (RFC 9113 §3.4).
+    /// It is none: HTTP/2 begins so, from either side (RFC 9113 §3.4).
     Preface,
     /// It has more fields than allowed.
     TooManyFields,
@@ -80,6 +80,16 @@ pub fn parse_request(
     Ok(Some((head, length)))
 }
 
+/// Says of what begins like a frame of HTTP/2 whether it is one with which a server begins, or ends at once: SETTINGS or GOAWAY, on no stream (RFC 9113
+/// §3.4, §4.1). Nothing as long as its header is not there.
+fn refuse_frames(bytes: &[u8]) -> Result<(), ParseError> {
+    match bytes {
+        [_, _, _, 4 | 7, 0, 0, 0, 0, 0, ..] => Err(ParseError::Preface),
+        [_, _, _, _, _, _, _, _, _, ..] => Err(ParseError::UnsupportedVersion),
+        _ => Ok(()),
+    }
+}
+
 /// Reads an answer's head: the counterpart of [`parse_request`].
 ///
 /// # Errors
@@ -97,6 +107,7 @@ pub fn parse_response(
             return Err(ParseError::Malformed("an empty line before the status line"));
         }
         Some(b'H') | None => {}
+        Some(0) => return refuse_frames(bytes).map(|()| None),
         Some(_) => return Err(ParseError::UnsupportedVersion),
     }
     let mut slots = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];

@@ -10,7 +10,7 @@ use crate::onward::{
     Additions, FieldSink, Onward, OwnAnswer, content_length_field, interim_fields, list,
     own_fields, request_fields, response_fields, trailer_names, via,
 };
-use crate::trailer::{is_trailer, wants_trailers};
+use crate::trailer::is_trailer;
 use crate::upgrade::protocols;
 
 /// How an answer goes on to a client.
@@ -163,7 +163,7 @@ fn put_framing(out: &mut Vec<u8>, framing: Framing) {
 
 /// What is for the connection to the endpoint only (RFC 9110 §7.6.1): an offer to switch, and that trailers are welcome.
 fn put_options(out: &mut Vec<u8>, head: &RequestHead, onward: &Onward<'_>) {
-    let trailers = wants_trailers(head);
+    let trailers = onward.welcomes_trailers(head);
     match (onward.offers_upgrade, trailers) {
         (false, false) => {}
         (true, false) => out.extend_from_slice(b"Connection: Upgrade\r\n"),

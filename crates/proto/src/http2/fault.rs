@@ -17,6 +17,8 @@ pub struct Objection {
 pub enum Fault {
     /// The first frame is not SETTINGS (RFC 9113 §3.4).
     NoSettings,
+    /// What comes first is an answer of HTTP/1.
+    Http1,
     /// A frame is larger than our SETTINGS_MAX_FRAME_SIZE (§4.2).
     LargeFrame,
     /// A frame has not the one length of its type, or is too short for what it must hold (§4.2, §6).
@@ -120,8 +122,9 @@ impl Fault {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them.
-    pub const ALL: [Self; 25 + Flood::COUNT] = [
+    pub const ALL: [Self; 26 + Flood::COUNT] = [
         Self::NoSettings,
+        Self::Http1,
         Self::LargeFrame,
         Self::FrameLength,
         Self::Padding,
@@ -169,6 +172,7 @@ impl Fault {
     pub const fn code(self) -> ErrorCode {
         match self {
             Self::NoSettings
+            | Self::Http1
             | Self::Padding
             | Self::NoStream
             | Self::OnStream
@@ -200,6 +204,7 @@ impl Fault {
     pub const fn name(self) -> &'static str {
         match self {
             Self::NoSettings => "no_settings",
+            Self::Http1 => "http1",
             Self::LargeFrame => "large_frame",
             Self::FrameLength => "frame_length",
             Self::Padding => "padding",

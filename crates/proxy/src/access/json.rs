@@ -79,6 +79,9 @@ fn http(out: &mut Vec<u8>, head: Option<&RequestHead>, record: &Record<'_>) {
     if let Some(status) = record.status {
         integer(out, ",\"http.response.status_code\":", status);
     }
+    if let Some(call) = record.call {
+        text(out, ",\"rpc.response.status_code\":\"", call.name().as_bytes(), SHORT);
+    }
     integer(out, ",\"http.request.body.size\":", record.bytes_in);
     integer(out, ",\"http.response.body.size\":", record.bytes_out);
     if let Some(head) = head {

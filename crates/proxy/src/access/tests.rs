@@ -27,6 +27,7 @@ fn record(head: Option<&RequestHead>) -> Record<'_> {
         head,
         request_id: b"0199-id",
         status: Some(200),
+        call: None,
         failure: None,
         detail: None,
         bytes_in: 0,
@@ -160,6 +161,18 @@ fn what_is_not_known_is_left_out_of_json() {
         "evenkeel.time.total": 1.50025,
     });
     assert_eq!(line, expected);
+}
+
+/// The status beside it is the one that stands for it.
+#[test]
+fn a_call_of_grpc_has_the_name_of_its_status_in_json_and_that_of_http_in_both_forms() {
+    let head = head(PLAIN);
+    let call = Some(Status::new(14));
+    let record = Record { call, status: Some(503), ..record(Some(&head)) };
+    let line = as_json(&record);
+    assert_eq!(line["rpc.response.status_code"], "UNAVAILABLE");
+    assert_eq!(line["http.response.status_code"], 503);
+    assert!(as_combined(&record).contains(" HTTP/1.1\" 503 1234 "));
 }
 
 #[test]

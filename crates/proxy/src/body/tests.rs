@@ -97,7 +97,7 @@ impl Sink for Slow {
     }
 }
 
-fn run(source: &mut Script, sink: &mut Slow) -> Pump {
+fn run(source: &mut impl Source, sink: &mut Slow) -> Pump {
     let mut cx = Context::from_waker(Waker::noop());
     let (mut pump, mut scratch) = (Pump::default(), vec![0; 100]);
     for _ in 0..10_000 {
@@ -132,6 +132,29 @@ proptest! {
         prop_assert_eq!(&sink.taken, &body);
         prop_assert_eq!((source.outstanding, pump.moved()), (0, body.len() as u64));
         prop_assert_eq!((sink.ended, sink.trailers), (1, usize::from(trailers)));
+    }
+
+    #[test]
+    fn a_body_that_becomes_text_and_bytes_again_is_the_same_with_its_trailers_behind_it(
+        pieces in prop::collection::vec(prop::option::of(prop::collection::vec(any::<u8>(), 1..300)), 0..20),
+        room in prop::collection::vec(0_usize..150, 0..40), size in 1_usize..20,
+    ) {
+        let mut body: Vec<u8> = pieces.iter().flatten().flatten().copied().collect();
+        body.extend_from_slice(b"\x80\0\0\0\x0ax-sum: 1\r\n");
+        let mut source = Script { pieces: pieces.into(), outstanding: 0, trailers: true };
+        let mut sink = Slow { room: room.clone().into(), ..Slow::default() };
+        let mut to_text = Translation::of_answer(true);
+        let pump = run(&mut to_text.of(&mut source), &mut sink);
+        let text = sink.taken;
+        prop_assert_eq!((source.outstanding, pump.moved()), (0, text.len() as u64));
+        prop_assert_eq!((sink.ended, sink.trailers), (1, 0));
+        let pieces = text.chunks(size).map(|piece| Some(piece.to_vec())).collect();
+        let mut source = Script { pieces, ..Script::default() };
+        let mut sink = Slow { room: room.into(), ..Slow::default() };
+        let mut to_bytes = Translation::of_request();
+        run(&mut to_bytes.of(&mut source), &mut sink);
+        prop_assert_eq!((source.outstanding, to_bytes.read()), (0, text.len() as u64));
+        prop_assert_eq!((sink.taken, sink.ended), (body, 1));
     }
 }
 

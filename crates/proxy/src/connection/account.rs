@@ -4,13 +4,16 @@ use std::time::Instant;
 
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::listener::ListenerCounters;
+use evenkeel_plan::reason::Reason;
 use evenkeel_proto::client_certificate::ClientCertificate;
+use evenkeel_proto::grpc::web::Dialect;
+use evenkeel_proto::grpc::{self, Status};
 use evenkeel_proto::head::RequestHead;
 use evenkeel_proto::method::Method;
 
 use super::Connection;
 use crate::access::{Course, Record};
-use crate::exchange::{Ended, Progress, count_status};
+use crate::exchange::{Ended, Progress, count_status, status_for};
 
 /// A request that is over.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +24,20 @@ pub(super) struct Past<'a> {
     /// When its first byte was there.
     pub(super) started: Instant,
     pub(super) ended: Ended<'a>,
-    /// How it went; `None` if it never became an exchange.
+    /// How it went; `None` if it was never begun.
     pub(super) progress: Option<&'a Progress<'a>>,
+}
+
+impl Past<'_> {
+    /// How it ended, if it was a call of gRPC: that of its answer, or what we say for it.
+    pub(super) fn call(&self) -> Option<Status> {
+        let Ended { call, failure, course, .. } = &self.ended;
+        call.or_else(|| {
+            let translates = course.route.is_some_and(|route| route.translates);
+            let is_call = |head| grpc::is_call(head) || translates && Dialect::of(head).is_some();
+            failure.filter(|_| self.head.is_some_and(is_call)).map(status_for)
+        })
+    }
 }
 
 impl Connection {
@@ -39,7 +54,12 @@ impl Connection {
                 count_status(&route.counters.shard(self.worker.index).requests, status);
             }
         }
-        if let Some(reason) = ended.failure {
+        let call = past.call();
+        if let (Some(call), Some(route)) = (call, ended.course.route) {
+            route.counters.shard(self.worker.index).count_call(call);
+        }
+        // A stream that was asked to move has not failed, and is counted at its endpoint.
+        if let Some(reason) = ended.failure.filter(|&reason| reason != Reason::Moved) {
             counters.failures[reason as usize].add(1);
         }
         if !ended.are_counted {
@@ -58,6 +78,7 @@ impl Connection {
             head: past.head,
             request_id: past.request_id,
             status: ended.status,
+            call,
             failure: ended.failure,
             detail,
             bytes_in: ended.bytes_in,

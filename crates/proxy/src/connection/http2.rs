@@ -11,7 +11,7 @@ use evenkeel_plan::Listener;
 use evenkeel_plan::listener::DownstreamTimeouts;
 use evenkeel_plan::reason::Reason;
 use evenkeel_proto::head::RequestHead;
-use evenkeel_proto::http1::Framing;
+use evenkeel_proto::http1::{Framing, ParseError};
 use evenkeel_proto::http2::head::{Control, request_framing, request_head};
 use evenkeel_proto::http2::{Fault, Guard, Limits, Side};
 use evenkeel_proto::upgrade;
@@ -23,11 +23,12 @@ use http::request::Parts;
 
 use super::Connection;
 use super::account::Past;
-use super::read::{parse_limits, refusal};
+use super::read::parse_limits;
 use super::serve::Request;
-use crate::body::Sink as _;
+use super::testament::Testament;
+use crate::body::{Sink as _, poll_discard};
 use crate::deadline::Deadline;
-use crate::exchange::{Ended, flush};
+use crate::exchange::{Ended, Progress, flush};
 use crate::http2::fields::pairs;
 use crate::http2::outflow::{Flow, Outflow, PIECE_BYTES_MAX};
 use crate::http2::receive::Receive;
@@ -35,9 +36,11 @@ use crate::http2::respond::Respond;
 use crate::http2::stream::Stream;
 use crate::http2::wire::{ClientEnds, Wire, WireState};
 use crate::judge::Judged;
+use crate::refusal::Refusal;
 use crate::respond::{Asked, Own};
 
 mod service;
+mod waiting;
 
 use service::Service;
 
@@ -73,9 +76,14 @@ impl Connection {
             self.in_time(deadline, timeouts.header, |cx| greeting.as_mut().poll(cx)).await;
         if let Some(Ok(library)) = greeted {
             let mut service = Service::new(self, &wire, library, most, timeouts.write);
-            // Boxed: they are large, and would be moved where they are made, and be there once more where there are none.
-            let serve = |incoming| Box::pin(self.serve_stream_of(incoming, &wire));
-            poll_fn(|cx| service.poll(cx, deadline, serve)).await;
+            // Boxed: they are large, and would be moved where they are made, and be there once more where there are none. They are made in their
+            // boxes, as nearly nothing of them is there when they begin.
+            let serve = |incoming| {
+                let room = Box::new_uninit();
+                Box::into_pin(Box::write(room, self.serve_stream_of(incoming, &wire)))
+            };
+            let reason = poll_fn(|cx| service.poll(cx, deadline, serve)).await;
+            service.end(reason);
         }
         if let Some(objection) = wire.objection() {
             self.tell_fault(objection.fault);
@@ -126,10 +134,7 @@ impl Connection {
         let Some(listener) = world.listener(&self.entrance) else {
             return stream.reset(h2::Reason::REFUSED_STREAM);
         };
-        let (parts, mut body) = request.into_parts();
-        let read = self.read_request(&parts, body.is_end_stream(), listener);
-        // It is large, and all is said in our own words.
-        drop(parts);
+        let (read, body) = self.read_request(request, listener);
         match read {
             // On another connection it may be served.
             None => stream.reset(h2::Reason::REFUSED_STREAM),
@@ -144,7 +149,7 @@ impl Connection {
                 // An answer that breaks off has reset the stream.
                 match self.pass(&visit, judged, &mut body, answer).await {
                     Ok(_) if body.is_held => {}
-                    Ok(_) => self.discard(&mut body.body, &deadline).await,
+                    Ok(_) => self.discard(body.body, &deadline).await,
                     Err(switched) => {
                         let body = body.body;
                         drop(world);
@@ -154,13 +159,15 @@ impl Connection {
                 }
                 self.worker.buffers.give_head(head.fields);
             }
-            Some(Err((None, Own::Refusal(Reason::RequestMalformed)))) => {
+            Some(Err((None, own))) if own.failure() == Some(Reason::RequestMalformed) => {
                 // RFC 9113 §8.1.1: what does not keep to the rules of the protocol is an error of the stream.
                 stream.reset(h2::Reason::PROTOCOL_ERROR);
                 let failure = Some(Reason::RequestMalformed);
                 let ended = Ended { failure, broken: true, ..Ended::default() };
                 let request_id = own_id.as_bytes();
-                let past = Past { head: None, request_id, started, ended, progress: None };
+                let progress = Progress::before(&own);
+                let progress = Some(&progress);
+                let past = Past { head: None, request_id, started, ended, progress };
                 self.account(&listener.counters, &past);
             }
             Some(Err((head, own))) => {
@@ -170,34 +177,30 @@ impl Connection {
                 let mut respond = self.respond(&stream, wire, (listener, head, request_id));
                 let asked = Asked { listener, head, request_id };
                 let bytes_out = asked.answer(&mut respond, &own, body.is_end_stream());
+                let ended = Ended { failure: own.failure(), bytes_out, ..Ended::default() };
+                let progress = Progress::before(&own);
+                let past = Past { head, request_id, started, ended, progress: Some(&progress) };
+                let testament = Testament::new(self, &listener.counters, past);
                 let broken = flush(&mut respond, &deadline, listener).await.is_err();
-                let (status, failure) = (Some(own.status()).filter(|_| !broken), own.failure());
-                let ended = Ended { status, failure, broken, bytes_out, ..Ended::default() };
-                let past = Past { head, request_id, started, ended, progress: None };
-                self.account(&listener.counters, &past);
-                self.discard(&mut body, &deadline).await;
+                let status = Some(own.status()).filter(|_| !broken);
+                testament.ends(Ended { status, broken, ..ended });
+                self.discard(body, &deadline).await;
             }
         }
     }
 
     /// Throws away what still comes of a request that is answered, for a while, as [`Self::linger`] does: some clients take the reset that would be in
     /// order (RFC 9113 §8.1) for the loss of their answer.
-    async fn discard(&self, body: &mut RecvStream, deadline: &Deadline) {
+    async fn discard(&self, body: RecvStream, deadline: &Deadline) {
+        if body.is_end_stream() {
+            return;
+        }
+        let mut body = Receive::new(body, None, u64::MAX);
         deadline.set(DISCARD_WITHIN);
         poll_fn(|cx| {
-            for _ in 0..DISCARDS_PER_TURN {
-                match body.poll_data(cx) {
-                    _ if deadline.is_expired() => return Poll::Ready(()),
-                    Poll::Ready(Some(Ok(bytes))) => {
-                        // It fails for a stream that is over, whose window nobody needs.
-                        let _ = body.flow_control().release_capacity(bytes.len());
-                    }
-                    Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
+            let buffers = &self.worker.buffers;
+            let discarded = buffers.lend(|room| poll_discard(cx, &mut body, room.scratch));
+            if deadline.is_expired() { Poll::Ready(()) } else { discarded }
         })
         .await;
     }
@@ -224,25 +227,53 @@ impl Connection {
         read.into_iter().for_each(|head| self.worker.buffers.give_head(head.fields));
     }
 
+    /// Accounts for a request that was waiting for others to end when it, or its connection, ended for this `reason`.
+    fn never_began(&self, (request, _): Incoming, reason: Reason) {
+        let world = self.worker.world_of(&self.entrance);
+        let Some(listener) = world.listener(&self.entrance) else { return };
+        let started = self.worker.now();
+        self.requests.update(|requests| requests + 1);
+        let read = self.head_of(&request.into_parts().0, listener).ok();
+        let own_id = self.worker.request_id(started);
+        let ended = Ended { failure: Some(reason), broken: true, ..Ended::default() };
+        let (request_id, head) = (own_id.as_bytes(), read.as_ref());
+        let past = Past { head, request_id, started, ended, progress: None };
+        self.account(&listener.counters, &past);
+        read.into_iter().for_each(|head| self.worker.buffers.give_head(head.fields));
+    }
+
     /// Reads a request that has come, and says how it goes on, or what it is answered instead. `None` if it is neither: see [`Self::judge`].
+    /// What has come is gone then, but for the body: it is large, and all is said in our own words.
     fn read_request(
+        &self,
+        request: Received<RecvStream>,
+        listener: &Listener,
+    ) -> (Option<Result<Passed, Answered>>, RecvStream) {
+        let (parts, body) = request.into_parts();
+        (self.read_parts(&parts, body.is_end_stream(), listener), body)
+    }
+
+    fn read_parts(
         &self,
         parts: &Parts,
         is_over: bool,
         listener: &Listener,
     ) -> Option<Result<Passed, Answered>> {
         if protocol_of(parts).is_some_and(|protocol| !upgrade::is_websocket(protocol)) {
-            return Some(Err((None, Own::Refusal(Reason::NotImplemented))));
+            let what = "CONNECT asks for something else than a WebSocket";
+            let refusal = Refusal::new(Reason::NotImplemented, what);
+            return Some(Err((None, Own::Refusal(refusal))));
         }
         let mut head = match self.head_of(parts, listener) {
             Ok(head) => head,
-            Err(reason) => return Some(Err((None, Own::Refusal(reason)))),
+            Err(error) => return Some(Err((None, Own::Refusal(error.into())))),
         };
         // What follows the head is the tunnel's.
         let is_tunnel = protocol_of(parts).is_some();
         let framing = request_framing(&head, is_over || is_tunnel);
         if is_tunnel && !matches!(framing, Ok(Framing::Empty | Framing::Length(0))) {
-            return Some(Err((None, Own::Refusal(Reason::RequestMalformed))));
+            let refusal = Refusal::new(Reason::RequestMalformed, "CONNECT has a body");
+            return Some(Err((None, Own::Refusal(refusal))));
         }
         Some(match self.judge(&mut head, framing)? {
             Ok(judged) => Ok((head, judged)),
@@ -268,18 +299,18 @@ impl Connection {
         }
     }
 
-    fn head_of(&self, parts: &Parts, listener: &Listener) -> Result<RequestHead, Reason> {
+    fn head_of(&self, parts: &Parts, listener: &Listener) -> Result<RequestHead, ParseError> {
+        let protocol = protocol_of(parts);
         let control = Control {
             method: parts.method.as_str().as_bytes(),
             scheme: parts.uri.scheme_str().map(str::as_bytes),
             authority: parts.uri.authority().map(|it| it.as_str().as_bytes()),
             path: parts.uri.path_and_query().map(|it| it.as_str().as_bytes()),
-            protocol: protocol_of(parts).map(<[u8]>::as_ref),
-            nonce: u128::from(self.worker.random()) << 64 | u128::from(self.worker.random()),
+            protocol,
+            nonce: protocol.map_or(0, |_| self.worker.nonce()),
         };
         let fields = self.worker.buffers.head();
         request_head(fields, control, pairs(&parts.headers), parse_limits(listener))
-            .map_err(refusal)
     }
 }
 
@@ -290,8 +321,6 @@ fn protocol_of(parts: &Parts) -> Option<&[u8]> {
 
 /// Long enough for a client to see that it has its answer.
 const DISCARD_WITHIN: Duration = Duration::from_secs(1);
-
-const DISCARDS_PER_TURN: usize = 8;
 
 static GUARD_LIMITS: LazyLock<Arc<Limits>> = LazyLock::new(|| Arc::new(Limits::facing_client()));
 

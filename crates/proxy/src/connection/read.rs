@@ -12,6 +12,7 @@ use evenkeel_proto::http1::{ParseError, ParseLimits};
 use super::{Busy, Connection, DRAIN_GRACE};
 use crate::deadline::Deadline;
 use crate::http1::inbox::{HeadError, HeadLimits};
+use crate::refusal::Refusal;
 
 /// Why there is no head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(super) enum NoHead {
     /// HTTP/2 begins so.
     Preface,
     /// What has arrived cannot be taken.
-    Refused(Reason),
+    Refused(Refusal),
 }
 
 impl Connection {
@@ -50,7 +51,7 @@ impl Connection {
                 Poll::Ready(Err(NoHead::Nothing))
             }
             Poll::Pending if deadline.is_expired() => {
-                Poll::Ready(Err(NoHead::Refused(Reason::HeaderTimeout)))
+                Poll::Ready(Err(NoHead::Refused(Reason::HeaderTimeout.into())))
             }
             outcome => outcome.map_err(NoHead::from),
         })
@@ -84,19 +85,9 @@ impl From<HeadError> for NoHead {
         Self::Refused(match error {
             HeadError::Closed => return Self::Gone,
             HeadError::Refused(ParseError::Preface) => return Self::Preface,
-            HeadError::TooLong => Reason::HeadTooLarge,
-            HeadError::TargetTooLong => Reason::TargetTooLong,
-            HeadError::Refused(error) => refusal(error),
+            HeadError::TooLong => Reason::HeadTooLarge.into(),
+            HeadError::TargetTooLong => Reason::TargetTooLong.into(),
+            HeadError::Refused(error) => error.into(),
         })
-    }
-}
-
-/// Why a head is refused that breaks a rule or a limit.
-pub(super) fn refusal(error: ParseError) -> Reason {
-    match error {
-        ParseError::TooManyFields => Reason::HeadTooLarge,
-        ParseError::TargetTooLong => Reason::TargetTooLong,
-        ParseError::UnsupportedVersion => Reason::VersionNotSupported,
-        ParseError::Malformed(_) | ParseError::Preface => Reason::RequestMalformed,
     }
 }

@@ -1,7 +1,6 @@
 //! One request: judged, passed on or refused, and accounted for.
 
 use std::pin::pin;
-use std::thread;
 use std::time::Instant;
 
 use evenkeel_plan::Listener;
@@ -9,12 +8,13 @@ use evenkeel_plan::reason::Reason;
 use evenkeel_plan::tls::Challenges;
 use evenkeel_proto::forward::{ClientFacts, max_forwards, wants_keep_alive};
 use evenkeel_proto::head::RequestHead;
-use evenkeel_proto::http1::{BodyDecoder, Framing, FramingError, request_framing};
+use evenkeel_proto::http1::{BodyDecoder, Framing, FramingError, ParseError, request_framing};
 
 use super::account::Past;
 use super::read::NoHead;
 use super::redirect::{by_tls, has_come_by_tls};
 use super::show::Shown;
+use super::testament::Testament;
 use super::{Busy, Connection, Next};
 use crate::access::split_port;
 use crate::body::{Pump, Replay, Source};
@@ -24,6 +24,7 @@ use crate::http1::receive::Receive;
 use crate::http1::respond::{KeepAlive, Respond};
 use crate::http1::send::Send;
 use crate::judge::{Judged, judge};
+use crate::refusal::Refusal;
 use crate::respond::{Asked, Own};
 use crate::worker::RequestId;
 use crate::world::World;
@@ -33,16 +34,19 @@ impl Connection {
         let started = self.worker.now();
         let mut head = match self.read_head(busy, deadline).await {
             Ok(head) => head,
-            Err(NoHead::Nothing) => return Next::Wait,
+            Err(NoHead::Nothing) => {
+                self.has_skipped.set(self.has_skipped.get() || busy.inbox.has_skipped());
+                return Next::Wait;
+            }
             Err(NoHead::Gone) => return self.gone(busy, started),
             Err(NoHead::Shut) => return Next::CloseUnread,
             Err(NoHead::Preface) if self.begins_http2(busy) => return Next::Http2,
             Err(NoHead::Preface) => {
-                let own = (Own::Refusal(Reason::RequestMalformed), false);
+                let own = (Own::Refusal(ParseError::Preface.into()), false);
                 return self.answer(busy, deadline, (None, started), own).await;
             }
-            Err(NoHead::Refused(reason)) => {
-                let own = (Own::Refusal(reason), false);
+            Err(NoHead::Refused(refusal)) => {
+                let own = (Own::Refusal(refusal), false);
                 return self.answer(busy, deadline, (None, started), own).await;
             }
         };
@@ -70,9 +74,9 @@ impl Connection {
             return None;
         }
         let judged = match judge(head, framing, listener, self.scheme()) {
-            Err(reason) => return Some(Err((Own::Refusal(reason), false))),
+            Err(refusal) => return Some(Err((Own::Refusal(refusal), false))),
             Ok(_) if self.is_misdirected(head, listener) => {
-                return Some(Err((Own::Refusal(Reason::Misdirected), false)));
+                return Some(Err((Own::Refusal(Reason::Misdirected.into()), false)));
             }
             Ok(judged) => judged,
         };
@@ -100,7 +104,8 @@ impl Connection {
         }
         let elsewhere = by_tls(head, port).map(Own::Elsewhere);
         // Who does not say for whom a request is cannot be told where to go with it.
-        Some(elsewhere.unwrap_or(Own::Refusal(Reason::RequestMalformed)))
+        let nowhere = Refusal::new(Reason::RequestMalformed, "it is for no host");
+        Some(elsewhere.unwrap_or(Own::Refusal(nowhere)))
     }
 
     /// Whether a request came for a host that the certificate of the connection is not good for.
@@ -118,7 +123,7 @@ impl Connection {
     fn begins_http2(&self, busy: &Busy) -> bool {
         let world = self.worker.world_of(&self.entrance);
         let may = world.listener(&self.entrance).is_some_and(|listener| listener.http2);
-        let is_first = self.requests.get() == 0;
+        let is_first = self.requests.get() == 0 && !self.has_skipped.get();
         may && is_first && !self.io.is_tls() && busy.inbox.begins_with_preface()
     }
 
@@ -220,8 +225,15 @@ impl Connection {
     ) -> Result<bool, Box<Switched>> {
         let Visit { request: Request { head, started, .. }, listener, .. } = *visit;
         let request_id = visit.request_id();
-        let _testament = Testament { connection: self, request_id };
         let progress = Progress::default();
+        let past = Past {
+            head: Some(head),
+            request_id,
+            started: *started,
+            ended: Ended::default(),
+            progress: Some(&progress),
+        };
+        let testament = Testament::new(self, &listener.counters, past);
         let exchange = Exchange {
             worker: &self.worker,
             world: visit.world,
@@ -241,21 +253,18 @@ impl Connection {
             body: Replay::new(body),
             upload: Pump::default(),
             advice: None,
+            web: None,
             answer,
         };
         let shown = Shown { head, request_id, started: *started, progress: &progress };
         let ended = match self.run(&exchange, &mut messages, &shown).await {
             Outcome::Ended(ended) => ended,
-            Outcome::Switched(switched) => return Err(switched),
+            Outcome::Switched(switched) => {
+                testament.revoke();
+                return Err(switched);
+            }
         };
-        let past = Past {
-            head: Some(head),
-            request_id,
-            started: *started,
-            ended,
-            progress: Some(&progress),
-        };
-        self.account(&listener.counters, &past);
+        testament.ends(ended);
         Ok(ended.broken)
     }
 
@@ -318,29 +327,13 @@ impl Connection {
         let broken = flush(&mut respond, deadline, listener).await.is_err();
         let (status, failure) = (Some(own.status()).filter(|_| !broken), own.failure());
         let ended = Ended { status, failure, broken, bytes_out, ..Ended::default() };
-        self.account(
-            &listener.counters,
-            &Past { head, request_id, started, ended, progress: None },
-        );
+        let progress = Progress::before(&own);
+        let past = Past { head, request_id, started, ended, progress: Some(&progress) };
+        self.account(&listener.counters, &past);
         match (broken, keep_alive.is_kept()) {
             (true, _) => Next::Reset,
             (false, true) => Next::Request,
             (false, false) => Next::CloseUnread,
-        }
-    }
-}
-
-/// Says which request it was if a panic ends the exchange.
-struct Testament<'a> {
-    connection: &'a Connection,
-    request_id: &'a [u8],
-}
-
-impl Drop for Testament<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            let request_id = String::from_utf8_lossy(self.request_id).into();
-            self.connection.victim.replace(Some(request_id));
         }
     }
 }

@@ -139,6 +139,7 @@ impl Connection {
             body: Replay::new(body),
             upload: Pump::default(),
             advice: None,
+            web: None,
             answer: (),
         };
         let request_id = own_id.as_bytes();

@@ -20,15 +20,23 @@ impl Past<'_> {
             return match ended.failure {
                 // Nobody was told its identity, so nobody can ask. Nor is it news that a stream ends so.
                 Some(Reason::ClientGone) if self.head.is_none_or(RequestHead::is_stream) => None,
+                // It was our own doing, and is counted.
+                Some(Reason::Moved) => None,
                 failure => Some(failure.map_or(Kind::Failed, Kind::of)),
             };
         }
         if is_noted || ended.course.attempts > 1 {
             return Some(Kind::Rescued);
         }
-        // Tunnels and streams are there to last.
-        let lasts = ended.status == Some(101) || self.head.is_some_and(RequestHead::is_stream);
-        (total >= SLOW_EXCHANGE && !lasts).then_some(Kind::Slow)
+        // Tunnels and streams are there to last, and so may be a call: its client waits for the first message.
+        let lasts = ended.are_counted || self.head.is_some_and(RequestHead::is_stream);
+        let waited = self.call().and(self.answered_after()).unwrap_or(total);
+        (waited >= SLOW_EXCHANGE && !lasts).then_some(Kind::Slow)
+    }
+
+    /// How long its client has waited for the answer to begin; `None` if it did not.
+    fn answered_after(&self) -> Option<Duration> {
+        self.progress?.answered_after(self.started, self.ended.course.first_byte?)
     }
 }
 
@@ -61,8 +69,45 @@ impl Connection {
             candidates,
             candidates_left_out,
             status: ended.status,
+            call: past.call(),
             failure: ended.failure,
             total,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use evenkeel_proto::grpc::Status;
+
+    use super::*;
+    use crate::access::Course;
+    use crate::exchange::{Ended, Progress};
+
+    #[test]
+    fn what_is_there_to_last_is_not_slow_and_a_call_is_if_its_client_has_waited() {
+        let begun = |first_byte| Course { first_byte: Some(first_byte), ..Course::default() };
+        let call = Some(Status::read(b"0"));
+        let (at_once, soon) = (Duration::ZERO, begun(Duration::from_millis(1)));
+        for (asked_after, ended, is_slow) in [
+            (at_once, Ended::default(), true),
+            (at_once, Ended { course: soon, ..Ended::default() }, true),
+            (at_once, Ended { are_counted: true, ..Ended::default() }, false),
+            (at_once, Ended { call, course: soon, ..Ended::default() }, false),
+            (at_once, Ended { call, course: begun(SLOW_EXCHANGE), ..Ended::default() }, true),
+            (at_once, Ended { call, ..Ended::default() }, true),
+            // It has waited for room, or for a connection.
+            (SLOW_EXCHANGE, Ended { call, course: soon, ..Ended::default() }, true),
+        ] {
+            let ended = Ended { status: Some(200), ..ended };
+            let (started, progress) = (Instant::now(), Progress::default());
+            progress.asked.set(Some(started + asked_after));
+            let progress = Some(&progress);
+            let past = Past { head: None, request_id: b"", started, ended, progress };
+            let kind = past.kind(SLOW_EXCHANGE, false);
+            assert_eq!(kind == Some(Kind::Slow), is_slow, "asked after {asked_after:?}: {ended:?}");
+        }
     }
 }

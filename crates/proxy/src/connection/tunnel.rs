@@ -8,10 +8,11 @@ use h2::RecvStream;
 use super::account::Past;
 use super::serve::Request;
 use super::show::Shown;
+use super::testament::Testament;
 use super::{Busy, Connection, Next};
 use crate::body::{Sink, Source};
 use crate::deadline::Deadline;
-use crate::exchange::{Downstream, Passage, Switched};
+use crate::exchange::{Downstream, Ended, Passage, Switched};
 use crate::http1::receive::Receive;
 use crate::http1::send::Send;
 use crate::http2::outflow::{Flow, Outflow};
@@ -64,15 +65,22 @@ impl Connection {
         let facts = self.facts(ties.trusted, own_id);
         let request_id = facts.request_id(head);
         let (worker, entrance) = (&self.worker, &self.entrance);
-        let passage = Passage { worker, entrance, deadline, ties: &ties };
         let progress = ties.progress();
+        let passage = Passage { worker, entrance, deadline, ties: &ties, progress: &progress };
+        let ended = Ended { are_counted: true, ..Ended::default() };
+        let past = Past {
+            head: Some(*head),
+            request_id,
+            started: *started,
+            ended,
+            progress: Some(&progress),
+        };
+        let testament = Testament::new(self, &ties.counters, past);
         let shown = Shown { head, request_id, started: *started, progress: &progress };
         let run = pin!(passage.run(&mut tunnel, &mut downstream));
         let show = || self.show(deadline, Some(&shown));
         let ended = self.worker.looks.watch(deadline, run, show).await;
-        let (head, progress) = (Some(*head), Some(&progress));
-        let past = Past { head, request_id, started: *started, ended, progress };
-        self.account(&ties.counters, &past);
+        testament.ends(ended);
         ended.broken
     }
 }

@@ -1,6 +1,7 @@
 //! Who gets the request, and who gets it after an attempt that failed, or that waits in vain: whether anybody, and when. Asked by the
 //! exchange.
 
+use std::mem;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -30,6 +31,10 @@ pub(super) struct Attempts<'a> {
     /// Who gets the request if the attempt under way is given up.
     pub(super) next: Option<Turn<'a>>,
     pub(super) tried: Tried,
+    /// Those of them that were waited for in vain, or do not listen.
+    hopeless: Tried,
+    /// The one whose turn it is, by position.
+    current: usize,
     /// A request that has gone out already: of an attempt that is about to be left, or that is gone back to.
     pub(super) under_way: Option<Box<UnderWay>>,
     /// An attempt that was given up because its endpoint said nothing to anybody, and that is still listened to.
@@ -38,6 +43,8 @@ pub(super) struct Attempts<'a> {
     stays: bool,
     /// Whether the request may be done twice: no other is a trial of an endpoint that may not answer.
     is_idempotent: bool,
+    /// Whether one of those that were tried may do better the next time.
+    may_do_better: bool,
     /// Whether nobody was chosen because all have as much to do as they may.
     pub(super) is_full: bool,
     /// Whether it has been waited for that to change.
@@ -82,10 +89,13 @@ impl<'a> Attempts<'a> {
             course,
             next: None,
             tried: Tried::default(),
+            hopeless: Tried::default(),
+            current: 0,
             under_way: None,
             left: None,
             stays: false,
             is_idempotent,
+            may_do_better: false,
             is_full: false,
             has_waited: false,
             all: 0,
@@ -112,8 +122,15 @@ impl<'a> Attempts<'a> {
         }
     }
 
+    /// It is the turn of the endpoint at this position.
+    pub(super) fn turns_to(&mut self, position: usize) {
+        self.tried.insert(position);
+        self.current = position;
+    }
+
     /// The attempt that was given up is the one that counts after all.
     pub(super) fn come_back_to(&mut self, turn: &Turn<'a>) {
+        self.current = turn.target.choice.position;
         self.course.endpoint = Some(&turn.target.endpoint.name);
         self.course.connect = None;
     }
@@ -205,7 +222,7 @@ impl<'a> Exchange<'a> {
     fn take_up(&self, turn: &Turn<'a>, attempts: &mut Attempts<'a>) {
         let Target { endpoint, choice, counters, .. } = turn.target;
         endpoint.life.vitals.given(self.chosen_at(attempts.course));
-        attempts.tried.insert(choice.position);
+        attempts.turns_to(choice.position);
         attempts.course.endpoint = Some(&endpoint.name);
         attempts.course.attempts += 1;
         counters.attempts.add(1);
@@ -280,10 +297,15 @@ impl<'a> Exchange<'a> {
             attempts.course.waited += began.elapsed();
         }
         self.note_candidates(attempts);
+        if failed.is_quick() {
+            attempts.may_do_better = true;
+        } else {
+            attempts.hopeless.insert(attempts.current);
+        }
         let mut next = self.choose(attempts);
-        if next.is_none() && failed.is_quick() {
-            // Where there is no other one, the same may do better the next time.
-            attempts.tried = Tried::default();
+        if next.is_none() && mem::take(&mut attempts.may_do_better) {
+            // Where there is no other one, or only such as are gone, the same may do better the next time.
+            attempts.tried = attempts.hopeless.clone();
             next = self.choose(attempts);
         }
         match next {
@@ -333,6 +355,7 @@ impl<'a> Exchange<'a> {
         }
         let attempt = self.failed_attempt(stalled, attempts);
         self.note_next(story::Attempt { then: Then::Again { after: Duration::ZERO }, ..attempt });
+        attempts.hopeless.insert(attempts.current);
         self.take_up(&next, attempts);
         Some(messages.begin_again(next))
     }

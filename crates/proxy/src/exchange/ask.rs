@@ -19,29 +19,27 @@ use crate::patience::Wait;
 use crate::upstream::attempt::{Attempt, AttemptError};
 
 impl<'a> Exchange<'a> {
-    /// Sends the request, and waits for the head of the final answer; most of a request's time passes here.
-    pub(super) async fn ask<B: Source, A: Answer>(
+    /// Begins the request. Its head goes out with the first of the body.
+    pub(super) fn ask<B, A>(
         &self,
-        turn: &mut Turn<'a>,
+        target: Target<'a>,
         mut attempt: Attempt,
-        messages: &mut Messages<'_, B, A>,
-        attempts: &mut Attempts<'a>,
-    ) -> Result<(Attempt, ResponseHead), AttemptError> {
-        let target = turn.target;
+        messages: &Messages<'_, B, A>,
+    ) -> UnderWay {
         self.progress.enter(Phase::Asking);
         let onward = Onward {
             expects_continue: messages.expects_continue,
             offers_upgrade: messages.offer.is_some(),
             offers_websocket: messages.offer.is_some_and(|offer| offer.is_websocket()),
+            call: target.way.retold(messages.dialect(), || self.started.elapsed()),
             ..self.onward(&target, messages.framing)
         };
         attempt.ask(messages.head, &onward, &self.worker.buffers);
         let began = (self.progress.began.get(), self.progress.connecting.get());
-        let under_way = UnderWay { attempt, asked: Instant::now(), began };
-        self.ask_on(turn, under_way, messages, attempts).await
+        UnderWay { attempt, asked: Instant::now(), began }
     }
 
-    /// Waits for the head of the final answer to a request that has gone out, or is about to.
+    /// Waits for the head of the final answer to a request that has gone out, or is about to; most of a request's time passes here.
     pub(super) async fn ask_on<B: Source, A: Answer>(
         &self,
         turn: &mut Turn<'a>,
@@ -73,7 +71,7 @@ impl<'a> Exchange<'a> {
             offers_websocket: false,
             endpoint: &target.endpoint.name,
             deadline: target.way.deadline(|| self.started.elapsed()),
-            call_timeout: target.way.call_timeout(|| self.started.elapsed()),
+            call: None,
         }
     }
 
@@ -132,7 +130,7 @@ impl<'a> Exchange<'a> {
             }
             let moved = messages.upload.moved() + attempt.flushed();
             self.heed(turn, &mut patience);
-            let wait = waiting_for_head(messages, target.way.is_call());
+            let wait = waiting_for_head(messages, messages.may_be_quiet(target.way));
             patience.wait(wait, moved).map_err(AttemptError::Gave)?;
             if patience.is_long() && messages.body.poll_gone(cx).is_ready() {
                 return Poll::Ready(Err(AttemptError::Gave(Reason::ClientGone)));
@@ -161,8 +159,7 @@ impl<'a> Exchange<'a> {
             *turn = winners;
         }
         let first_byte = asked.elapsed();
-        let status = turn.target.way.judged_status(&head);
-        self.judge_status(turn, status, asked + first_byte);
+        self.judge_head(turn, turn.target.way.heard_in(&head), asked + first_byte);
         attempts.course.first_byte = Some(first_byte);
         turn.target.way.cluster.answered(first_byte, self.worker.time(asked + first_byte));
         turn.target.counters.first_byte.observe(first_byte);
@@ -179,11 +176,22 @@ impl<'a> Exchange<'a> {
         if attempt.is_deaf {
             return Poll::Pending;
         }
-        let Messages { body, upload, .. } = messages;
-        let uploaded =
-            self.worker.buffers.lend(|room| upload.poll(cx, body, &mut attempt.request(), room));
+        if messages.upload.is_done() {
+            return Poll::Ready(Ok(()));
+        }
+        let Messages { body, upload, web, .. } = messages;
+        let text = web.as_mut().and_then(|web| web.request.as_mut());
+        let request = &mut attempt.request();
+        let uploaded = self.worker.buffers.lend(|room| match text {
+            None => upload.poll(cx, body, request, room),
+            Some(text) => upload.poll(cx, &mut text.of(body), request, room),
+        });
+        self.progress.bytes_in.set(messages.bytes_in());
         match uploaded {
             Poll::Ready(Err(PumpError::Source(error))) => {
+                if error == SourceError::NotText {
+                    self.note_detail("the body is no base64, which its content-type says".into());
+                }
                 Poll::Ready(Err(AttemptError::Gave(client_reason(error))))
             }
             Poll::Ready(Err(PumpError::Sink)) => {
@@ -196,8 +204,8 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// `is_call` says that it is the endpoint's turn as much as the client's, whatever of the request is still to come.
-fn waiting_for_head<B, A>(messages: &Messages<'_, B, A>, is_call: bool) -> Wait {
+/// `may_be_quiet` says that it is the endpoint's turn as much as the client's, whatever of the request is still to come.
+fn waiting_for_head<B, A>(messages: &Messages<'_, B, A>, may_be_quiet: bool) -> Wait {
     let upload = &messages.upload;
     // A client that waits for 100 waits for the endpoint.
     let held_back = messages.expects_continue && upload.is_untouched();
@@ -205,7 +213,7 @@ fn waiting_for_head<B, A>(messages: &Messages<'_, B, A>, is_call: bool) -> Wait 
         Wait::FirstByte
     } else if upload.waits_for_sink() {
         Wait::EndpointReads
-    } else if is_call {
+    } else if may_be_quiet {
         Wait::FirstByte
     } else {
         Wait::RequestBody
@@ -214,7 +222,7 @@ fn waiting_for_head<B, A>(messages: &Messages<'_, B, A>, is_call: bool) -> Wait 
 
 fn client_reason(error: SourceError) -> Reason {
     match error {
-        SourceError::Malformed => Reason::RequestMalformed,
+        SourceError::Malformed | SourceError::NotText => Reason::RequestMalformed,
         SourceError::TooLarge => Reason::BodyTooLarge,
         SourceError::Truncated => Reason::ClientGone,
     }

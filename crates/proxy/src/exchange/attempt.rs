@@ -58,29 +58,20 @@ pub(super) struct Setback {
 
 impl<'a> Exchange<'a> {
     /// One try at one endpoint, up to the head of its final answer, or what is left of one that was given up before.
+    ///
+    /// An idle connection may have been closed at the moment at which we took it; then the request goes out once more on a new one, if
+    /// that cannot do harm.
     pub(super) async fn attempt<B: Source, A: Answer>(
         &self,
         turn: &mut Turn<'a>,
         messages: &mut Messages<'_, B, A>,
         attempts: &mut Attempts<'a>,
     ) -> Result<(Attempt, ResponseHead), Setback> {
-        match attempts.under_way.take() {
-            None => self.attempt_anew(turn, messages, attempts).await,
+        if let Some(under_way) = attempts.under_way.take() {
             // Boxed: it is rare, and every exchange would have room for it.
-            Some(under_way) => Box::pin(self.ask_on(turn, *under_way, messages, attempts))
-                .await
-                .map_err(Setback::after_sending),
+            let answer = Box::pin(self.ask_on(turn, *under_way, messages, attempts)).await;
+            return answer.map_err(Setback::after_sending);
         }
-    }
-
-    /// An idle connection may have been closed at the moment at which we took it; then the request goes out once more on a new one, if
-    /// that cannot do harm.
-    async fn attempt_anew<B: Source, A: Answer>(
-        &self,
-        turn: &mut Turn<'a>,
-        messages: &mut Messages<'_, B, A>,
-        attempts: &mut Attempts<'a>,
-    ) -> Result<(Attempt, ResponseHead), Setback> {
         let target = turn.target;
         if attempts.course.queue.is_none() {
             attempts.course.queue = self.arrived.map(|arrived| arrived.elapsed());
@@ -130,9 +121,10 @@ impl<'a> Exchange<'a> {
         let reached = loop {
             let left = most.saturating_sub(began.elapsed());
             match pool.openings.join() {
-                _ if left.is_zero() => break Err(self.out_of_time(way)),
+                _ if left.is_zero() => break Err(self.out_of_time(way, Setback::crowded())),
                 Part::Opens(opener) if pool.is_full(&endpoint.life) => {
-                    opener.withdraw();
+                    // Nobody can have begun to wait for it.
+                    drop(opener);
                     pool.wait_for_place().await;
                 }
                 Part::Opens(opener) => {
@@ -148,10 +140,16 @@ impl<'a> Exchange<'a> {
                 Part::Waits(opening) => {
                     self.progress.enter(Phase::Connecting);
                     self.progress.connecting.set(Some(began));
-                    match opening.wait(self.deadline, left).await {
-                        Ok(()) => {}
-                        Err(Reason::ConnectTimeout) => break Err(self.out_of_time(way)),
-                        Err(reason) => break Err(Setback::before_sending(reason)),
+                    if let Err(failure) = opening.wait(self.deadline, left).await {
+                        // Who opens it may not even have asked the endpoint, but wait for a slot.
+                        let is_crowded =
+                            failure.is_none() && endpoint.life.vitals.wants_connection();
+                        let reason = failure.unwrap_or(Reason::ConnectTimeout);
+                        let otherwise = match is_crowded {
+                            true => Setback::crowded(),
+                            false => Setback::before_sending(reason),
+                        };
+                        break Err(self.out_of_time(way, otherwise));
                     }
                 }
             }
@@ -169,12 +167,12 @@ impl<'a> Exchange<'a> {
         reached
     }
 
-    /// There was no connection in time: that of the exchange, or else of the endpoint.
-    fn out_of_time(&self, way: Way<'_>) -> Setback {
+    /// There was no connection in time: that of the exchange, or else it is as `otherwise` says.
+    fn out_of_time(&self, way: Way<'_>, otherwise: Setback) -> Setback {
         if self.left(way).is_zero() {
             return Setback { reason: Reason::ExchangeTimeout, failed: None };
         }
-        Setback::crowded()
+        otherwise
     }
 
     /// How long it may take until there is a connection.
@@ -216,7 +214,10 @@ impl<'a> Exchange<'a> {
         attempts: &mut Attempts<'a>,
     ) -> Result<(Attempt, ResponseHead), AttemptError> {
         match self.hedging(attempts.way, messages) {
-            None => self.ask(turn, attempt, messages, attempts).await,
+            None => {
+                let under_way = self.ask(turn.target, attempt, messages);
+                self.ask_on(turn, under_way, messages, attempts).await
+            }
             // Boxed: it is rare, and every exchange would have room for it.
             Some(hedging) => {
                 Box::pin(self.ask_hedged(hedging, (turn, attempt), messages, attempts)).await
@@ -296,7 +297,8 @@ impl<'a> Exchange<'a> {
         outcome
     }
 
-    /// Why the connection has ended, if it is TLS that has ended it: then that is known, and told.
+    /// Why there is no answer, if it is TLS that has ended the connection, or a version of HTTP that the endpoint does not speak: then that is known,
+    /// and told.
     #[cold]
     pub(super) fn explain(
         &self,
@@ -305,10 +307,31 @@ impl<'a> Exchange<'a> {
         target: Target<'_>,
     ) -> AttemptError {
         let trouble = Some(attempt).filter(|_| error == AttemptError::Closed);
-        let Some(trouble) = trouble.and_then(Attempt::tls_trouble) else { return error };
-        self.log_trouble(target, &trouble);
-        self.note_detail(trouble);
-        AttemptError::Gave(Reason::TlsFailed)
+        if let Some(trouble) = trouble.and_then(Attempt::tls_trouble) {
+            self.log_trouble(target, &trouble);
+            self.note_detail(trouble);
+            return AttemptError::Gave(Reason::TlsFailed);
+        }
+        if let Some(why) = attempt.detail(error) {
+            // Who says nothing may as well have died, or have nobody behind it.
+            if error == AttemptError::Malformed {
+                self.log_version(target, &why);
+            }
+            self.note_detail(why.into());
+        }
+        error
+    }
+
+    fn log_version(&self, target: Target<'_>, why: &str) {
+        if self.worker.crew.may_mention(self.worker.time(self.worker.now())) {
+            let (cluster, endpoint) = (&*target.way.cluster.plan.name, &*target.endpoint.name);
+            tracing::warn!(
+                cluster,
+                endpoint,
+                why,
+                "an endpoint does not speak the `http` of its cluster"
+            );
+        }
     }
 
     fn log_trouble(&self, target: Target<'_>, why: &str) {

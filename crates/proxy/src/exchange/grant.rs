@@ -29,6 +29,11 @@ impl<'a> Grant<'a> {
         Some(Self { breaker, settings, permit: permit?, worker: exchange.worker, is_spent: false })
     }
 
+    /// Whether the attempt is a trial.
+    pub(super) fn is_trial(&self) -> bool {
+        self.permit.is_trial()
+    }
+
     /// Says how the attempt ended. Returns how the breaker stands if it has moved.
     pub(super) fn report(&mut self, outcome: Outcome, now: Time) -> Option<State> {
         if std::mem::replace(&mut self.is_spent, self.permit.is_trial()) {

@@ -38,7 +38,6 @@ struct Second<'a> {
 }
 
 /// Who was done first.
-#[expect(clippy::large_enum_variant, reason = "it lives for a moment, in a future that is boxed")]
 enum Race<'a> {
     /// With whether the second attempt is still under way.
     First(Asked, bool),
@@ -60,7 +59,7 @@ impl<'a> Exchange<'a> {
         may.then_some(hedging)
     }
 
-    /// As [`Exchange::ask`], with a second attempt if the first takes longer than `hedging` allows. `turn` is that of the answer.
+    /// As [`Exchange::ask`] and [`Exchange::ask_on`], with a second attempt if the first takes longer than `hedging` allows. `turn` is that of the answer.
     pub(super) async fn ask_hedged<B: Source, A: Answer>(
         &self,
         hedging: &Hedging,
@@ -71,7 +70,8 @@ impl<'a> Exchange<'a> {
         let (way, tried, head) = (attempts.way, attempts.tried.clone(), messages.head);
         let mut second = pin!(self.ask_second(way, tried, head));
         let race = {
-            let mut first = pin!(self.ask(turn, attempt, messages, attempts));
+            let under_way = self.ask(turn.target, attempt, messages);
+            let mut first = pin!(self.ask_on(turn, under_way, messages, attempts));
             if let Some(asked) = self.wait_alone(first.as_mut(), way, hedging).await {
                 return asked;
             }
@@ -105,7 +105,7 @@ impl<'a> Exchange<'a> {
         course.endpoint = Some(&winners.target.endpoint.name);
         course.attempts += 1;
         (course.first_byte, course.connect) = (Some(first_byte), None);
-        attempts.tried.insert(winners.target.choice.position);
+        attempts.turns_to(winners.target.choice.position);
         attempts.next = None;
         winners.target.counters.hedge_wins.add(1);
         *turn = winners;
@@ -170,10 +170,10 @@ impl<'a> Exchange<'a> {
             return None;
         };
         let first_byte = began.elapsed();
-        let status = answer.1.status;
-        self.judge_status(&mut turn, status, began + first_byte);
+        let heard = heard_in(answer.1.status);
+        self.judge_head(&mut turn, heard, began + first_byte);
         target.counters.first_byte.observe(first_byte);
-        if heard_in(status) == Heard::Failure {
+        if heard == Heard::Failure {
             // The first may still do better.
             self.worker.buffers.give_head(answer.1.fields);
             return None;

@@ -1,12 +1,15 @@
-//! When what may go on for long has to end, because its endpoint, its listener or all of us leave. Asked by the exchange and by tunnels.
+//! When what may go on for long has to end, because its endpoint, its listener or all of us leave, or another endpoint has joined. Asked by
+//! the exchange and by tunnels.
 
 use std::time::{Duration, Instant};
 
+use evenkeel_plan::rebalance::Kind;
 use evenkeel_plan::vitals::Vitals;
 
 use super::Exchange;
 use super::attempt::Turn;
 use crate::patience::Patience;
+use crate::stays::Stay;
 use crate::worker::Worker;
 
 impl Exchange<'_> {
@@ -15,6 +18,31 @@ impl Exchange<'_> {
     pub(super) fn heed(&self, turn: &Turn<'_>, patience: &mut Patience<'_>) {
         let vitals = turn.lease.of();
         patience.heed(vitals.leaves_within(), |within| leave_at(self.worker, vitals, within));
+    }
+
+    /// Whether it goes on for so long already that it is one that lasts, as far as the last tick of the clock shows.
+    pub(super) fn lasts(&self) -> bool {
+        self.worker.lately().since(self.worker.time(self.started)) >= LASTS
+    }
+
+    /// Whether a call of gRPC shall end, for its client to make it anew at an endpoint that joined later. Only one that lasts: it has its
+    /// `stay` from when that shows.
+    pub(super) fn shall_move(
+        &self,
+        turn: &Turn<'_>,
+        stay: &mut Option<Stay>,
+        patience: &Patience<'_>,
+    ) -> bool {
+        let lately = self.worker.lately();
+        if stay.is_none() {
+            let since = self.worker.time(self.started);
+            if !patience.is_long() && !self.lasts() {
+                return false;
+            }
+            let life = &turn.target.endpoint.life;
+            *stay = Some(self.worker.stays.enter(Kind::Grpc, life, since, self.deadline));
+        }
+        stay.as_ref().is_some_and(|stay| stay.is_asked(lately))
     }
 }
 
@@ -33,6 +61,9 @@ pub(super) fn spread(worker: &Worker, drain: Duration) -> Duration {
     let share = f64::from(worker.random() as u32) / f64::from(u32::MAX);
     (drain / 2).min(LEAVE_WITHIN).mul_f64(share)
 }
+
+/// A call that goes on for so long is one that lasts.
+const LASTS: Duration = Duration::from_secs(1);
 
 /// The longest time over which those that have to end are spread; half the time for draining, if that is less.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);

@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use evenkeel_plan::cluster::Cluster;
 use evenkeel_plan::limits::{STORY_ATTEMPTS_MAX, STORY_CANDIDATES_MAX, STORY_CANDIDATES_SEEN_MAX};
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::retry::Failure;
 use evenkeel_plan::sight::Phase;
 use evenkeel_plan::story::{Attempt, Candidate, Rule, Then, Wait};
+use evenkeel_proto::grpc::Status;
 
 use super::again::{Attempts, Failed, UnderWay};
 use super::{Ended, Exchange, Progress};
@@ -50,16 +50,20 @@ impl Exchange<'_> {
     /// The attempt under way as it failed just now; what comes after it is not known yet.
     #[cold]
     pub(super) fn failed_attempt(&self, failed: Failed, attempts: &Attempts<'_>) -> Attempt {
+        let call = match failed.failure {
+            Failure::Grpc { code, .. } => Some(Status::new(code.into())),
+            _ => None,
+        };
         let (status, failure) = match failed.failure {
             Failure::Status { status, .. } => (Some(status), None),
-            // Whatever becomes of a call (gRPC over HTTP/2, "Responses").
-            Failure::Grpc { .. } => (Some(200), None),
+            Failure::Grpc { .. } => (call.map(Status::as_http), None),
             other => (None, Some(reason_of(other))),
         };
         let first_byte = attempts.course.first_byte.filter(|_| status.is_some());
         let over =
             Over { at: self.worker.now(), first_byte, status, failure, then: Then::Hopeless };
-        self.progress.attempt(attempts.course.endpoint.unwrap_or_default(), self.started, over)
+        let endpoint = attempts.course.endpoint.unwrap_or_default();
+        Attempt { call, ..self.progress.attempt(endpoint, self.started, over) }
     }
 
     /// Another attempt begins now, after `attempt`.
@@ -98,6 +102,7 @@ impl Exchange<'_> {
             first_byte: None,
             ended,
             status: None,
+            call: None,
             failure: None,
             detail: None,
             then: if under_way { Then::Overtaken } else { Then::Hopeless },
@@ -168,15 +173,17 @@ impl Exchange<'_> {
     /// Whom there is to choose from, and what speaks against whom.
     #[cold]
     pub(super) fn note_candidates(&self, attempts: &Attempts<'_>) {
-        let Cluster { endpoints, limits, .. } = &**attempts.way.cluster.plan;
+        let cluster = &**attempts.way.cluster.plan;
         let now = self.worker.time(self.worker.now());
         let (mut tried, mut others) = (Vec::new(), Vec::new());
-        for (position, endpoint) in endpoints.iter().enumerate().take(STORY_CANDIDATES_SEEN_MAX) {
+        for (position, endpoint) in
+            cluster.endpoints.iter().enumerate().take(STORY_CANDIDATES_SEEN_MAX)
+        {
             // Where there is no other one, those that were tried may be tried once more.
             let was_tried =
                 attempts.tried.contains(position) || self.progress.has_tried(&endpoint.name);
             let of_these = if was_tried { &mut tried } else { &mut others };
-            of_these.push(Candidate::new(endpoint, limits, was_tried, now));
+            of_these.push(Candidate::new(endpoint, cluster, was_tried, now));
         }
         // Those that would have been better come first.
         others.sort_by_key(|other| (other.bar.is_some(), other.in_flight));
@@ -184,7 +191,7 @@ impl Exchange<'_> {
         tried.truncate(STORY_CANDIDATES_MAX);
         tried.shrink_to_fit();
         self.progress.note(|notes| {
-            notes.candidates_left_out = endpoints.len() - tried.len();
+            notes.candidates_left_out = cluster.endpoints.len() - tried.len();
             notes.candidates = tried;
         });
     }
@@ -198,7 +205,7 @@ impl Progress<'_> {
         self.asked.set(None);
     }
 
-    fn note(&self, write: impl FnOnce(&mut Notes)) {
+    pub(super) fn note(&self, write: impl FnOnce(&mut Notes)) {
         write(self.notes.borrow_mut().get_or_insert_default());
     }
 
@@ -207,6 +214,22 @@ impl Progress<'_> {
         let notes = self.notes.borrow();
         let mut attempts = notes.iter().flat_map(|notes| &notes.attempts);
         attempts.any(|attempt| &*attempt.endpoint == endpoint)
+    }
+
+    /// When the answer began, in an exchange that `started` then; `first_byte` is how long it took from when it was asked for.
+    pub(crate) fn answered_after(
+        &self,
+        started: Instant,
+        first_byte: Duration,
+    ) -> Option<Duration> {
+        Some(self.asked_last()?.saturating_duration_since(started) + first_byte)
+    }
+
+    /// When the request began to go out on the connection that the attempt under way has.
+    fn asked_last(&self) -> Option<Instant> {
+        let connecting = self.connecting.get();
+        // An idle connection may have failed before: what was asked on it is past.
+        self.asked.get().filter(|asked| connecting.is_none_or(|connecting| connecting <= *asked))
     }
 
     /// The last attempt of an exchange that has `ended`, after `total`; `None` if there was none at all.
@@ -228,17 +251,18 @@ impl Progress<'_> {
             then: notes.then.unwrap_or(fate),
         };
         // The notes are not here any more.
-        let last =
-            Attempt { detail: notes.detail.clone(), ..self.attempt(endpoint, started, over) };
+        let last = Attempt {
+            call: ended.call.filter(|call| *call != Status::OK),
+            detail: notes.detail.clone(),
+            ..self.attempt(endpoint, started, over)
+        };
         Some(if notes.is_hedges { Attempt { hedge: true, pooled: None, ..last } } else { last })
     }
 
     /// The attempt under way, which began when the exchange `started` unless it is noted that it was later.
     fn attempt(&self, endpoint: &str, started: Instant, over: Over) -> Attempt {
         let since = |at: Instant| at.saturating_duration_since(started);
-        let (connecting, asked) = (self.connecting.get(), self.asked.get());
-        // An idle connection may have failed before: what was asked on it is past.
-        let asked = asked.filter(|asked| connecting.is_none_or(|connecting| connecting <= *asked));
+        let (connecting, asked) = (self.connecting.get(), self.asked_last());
         let first_byte = asked.zip(over.first_byte).map(|(asked, after)| since(asked) + after);
         Attempt {
             endpoint: endpoint.into(),
@@ -249,6 +273,7 @@ impl Progress<'_> {
             first_byte,
             ended: since(over.at),
             status: over.status,
+            call: None,
             failure: over.failure,
             detail: self.notes.borrow().as_ref().and_then(|notes| notes.detail.clone()),
             then: over.then,

@@ -12,6 +12,7 @@ use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::endpoint::LongLease;
 use evenkeel_plan::listener::{DownstreamTimeouts, ListenerCounters};
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::rebalance::Kind;
 use evenkeel_plan::route::RouteCounters;
 use evenkeel_plan::sight::Phase;
 use evenkeel_proto::head::ResponseHead;
@@ -25,6 +26,7 @@ use crate::body::{PumpError, Sink, Source};
 use crate::deadline::Deadline;
 use crate::entrance::Entrance;
 use crate::patience::{Patience, Wait};
+use crate::stays::Stay;
 use crate::upstream::attempt::Attempt;
 use crate::worker::{Leave, Worker};
 
@@ -85,6 +87,8 @@ pub(crate) struct Passage<'a> {
     pub(crate) entrance: &'a Entrance,
     pub(crate) deadline: &'a Deadline,
     pub(crate) ties: &'a Ties,
+    /// How far it is, for whoever looks.
+    pub(crate) progress: &'a Progress<'a>,
 }
 
 /// How a tunnel ended that did not break.
@@ -96,6 +100,8 @@ enum Over {
     Parting,
     /// The connection has to end, and somebody is.
     Cut,
+    /// The client shall begin another one, at an endpoint that joined later; neither side is in the middle of anything.
+    Moved,
 }
 
 impl Exchange<'_> {
@@ -176,6 +182,7 @@ impl Ties {
     pub(crate) fn progress(&self) -> Progress<'_> {
         let progress = Progress::default();
         progress.follow(&self.course());
+        progress.status.set(self.status);
         progress.enter(Phase::Tunnel);
         progress
     }
@@ -183,7 +190,11 @@ impl Ties {
     /// The way that was taken.
     fn course(&self) -> Course<'_> {
         Course {
-            route: Some(RouteTaken { name: &self.route, counters: &self.route_counters }),
+            route: Some(RouteTaken {
+                name: &self.route,
+                counters: &self.route_counters,
+                translates: false,
+            }),
             cluster: Some(&self.cluster),
             endpoint: Some(&self.endpoint),
             ..self.course
@@ -201,14 +212,20 @@ impl<'a> Passage<'a> {
         downstream.body.switch();
         let counters = self.ties.counters.shard(self.worker.index);
         let (mut patience, mut leaving) = (self.patience(), None);
+        let stay = self.stay(tunnel);
         let outcome = poll_fn(|cx| {
             patience.resume();
             let passed = self.poll_both(cx, tunnel, downstream);
             tunnel.up.count(&counters.bytes_in);
             tunnel.down.count(&counters.bytes_out);
+            self.progress.bytes_in.set(tunnel.up.moved());
+            self.progress.bytes_out.set(tunnel.down.moved());
             passed?;
             if tunnel.is_over() {
                 return Poll::Ready(Ok(Over::Said));
+            }
+            if stay.is_asked(self.worker.lately()) && tunnel.is_at_rest() {
+                return Poll::Ready(Ok(Over::Moved));
             }
             if leaving.is_none() {
                 leaving = self.leaves(tunnel, &mut patience)?;
@@ -218,18 +235,21 @@ impl<'a> Passage<'a> {
             self.poll_leave(at, tunnel)
         })
         .await;
+        drop(stay);
         let whole = match outcome {
             Ok(Over::Said) => true,
-            Ok(Over::Parting) => self.part(tunnel, downstream).await,
+            Ok(Over::Parting | Over::Moved) => self.part(tunnel, downstream).await,
             Ok(Over::Cut) | Err(_) => false,
         };
         tunnel.attempt.break_on_close(!whole);
         let failure = match outcome {
             Ok(Over::Cut) => Some(Reason::DrainTimeout),
+            Ok(Over::Moved) => Some(Reason::Moved),
             outcome => outcome.err(),
         };
-        let failures = &self.ties.lease.of().counters.shard(self.worker.index).failures;
-        failures.add(u64::from(failure.is_some_and(Reason::is_endpoints_fault)));
+        let endpoint = self.ties.lease.of().counters.shard(self.worker.index);
+        endpoint.failures.add(u64::from(failure.is_some_and(Reason::is_endpoints_fault)));
+        endpoint.moved.add(u64::from(failure == Some(Reason::Moved)));
         let mut course = self.ties.course();
         course.waited += patience.waited();
         Ended {
@@ -240,7 +260,20 @@ impl<'a> Passage<'a> {
             bytes_out: tunnel.down.moved(),
             are_counted: true,
             course,
+            call: None,
         }
+    }
+
+    /// It is there to last, and so may have to move.
+    fn stay(&self, tunnel: &Tunnel) -> Stay {
+        let Ties { status, started, lease, .. } = self.ties;
+        let kind = match status {
+            None => Kind::Tcp,
+            Some(_) if tunnel.up.is_framed() => Kind::WebSocket,
+            Some(_) => Kind::Upgrade,
+        };
+        let since = self.worker.time(*started);
+        self.worker.stays.enter(kind, lease.of(), since, self.deadline)
     }
 
     fn patience(&self) -> Patience<'a> {
@@ -302,7 +335,7 @@ impl<'a> Passage<'a> {
     /// Leaves at a moment at which nothing is cut in two. If there is none for a while, both sides are made to see the cut.
     fn poll_leave(&self, at: Instant, tunnel: &Tunnel) -> Poll<Result<Over, Reason>> {
         let left = at.saturating_duration_since(Instant::now());
-        if left.is_zero() && tunnel.up.is_at_rest() && tunnel.down.is_at_rest() {
+        if left.is_zero() && tunnel.is_at_rest() {
             return Poll::Ready(Ok(Over::Parting));
         }
         if at.elapsed() > LEAVE_LATE {
@@ -316,6 +349,11 @@ impl<'a> Passage<'a> {
 impl Tunnel {
     fn is_over(&self) -> bool {
         self.up.has_ended() && self.down.has_ended()
+    }
+
+    /// Whether nothing would be cut in two if it ended now.
+    fn is_at_rest(&self) -> bool {
+        self.up.is_at_rest() && self.down.is_at_rest()
     }
 
     fn moved(&self) -> u64 {

@@ -12,9 +12,8 @@ use super::Exchange;
 use super::attempt::Turn;
 
 impl Exchange<'_> {
-    /// The endpoint has begun to answer, with this status.
-    pub(super) fn judge_status(&self, turn: &mut Turn<'_>, status: u16, at: Instant) {
-        let heard = heard_in(status);
+    /// The endpoint has begun to answer, with a head that says this.
+    pub(super) fn judge_head(&self, turn: &mut Turn<'_>, heard: Heard, at: Instant) {
         turn.target.counters.faults.add(u64::from(heard == Heard::Failure));
         self.judge(turn, heard, at);
     }
@@ -50,16 +49,18 @@ impl Exchange<'_> {
         }
         match turn.lease.hear(heard, now).filter(|_| heard != Heard::Nothing) {
             Some(took) => {
-                if heard == Heard::Answer {
+                if heard != Heard::Failure {
                     turn.target.counters.time(took);
                 }
-                self.report(turn, Outcome { failed: heard == Heard::Failure, took }, now);
+                if heard != Heard::Begun {
+                    self.report(turn, Outcome { failed: heard == Heard::Failure, took }, now);
+                }
             }
             None => turn.grant = None,
         }
     }
 
-    fn report(&self, turn: &mut Turn<'_>, outcome: Outcome, now: Time) {
+    pub(super) fn report(&self, turn: &mut Turn<'_>, outcome: Outcome, now: Time) {
         let moved = turn.grant.as_mut().and_then(|grant| grant.report(outcome, now));
         if let Some(Phase::Open { until }) = moved.map(|state| state.phase()) {
             turn.target.counters.breaks.add(1);

@@ -12,7 +12,8 @@ use evenkeel_plan::route::Route;
 use evenkeel_plan::vitals::Heard;
 use evenkeel_proto::field::Field;
 use evenkeel_proto::forward::origin;
-use evenkeel_proto::grpc;
+use evenkeel_proto::grpc::web::Dialect;
+use evenkeel_proto::grpc::{self, Retold, Status};
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 
 use super::attempt::Target;
@@ -54,10 +55,13 @@ impl<'a> Exchange<'a> {
             false => self.route(head, course)?,
             true => self.guarded_route(messages, course)?,
         };
+        if route.grpc_web {
+            messages.translate();
+        }
         let (cluster, asked) = self.divide(route, head).ok_or(Reason::NoEndpoint)?;
         course.cluster = Some(&cluster.plan.name);
         cluster.earn(self.worker.time(self.started));
-        let is_call = grpc::is_call(head);
+        let is_call = messages.web.is_some() || grpc::is_call(head);
         // The client may say so of its own call.
         let limit = is_call.then(|| grpc::timeout(&head.fields)).flatten();
         let left = self.time_left(cluster, head).into_iter().chain(limit).min();
@@ -160,29 +164,59 @@ impl Way<'_> {
         Some((name, u64::try_from(left.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// The same of a call of gRPC whose client has set it a limit.
-    pub(super) fn call_timeout(&self, running: impl FnOnce() -> Duration) -> Option<Duration> {
-        self.call.filter(|call| call.is_timed)?;
-        Some(self.timeouts().exchange?.saturating_sub(running()))
+    /// What it is told of a call of gRPC otherwise than the client has said it: how much time is left for it by now, if that has set it a limit; and
+    /// what it is in gRPC, if that speaks gRPC-Web.
+    pub(super) fn retold<'w>(
+        &self,
+        web: Option<&'w Dialect>,
+        running: impl FnOnce() -> Duration,
+    ) -> Option<Retold<'w>> {
+        let call = self.call?;
+        let exchange = if call.is_timed { self.timeouts().exchange } else { None };
+        let timeout = exchange.map(|exchange| exchange.saturating_sub(running()));
+        (timeout.is_some() || web.is_some()).then_some(Retold { timeout, web })
     }
 
-    /// Whether it is a call of gRPC, whose client may have nothing to say for as long as it likes.
+    /// Whether it is a call of gRPC.
     pub(super) fn is_call(&self) -> bool {
         self.call.is_some()
     }
 
-    /// How a call of gRPC has failed of which this is all of the answer.
+    /// How a call of gRPC has failed of which this is all of the answer. What speaks against nobody is an answer like any other, unless the config wants
+    /// another attempt after it.
     pub(super) fn failure_of_call(&self, head: &ResponseHead) -> Option<Failure> {
         self.call?;
-        Failure::of_call(grpc::status(&head.fields)?, grpc::pushback(&head.fields))
+        let status = grpc::status(&head.fields)?;
+        let failure = Failure::of_call(status, grpc::pushback(&head.fields))?;
+        let counts =
+            Status::read(status).is_fault() || self.cluster.plan.resilience.retry.wants(failure);
+        counts.then_some(failure)
     }
 
-    /// What an answer says about its endpoint, as a status of HTTP: those of calls that have failed are all 200.
-    pub(super) fn judged_status(&self, head: &ResponseHead) -> u16 {
-        match self.failure_of_call(head) {
-            Some(Failure::Grpc { code, .. }) => grpc::http_status(code),
-            _ => head.status,
+    /// How a call has gone, as far as the head of its answer says that: it is all of it, or no answer of gRPC.
+    pub(super) fn status_of_call(&self, head: &ResponseHead) -> Option<Status> {
+        self.call?;
+        match grpc::status(&head.fields) {
+            Some(status) => Some(Status::read(status)),
+            None => (head.status != 200).then(|| Status::of_http(head.status)),
         }
+    }
+
+    /// What the head of an answer says about its endpoint. Those of calls that have failed have the status 200, too.
+    pub(super) fn heard_in(&self, head: &ResponseHead) -> Heard {
+        match self.status_of_call(head) {
+            Some(status) if head.status == 200 && status.is_fault() => Heard::Failure,
+            None if self.is_call() => Heard::Begun,
+            _ => heard_in(head.status),
+        }
+    }
+}
+
+impl<B, A> Messages<'_, B, A> {
+    /// Whether the client may have nothing to say for as long as it likes, before all of its request has come: it is a call of which nobody knows how
+    /// many messages it will have. Any byte is progress then: a message may be as small as that.
+    pub(super) fn may_be_quiet(&self, way: Way<'_>) -> bool {
+        way.is_call() && !self.has_length()
     }
 }
 

@@ -58,6 +58,11 @@ impl Inbox {
         !self.has_skipped && unread[..known] == PREFACE[..known]
     }
 
+    /// Whether there was something that means nothing.
+    pub(crate) fn has_skipped(&self) -> bool {
+        self.has_skipped
+    }
+
     /// All that is unread, which is not any more.
     pub(crate) fn take_all(&mut self) -> Vec<u8> {
         let unread = self.buffer[self.start..self.filled].to_vec();
@@ -112,7 +117,7 @@ impl Inbox {
             if H::FOLLOWS_EMPTY_LINES {
                 self.skip_empty_lines();
             }
-            if self.has_new_line() {
+            if self.has_new_line() || self.has_no_lines() {
                 self.move_to_front();
                 self.searched = self.filled;
                 if let Some(head) = self.parse(buffers, limits)? {
@@ -214,6 +219,11 @@ impl Inbox {
     /// Whether a line has ended since the last look. A head that comes byte by byte is not parsed byte by byte.
     fn has_new_line(&self) -> bool {
         self.buffer[self.searched.max(self.start)..self.filled].contains(&b'\n')
+    }
+
+    /// Whether it is no head, and no line of it will ever end: frames of HTTP/2 begin with a zero, and whoever sends them may wait for ours.
+    fn has_no_lines(&self) -> bool {
+        self.buffer[self.start..self.filled].first() == Some(&0)
     }
 
     fn move_to_front(&mut self) {

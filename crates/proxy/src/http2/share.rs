@@ -151,9 +151,9 @@ fn wanted(streams: usize, received: u64) -> usize {
 /// So many are everybody's.
 const FREE: usize = 2;
 
-/// So many bytes earn one more, which holds up to 25 times as much. Most of what clients need at first is lent, and those that have been there for
+/// So many bytes earn one more, which holds up to 6 times as much. Most of what clients need at first is lent, and those that have been there for
 /// a while have earned all.
-const BYTES_EACH: u64 = 1024;
+const BYTES_EACH: u64 = 4096;
 
 /// What a worker lends: up to 12 MiB, and more than honest clients need at once that have only just come.
 const LENT_MAX: usize = 512;

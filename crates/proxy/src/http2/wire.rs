@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::buffers::{Buffers, WIDE_BYTES};
 use crate::io::Io;
 use crate::parked::{Held, Parked};
+use crate::staggered::Staggered;
 use crate::worker::Worker;
 
 /// What the library reads from and writes to.
@@ -85,7 +86,7 @@ pub(crate) struct WireState {
 /// What is written and not sent.
 #[derive(Debug, Default)]
 struct Outgoing {
-    bytes: Vec<u8>,
+    bytes: Staggered,
     sent: usize,
     /// How many bytes were ever sent.
     total: u64,
@@ -294,7 +295,8 @@ impl Outgoing {
     fn shrink(&mut self, buffers: &Buffers) {
         let left = self.bytes.len() - self.sent;
         if self.bytes.capacity() == WIDE_BYTES && left <= WIDE_BYTES / 4 {
-            let small = self.bytes[self.sent..].to_vec();
+            let mut small = Staggered::with_capacity(left);
+            small.extend_from_slice(&self.bytes[self.sent..]);
             self.sent = 0;
             buffers.give_wide(std::mem::replace(&mut self.bytes, small));
         }

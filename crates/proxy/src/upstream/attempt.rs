@@ -1,6 +1,7 @@
 //! One try at one endpoint, whatever version of HTTP is spoken there: the request going out and the answer coming in. Made by the exchange
 //! and by inquiries.
 
+use std::borrow::Cow;
 use std::io;
 use std::task::{Context, Poll, ready};
 
@@ -10,6 +11,7 @@ use evenkeel_plan::tls::trouble;
 use evenkeel_proto::field::Fields;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::{Framing, FramingError};
+use evenkeel_proto::http2::Fault;
 use evenkeel_proto::method::Method;
 use evenkeel_proto::onward::Onward;
 
@@ -25,7 +27,7 @@ use crate::io::Io;
 mod http1;
 mod http2;
 
-use http1::Http1;
+pub(crate) use http1::Http1;
 use http2::{Http2, Send as SendStream};
 
 /// A place on a connection to an endpoint, with one exchange in it.
@@ -36,14 +38,10 @@ pub(crate) struct Attempt {
     pub(crate) is_deaf: bool,
 }
 
+/// Boxed, both: they go through many hands, and exchanges have room for several. That of HTTP/1 lives as long as its connection.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most are of the first kind, and spared an allocation"
-)]
 enum Kind {
-    Http1(Http1),
-    /// Boxed: it is larger still, and exchanges have room for several.
+    Http1(Box<Http1>),
     Http2(Box<Http2>),
 }
 
@@ -91,9 +89,15 @@ impl AttemptError {
 }
 
 impl Attempt {
-    /// One more exchange on this connection of HTTP/1, or the bytes of a stream.
+    /// The first exchange on this connection of HTTP/1, or the bytes of a stream.
     pub(crate) fn new(link: Link) -> Self {
-        Self { kind: Kind::Http1(Http1::new(link)), is_deaf: false }
+        Self::over(Box::new(Http1::new(link)))
+    }
+
+    /// One more on it.
+    pub(super) fn over(mut connection: Box<Http1>) -> Self {
+        connection.begin();
+        Self { kind: Kind::Http1(connection), is_deaf: false }
     }
 
     /// One more on a connection of HTTP/2.
@@ -117,6 +121,30 @@ impl Attempt {
             Kind::Http2(it) => &it.seat.connection.link.io,
         };
         io.tls_error().filter(|_| !self.is_reused()).map(|error| trouble(&error).into())
+    }
+
+    /// What there is to say of `error` that it does not say itself: above all that the endpoint speaks another version of HTTP than it was asked in,
+    /// which is the usual mistake with `http` of a cluster.
+    pub(crate) fn detail(&self, error: AttemptError) -> Option<Cow<'static, str>> {
+        match (&self.kind, error) {
+            (Kind::Http1(it), AttemptError::Malformed) => {
+                it.is_http2.then_some("it answers in HTTP/2, and was asked in HTTP/1.1".into())
+            }
+            (Kind::Http2(it), AttemptError::Malformed) => {
+                let objection = it.seat.connection.wire.objection()?;
+                (objection.fault == Fault::Http1)
+                    .then_some("it answers in HTTP/1, and was asked in HTTP/2".into())
+            }
+            (Kind::Http2(it), AttemptError::Closed) => match it.reset {
+                Some(code) => Some(format!("it reset the stream with {code:?}").into()),
+                None => {
+                    let is_mute = it.seat.connection.wire.received() == 0;
+                    is_mute.then_some("it was asked in HTTP/2, and said nothing at all".into())
+                }
+            },
+            (Kind::Http2(_), AttemptError::Gave(Reason::NotImplemented)) => Some(NO_TUNNELS.into()),
+            _ => None,
+        }
     }
 
     /// Whether nothing of an answer has come.
@@ -230,13 +258,16 @@ impl Attempt {
     }
 
     /// Ends the attempt. Returns the connection if it is one for the next exchange, which may use it; one that is shared goes on anyway.
-    pub(crate) fn finish(self, buffers: &Buffers) -> Option<Link> {
+    pub(crate) fn finish(self, buffers: &Buffers) -> Option<Box<Http1>> {
         match self.kind {
-            Kind::Http1(it) => it.finish(buffers),
+            Kind::Http1(mut it) => it.finish(buffers).then_some(it),
             Kind::Http2(_) => None,
         }
     }
 }
+
+/// Not all servers of HTTP/2 have WebSockets over it (RFC 8441).
+const NO_TUNNELS: &str = "it has no WebSockets over HTTP/2; `http = \"1\"` of its cluster asks it over HTTP/1.1, and so does \"auto\"";
 
 impl Sink for Request<'_> {
     fn poll_write(

@@ -109,8 +109,8 @@ impl Inquiry {
         let mut answer = Answer::default();
         let understood =
             poll_fn(|cx| within(&deadline, answer.poll(cx, &mut attempt, worker))).await?;
-        if let Some(link) = attempt.finish(&worker.buffers) {
-            let idle = Idle::new(link, worker.now(), false);
+        if let Some(connection) = attempt.finish(&worker.buffers) {
+            let idle = Idle::new(connection, worker.now(), false);
             self.pool.check_in(idle, Demands::of(&self.cluster));
         }
         understood

@@ -51,12 +51,6 @@ impl Openings {
 }
 
 impl Opener<'_> {
-    /// It is not opened now, and nobody else shall look again for that.
-    pub(crate) fn withdraw(self) {
-        let waiting = self.opening.waiting.take();
-        debug_assert!(waiting.is_empty(), "nobody can have come in between");
-    }
-
     /// Those who wait would not do better.
     pub(crate) fn fail(&self, reason: Reason) {
         self.opening.failure.set(Some(reason));
@@ -75,15 +69,19 @@ impl Opening {
     /// Waits until the connection is there, or another one may be opened, for as long as `within`.
     ///
     /// # Errors
-    /// Why there is none, or that it takes too long.
-    pub(crate) async fn wait(&self, deadline: &Deadline, within: Duration) -> Result<(), Reason> {
+    /// Why there is none; `None` if it takes too long.
+    pub(crate) async fn wait(
+        &self,
+        deadline: &Deadline,
+        within: Duration,
+    ) -> Result<(), Option<Reason>> {
         deadline.set(within);
         poll_fn(|cx| {
             if self.is_over.get() {
-                return Poll::Ready(self.failure.get().map_or(Ok(()), Err));
+                return Poll::Ready(self.failure.get().map_or(Ok(()), |reason| Err(Some(reason))));
             }
             if deadline.is_expired() {
-                return Poll::Ready(Err(Reason::ConnectTimeout));
+                return Poll::Ready(Err(None));
             }
             self.waiting.borrow_mut().push(cx.waker().clone());
             Poll::Pending

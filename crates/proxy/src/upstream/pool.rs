@@ -13,7 +13,7 @@ use evenkeel_plan::vitals::Slot;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Http1};
 use super::connect::Unreached;
 use super::link::Link;
 use super::multiplexed::Shared;
@@ -38,7 +38,7 @@ pub(crate) struct Pool {
 /// A connection on which nothing is outstanding.
 #[derive(Debug)]
 pub(crate) struct Idle {
-    link: Link,
+    connection: Box<Http1>,
     since: Instant,
     /// Whether its last answer had no body because it may have none. An endpoint that sends one all the same does so a moment
     /// later, and the next client would get it for an answer (RFC 9112 §9.3.2).
@@ -61,8 +61,8 @@ impl<'a> Demands<'a> {
 }
 
 impl Idle {
-    pub(crate) fn new(link: Link, since: Instant, on_parole: bool) -> Self {
-        Self { link, since, on_parole }
+    pub(crate) fn new(connection: Box<Http1>, since: Instant, on_parole: bool) -> Self {
+        Self { connection, since, on_parole }
     }
 
     fn is_fit(&self, now: Instant) -> bool {
@@ -79,7 +79,7 @@ impl Pool {
         now: Instant,
     ) -> Option<Attempt> {
         let shared = (http != HttpVersion::Http1).then(|| self.find_shared(demands, now));
-        shared.flatten().or_else(|| self.check_out(demands, now).map(Attempt::new))
+        shared.flatten().or_else(|| self.check_out(demands, now).map(Attempt::over))
     }
 
     /// A place on a connection that others use, too: that with the fewest.
@@ -150,34 +150,41 @@ impl Pool {
     }
 
     /// The connection that was used last, if it is fit for use: the others get a chance to grow old.
-    pub(crate) fn check_out(&self, demands: Demands<'_>, now: Instant) -> Option<Link> {
+    pub(crate) fn check_out(&self, demands: Demands<'_>, now: Instant) -> Option<Box<Http1>> {
         let mut idle = self.idle.borrow_mut();
         while let Some(position) = idle.iter().rposition(|idle| idle.is_fit(now)) {
             let candidate = idle.remove(position)?;
-            if candidate.link.is_fit(demands, now) {
-                return Some(candidate.link);
+            if candidate.connection.link.is_fit(demands, now) {
+                return Some(candidate.connection);
             }
         }
         None
     }
 
-    /// Keeps a connection, unless it has served its time, there are enough, nobody will want it again, or somebody wants another one.
-    pub(crate) fn check_in(&self, connection: Idle, demands: Demands<'_>) {
+    /// Keeps a connection, unless it has served its time, nobody will want it again, or somebody wants another one. That there are enough
+    /// shows when they lie idle for a moment: else those that come and go would be opened anew all the time.
+    pub(crate) fn check_in(&self, brought: Idle, demands: Demands<'_>) {
         let mut idle = self.idle.borrow_mut();
-        let has_room = idle.len() < demands.limits.max_idle && !self.retired.get();
-        let link = &connection.link;
-        if has_room && !link.has_served(demands, connection.since) && !link.is_in_the_way() {
-            idle.push_back(connection);
+        let is_wanted = demands.limits.max_idle > 0 && !self.retired.get();
+        let link = &brought.connection.link;
+        if is_wanted && !link.has_served(demands, brought.since) && !link.is_in_the_way() {
+            idle.push_back(brought);
         }
     }
 
-    /// Closes what has been idle for too long or has served its time, and what the endpoint has closed: else its half of the
-    /// connection would linger until somebody wanted to use it.
+    /// Closes what has been idle for too long, is more than may be idle or has served its time, and what the endpoint has closed: else its
+    /// half of the connection would linger until somebody wanted to use it.
     pub(crate) fn sweep(&self, demands: Demands<'_>, now: Instant) {
-        self.idle.borrow_mut().retain(|idle| {
+        let mut idle = self.idle.borrow_mut();
+        idle.retain(|idle| {
             now.saturating_duration_since(idle.since) < demands.limits.idle
-                && idle.link.is_fit(demands, now)
+                && idle.connection.link.is_fit(demands, now)
         });
+        let surplus = idle.len().saturating_sub(demands.limits.max_idle);
+        let rests = |idle: &&Idle| now.saturating_duration_since(idle.since) >= SURPLUS_RESTS;
+        let surplus = idle.iter().take(surplus).take_while(rests).count();
+        idle.drain(..surplus);
+        drop(idle);
         self.shared.borrow_mut().retain(|it| {
             let rests = it.idle_since().map(|since| now.saturating_duration_since(since));
             it.is_fit(demands, now) && rests.is_none_or(|rests| rests < demands.limits.idle)
@@ -188,7 +195,7 @@ impl Pool {
     /// Closes those that are in the way of others to the same endpoint, the longest idle first.
     pub(crate) fn make_way(&self) {
         let mut idle = self.idle.borrow_mut();
-        while idle.front().is_some_and(|idle| idle.link.is_in_the_way()) {
+        while idle.front().is_some_and(|idle| idle.connection.link.is_in_the_way()) {
             idle.pop_front();
         }
         // One after the other, as each that goes makes room.
@@ -208,6 +215,9 @@ impl Pool {
         self.shared.take();
     }
 }
+
+/// So long is a connection that is more than may be idle kept for the next request. The longest idle come first, so those that are used stay.
+const SURPLUS_RESTS: Duration = Duration::from_secs(1);
 
 /// What other workers close is not told.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -237,17 +247,17 @@ mod tests {
     const DEMANDS: Demands<'_> = Demands { limits: &LIMITS, edition: None };
 
     /// A connection that was made now to an endpoint with a life of its own, and the endpoint's side of it.
-    async fn connected(now: Instant) -> (Link, TcpStream) {
+    async fn connected(now: Instant) -> (Box<Http1>, TcpStream) {
         connected_to(&Life::new(1, &Arc::default()), now).await
     }
 
-    async fn connected_to(life: &Arc<Life>, now: Instant) -> (Link, TcpStream) {
+    async fn connected_to(life: &Arc<Life>, now: Instant) -> (Box<Http1>, TcpStream) {
         let endpoint = TcpListener::bind("127.0.0.1:0").unwrap();
         let io = Io::connect(endpoint.local_addr().unwrap()).await.unwrap();
         let theirs = endpoint.accept().unwrap().0;
         theirs.set_nonblocking(true).unwrap();
         let slot = Slot::try_new(Arc::clone(life)).unwrap();
-        (Link::new(io, slot, now, 0), theirs)
+        (Box::new(Http1::new(Link::new(io, slot, now, 0))), theirs)
     }
 
     /// Whether we have not closed the connection. A close on this machine is there at once.
@@ -261,14 +271,14 @@ mod tests {
     #[tokio::test(flavor = "local")]
     async fn a_connection_is_kept_until_it_has_carried_enough_requests() {
         let (pool, now) = (Pool::default(), Instant::now());
-        let (mut link, theirs) = connected(now).await;
+        let (mut connection, theirs) = connected(now).await;
         for is_reused in [false, true] {
-            assert_eq!(link.give_request(), is_reused);
-            pool.check_in(Idle::new(link, now, false), DEMANDS);
-            link = pool.check_out(DEMANDS, now).unwrap();
+            assert_eq!(connection.link.give_request(), is_reused);
+            pool.check_in(Idle::new(connection, now, false), DEMANDS);
+            connection = pool.check_out(DEMANDS, now).unwrap();
         }
-        assert!(link.give_request() && is_open(&theirs));
-        pool.check_in(Idle::new(link, now, false), DEMANDS);
+        assert!(connection.link.give_request() && is_open(&theirs));
+        pool.check_in(Idle::new(connection, now, false), DEMANDS);
         assert!(!is_open(&theirs) && pool.check_out(DEMANDS, now).is_none());
     }
 
@@ -276,30 +286,57 @@ mod tests {
     async fn a_connection_that_is_too_old_is_closed_wherever_it_is() {
         let born = Instant::now();
         let [young, old] = [99, 100].map(|seconds| born + Duration::from_secs(seconds));
-        type Meet = fn(&Pool, Link, [Instant; 2]) -> Option<Link>;
+        type Meet = fn(&Pool, Box<Http1>, [Instant; 2]) -> Option<Box<Http1>>;
         let meetings: [Meet; 3] = [
-            |pool, link, [_, now]| {
-                pool.check_in(Idle::new(link, now, false), DEMANDS);
+            |pool, connection, [_, now]| {
+                pool.check_in(Idle::new(connection, now, false), DEMANDS);
                 None
             },
-            |pool, link, [before, now]| {
-                pool.check_in(Idle::new(link, before, false), DEMANDS);
+            |pool, connection, [before, now]| {
+                pool.check_in(Idle::new(connection, before, false), DEMANDS);
                 pool.check_out(DEMANDS, now)
             },
-            |pool, link, [before, now]| {
-                pool.check_in(Idle::new(link, before, false), DEMANDS);
+            |pool, connection, [before, now]| {
+                pool.check_in(Idle::new(connection, before, false), DEMANDS);
                 pool.sweep(DEMANDS, now);
                 None
             },
         ];
         for (number, meet) in meetings.into_iter().enumerate() {
             for (now, is_kept) in [(young, true), (old, false)] {
-                let (pool, (link, theirs)) = (Pool::default(), connected(born).await);
-                let used = meet(&pool, link, [young, now]);
+                let (pool, (connection, theirs)) = (Pool::default(), connected(born).await);
+                let used = meet(&pool, connection, [young, now]);
                 assert_eq!(is_open(&theirs), is_kept, "{number}");
                 drop(used);
             }
         }
+    }
+
+    /// With more requests at once than connections may be idle, as comes of multiplexing, each tenth request opened one.
+    #[tokio::test(flavor = "local")]
+    async fn those_that_are_more_than_may_be_idle_are_closed_when_they_have_rested() {
+        let (pool, now) = (Pool::default(), Instant::now());
+        let limits = PoolLimits { max_idle: 2, max_age: None, ..LIMITS };
+        let demands = Demands { limits: &limits, edition: None };
+        let mut theirs = Vec::new();
+        for since in [0, 0, 600, 600, 600].map(|millis| now + Duration::from_millis(millis)) {
+            let (connection, end) = connected(now).await;
+            pool.check_in(Idle::new(connection, since, false), demands);
+            theirs.push(end);
+        }
+        for (millis, open) in [
+            (999, [true, true, true, true, true]),
+            (1_000, [false, false, true, true, true]),
+            (1_600, [false, false, false, true, true]),
+            (9_999, [false, false, false, true, true]),
+        ] {
+            pool.sweep(demands, now + Duration::from_millis(millis));
+            assert_eq!(theirs.iter().map(is_open).collect::<Vec<_>>(), open, "{millis}");
+        }
+        let none = PoolLimits { max_idle: 0, ..limits };
+        let (connection, end) = connected(now).await;
+        pool.check_in(Idle::new(connection, now, false), Demands { limits: &none, edition: None });
+        assert!(!is_open(&end));
     }
 
     /// An authority that was taken out of the file stayed trusted for as long as there were requests.
@@ -309,14 +346,14 @@ mod tests {
         let check_out = |pool: &Pool| drop(pool.check_out(other, now));
         let sweep = |pool: &Pool| pool.sweep(other, now);
         for meet in [&check_out as &dyn Fn(&Pool), &sweep] {
-            let (pool, (link, theirs)) = (Pool::default(), connected(now).await);
-            pool.check_in(Idle::new(link, now, false), DEMANDS);
+            let (pool, (connection, theirs)) = (Pool::default(), connected(now).await);
+            pool.check_in(Idle::new(connection, now, false), DEMANDS);
             assert!(is_open(&theirs));
             meet(&pool);
             assert!(!is_open(&theirs));
         }
-        let (pool, (link, theirs)) = (Pool::default(), connected(now).await);
-        pool.check_in(Idle::new(link, now, false), other);
+        let (pool, (connection, theirs)) = (Pool::default(), connected(now).await);
+        pool.check_in(Idle::new(connection, now, false), other);
         assert!(!is_open(&theirs));
     }
 
@@ -334,8 +371,8 @@ mod tests {
             life.vitals.limit_connections_to(None);
             let (pool, mut theirs) = (Pool::default(), Vec::new());
             for _ in kept {
-                let (link, end) = connected_to(&life, now).await;
-                pool.check_in(Idle::new(link, now, false), DEMANDS);
+                let (connection, end) = connected_to(&life, now).await;
+                pool.check_in(Idle::new(connection, now, false), DEMANDS);
                 theirs.push(end);
             }
             life.vitals.limit_connections_to(most);
@@ -350,11 +387,11 @@ mod tests {
     #[tokio::test(flavor = "local")]
     async fn what_is_in_the_way_when_it_is_brought_is_closed_and_frees_its_slot() {
         let (life, now) = (Life::new(1, &Arc::default()), Instant::now());
-        let (pool, (link, theirs)) = (Pool::default(), connected_to(&life, now).await);
+        let (pool, (connection, theirs)) = (Pool::default(), connected_to(&life, now).await);
         life.vitals.limit_connections_to(Some(1));
         let wish = life.vitals.want_connection();
         assert!(Slot::try_new(Arc::clone(&life)).is_none());
-        pool.check_in(Idle::new(link, now, false), DEMANDS);
+        pool.check_in(Idle::new(connection, now, false), DEMANDS);
         assert!(!is_open(&theirs) && Slot::try_new(Arc::clone(&life)).is_some());
         drop(wish);
     }
@@ -363,13 +400,13 @@ mod tests {
     #[tokio::test(flavor = "local")]
     async fn a_retired_pool_closes_what_it_has_and_what_is_brought_later() {
         let (pool, now) = (Pool::default(), Instant::now());
-        let (link, before) = connected(now).await;
-        pool.check_in(Idle::new(link, now, false), DEMANDS);
+        let (connection, before) = connected(now).await;
+        pool.check_in(Idle::new(connection, now, false), DEMANDS);
         assert!(is_open(&before));
         pool.retire();
         assert!(!is_open(&before));
-        let (link, later) = connected(now).await;
-        pool.check_in(Idle::new(link, now, false), DEMANDS);
+        let (connection, later) = connected(now).await;
+        pool.check_in(Idle::new(connection, now, false), DEMANDS);
         assert!(!is_open(&later));
     }
 }

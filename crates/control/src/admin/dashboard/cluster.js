@@ -81,17 +81,19 @@ export class Card {
   }
 
   #summarise(cluster, figure) {
-    const { working } = cluster;
-    const states =
-      cluster.endpoints.length === 0
-        ? "no endpoints"
-        : `${format.count(working)} of ${format.count(cluster.endpoints.length)} can get work`;
+    const { working, well, in_service: inService } = cluster;
+    // Too few are well for the balancer to choose among them.
+    const panics = cluster.panic && working > well;
+    const some = panics
+      ? `${format.count(well)} of ${format.count(inService)} in service well, so all of them get work`
+      : `${format.count(working)} of ${format.count(cluster.endpoints.length)} can get work`;
+    const states = cluster.endpoints.length === 0 ? "no endpoints" : some;
     const [p50, , p99] = figure.quantiles.map((each) => format.quantile(each, figure.lowest));
     setText(
       this.summary,
       `${states} · ${format.number(figure.rate)} requests/s · p50 ${p50} · p99 ${p99}`,
     );
-    this.summary.classList.toggle("bad", working === 0 && cluster.endpoints.length > 0);
+    this.summary.classList.toggle("bad", panics || (working === 0 && cluster.endpoints.length > 0));
   }
 }
 

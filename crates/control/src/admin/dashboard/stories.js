@@ -35,7 +35,7 @@ function show({ stories }) {
 }
 
 function item(story) {
-  const end = [story.status ?? "no answer", story.reason].filter(Boolean).join(" ");
+  const end = [story.status ?? "no answer", story.grpc_status, story.reason].filter(Boolean).join(" ");
   const request = story.method ? `${story.method} ${story.host ?? ""}${story.path}` : "no head";
   const { kind, word, paths } = KINDS[story.kind] ?? KINDS.failed;
   const badge = element(

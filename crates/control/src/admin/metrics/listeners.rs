@@ -7,6 +7,7 @@ use evenkeel_plan::listener::{ListenerCounters, Protocol};
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::tls::{Handshake, Objection};
 use evenkeel_plan::{Listener, Plan};
+use evenkeel_proto::grpc;
 use evenkeel_proto::http2::Fault;
 use evenkeel_proto::method::Method;
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
@@ -22,6 +23,10 @@ pub(super) fn encode(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Resul
     let help = "Requests answered, by route and by class of status.";
     families.family(Counter, "route_requests", help, |family| {
         plan.listeners.iter().try_for_each(|listener| route_requests(family, listener))
+    })?;
+    let help = "Calls of gRPC, by route and by the status that they ended with.";
+    families.family(Counter, "grpc_calls", help, |family| {
+        plan.listeners.iter().try_for_each(|listener| calls(family, listener))
     })?;
     let help = "Streams that got through to an endpoint, by route.";
     families.family(Counter, "route_streams", help, |family| {
@@ -131,6 +136,18 @@ fn route_requests(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
                 ("route", &*route.name),
                 ("code_class", code_class),
             ];
+            family.occurrence(&labels, count)?;
+        }
+    }
+    Ok(())
+}
+
+fn calls(family: &mut Series<'_>, listener: &Listener) -> fmt::Result {
+    for route in listener.routes.routes() {
+        for status in grpc::Status::all() {
+            let count = route.counters.sum(|shard| shard.calls(status));
+            let labels =
+                [("listener", &*listener.name), ("route", &*route.name), ("status", status.name())];
             family.occurrence(&labels, count)?;
         }
     }

@@ -6,6 +6,7 @@ use evenkeel_plan::balance::{Algorithm, Census};
 use evenkeel_plan::endpoint::EndpointCounters;
 use evenkeel_plan::overload::Room;
 use evenkeel_plan::reason::Reason;
+use evenkeel_plan::rebalance::Kinds;
 use evenkeel_plan::{Cluster, Endpoint, Plan};
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
 
@@ -130,6 +131,16 @@ fn attempts(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
             family.counter(&[in_cluster, at, ("result", "lost")], all.saturating_sub(won))
         })
     })?;
+    let help = "Long-lived streams that were ended for their clients to come back to an endpoint that joined later.";
+    families.family(Counter, "upstream_streams_moved", help, |family| {
+        each(plan, |cluster, endpoint| {
+            if cluster.rebalance.is_none() {
+                return Ok(());
+            }
+            let count = sum(endpoint, |shard| shard.moved.count());
+            family.counter(&labels(cluster, endpoint), count)
+        })
+    })?;
     let help = "Answers that say that the endpoint has failed: 500, 502 to 504, or above 505.";
     families.family(Counter, "upstream_faults", help, |family| {
         each_tried(plan, |cluster, endpoint| {
@@ -193,6 +204,8 @@ fn gauges(families: &mut Families<'_, '_>, plan: &Plan) -> fmt::Result {
     gauge("upstream_inflight", "Attempts running now.", |endpoint| {
         endpoint.life.vitals.in_flight()
     })?;
+    let help = "Long-lived streams now: WebSockets and other upgraded connections, streams of TCP and TLS, calls of gRPC that last.";
+    gauge("upstream_streams", help, |endpoint| endpoint.life.vitals.stays.held(Kinds::all()))?;
     gauge("upstream_connections", "Connections open now, idle ones included.", |endpoint| {
         endpoint.life.vitals.connections()
     })?;

@@ -99,6 +99,7 @@ impl Build<'_, '_> {
             alpn: route.alpn.clone(),
             to: Targets::new(route.to.iter().map(target).collect::<Result<_, _>>()?),
             exchange_timeout: route.exchange_timeout,
+            grpc_web: route.grpc_web,
         })
     }
 

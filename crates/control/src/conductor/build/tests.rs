@@ -152,7 +152,9 @@ fn lives_go_by_cluster_and_name_and_not_by_position_or_address() {
 #[test]
 fn every_change_of_a_listener_makes_a_new_one() {
     type Change = fn(&mut ListenerConfig);
-    let changes: [Change; 7] = [
+    let changes: [Change; 8] = [
+        // It was said to be in force, and was not.
+        |listener| listener.http2 = false,
         |listener| listener.timeouts.tunnel *= 2,
         |listener| listener.limits.body = Some(1),
         |listener| listener.paths.backslash = Ambiguity::Keep,
@@ -216,6 +218,7 @@ fn route(host: &str, to: &[(&str, u32)]) -> RouteConfig {
         labels: Labels::default(),
         admission: AdmissionConfig::default(),
         exchange_timeout: None,
+        grpc_web: false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_plan::listener::Protocol;
 use toml::Spanned;
 
@@ -31,6 +32,7 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
         let listeners = listeners.unwrap_or_default();
         check_weights(route, sink);
         check_labels(route, &clusters, sink);
+        check_grpc_web(route, &clusters, sink);
         for listener in &listeners {
             taken.add(listener, route, sink);
             streams::check(listener, route, sink);
@@ -43,7 +45,6 @@ pub(super) fn check(draft: &Draft, sink: &Sink) {
         let routes = draft.routes.iter().filter(|route| route.may_be_of(listener.name.get_ref()));
         streams::check_clusters(listener, routes, &clusters, sink);
     }
-    streams::check_versions(draft, sink);
     // A route whose listener is not known may be meant for any.
     for listener in draft.listeners.iter().filter(|_| all_found && !draft.routes.is_empty()) {
         let leads_nowhere =
@@ -158,5 +159,25 @@ fn check_labels(route: &RouteDraft, clusters: &HashMap<&str, &ClusterDraft>, sin
             .help("as in `endpoints = [{ address = \"10.0.0.1:8080\", labels = { version = \"2\" } }]`")
             .related(cluster.name.span(), "the cluster is here");
         sink.report(problem.at(labels.span()));
+    }
+}
+
+/// What is translated has to go where gRPC can be spoken.
+fn check_grpc_web(route: &RouteDraft, clusters: &HashMap<&str, &ClusterDraft>, sink: &Sink) {
+    let Some(grpc_web) = route.grpc_web.as_ref().filter(|it| *it.get_ref()) else { return };
+    for (name, _) in &route.to {
+        let Some(cluster) = clusters.get(name.get_ref().as_str()) else { continue };
+        let http = cluster.http.as_ref().map(|http| *http.get_ref()).unwrap_or_default();
+        if http != HttpVersion::Http1 {
+            continue;
+        }
+        let name = quoted(name.get_ref());
+        let message =
+            format!("endpoints of cluster {name} are asked in HTTP/1.1, which has no gRPC");
+        let problem = Diagnostic::new(Code::GrpcOverHttp1, message)
+            .label("makes calls of gRPC")
+            .help(format!("write `http = \"2\"` in cluster {name}"))
+            .related(cluster.name.span(), "the cluster is here");
+        sink.report(problem.at(grpc_web.span()));
     }
 }

@@ -14,24 +14,21 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<ClientAuthDraft> {
     let asks = section.optional("client_auth");
     let [authorities, revocations] = ["client_ca", "client_crl"].map(|key| section.optional(key));
     let word = asks.clone().map(|field| field.choice(&CLIENT_AUTH));
-    let is_required = match word {
-        Some(Some(Some(is_required))) => is_required,
-        // It is not known what was meant.
-        Some(None) => return None,
-        Some(Some(None)) | None => {
-            for field in [authorities, revocations].into_iter().flatten() {
-                field.report_misplaced(NEEDS_CLIENT_AUTH);
-            }
-            return None;
+    if let None | Some(Some(None)) = word {
+        for field in [authorities, revocations].into_iter().flatten() {
+            field.report_misplaced(NEEDS_CLIENT_AUTH);
         }
-    };
-    if let (Some(asks), None) = (asks, &authorities) {
+        return None;
+    }
+    // Where it is not known what was meant, what stands beside it is read all the same: one run finds every mistake.
+    let is_required = word.flatten().flatten();
+    if let (Some(asks), Some(_), None) = (asks, is_required, &authorities) {
         let problem =
             Diagnostic::new(Code::MissingKey, "nobody has signed the clients' certificates");
         asks.report(problem.label("needs `client_ca`").help(CLIENT_CA_HELP));
     }
     Some(ClientAuthDraft {
-        is_required,
+        is_required: is_required.unwrap_or_default(),
         authorities: authorities.map(|field| places(&field)).unwrap_or_default(),
         revocations: revocations.map(|field| places(&field)).unwrap_or_default(),
     })

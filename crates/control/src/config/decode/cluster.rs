@@ -6,6 +6,7 @@ use evenkeel_plan::cluster::{HttpVersion, PoolLimits, UpstreamTimeouts};
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_proto::field::{FieldName, is_token};
 use toml::Spanned;
+use toml::de::DeValue;
 
 use super::super::diagnostic::{Code, Diagnostic, quoted};
 use super::super::draft::{ClusterDraft, EndpointsDraft};
@@ -13,8 +14,8 @@ use super::super::section::{Section, parse_wait};
 use super::super::units::format_duration;
 use super::super::words::HTTP_VERSIONS;
 use super::{
-    balance, breaker, eligibility, endpoint, health, hedge, origination, outlier, overload, retry,
-    sticky,
+    balance, breaker, eligibility, endpoint, health, hedge, origination, outlier, overload,
+    rebalance, retry, sticky,
 };
 
 /// Reads one cluster.
@@ -22,15 +23,21 @@ pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterD
     let endpoints = endpoints(section);
     let tls = origination::read(section.optional("tls"));
     let has_tls = tls.is_some();
+    let http = http(section, has_tls);
+    let version = http.as_ref().map(|http| *http.get_ref()).unwrap_or_default();
+    let balance = balance::read(section.optional("balance"));
+    let sticky = sticky::read(section.optional("sticky"));
+    let rebalance = rebalance::read(section.optional("rebalance"));
+    let (retry, retried_calls) = retry::read(section.optional("retry"));
     ClusterDraft {
         name,
         endpoints,
-        balance: balance::read(section.optional("balance")),
+        balance,
         eligibility: eligibility::read(section),
-        sticky: sticky::read(section.optional("sticky")),
+        sticky,
         health: health::read(section.optional("health"), has_tls),
         tls,
-        http: http(section, has_tls),
+        http,
         timeouts: section
             .table("timeouts", |section| timeouts(section, has_tls))
             .unwrap_or_default(),
@@ -41,12 +48,14 @@ pub(super) fn read(name: Spanned<String>, section: &mut Section<'_>) -> ClusterD
         ),
         pool: section.table("pool", pool).unwrap_or_default(),
         resilience: Resilience {
-            retry: retry::read(section.optional("retry")),
+            retry,
             outlier: outlier::read(section.optional("outlier")),
             breaker: breaker::read(section.optional("breaker")),
             hedge: hedge::read(section.optional("hedge")),
         },
-        limits: overload::read(section.optional("limits")),
+        retried_calls,
+        limits: overload::read(section.optional("limits"), version),
+        rebalance,
     }
 }
 
@@ -61,6 +70,10 @@ fn endpoints(section: &mut Section<'_>) -> EndpointsDraft {
 
 fn http(section: &mut Section<'_>, has_tls: bool) -> Option<Spanned<HttpVersion>> {
     let field = section.optional("http")?;
+    if let DeValue::Array(_) = field.value() {
+        let help = "write one of them; \"auto\" lets each endpoint choose by ALPN";
+        return field.mistyped("\"1\" or \"2\" or \"auto\"", Some(help.to_owned()));
+    }
     let version = field.choice(&HTTP_VERSIONS)?;
     if version == HttpVersion::Auto && !has_tls {
         let message = "endpoints are asked in HTTP/1.1, as they choose nothing in clear text";
@@ -74,7 +87,9 @@ fn http(section: &mut Section<'_>, has_tls: bool) -> Option<Spanned<HttpVersion>
 }
 
 fn field_name(text: &str) -> Result<String, Diagnostic> {
-    if is_token(text.as_bytes()) && FieldName::from_bytes(text.as_bytes()) == FieldName::Other {
+    let is_free = FieldName::from_bytes(text.as_bytes()) == FieldName::Other
+        && !text.eq_ignore_ascii_case("grpc-timeout");
+    if is_token(text.as_bytes()) && is_free {
         return Ok(text.to_owned());
     }
     let message = format!("{} cannot be a field for the time that is left", quoted(text));

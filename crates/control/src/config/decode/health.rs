@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use evenkeel_plan::health::{CheckKind, HealthCheck};
 use evenkeel_plan::limits::CHECKS_PER_ENDPOINT_MAX;
-use toml::Spanned;
 use toml::de::DeValue;
 
 use super::super::diagnostic::{Code, Diagnostic};
@@ -60,8 +59,17 @@ fn list(field: &Field<'_>, has_tls: bool, draft: &mut HealthDraft) {
 /// One that could not be read is as by default, so that nobody takes it for switched off.
 fn one(field: Field<'_>, expected: &str, has_tls: bool, draft: &mut HealthDraft) {
     let check = match field.value() {
-        DeValue::String(_) => field.parsed("a string", http_check),
-        DeValue::Table(_) => field.table(|section| table(section, has_tls, &mut draft.programs)),
+        DeValue::String(_) => field.parsed("a string", |text| {
+            http_check(text).map_err(|problem| match kind::instead_of_path(text) {
+                Some(help) => problem.help(help),
+                None => problem,
+            })
+        }),
+        DeValue::Table(_) => field.table(|section| table(section, has_tls, draft)),
+        DeValue::Boolean(true) => {
+            let help = "leave it out: endpoints are checked unless it is false";
+            field.mistyped(expected, Some(help.to_owned()))
+        }
         _ => field.wrong_type(expected),
     };
     draft.checks.push(check.unwrap_or_else(|| usual(has_tls)));
@@ -80,11 +88,7 @@ pub(in super::super) fn http_check(path: &str) -> Result<HealthCheck, Diagnostic
     Ok(HealthCheck { kind, ..HealthCheck::default() })
 }
 
-fn table(
-    section: &mut Section<'_>,
-    has_tls: bool,
-    programs: &mut Vec<Spanned<String>>,
-) -> HealthCheck {
+fn table(section: &mut Section<'_>, has_tls: bool, draft: &mut HealthDraft) -> HealthCheck {
     let default = HealthCheck::default();
     let interval = section.good_duration("interval", default.interval);
     let timeout = section.good_duration("timeout", default.timeout);
@@ -99,7 +103,7 @@ fn table(
     }
     let jitter = section.optional("jitter");
     HealthCheck {
-        kind: kind::read(section, has_tls, programs),
+        kind: kind::read(section, has_tls, draft),
         interval: interval.unwrap_or(default.interval),
         fast_interval: fast_interval.map(|(fast, _)| fast),
         timeout: timeout.unwrap_or(default.timeout),

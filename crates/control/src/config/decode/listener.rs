@@ -33,10 +33,12 @@ pub(super) fn read(
     let needs_target = !has_routes && redirect.is_none();
     stream::refuse_keys(section, protocol);
     let clear = tls::clear(section, protocol);
+    let binds = binds(section);
+    let http2 = section.optional("http2").and_then(|field| field.boolean()).unwrap_or(true);
     ListenerDraft {
-        binds: binds(section),
+        binds,
         protocol: stream::carries(protocol),
-        http2: section.optional("http2").and_then(|field| field.boolean()).unwrap_or(true),
+        http2,
         target: target(&name, section, needs_target),
         admission: admission::read(section),
         connections: admission::connections(section),
@@ -44,7 +46,7 @@ pub(super) fn read(
         timeouts: section
             .table("timeouts", |section| timeouts(section, protocol, clear))
             .unwrap_or_default(),
-        limits: section.table("limits", limits).unwrap_or_default(),
+        limits: section.table("limits", |section| limits(section, http2)).unwrap_or_default(),
         paths: section.table("paths", paths::read).unwrap_or_default(),
         header_names: section
             .optional("header_names")
@@ -107,7 +109,9 @@ fn target(name: &Spanned<String>, section: &mut Section<'_>, is_needed: bool) ->
         deadline_header: None,
         pool: PoolLimits::default(),
         resilience: Resilience::default(),
+        retried_calls: None,
         limits: Limits::default(),
+        rebalance: None,
     }))
 }
 
@@ -154,7 +158,7 @@ fn timeouts(
     }
 }
 
-fn limits(section: &mut Section<'_>) -> DownstreamLimits {
+fn limits(section: &mut Section<'_>, http2: bool) -> DownstreamLimits {
     let default = DownstreamLimits::default();
     let limits = DownstreamLimits {
         header_bytes: size(section, "header_bytes", default.header_bytes),
@@ -168,7 +172,17 @@ fn limits(section: &mut Section<'_>) -> DownstreamLimits {
     {
         field.report(target_above_head(&limits));
     }
+    if let Some(field) = section.optional("streams").filter(|_| !http2) {
+        field.report_key(streams_of_none());
+    }
     limits
+}
+
+fn streams_of_none() -> Diagnostic {
+    let message = "connections carry one request at a time here, as all are of HTTP/1.1";
+    Diagnostic::new(Code::LimitWithoutEffect, message)
+        .label("has no effect")
+        .help("it is about connections of HTTP/2, which `http2 = false` of the listener turns off; leave out one of the two")
 }
 
 fn target_above_head(limits: &DownstreamLimits) -> Diagnostic {

@@ -2,25 +2,27 @@
 
 use std::ops::RangeInclusive;
 
+use evenkeel_plan::cluster::HttpVersion;
 use evenkeel_plan::overload::{Adapts, Limits};
 use toml::de::DeValue;
 
 use super::super::diagnostic::{Code, Diagnostic, quoted};
 use super::super::section::{Field, Section};
 
-/// Reads it; `"off"` in its place limits nothing.
-pub(super) fn read(field: Option<Field<'_>>) -> Limits {
+/// Reads it, where endpoints are asked in `http`; `"off"` in its place limits nothing.
+pub(super) fn read(field: Option<Field<'_>>, http: HttpVersion) -> Limits {
     let Some(field) = field else { return Limits::default() };
     let read = match field.value() {
         DeValue::String(_) => field
             .word(&["off"], &[])
             .map(|_| Limits { adaptive: Adapts::Never, ..Limits::default() }),
-        _ => field.table(table),
+        DeValue::Table(_) => field.table(|section| table(section, http)),
+        _ => field.wrong_type("\"off\" or a table"),
     };
     read.unwrap_or_default()
 }
 
-fn table(section: &mut Section<'_>) -> Limits {
+fn table(section: &mut Section<'_>, http: HttpVersion) -> Limits {
     let default = Limits::default();
     let count = |field: &Field<'_>| field.integer(COUNT);
     let limits = Limits {
@@ -37,8 +39,10 @@ fn table(section: &mut Section<'_>) -> Limits {
             .and_then(|field| field.parsed("a field in quotes, or \"off\"", field_name))
             .flatten(),
     };
-    warn_of_unreachable_limit(section, &limits);
-    warn_of_empty_queue(section, &limits);
+    if http != HttpVersion::Http2 {
+        warn_of_unreachable_limit(section, &limits);
+    }
+    warn_of_empty_queue(section, &limits, http);
     limits
 }
 
@@ -52,7 +56,7 @@ fn adapts(field: &Field<'_>) -> Option<Adapts> {
     }
 }
 
-/// Each request holds a connection.
+/// Over HTTP/1 each request holds a connection.
 fn warn_of_unreachable_limit(section: &mut Section<'_>, limits: &Limits) {
     let (Some(requests), Some(connections)) = (limits.requests, limits.connections) else { return };
     if requests <= connections {
@@ -72,11 +76,18 @@ fn warn_of_unreachable_limit(section: &mut Section<'_>, limits: &Limits) {
 }
 
 /// What is said about who waits does nothing where nobody can.
-fn warn_of_empty_queue(section: &mut Section<'_>, limits: &Limits) {
-    let is_unlimited = limits.in_flight().is_none() && limits.adaptive == Adapts::Never;
+fn warn_of_empty_queue(section: &mut Section<'_>, limits: &Limits, http: HttpVersion) {
+    let is_unlimited = limits.in_flight(http).is_none() && limits.adaptive == Adapts::Never;
     let (keys, why, help): (&[&'static str], _, _) = if is_unlimited {
-        let help = "set `requests` or `connections`, or leave out `adaptive = false`";
-        (&["pending", "pending_wait", "priority"], "nothing limits the endpoints", help)
+        let why = match limits.connections {
+            None => "nothing limits the endpoints",
+            Some(_) => "`connections` limits none over HTTP/2",
+        };
+        let help = match http {
+            HttpVersion::Http2 => "set `requests`, or leave out `adaptive = false`",
+            _ => "set `requests` or `connections`, or leave out `adaptive = false`",
+        };
+        (&["pending", "pending_wait", "priority"], why, help)
     } else if limits.pending == 0 {
         let help = "let some wait, as in `pending = 100`, or leave it out";
         (&["pending_wait", "priority"], "`pending` is 0", help)
@@ -85,7 +96,7 @@ fn warn_of_empty_queue(section: &mut Section<'_>, limits: &Limits) {
     };
     for key in keys {
         let Some(field) = section.optional(key) else { continue };
-        let message = format!("no request ever waits, as {why}: `{key}` has no effect");
+        let message = format!("no request is ever queued, as {why}: `{key}` has no effect");
         let problem = Diagnostic::new(Code::LimitWithoutEffect, message);
         field.report_key(problem.label("has no effect").help(help));
     }

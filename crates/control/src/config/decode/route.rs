@@ -36,8 +36,22 @@ fn read(section: &mut Section<'_>) -> RouteDraft {
     let labels = labels.map(|field| Spanned::new(field.span(), label::labels(&field)));
     let admission = admission::read(section);
     let exchange_timeout = section.table("timeouts", exchange_timeout).flatten();
+    let grpc_web = section.optional("grpc_web");
+    let grpc_web =
+        grpc_web.and_then(|field| Some(Spanned::new(field.key_span(), field.boolean()?)));
     let span = section.span();
-    RouteDraft { span, name, listeners, patterns, to, to_span, labels, admission, exchange_timeout }
+    RouteDraft {
+        span,
+        name,
+        listeners,
+        patterns,
+        to,
+        to_span,
+        labels,
+        admission,
+        exchange_timeout,
+        grpc_web,
+    }
 }
 
 fn text(

@@ -18,7 +18,7 @@ use super::values::{
     Auto, Balance, BodyText, CheckKind, CookieDomain, CookieName, CookiePath, Duration, Either,
     EndpointAddress, False, FieldSource, FilePath, HedgeAfter, Host, HttpVersion, KeySource, Label,
     Method, Off, OneOrMany, Program, Rate, RequestPath, RetryTrigger, SameSite, ServerName,
-    Service, SessionKey, Share, Size, Status, Zone,
+    Service, SessionKey, Share, Size, Status, StreamKind, Zone,
 };
 
 pub(super) type BalanceKey = Either<Balance, BalanceTable>;
@@ -109,6 +109,11 @@ pub(super) struct Cluster {
     /// which time, or a table. Only requests with an idempotent method and no body; off by default, for it makes more work.
     #[schemars(extend("default" = "off"))]
     hedge: Option<Either<HedgeAfter, Hedge>>,
+
+    /// Whether long-lived streams move to endpoints that joined after they began, as new ones, or ones that were down: `"off"`, at which
+    /// pace, such as `"1/s"`, or a table. Clients are told to end them, and connect again.
+    #[schemars(extend("default" = "off"))]
+    rebalance: Option<Either<Off, Either<Rate, Rebalance>>>,
 }
 
 /// An endpoint that is not like the others; in a list it can be written inline, as `{ address = "10.0.0.1:8080", weight = 3 }`.
@@ -465,7 +470,7 @@ struct Pool {
     #[schemars(extend("default" = "60s"))]
     idle: Option<Duration>,
 
-    /// How many may.
+    /// How many may for longer than a second or two; with 0 none is kept at all.
     #[schemars(range(min = 0, max = 65_535), extend("default" = 256))]
     max_idle: Option<u32>,
 
@@ -592,6 +597,39 @@ struct Hedge {
     /// The share of the requests of the last ten seconds that may be hedged.
     #[schemars(extend("default" = "5%"))]
     budget: Option<Share>,
+}
+
+/// How long-lived streams move to endpoints that joined after they began. A few of those are ended that are at an endpoint with more than its
+/// share by weight, while one that joined later has less; no others, and none twice for the same endpoint. See
+/// [streams.md](streams.md#when-endpoints-join).
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("x-section" = "[cluster.NAME.rebalance]", "x-example" = r#"
+[cluster.api.rebalance]
+pace = "5/s"
+min_age = "5m"
+kinds = ["websocket", "grpc", "tcp"]
+"#))]
+#[expect(dead_code, reason = "only what is derived from it is used")]
+struct Rebalance {
+    /// How many may be ended at most, by all workers together.
+    #[schemars(extend("default" = "1/s"))]
+    pace: Option<Rate>,
+
+    /// One that is younger stays.
+    #[schemars(extend("default" = "1m"))]
+    min_age: Option<Duration>,
+
+    /// How far below its share an endpoint that joined has to be, as a part of it, before anything moves; once it does, it goes on until it
+    /// has it.
+    #[schemars(extend("default" = "10%"))]
+    margin: Option<Share>,
+
+    /// Which: WebSockets end with a frame that says 1001, calls of gRPC with the status `UNAVAILABLE`; connections upgraded to other
+    /// protocols (`upgrade`) and streams of listeners for TCP and TLS (`tcp`) with no more than their end, so that clients have to be
+    /// ready for it.
+    #[schemars(extend("default" = ["websocket", "grpc"]))]
+    kinds: Option<OneOrMany<StreamKind>>,
 }
 
 /// What is tried again. What an endpoint may have seen is sent again only if its method is idempotent (GET, HEAD, OPTIONS, PUT, DELETE), or

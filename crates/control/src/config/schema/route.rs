@@ -66,6 +66,11 @@ pub(super) struct Route {
 
     /// How long it may take.
     timeouts: Option<RouteTimeouts>,
+
+    /// Whether calls of gRPC-Web, as browsers make them, go to the endpoints as calls of gRPC, and the answers back as they want them. All
+    /// other requests go through as they are, and so does what browsers ask first about calls to another origin (CORS).
+    #[schemars(extend("default" = false))]
+    grpc_web: Option<bool>,
 }
 
 #[derive(JsonSchema)]

@@ -148,6 +148,7 @@ words! {
     Balance, Algorithm::ALL.map(Algorithm::name);
     CheckKind, CHECK_KINDS;
     RetryTrigger, evenkeel_plan::retry::Trigger::ALL.map(evenkeel_plan::retry::Trigger::name);
+    StreamKind, evenkeel_plan::rebalance::Kind::ALL.map(evenkeel_plan::rebalance::Kind::name);
     SameSite, evenkeel_plan::balance::SameSite::ALL.map(evenkeel_plan::balance::SameSite::name);
     ClientAuth, CLIENT_AUTH.map(|(word, _)| word);
     HttpVersion, HTTP_VERSIONS.map(|(word, _)| word);

@@ -8,6 +8,7 @@ use toml::de::{DeString, DeValue};
 
 use super::super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
 use super::super::suggest;
+use super::super::units::format_share;
 use super::Section;
 
 /// A value, not yet understood.
@@ -153,7 +154,8 @@ impl<'a> Field<'a> {
         self.mistyped(expected, self.quotes_help(expected))
     }
 
-    fn mistyped<T>(&self, expected: &str, help: Option<String>) -> Option<T> {
+    /// The same, with what to do about it.
+    pub(in super::super) fn mistyped<T>(&self, expected: &str, help: Option<String>) -> Option<T> {
         let found = self.value().type_str();
         let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
         let message = format!("{} is of the wrong type", self.name);
@@ -202,11 +204,35 @@ impl<'a> Field<'a> {
     /// How to write the same value as the type that was expected, if only the quotes are wrong.
     fn quotes_help(&self, expected: &str) -> Option<String> {
         match self.value() {
+            DeValue::Integer(number) if number.as_str() == "0" && expected.contains("\"off\"") => {
+                Some("write \"off\"".to_owned())
+            }
             DeValue::Integer(number) if expected.starts_with("a duration") => {
                 Some(format!("put it in quotes, with a unit: \"{number}s\""))
             }
             DeValue::Integer(number) if expected.starts_with("a share") => {
                 Some(format!("put it in quotes, with a percent sign: \"{number}%\""))
+            }
+            DeValue::Float(number) if expected.starts_with("a share") => {
+                let share = number.as_str().parse().ok().filter(|it| (0.0..=1.0).contains(it))?;
+                let share = format_share(share);
+                Some(format!("put it in quotes, with a percent sign: \"{share}\""))
+            }
+            DeValue::Integer(number)
+                if expected.contains("a rate") && is_plain(number.as_str()) =>
+            {
+                Some(format!("put it in quotes, with a unit: \"{number}/s\""))
+            }
+            DeValue::Float(number)
+                if expected.contains("a rate such as") && is_plain(number.as_str()) =>
+            {
+                Some(format!("put it in quotes, with a unit: \"{}/s\"", number.as_str()))
+            }
+            DeValue::Boolean(true) if expected.contains("a rate such as") => {
+                Some("say how fast, as in \"1/s\"".to_owned())
+            }
+            DeValue::Boolean(false) if expected.contains("\"off\"") => {
+                Some("write \"off\"".to_owned())
             }
             DeValue::Integer(number)
                 if expected.contains("string") || expected.contains("quotes") =>
@@ -216,6 +242,11 @@ impl<'a> Field<'a> {
             DeValue::String(text) if is_without_quotes(text, expected) => {
                 Some(format!("leave out the quotes: {text}"))
             }
+            DeValue::String(text) if expected == "true or false" => match &**text {
+                "on" | "yes" => Some("write true".to_owned()),
+                "off" | "no" => Some("write false".to_owned()),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -234,12 +265,21 @@ impl<'a> Field<'a> {
         }
         let message = format!("{} cannot be {}", self.name, quoted(text));
         let problem = Diagnostic::new(Code::UnknownWord, message);
+        if let Some(several) = suggest::several(text, words) {
+            let help = format!("write \"{}\"", several.join("\", \""));
+            return problem.label("stands for several").help(help);
+        }
         let meant = suggest::translate(text, words);
-        match meant.or_else(|| suggest::closest(text, words.iter().copied())) {
+        match meant.or_else(|| suggest::closest_value(text, words)) {
             Some(word) => problem.label(format!("did you mean `{word}`?")),
             None => problem.label("unknown").help(format!("this version knows {list}")),
         }
     }
+}
+
+/// Whether a number has neither a sign nor an exponent.
+fn is_plain(number: &str) -> bool {
+    number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// Whether a text would be as `expected` had it no quotes.

@@ -75,6 +75,46 @@ fn a_share_is_a_percentage() {
     assert_eq!(format_share(0.125), "12.5%");
 }
 
+#[test]
+fn a_rate_is_so_many_in_a_second() {
+    for (text, rate) in [("0/s", 0.0), ("10/s", 10.0), ("0.5/s", 0.5), ("1000000/s", 1e6)] {
+        assert!((parse_rate(text).unwrap() - rate).abs() < 1e-12, "{text}");
+    }
+    assert_eq!(parse_count_rate("5/m").unwrap(), Rate { count: 5, per: Per::Minute });
+}
+
+#[test]
+fn what_is_not_a_rate_is_told_how_to_be_written() {
+    let usual = "a number from 0 to 1000000 and `/s`, as in \"10/s\"";
+    let counted = "as in \"100/s\", \"5/m\" or \"1/h\"";
+    let cases = [
+        ("10", "write \"10/s\"", "write \"10/s\""),
+        ("0.5", "write \"0.5/s\"", counted),
+        ("10r/s", "write \"10/s\"", "write \"10/s\""),
+        ("10 RPS", "write \"10/s\"", "write \"10/s\""),
+        ("3 per second", "write \"3/s\"", "write \"3/s\""),
+        ("6/min", "write \"0.1/s\"", "write \"6/m\""),
+        ("1/10s", "write \"0.1/s\"", counted),
+        ("1000000/sec", "write \"1000000/s\"", counted),
+        ("24/day", "write \"0.00028/s\"", counted),
+        ("1000001", usual, counted),
+        ("1/0s", usual, counted),
+        ("-1/s", usual, counted),
+        ("on", usual, counted),
+        ("", usual, counted),
+        ("10%", usual, counted),
+    ];
+    let help = |problem: Diagnostic| {
+        assert_eq!(problem.code, Code::BadRate);
+        problem.help.unwrap()
+    };
+    for (text, rate, count_rate) in cases {
+        assert_eq!(&*help(parse_rate(text).unwrap_err()), rate, "{text}");
+        assert_eq!(&*help(parse_count_rate(text).unwrap_err()), count_rate, "{text}");
+    }
+    assert_eq!(&*help(parse_rate("1/m").unwrap_err()), "write \"0.0167/s\"");
+}
+
 proptest! {
     #[test]
     fn no_text_makes_a_parser_panic(text in ".*", close in "[0-9]{0,25}[a-zA-Z%. -]{0,4}[0-9]{0,3}[msh]{0,2}") {
@@ -82,6 +122,8 @@ proptest! {
             let _ = parse_duration(&text);
             let _ = parse_size(&text);
             let _ = parse_share(&text);
+            let _ = parse_rate(&text);
+            let _ = parse_count_rate(&text);
         }
     }
 

@@ -1,9 +1,10 @@
-//! `retry`, `outlier`, `breaker` and `hedge` of a cluster, as they are written. Called by `write`.
+//! `retry`, `outlier`, `breaker`, `hedge` and `rebalance` of a cluster, as they are written. Called by `write`.
 
 use evenkeel_plan::hedge::Hedging;
+use evenkeel_plan::rebalance::Kind;
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::retry::{RetryPolicy, Trigger};
-use evenkeel_plan::{breaker, outlier};
+use evenkeel_plan::{breaker, outlier, rebalance};
 
 use super::super::decode::format_after;
 use super::super::units::{format_duration, format_rate, format_share, format_size};
@@ -82,6 +83,19 @@ fn hedge(hedging: &Hedging) -> Table {
     let mut keys = Table::default();
     keys.add("after", string(&format_after(hedging.after, format_duration)));
     add_share(&mut keys, "budget", hedging.budget.share, default.budget.share);
+    keys
+}
+
+/// How streams move.
+pub(super) fn rebalance(settings: &rebalance::Settings) -> Table {
+    let default = rebalance::Settings::default();
+    let mut keys = Table::default();
+    keys.add("pace", string(&format_rate(settings.pace)));
+    keys.add_duration("min_age", settings.min_age, default.min_age);
+    add_share(&mut keys, "margin", settings.margin, default.margin);
+    let kinds = Kind::ALL.iter().filter(|kind| settings.kinds.contains(**kind));
+    let kinds = list(kinds.map(|kind| string(kind.name())).collect());
+    keys.add_unless("kinds", kinds, settings.kinds == default.kinds);
     keys
 }
 

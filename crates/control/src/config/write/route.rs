@@ -40,5 +40,6 @@ pub(super) fn route_table(route: &RouteConfig, listeners: usize) -> Table {
         timeouts.add("exchange", string(&exchange));
     }
     table.add_table("timeouts", &timeouts);
+    table.add_unless("grpc_web", route.grpc_web, !route.grpc_web);
     table
 }

@@ -17,17 +17,18 @@ use evenkeel_plan::hedge::{After, Hedging};
 use evenkeel_plan::listener::{Bind, DownstreamLimits, DownstreamTimeouts, Protocol};
 use evenkeel_plan::overload::{Adapts, Limits};
 use evenkeel_plan::rate::{Per, Prefixes, Quota, Rate, RateKey};
+use evenkeel_plan::rebalance::Kind;
 use evenkeel_plan::resilience::Resilience;
 use evenkeel_plan::retry::{RetryPolicy, Trigger, Triggers};
 use evenkeel_plan::route::{HostPattern, PathPattern};
 use evenkeel_plan::tls::Origination;
-use evenkeel_plan::{breaker, outlier};
+use evenkeel_plan::{breaker, outlier, rebalance};
 use evenkeel_proto::path::PathRules;
 use ipnet::IpNet;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 
 use super::super::decode::{DIRECTORY_DEFAULT, STATE_DEFAULT, STATUS_DEFAULT};
 use super::super::files::Files;
@@ -183,8 +184,8 @@ fn routes() -> impl Strategy<Value = Vec<(Vec<usize>, RouteConfig)>> {
     let exchange = option::of(option::of(durations(1)));
     let labels = prop_oneof![Just(Labels::default()), Just(one_label())];
     let parts = (vec(0..5_usize, 1..3), any::<bool>(), (host, path), (to, labels), exchange);
-    let parts = (parts, admissions());
-    let route = parts.prop_map(|(parts, admission)| {
+    let parts = (parts, admissions(), any::<bool>());
+    let route = parts.prop_map(|(parts, admission, grpc_web)| {
         let (listeners, named, (host, path), (to, labels), exchange_timeout) = parts;
         let name = named.then(String::new);
         let to = to.into_iter().map(|(cluster, weight)| (cluster.to_string(), weight)).collect();
@@ -199,6 +200,7 @@ fn routes() -> impl Strategy<Value = Vec<(Vec<usize>, RouteConfig)>> {
             labels,
             admission,
             exchange_timeout,
+            grpc_web,
         };
         (listeners, route)
     });
@@ -221,7 +223,7 @@ fn fit(
         let may_have = |position: &usize| match listeners[*position].protocol {
             Protocol::Http => true,
             Protocol::Tcp => false,
-            Protocol::Tls => route.path == PathPattern::Any,
+            Protocol::Tls => route.path == PathPattern::Any && !route.grpc_web,
         };
         let positions = positions.iter().map(|position| position % listeners.len());
         let positions: BTreeSet<usize> = positions.filter(may_have).collect();
@@ -566,14 +568,19 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
     );
     let deadline_header = option::of(Just("x-time-left".to_owned()));
     let http = select(HTTP_VERSIONS.map(|(_, version)| version).to_vec());
-    let pools = (default_or(pools), deadline_header, resiliences(), default_or(overload_limits()));
+    let pools = (
+        default_or(pools),
+        deadline_header,
+        resiliences(),
+        (default_or(overload_limits()), option::of(rebalances())),
+    );
     let use_of_it = (balances(), (eligibilities(), stickies()), vec(checks(), 0..4));
     (vec(endpoints(), 1..4), use_of_it, (default_or(timeouts), tls, http), pools).prop_map(
         |(
             mut endpoints,
             (balance, (eligibility, sticky), health),
             (timeouts, tls, http),
-            (pool, deadline_header, resilience, limits),
+            (pool, deadline_header, resilience, (limits, rebalance)),
         )| {
             let (mut tls, handshake) = tls.unzip();
             let nameless = |it: &EndpointConfig| Origination::host_name(&it.name).is_none();
@@ -609,9 +616,22 @@ fn clusters() -> impl Strategy<Value = ClusterConfig> {
                 pool: pool.unwrap_or_default(),
                 resilience,
                 limits: limits.unwrap_or_default(),
+                rebalance,
             }
         },
     )
+}
+
+fn rebalances() -> impl Strategy<Value = rebalance::Settings> {
+    let kinds = subsequence(Kind::ALL.to_vec(), 1..=Kind::ALL.len());
+    (1..=1_000_u32, durations(0), 0..=100_u32, kinds).prop_map(|(pace, min_age, margin, kinds)| {
+        rebalance::Settings {
+            pace: f64::from(pace) / 10.0,
+            min_age,
+            margin: f64::from(margin) / 100.0,
+            kinds: kinds.into_iter().collect(),
+        }
+    })
 }
 
 fn originations() -> impl Strategy<Value = OriginationConfig> {

@@ -170,6 +170,7 @@ impl Stage {
         Target {
             tls: None,
             http: HttpVersion::default(),
+            gets_streams: false,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 5433)),
             cluster: "shop".into(),
             name: "db.internal:5432".into(),

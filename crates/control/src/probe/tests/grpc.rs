@@ -82,13 +82,18 @@ async fn only_a_service_that_is_served_passes() {
 
 #[tokio::test]
 async fn what_is_no_http2_fails_with_the_reason() {
-    let table: [(&[u8], &str); 4] = [
-        (b"", "connection closed before the answer"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP/2 failed: "),
-        (b"SSH-2.0-OpenSSH_9.9\r\n", "HTTP/2 failed: "),
-        (CALM, "HTTP/2 failed: "),
+    let table: [(&[u8], &str, &str); 4] = [
+        // It may have been ended just now, whatever it speaks.
+        (b"", "connection closed without a word, when it was asked in HTTP/2", "closed"),
+        (
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            "it answers in HTTP/1, and is asked in HTTP/2",
+            "version",
+        ),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "HTTP/2 failed: ", "http2"),
+        (CALM, "HTTP/2 failed: ", "http2"),
     ];
-    for (bytes, reason) in table {
+    for (bytes, reason, kind) in table {
         let listener = listen().await;
         let address = listener.local_addr().unwrap();
         let bytes = bytes.to_vec();
@@ -101,8 +106,9 @@ async fn what_is_no_http2_fails_with_the_reason() {
             drop(stream.shutdown().await);
             while stream.read(&mut preface).await.is_ok_and(|read| read > 0) {}
         });
-        let said = check(&target(address, grpc_check(""))).await.unwrap_err().to_string();
-        assert!(said.starts_with(reason), "{said}");
+        let failure = check(&target(address, grpc_check(""))).await.unwrap_err();
+        assert!(failure.to_string().starts_with(reason), "{failure}");
+        assert_eq!(failure.kind(), kind, "{failure}");
         server.await.unwrap();
     }
 }

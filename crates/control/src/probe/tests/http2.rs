@@ -68,12 +68,18 @@ async fn status_and_body_decide_as_in_http1() {
 
 #[tokio::test]
 async fn what_cannot_be_spoken_with_fails_with_the_reason() {
-    let table: [(HttpVersion, &[u8], &str); 5] = [
-        (HttpVersion::Http2, b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP/2 failed: "),
-        (HttpVersion::Http2, b"", "connection closed before the answer"),
+    const IN_HTTP2: &str = "it answers in HTTP/2, and is asked in HTTP/1.1";
+    let table: [(HttpVersion, &[u8], &str); 6] = [
+        (
+            HttpVersion::Http2,
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            "it answers in HTTP/1, and is asked in HTTP/2",
+        ),
+        (HttpVersion::Http2, b"", "connection closed without a word, when it was asked in HTTP/2"),
         (HttpVersion::Http2, CALM, "HTTP/2 failed: "),
-        (HttpVersion::Http1, b"\0\0\0\x04\0\0\0\0\0", "malformed answer: not HTTP/1"),
-        (HttpVersion::Auto, b"\0\0\0\x04\0\0\0\0\0", "malformed answer: not HTTP/1"),
+        (HttpVersion::Http1, b"\0\0\0\x04\0\0\0\0\0", IN_HTTP2),
+        (HttpVersion::Auto, b"\0\0\0\x04\0\0\0\0\0", IN_HTTP2),
+        (HttpVersion::Http1, b"SSH-2.0-OpenSSH_9.9\r\n", "malformed answer: not HTTP/1"),
     ];
     for (version, bytes, reason) in table {
         let listener = listen().await;
@@ -104,7 +110,8 @@ async fn by_tls_it_is_what_the_endpoint_chooses_of_what_the_cluster_offers() {
         "TLS handshake failed: it speaks no protocol that we offer (alert NoApplicationProtocol)";
     let grpc = CheckKind::Grpc { service: "".into(), host: None };
     let http = http_check().kind;
-    let table: [Row<'_>; 11] = [
+    let tls = CheckKind::Tls { server_name: None };
+    let table: [Row<'_>; 14] = [
         (&http, Http2, &["h2", H1], Ok("h2")),
         (&http, Auto, &[H1, "h2"], Ok(H1)),
         (&http, Auto, &["h2", H1], Ok("h2")),
@@ -116,6 +123,10 @@ async fn by_tls_it_is_what_the_endpoint_chooses_of_what_the_cluster_offers() {
         (&http, Http2, &[H1], Err(REFUSED)),
         (&http, Http2, &[], Err(UNCHOSEN)),
         (&grpc, Http1, &[], Err(UNCHOSEN)),
+        // As requests will find it.
+        (&tls, Http1, &["h2"], Err(REFUSED)),
+        (&tls, Http2, &[H1], Err(REFUSED)),
+        (&tls, Http2, &[], Err(UNCHOSEN)),
     ];
     for (kind, version, speaks, spoken) in table {
         let listener = listen().await;
@@ -136,6 +147,29 @@ async fn by_tls_it_is_what_the_endpoint_chooses_of_what_the_cluster_offers() {
                 assert_eq!(server.await.unwrap(), None, "{shown}");
             }
         }
+    }
+}
+
+/// A handshake that passed said nothing about requests, which offer something; a database that goes by ALPN refuses what it does not speak.
+#[tokio::test]
+async fn a_handshake_alone_offers_what_requests_do_and_before_streams_nothing() {
+    for (gets_streams, speaks, passes) in [
+        (false, &["http/1.1"][..], true),
+        (false, &[], true),
+        (false, &["h2"], false),
+        (false, &["postgresql"], false),
+        (true, &["postgresql"], true),
+        (true, &["h2"], true),
+        (true, &[], true),
+    ] {
+        let listener = listen().await;
+        let tls = Some(Arc::new(origination(HttpVersion::Http1)));
+        let kind = CheckKind::Tls { server_name: None };
+        let base = long_target(&listener, HealthCheck { kind, ..HealthCheck::default() });
+        let server = tokio::spawn(either(listener, speaks));
+        let said = check(&Target { tls, gets_streams, ..base }).await;
+        assert_eq!(said.is_ok(), passes, "{gets_streams} {speaks:?} {said:?}");
+        assert_eq!(server.await.unwrap(), None, "nothing was asked");
     }
 }
 

@@ -9,7 +9,7 @@ mod columns;
 use columns::Columns;
 
 use crate::screen::Canvas;
-use crate::state_words::{StateWords, endpoint_words, gets_work, note};
+use crate::state_words::{StateWords, all_are_used, endpoint_words, gets_work, note};
 use crate::tone::Tone;
 use crate::units::{show_count, show_quantile, show_share};
 
@@ -91,13 +91,20 @@ fn draw_cluster(
 ) {
     let endpoints = &cluster.endpoints;
     let working = cluster.working;
+    let is_in_panic = all_are_used(cluster);
     let tone = match working {
         0 => Tone::Bad,
+        _ if is_in_panic => Tone::Bad,
         _ if working < endpoints.len() => Tone::Warning,
         _ => Tone::Quiet,
     };
-    let [working, all] = [working, endpoints.len()].map(|count| show_count(count as u64));
-    let working = format!("{working} of {all} can get work");
+    let of = |part: usize, all: usize| {
+        format!("{} of {}", show_count(part as u64), show_count(all as u64))
+    };
+    let working = match is_in_panic {
+        true => format!("{} well, all get work", of(cluster.well, cluster.in_service)),
+        false => format!("{} can get work", of(working, endpoints.len())),
+    };
     let words = [(Tone::Strong, format!("{}  ", cluster.name)), (tone, working)];
     canvas.words(columns.label(), words);
     let place = columns.after_rate();

@@ -250,6 +250,17 @@ fn a_restart_that_is_pending_stands_beside_the_config_and_what_is_cut_says_so() 
 }
 
 #[test]
+fn those_that_all_get_work_are_counted_without_whoever_is_out_of_service() {
+    let mut console = console();
+    let cluster = &mut console.look.status.clusters[0];
+    cluster.panic = Some("0 of 2 are well, fewer than 34%: all are used".to_owned());
+    (cluster.in_service, cluster.well, cluster.working) = (2, 0, 2);
+    assert_eq!(cluster.endpoints.len(), 3);
+    let lines = lines(&console, 80, 24);
+    assert!(has(&lines, "api  0 of 2 well, all get work"), "{lines:#?}");
+}
+
+#[test]
 fn an_endpoint_that_is_forced_up_shows_that_its_checks_fail() {
     let mut forced = look(61);
     let api = &mut forced.status.clusters[0].endpoints;

@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 use crate::running::LONG;
 
 /// A connection, and what drives it.
-pub(super) struct Library {
+pub(crate) struct Library {
     runtime: Handle,
     sender: SendRequest<Bytes>,
     connection: JoinHandle<Result<(), h2::Error>>,
@@ -28,28 +28,28 @@ pub(super) struct Library {
 
 /// An answer, complete.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) fields: HeaderMap,
-    pub(super) body: Vec<u8>,
-    pub(super) trailers: Option<HeaderMap>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) fields: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Option<HeaderMap>,
 }
 
 /// A request that was sent.
-pub(super) struct Sent {
-    pub(super) answer: ResponseFuture,
-    pub(super) body: SendStream<Bytes>,
+pub(crate) struct Sent {
+    pub(crate) answer: ResponseFuture,
+    pub(crate) body: SendStream<Bytes>,
 }
 
 impl Library {
-    pub(super) fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let runtime = runtime();
         let socket = runtime.block_on(TcpStream::connect(address)).unwrap();
         Self::over(runtime, socket)
     }
 
     /// By TLS, with `h2` agreed upon.
-    pub(super) fn connect_tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> Self {
+    pub(crate) fn connect_tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> Self {
         let runtime = runtime();
         let mut config = ClientConfig::clone(config);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -76,11 +76,11 @@ impl Library {
     }
 
     /// Runs `work` on the runtime of the connection, for a bounded time.
-    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(async { tokio::time::timeout(LONG, work).await.unwrap() })
     }
 
-    pub(super) fn send(&mut self, request: Request<()>, is_end: bool) -> Sent {
+    pub(crate) fn send(&mut self, request: Request<()>, is_end: bool) -> Sent {
         let sender = self.sender.clone();
         self.sender = self.wait(sender.ready()).unwrap();
         let _inside = self.runtime.enter();
@@ -89,13 +89,13 @@ impl Library {
     }
 
     /// One request without a body, and all of its answer.
-    pub(super) fn ask(&mut self, request: Request<()>) -> Answer {
+    pub(crate) fn ask(&mut self, request: Request<()>) -> Answer {
         let sent = self.send(request, true);
         self.wait(complete(sent.answer)).unwrap()
     }
 
     /// Sends a whole body, as the window lets it.
-    pub(super) fn upload(&self, body: &mut SendStream<Bytes>, bytes: &[u8]) {
+    pub(crate) fn upload(&self, body: &mut SendStream<Bytes>, bytes: &[u8]) {
         self.wait(async {
             let mut left = Bytes::copy_from_slice(bytes);
             while !left.is_empty() {
@@ -108,14 +108,14 @@ impl Library {
     }
 
     /// Waits until the connection is over.
-    pub(super) fn ended(mut self, within: Duration) -> Result<(), h2::Error> {
+    pub(crate) fn ended(mut self, within: Duration) -> Result<(), h2::Error> {
         drop(self.sender);
         let ended = async { tokio::time::timeout(within, &mut self.connection).await };
         self.runtime.block_on(ended).unwrap().unwrap()
     }
 
     /// Whether no new request can be sent, because the other side has said so.
-    pub(super) fn was_told_to_go(&self) -> bool {
+    pub(crate) fn was_told_to_go(&self) -> bool {
         let ready = self.sender.clone().ready();
         self.wait(ready).is_err()
     }
@@ -130,7 +130,7 @@ fn runtime() -> Handle {
 }
 
 /// All of an answer.
-pub(super) async fn complete(answer: ResponseFuture) -> Result<Answer, h2::Error> {
+pub(crate) async fn complete(answer: ResponseFuture) -> Result<Answer, h2::Error> {
     let (head, mut body): (_, RecvStream) = Response::into_parts(answer.await?);
     let mut bytes = Vec::new();
     while let Some(piece) = body.data().await {
@@ -143,11 +143,11 @@ pub(super) async fn complete(answer: ResponseFuture) -> Result<Answer, h2::Error
 }
 
 /// A request for `test` by clear text.
-pub(super) fn request(method: &str, path: &str) -> Request<()> {
+pub(crate) fn request(method: &str, path: &str) -> Request<()> {
     Request::builder().method(method).uri(format!("http://test{path}")).body(()).unwrap()
 }
 
 /// What a stream was reset with.
-pub(super) fn reset_of(error: &h2::Error) -> Option<Reason> {
+pub(crate) fn reset_of(error: &h2::Error) -> Option<Reason> {
     if error.is_reset() { error.reason() } else { None }
 }

@@ -4,8 +4,10 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 use std::time::Duration;
 
+use evenkeel_testkit::http2::Block;
 use evenkeel_testkit::{Gate, Origin, Request, Script, wait_until};
 use h2::Reason;
+use serde_json::Value;
 
 use super::library::{Library, complete, request, reset_of};
 use crate::hostile_arena::{Arena, Records};
@@ -180,6 +182,49 @@ fn a_stream_that_is_cancelled_is_over_at_the_endpoint_too() {
     // Nobody uses that connection again.
     wait_until(LONG, || arena.running.metric("evenkeel_failures_total", "client_gone") == 1)
         .unwrap();
+}
+
+/// Nothing of it was in the log, and nobody counted it.
+#[test]
+fn what_is_under_way_when_its_connection_goes_is_in_the_log_and_counted() {
+    let (_directory, log) = crate::running::in_new_directory("access.log").unwrap();
+    let beginning = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nthe beginning";
+    let begins = Script::new().send(beginning).wait_for(&Gate::new());
+    let origin = Origin::start(move |request: &Request| match &*request.target {
+        "/begins" => begins.clone(),
+        _ => Script::new().wait_for(&Gate::new()),
+    })
+    .unwrap();
+    let running = Running::from_toml(&format!(
+        "[listener.web]\nbind = \"{{bind}}\"\nto = [\"{}\"]\nhealth = false\n[log]\naccess = {{ path = \"{log}\" }}\n",
+        origin.address()
+    ));
+    let mut client = super::raw(&running);
+    let begun = client.request(&Block::request("GET", "/begins"), true).unwrap();
+    for path in ["/waits", "/x.Y/Call"] {
+        let block = Block::request("POST", path).field("content-type", "application/grpc");
+        let stream = client.request(&block, false).unwrap();
+        client.data(stream, b"12345", true).unwrap();
+    }
+    origin.wait_for_requests(3, LONG).unwrap();
+    while client.read_frame(LONG).unwrap().unwrap().stream != begun {}
+    let body = client.read_frame(LONG).unwrap().unwrap();
+    assert_eq!((body.stream, &*body.payload), (begun, &b"the beginning"[..]));
+    drop(client);
+    running.wait_for_metric("evenkeel_failures_total", "reason=\"client_gone\"", 3);
+    running.wait_for_metric("evenkeel_grpc_calls_total", "status=\"CANCELLED\"", 2);
+    let told = || std::fs::read_to_string(&log).unwrap_or_default();
+    wait_until(LONG, || told().lines().count() == 3).unwrap();
+    for line in told().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let begins = line["url.path"] == "/begins";
+        assert_eq!(line["evenkeel.reason"], "client_gone", "{line}");
+        assert_eq!(line["evenkeel.endpoint"], origin.address().to_string(), "{line}");
+        assert_eq!(line["http.response.status_code"].as_u64(), begins.then_some(200), "{line}");
+        assert_eq!(line["rpc.response.status_code"] == "CANCELLED", !begins, "{line}");
+        let bytes = [&line["http.request.body.size"], &line["http.response.body.size"]];
+        assert_eq!(bytes.map(|it| it.as_u64().unwrap_or(0)), if begins { [0, 13] } else { [5, 0] });
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn what_waits_for_its_turn_is_begun_when_others_have_ended_and_frames_go_on_mean
 fn bytes_that_come_earn_what_waits() {
     let arena = arena();
     let _crowd = crowd(&arena);
-    let (mut client, _) = asking_for(&arena, "/wait", STREAMS / 8);
+    let (mut client, _) = asking_for(&arena, "/wait", STREAMS / 16);
     let streams = ask_for(&mut client, "/", 1);
     let body = client.open();
     client
@@ -117,6 +117,45 @@ fn bytes_that_come_earn_what_waits() {
     let earning = vec![b'x'; 15_000];
     (0..4).for_each(|_| client.data(body, &earning, false).unwrap());
     assert_eq!(answers(&mut client, &streams), ["well"]);
+}
+
+/// They waited until something else happened, up to their time.
+#[test]
+fn bytes_that_come_earn_what_waits_although_its_connection_is_full() {
+    let arena = arena();
+    let _crowd = crowd(&arena);
+    let (mut client, _) = asking_for(&arena, "/wait", FREE);
+    let post = Block::request("POST", "/wait");
+    let body = client.open();
+    client.send(&frame(Kind::Headers, END_HEADERS, body, &post)).unwrap();
+    let streams = ask_for(&mut client, "/", STREAMS - FREE - 1);
+    client.send(&frame(Kind::Ping, 0, 0, b"are you?")).unwrap();
+    read_until(&mut client, Kind::Ping);
+    assert_eq!(asked_for(&arena, "/"), 0);
+    client.data(body, &[b'x'; 15_000], false).unwrap();
+    assert_eq!(answers(&mut client, &streams), vec!["well"; streams.len()]);
+}
+
+#[test]
+fn what_waits_when_its_connection_goes_is_counted() {
+    let arena = arena();
+    let _crowd = crowd(&arena);
+    let (mut client, _) = asking_for(&arena, "/wait", 20);
+    client.send(&frame(Kind::Ping, 0, 0, b"are you?")).unwrap();
+    read_until(&mut client, Kind::Ping);
+    drop(client);
+    arena.running.wait_for_metric("evenkeel_failures_total", "reason=\"client_gone\"", 20);
+}
+
+#[test]
+fn what_is_reset_while_it_waits_is_counted() {
+    let arena = arena();
+    let _crowd = crowd(&arena);
+    let (mut client, streams) = asking_for(&arena, "/wait", 20);
+    client.send(&frame(Kind::Ping, 0, 0, b"are you?")).unwrap();
+    read_until(&mut client, Kind::Ping);
+    client.send(&frame(Kind::RstStream, 0, streams[FREE], &[0, 0, 0, 8])).unwrap();
+    arena.running.wait_for_metric("evenkeel_failures_total", "reason=\"client_gone\"", 1);
 }
 
 #[test]
@@ -136,6 +175,9 @@ fn what_has_waited_for_too_long_is_answered_with_503() {
 
 /// As many as a connection may have.
 const STREAMS: usize = 128;
+
+/// What each connection has without having earned it.
+const FREE: usize = 2;
 
 /// What a worker lends.
 const LENT: u64 = 512;

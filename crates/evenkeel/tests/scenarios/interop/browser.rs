@@ -2,11 +2,14 @@
 
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use evenkeel_testkit::Process;
 use tempfile::TempDir;
 
 use super::programs::{VERY_LONG, both, program, succeed};
 use super::servers::Server;
+use crate::tls::Certificate;
 
 #[test]
 fn chromium_shows_a_page_of_nginx() {
@@ -43,6 +46,12 @@ pub(super) fn chromium(test: &str) -> Option<(Command, TempDir)> {
     command.args(FLAGS).arg(format!("--user-data-dir={}", profile.path().display()));
     command.env("HOME", profile.path()).env_remove("DBUS_SESSION_BUS_ADDRESS");
     Some((command, profile))
+}
+
+/// Makes it take this certificate, whose authority it does not know.
+pub(super) fn trusting<'a>(chromium: &'a mut Command, shown: &Certificate) -> &'a mut Command {
+    let key = STANDARD.encode(&shown.key_digest);
+    chromium.arg(format!("--ignore-certificate-errors-spki-list={key}"))
 }
 
 const FLAGS: &[&str] = &[

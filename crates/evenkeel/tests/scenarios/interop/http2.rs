@@ -1,51 +1,23 @@
-//! HTTP/2 towards endpoints, calls of gRPC, and WebSockets over either version on either side.
+//! HTTP/2 towards endpoints, and WebSockets over either version on either side.
 
 use super::programs::{both, node, program, python, script, succeed};
 use super::servers::Server;
 use crate::running::Running;
 
 /// A balancer that asks these endpoints over HTTP/2 only.
-fn before(servers: &[&Server]) -> Running {
+pub(super) fn before(servers: &[&Server]) -> Running {
+    between("", servers, "http = \"2\"")
+}
+
+/// A balancer before these endpoints, with these keys of its listener and those of its cluster.
+pub(super) fn between(listener: &str, servers: &[&Server], cluster: &str) -> Running {
     let endpoints: Vec<String> =
         servers.iter().map(|server| format!("\"{}\"", server.address)).collect();
     Running::from_toml(&format!(
-        "[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\n\
-         [cluster.origin]\nendpoints = [{}]\nhttp = \"2\"\nhealth = false\nbalance = \"round-robin\"\n",
+        "[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\n{listener}\n\
+         [cluster.origin]\nendpoints = [{}]\nhealth = false\nbalance = \"round-robin\"\n{cluster}\n",
         endpoints.join(", ")
     ))
-}
-
-#[test]
-fn grpc_on_both_sides() {
-    let name = "grpc_on_both_sides";
-    let Some((mut client, server)) = both(python(name), || Server::grpc(name)) else { return };
-    let running = before(&[&server]);
-    let checks = ["kinds", "turns", "large", "failure", "deadline", "cancellation", "many"];
-    client.arg(script("grpc_client.py")).arg(running.address.to_string()).args(checks);
-    let passed = succeed(&mut client).stdout;
-    assert_eq!(passed.lines().collect::<Vec<_>>(), checks);
-    running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
-    drop(server);
-    let mut client = python(name).unwrap();
-    client.arg(script("grpc_client.py")).arg(running.address.to_string()).arg("unavailable");
-    assert_eq!(succeed(&mut client).stdout, "unavailable\n");
-}
-
-/// One connection of a client, and each of its calls goes to another endpoint.
-#[test]
-fn calls_of_grpc_are_balanced_one_by_one() {
-    let name = "calls_of_grpc_are_balanced_one_by_one";
-    let Some((mut client, first)) = both(python(name), || Server::grpc(name)) else { return };
-    let second = Server::grpc(name).unwrap();
-    let running = before(&[&first, &second]);
-    client.arg(script("grpc_client.py")).arg(running.address.to_string()).arg("many");
-    assert_eq!(succeed(&mut client).stdout, "many\n");
-    for server in [&first, &second] {
-        let label = format!("endpoint=\"{}\"", server.address);
-        let calls = running.metric("evenkeel_upstream_requests_total", &label);
-        assert!((95..=105).contains(&calls), "{label} {calls}");
-    }
-    assert_eq!(running.metric("evenkeel_listener_connections_total", ""), 1);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::servers::Server;
 use crate::running::Running;
 
 const NAME: &str = "checks_ask_in_the_version_of_http_that_the_cluster_says";
+const IN_HTTP2: &str = "it answers in HTTP/2, and is asked in HTTP/1.1";
 
 #[test]
 fn checks_ask_in_the_version_of_http_that_the_cluster_says() {
@@ -16,10 +17,10 @@ fn checks_ask_in_the_version_of_http_that_the_cluster_says() {
     running.wait_for_state(0, "up");
     assert_eq!(running.endpoint(0)["last_check"]["detail"], "passed");
     for (version, state, reason) in [
-        ("1", "down", "malformed answer: not HTTP/1"),
+        ("1", "down", IN_HTTP2),
         ("2", "up", "passed"),
         // Nobody chooses anything in clear text.
-        ("auto", "down", "malformed answer: not HTTP/1"),
+        ("auto", "down", IN_HTTP2),
     ] {
         running.rewrite(&toml(version));
         assert_eq!(running.reload().len(), 1);

@@ -43,6 +43,17 @@ pub(super) fn node(test: &str) -> Option<Command> {
     Some(Command::new(program(test, "node")?))
 }
 
+/// The folder with the packages of npm that `npm/package.json` lists, as `cargo xtask test` installs them.
+pub(super) fn packages(test: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/node");
+    // Written when all of them are there.
+    let is_installed = folder.join("requirements-installed.txt").is_file();
+    if !is_installed {
+        skipped(test, "the npm packages of the tests are not installed");
+    }
+    is_installed.then_some(folder)
+}
+
 /// The path of a script or page of the interop tests.
 pub(super) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name)

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::programs::{VERY_LONG, node, program, python, script};
 use crate::running::Running;
+use crate::tls::Certificate;
 
 pub(super) struct Server {
     pub(super) process: Process,
@@ -25,6 +26,18 @@ impl Server {
         let mut command = Command::new(program(test, "nginx")?);
         let (site, address) = (Site::new(), address());
         let config = site.config("nginx.conf", NGINX, &address);
+        command.arg("-p").arg(site.path()).args(["-e", "stderr", "-c"]).arg(config);
+        Some(Self::start(&mut command, address, site.0))
+    }
+
+    /// nginx with a master, the files of [`Site`] and those of [`certify`], and WebDAV under `/dav`; it listens as these words say,
+    /// and tells in `x-protocol` what it was asked in.
+    pub(super) fn nginx_http2(test: &str, listen: &str) -> Option<Self> {
+        let mut command = Command::new(program(test, "nginx")?);
+        let (site, address) = (Site::new(), address());
+        certify(&site.0);
+        let text = NGINX_HTTP2.replace("{listen}", &format!("{address} {listen}"));
+        let config = site.config("nginx.conf", &text, &address);
         command.arg("-p").arg(site.path()).args(["-e", "stderr", "-c"]).arg(config);
         Some(Self::start(&mut command, address, site.0))
     }
@@ -110,6 +123,18 @@ impl Server {
         Some(Self::start(&mut command, address, TempDir::new().unwrap()))
     }
 
+    /// tonic, as [`Server::grpc`]; over TLS if it is to be `secured`, by the files of [`certify`].
+    pub(super) fn tonic(test: &str, secured: bool) -> Option<Self> {
+        let mut command = Command::new(program(test, "tonic-echo")?);
+        let (directory, address) = (TempDir::new().unwrap(), address());
+        certify(&directory);
+        if secured {
+            let file = |name| directory.path().join(name);
+            command.env("CERTIFICATE", file("a.crt")).env("KEY", file("a.key"));
+        }
+        Some(Self::start(command.args(["serve", &address]), address, directory))
+    }
+
     /// The library `websockets`, saying everything back.
     pub(super) fn websockets(test: &str) -> Option<Self> {
         let (mut command, address) = (python(test)?, address());
@@ -178,6 +203,14 @@ pub(super) fn noise() -> Vec<u8> {
         .collect()
 }
 
+/// A certificate for `localhost` and its address, and whose it is: `a.crt`, `a.key` and `ca.pem`.
+fn certify(directory: &TempDir) {
+    let made = Certificate::of(&["localhost", "127.0.0.1"]);
+    write(directory, "a.crt", &made.pem);
+    write(directory, "a.key", &made.key);
+    write(directory, "ca.pem", &made.authority_pem);
+}
+
 fn write(directory: &TempDir, name: &str, text: &str) -> PathBuf {
     let file = directory.path().join(name);
     fs::write(&file, text).unwrap();
@@ -189,6 +222,8 @@ fn address() -> String {
 }
 
 const NGINX: &str = include_str!("../../interop/nginx.conf");
+
+const NGINX_HTTP2: &str = include_str!("../../interop/nginx_http2.conf");
 
 const APACHE: &str = include_str!("../../interop/apache.conf");
 

@@ -5,12 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use evenkeel_testkit::Process;
 use tempfile::TempDir;
 
-use super::browser::chromium;
+use super::browser::{chromium, trusting};
 use super::programs::{VERY_LONG, both, program, python, succeed};
 use super::servers::Server;
 use crate::running::Running;
@@ -117,9 +115,7 @@ fn chromium_shows_a_page_of_nginx_by_https() {
     let shown = Certificate::of(&["localhost"]);
     let running = secured(&server.address, &shown, "");
     let url = format!("https://localhost:{}/static.html", running.address.port());
-    let key = STANDARD.encode(&shown.key_digest);
-    chromium.arg(format!("--ignore-certificate-errors-spki-list={key}"));
-    let page = succeed(chromium.args(["--dump-dom", &url])).stdout;
+    let page = succeed(trusting(&mut chromium, &shown).args(["--dump-dom", &url])).stdout;
     assert!(page.contains("styled: true, images: 4"), "{page}");
     assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
 }

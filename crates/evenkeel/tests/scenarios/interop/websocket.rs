@@ -1,10 +1,16 @@
 //! WebSocket through us: the library `websockets` on both sides, Node on both sides, and Chromium.
 
-use evenkeel_testkit::Process;
+use std::fs;
+use std::path::Path;
 
-use super::browser::chromium;
+use evenkeel_testkit::{Process, wait_until};
+use serde_json::Value;
+
+use super::browser::{chromium, trusting};
 use super::programs::{VERY_LONG, both, node, python, script, succeed};
 use super::servers::Server;
+use crate::running::LONG;
+use crate::tls::{Certificate, secured};
 
 #[test]
 fn websockets_on_both_sides() {
@@ -48,5 +54,54 @@ fn chromium_opens_a_websocket() {
     let browser = Process::spawn(chromium.arg(format!("http://{}/page", running.address))).unwrap();
     let verdict = server.process.wait_for_line("verdict: ", VERY_LONG);
     let verdict = verdict.unwrap_or_else(|error| panic!("{error}: {}", browser.stderr()));
-    assert_eq!(verdict, "verdict: all is well", "{}", browser.stderr());
+    let expected = "verdict: all is well, the page came by http/1.1";
+    assert_eq!(verdict, expected, "{}", browser.stderr());
+}
+
+/// RFC 8441: on the connection that the page came by.
+#[test]
+fn chromium_opens_a_websocket_over_http_2() {
+    let name = "chromium_opens_a_websocket_over_http_2";
+    let servers = || both(Server::websockets(name), || Server::node_http2(name));
+    let Some((_, (page, other))) = both(chromium(name), servers) else { return };
+    let sockets = [(&page.address, "1"), (&other.address, "2")];
+    for (number, (endpoint, version)) in sockets.into_iter().enumerate() {
+        let (mut chromium, profile) = chromium(name).unwrap();
+        let log = profile.path().join("access.log");
+        let shown = Certificate::of(&["localhost"]);
+        let keys = format!(
+            "[[route]]\npath = \"/socket\"\nto = \"sockets\"\n\
+             [cluster.sockets]\nendpoints = [\"{endpoint}\"]\nhttp = \"{version}\"\n\
+             [log]\naccess = {{ format = \"json\", path = \"{}\" }}",
+            log.display()
+        );
+        let running = secured(&page.address, &shown, &keys);
+        let url = format!("https://localhost:{}/page", running.address.port());
+        let browser = Process::spawn(trusting(&mut chromium, &shown).arg(url)).unwrap();
+        let verdict = page.process.wait_for_lines("verdict: ", number + 1, VERY_LONG);
+        let verdict = verdict.unwrap_or_else(|error| panic!("{error}: {}", browser.stderr()));
+        let expected = "verdict: all is well, the page came by h2";
+        assert_eq!(verdict, expected, "{}", browser.stderr());
+        let [page, socket] = ["/page", "/socket"].map(|path| logged(&log, path));
+        for key in ["network.protocol.version", "client.port"] {
+            assert_eq!(page[key], socket[key], "{page} {socket}");
+        }
+        assert_eq!(socket["network.protocol.version"], "2", "{socket}");
+        assert_eq!(socket["evenkeel.endpoint"], **endpoint, "{socket}");
+    }
+}
+
+/// What the access log says about the only request for `path`.
+fn logged(log: &Path, path: &str) -> Value {
+    let mut found = Vec::new();
+    let lines = || fs::read_to_string(log).unwrap_or_default();
+    let written = wait_until(LONG, || {
+        let lines = lines();
+        let all = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        found = all.filter(|line| line["url.path"] == path).collect();
+        !found.is_empty()
+    });
+    written.unwrap_or_else(|error| panic!("{error}: {path} {}", lines()));
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
 }

@@ -27,6 +27,7 @@ fn route(host: &str, path: &str) -> Route {
         admission: None,
         to: Targets::one(0),
         exchange_timeout: None,
+        grpc_web: false,
         counters: Arc::new(Sharded::new(1)),
     }
 }

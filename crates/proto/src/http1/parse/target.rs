@@ -82,7 +82,7 @@ pub(crate) fn is_authority(authority: &[u8]) -> bool {
 
 /// `reg-name`, which an IPv4 address is too, without the comma: lists of hosts are no host.
 fn is_name(host: &[u8]) -> bool {
-    let plain = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte);
+    let is_plain = |&byte: &u8| IS_PLAIN[usize::from(byte)];
     let mut rest = host;
     loop {
         match rest {
@@ -90,11 +90,28 @@ fn is_name(host: &[u8]) -> bool {
             [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 rest = tail;
             }
-            [byte, tail @ ..] if plain(byte) => rest = tail,
+            [byte, tail @ ..] if is_plain(byte) => rest = tail,
             _ => return false,
         }
     }
 }
+
+/// What means itself in `reg-name`: a table, as each request has one.
+const IS_PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"-._~!$&'()*+;=";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 /// RFC 3986 §3.2.2: no address of a version that does not exist yet, and no zone, which means something on one machine only.
 fn is_ipv6(literal: &[u8]) -> bool {

@@ -259,6 +259,21 @@ fn http_0_9_is_never_taken_for_a_request() {
     }
 }
 
+/// RFC 9113 §3.4: what a server says first, and last, that speaks nothing but HTTP/2.
+#[test]
+fn an_answer_in_http2_is_told_from_what_is_no_http() {
+    for (text, refusal) in [
+        ("\0\0\x06\x04\0\0\0\0\0\0\x03", ParseError::Preface),
+        ("\0\0\x08\x07\0\0\0\0\0", ParseError::Preface),
+        ("\0\0\x06\x04\0\0\0\0\x01", ParseError::UnsupportedVersion),
+        ("\0\0\0\0\0\0\0\0\0", ParseError::UnsupportedVersion),
+        ("SSH-2.0", ParseError::UnsupportedVersion),
+    ] {
+        let first_error = (0..=text.len()).find_map(|end| response(&text[..end]).err());
+        assert_eq!(first_error, Some(refusal), "{text:?}");
+    }
+}
+
 #[test]
 fn a_refused_version_is_the_same_refusal_however_the_line_arrives() {
     for (text, refusal) in [

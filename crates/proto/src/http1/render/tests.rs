@@ -35,7 +35,7 @@ fn forwarded_by(
         offers_upgrade: offered(&head, framing).unwrap().is_some(),
         endpoint: "127.0.0.1:9001",
         deadline: None,
-        call_timeout: None,
+        call: None,
         offers_websocket: false,
     };
     request_head(&mut out, &head, &onward);

@@ -10,7 +10,7 @@ impl Guard {
     #[inline]
     pub(super) fn on_header(&mut self, header: FrameHeader, now: u64) -> Result<(), Fault> {
         if header.length > self.limits.frame_bytes_max {
-            return Err(Fault::LargeFrame);
+            return Err(self.too_large(header));
         }
         if self.block.stream != 0 {
             return self.on_continuation(header, now);
@@ -51,6 +51,13 @@ impl Guard {
             FrameKind::Settings => self.on_setting(payload),
             _ => Ok(()),
         }
+    }
+
+    /// A server that knows nothing of HTTP/2 answers the preface with `HTTP/1.1 400`, or the like.
+    #[cold]
+    fn too_large(&self, header: FrameHeader) -> Fault {
+        let is_http1 = header.length.to_be_bytes() == *b"\0HTT" && header.flags == b'/';
+        if is_http1 && !self.has_settings { Fault::Http1 } else { Fault::LargeFrame }
     }
 
     /// RFC 9113 §3.4: SETTINGS, and not an acknowledgement, is what the peer says first.

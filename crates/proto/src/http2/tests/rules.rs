@@ -39,6 +39,10 @@ fn lengths_are_those_of_their_types() {
     let large = FrameHeader { length: 16_385, kind: Kind::Data, flags: 0, stream: 1 };
     let wire = large.write().to_vec();
     check(&[("§4.2", wire, Fault::LargeFrame, ErrorCode::FrameSizeError)]);
+    let answer = b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec();
+    // Behind SETTINGS it is a frame like any other.
+    check(&[("§4.2", answer.clone(), Fault::LargeFrame, ErrorCode::FrameSizeError)]);
+    assert_eq!(Connection::new(Side::FacingEndpoint).comes(&answer), Some(Fault::Http1));
 }
 
 #[test]

@@ -5,12 +5,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use evenkeel_plan::reason::Reason;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use h2::server;
 
 use super::super::{Connection, DRAIN_GRACE};
 use super::Incoming;
+use super::waiting::Waiting;
 use crate::deadline::Deadline;
 use crate::http2::share::Share;
 use crate::http2::wire::{ClientEnds, Wire, WireState};
@@ -26,10 +28,7 @@ pub(super) struct Service<'c, F> {
     /// How many may run at once.
     most: usize,
     share: Share<'c>,
-    /// The first of those that have come and were not begun; the library has the others.
-    next: Option<Incoming>,
-    /// Whether those that the library has may have waited there.
-    has_waited: bool,
+    waiting: Waiting,
     /// The last stream that was there when the time began that is measured in [`Phase::Short`].
     waits_since: u32,
     write_timeout: Duration,
@@ -71,8 +70,7 @@ impl<'c, F: Future<Output = ()>> Service<'c, F> {
             streams: FuturesUnordered::new(),
             most,
             share: Share::of(&worker.spare_streams, &worker.buffers.parked),
-            next: None,
-            has_waited: false,
+            waiting: Waiting::default(),
             waits_since: 0,
             write_timeout,
             is_leaving: false,
@@ -81,18 +79,19 @@ impl<'c, F: Future<Output = ()>> Service<'c, F> {
         }
     }
 
-    /// Goes on with the requests that are under way, takes new ones, and sends what has come of them, all in one turn.
+    /// Goes on with the requests that are under way, takes new ones, and sends what has come of them, all in one turn. Ready with the reason
+    /// for which all ends that is still under way.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         deadline: &Deadline,
         serve: impl Fn(Incoming) -> F,
-    ) -> Poll<()> {
+    ) -> Poll<Reason> {
         loop {
             self.poll_streams(cx);
             let begun = self.streams.len();
             if self.poll_library(cx, &serve).is_ready() {
-                return Poll::Ready(());
+                return Poll::Ready(Reason::ClientGone);
             }
             let goes_on = self.streams.len() > begun
                 || self.begins_to_leave(deadline)
@@ -118,42 +117,53 @@ impl<'c, F: Future<Output = ()>> Service<'c, F> {
 
     /// Reads and writes what can be, and begins what has come. Ready when the connection is over.
     fn poll_library(&mut self, cx: &mut Context<'_>, serve: &impl Fn(Incoming) -> F) -> Poll<()> {
-        while self.streams.len() < self.most {
-            if self.next.is_none() {
-                match self.library.poll_accept(cx) {
-                    Poll::Ready(Some(Ok(incoming))) => self.next = Some(incoming),
-                    Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending => {
-                        self.has_waited = false;
-                        self.share.stop_waiting();
-                        return Poll::Pending;
+        while self.may_take(cx) {
+            match self.library.poll_accept(cx) {
+                Poll::Ready(Some(Ok(incoming))) => {
+                    if self.waiting.is_empty() && self.may_begin(cx) {
+                        self.streams.push(serve(incoming));
+                    } else {
+                        self.waiting.push(incoming);
                     }
                 }
-            }
-            if self.has_waited && self.next.take_if(|next| is_reset(next, cx)).is_some() {
-                continue;
-            }
-            if !self.may_begin(cx) {
-                // What comes now may earn it.
-                if self.poll_frames(cx).is_ready() {
-                    return Poll::Ready(());
-                }
-                if !self.may_begin(cx) {
-                    self.has_waited = true;
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    self.begin_waiting(cx, serve);
                     return Poll::Pending;
                 }
             }
-            if let Some(incoming) = self.next.take() {
-                self.streams.push(serve(incoming));
-            }
         }
-        // What the client has reset may still be under way here, and what comes after it waits.
-        self.poll_frames(cx)
+        // What the client has reset may still be under way here, and what comes after it waits in the library.
+        let over = self.library.poll_closed(cx).map(|_| ());
+        if over.is_pending() {
+            self.begin_waiting(cx, serve);
+        }
+        over
     }
 
-    /// Reads and writes what can be. Ready when the connection is over.
-    fn poll_frames(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.library.poll_closed(cx).map(|_| ())
+    /// Whether one more may be taken out of the library.
+    fn may_take(&mut self, cx: &mut Context<'_>) -> bool {
+        let most = self.most.saturating_sub(self.streams.len());
+        if self.waiting.len() >= most {
+            self.waiting.sweep(cx, |reset| self.connection.never_began(reset, Reason::ClientGone));
+        }
+        self.waiting.len() < most
+    }
+
+    /// Begins what waits and may begin by now: what has come in the meantime may have earned it.
+    fn begin_waiting(&mut self, cx: &mut Context<'_>, serve: &impl Fn(Incoming) -> F) {
+        while self.first_waiting(cx).is_some() {
+            if !self.may_begin(cx) {
+                return;
+            }
+            self.streams.extend(self.waiting.pop().map(serve));
+        }
+        self.share.stop_waiting();
+    }
+
+    /// The first one that waits and that its client still wants.
+    fn first_waiting(&mut self, cx: &mut Context<'_>) -> Option<u32> {
+        self.waiting.first(cx, |reset| self.connection.never_began(reset, Reason::ClientGone))
     }
 
     fn may_begin(&mut self, cx: &Context<'_>) -> bool {
@@ -168,13 +178,9 @@ impl<'c, F: Future<Output = ()>> Service<'c, F> {
         self.phase = Phase::Busy;
         self.set(deadline);
         let last = self.waits_since;
-        while let Some(mut next) = self.next.take_if(|next| next.1.stream_id().as_u32() <= last) {
-            if !is_reset(&mut next, cx) {
-                self.connection.turn_away(next, self.wire);
-            }
-            if let Poll::Ready(Some(Ok(incoming))) = self.library.poll_accept(cx) {
-                self.next = Some(incoming);
-            }
+        while self.first_waiting(cx).is_some_and(|first| first <= last) {
+            let turned_away = self.waiting.pop();
+            turned_away.into_iter().for_each(|it| self.connection.turn_away(it, self.wire));
         }
         true
     }
@@ -192,21 +198,30 @@ impl<'c, F: Future<Output = ()>> Service<'c, F> {
     }
 
     /// Waits for what is to come, but not for ever. Ready when that is over.
-    fn wait(&mut self, deadline: &Deadline) -> Poll<()> {
+    fn wait(&mut self, deadline: &Deadline) -> Poll<Reason> {
         let (phase, sent) = (self.next_phase(), self.wire.sent());
         if phase != self.phase || phase == Phase::Blocked && sent != self.sent {
             (self.phase, self.sent) = (phase, sent);
             self.set(deadline);
         } else if deadline.is_expired() {
-            return Poll::Ready(());
+            let is_blocked = phase == Phase::Blocked;
+            return Poll::Ready(if is_blocked { Reason::WriteTimeout } else { Reason::ClientGone });
         }
         Poll::Pending
+    }
+
+    /// Ends all that is still under way, and accounts for it: the connection is over, for this `reason`.
+    pub(super) fn end(mut self, reason: Reason) {
+        self.connection.lost.set(Some(reason));
+        while let Some(waiting) = self.waiting.pop() {
+            self.connection.never_began(waiting, reason);
+        }
     }
 
     fn next_phase(&self) -> Phase {
         match self.streams.is_empty() {
             _ if self.wire.is_blocked() => Phase::Blocked,
-            false if self.next.is_some() => Phase::Short,
+            false if !self.waiting.is_empty() => Phase::Short,
             false => Phase::Busy,
             true if self.is_leaving => Phase::Leaving,
             true => Phase::Idle,
@@ -228,11 +243,6 @@ impl<'c, F: Future<Output = ()>> Service<'c, F> {
             Phase::Busy => deadline.set(Duration::MAX),
         }
     }
-}
-
-/// Whether the client wants no answer to it any more.
-fn is_reset((_, sender): &mut Incoming, cx: &mut Context<'_>) -> bool {
-    sender.poll_reset(cx).is_ready()
 }
 
 /// As long as requests may wait for an endpoint, if the config says nothing else. What has come since the time began waits for up to twice as long.

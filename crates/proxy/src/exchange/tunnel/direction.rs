@@ -46,6 +46,11 @@ impl Direction {
         Ok(())
     }
 
+    /// Whether it is a WebSocket's.
+    pub(super) fn is_framed(&self) -> bool {
+        self.frames.is_some()
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }

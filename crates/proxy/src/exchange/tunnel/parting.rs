@@ -8,7 +8,7 @@ use std::time::Duration;
 use evenkeel_proto::websocket::{GOING_AWAY, close_frame, masked_close_frame};
 
 use super::{Direction, Downstream, Passage, Tunnel};
-use crate::body::{Sink, Source};
+use crate::body::{Sink, Source, poll_discard};
 
 impl Passage<'_> {
     /// Says good-bye, to WebSockets with the frame for it (RFC 6455 §7.4.1), to all others with the end of the stream; then
@@ -72,21 +72,5 @@ fn poll_say(cx: &mut Context<'_>, sink: &mut impl Sink, left: &mut &[u8]) -> Pol
     sink.poll_flush(cx)
 }
 
-/// Reads to the end, a bounded number of times for each poll.
-fn poll_discard(cx: &mut Context<'_>, source: &mut impl Source, scratch: &mut [u8]) -> Poll<()> {
-    for _ in 0..DISCARDS_PER_TURN {
-        let Ok(piece) = ready!(source.poll_read(cx, scratch)) else { return Poll::Ready(()) };
-        let (count, last) = (piece.bytes.len(), piece.last);
-        source.consumed(count);
-        if last {
-            return Poll::Ready(());
-        }
-    }
-    cx.waker().wake_by_ref();
-    Poll::Pending
-}
-
 /// As long as the other sides get to end too, before they are left alone.
 const PARTING: Duration = Duration::from_secs(2);
-
-const DISCARDS_PER_TURN: usize = 8;

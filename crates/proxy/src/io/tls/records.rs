@@ -6,6 +6,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use super::super::socket::Socket;
+use crate::staggered::Staggered;
 
 /// What has come and is no whole record yet, what was decrypted and not read, and what was encrypted and not sent.
 #[derive(Debug, Default)]
@@ -44,8 +45,8 @@ pub(super) struct Yield<'a> {
 /// What a thread reads into and sends from. A worker is a thread, and no two sessions of it do either at once.
 #[derive(Debug, Default)]
 struct Scratch {
-    incoming: Vec<u8>,
-    outgoing: Vec<u8>,
+    incoming: Staggered,
+    outgoing: Staggered,
 }
 
 thread_local! {
@@ -100,7 +101,7 @@ impl Records {
     ) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let room = &mut scratch.incoming;
-            room.resize(SCRATCH_BYTES, 0);
+            room.grow(SCRATCH_BYTES);
             let held = self.incoming.len();
             // No more than what fits when it is decrypted, or it would have to be kept.
             let most = room.len().min(held + into.len().max(READ_BYTES_MIN));
@@ -165,7 +166,7 @@ impl Records {
         SCRATCH.with_borrow_mut(|scratch| {
             let unsent = self.outgoing.rest();
             let room = &mut scratch.outgoing;
-            room.resize(room.len().max(unsent.len() + SCRATCH_BYTES), 0);
+            room.grow(unsent.len() + SCRATCH_BYTES);
             room[..unsent.len()].copy_from_slice(unsent);
             let before = unsent.len();
             let (taken, made) = encrypt(&mut self.incoming, &mut room[before..])?;

@@ -7,7 +7,7 @@ use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::forward::wants_keep_alive;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::{
-    BodyDecoder, Framing, FramingError, ParseLimits, request_head, response_framing,
+    BodyDecoder, Framing, FramingError, ParseError, ParseLimits, request_head, response_framing,
 };
 use evenkeel_proto::method::Method;
 use evenkeel_proto::onward::Onward;
@@ -19,30 +19,40 @@ use crate::http1::receive::Receive;
 use crate::http1::send::{Outbox, Send};
 use crate::upstream::link::Link;
 
-/// A connection to an endpoint with one exchange on it.
+/// A connection to an endpoint with one exchange on it, or none: it goes from attempt to pool and back.
 #[derive(Debug)]
 pub(crate) struct Http1 {
-    pub(super) link: Link,
+    pub(in crate::upstream) link: Link,
     inbox: Inbox,
     outbox: Outbox,
     decoder: BodyDecoder,
     /// Whether another exchange used the connection before, so that the endpoint may have closed it in the meantime.
     reused: bool,
     keep: bool,
+    /// Whether the endpoint has answered in HTTP/2.
+    pub(super) is_http2: bool,
 }
 
 impl Http1 {
-    /// One more exchange on this connection.
-    pub(super) fn new(link: Link) -> Self {
-        let reused = link.give_request();
+    /// A new connection, without an exchange.
+    pub(in crate::upstream) fn new(link: Link) -> Self {
         Self {
             link,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             decoder: BodyDecoder::new(Framing::Empty),
-            reused,
+            reused: false,
             keep: false,
+            is_http2: false,
         }
+    }
+
+    /// Begins one more exchange, which knows nothing of the one before.
+    pub(super) fn begin(&mut self) {
+        self.reused = self.link.give_request();
+        (self.inbox, self.outbox) = (Inbox::default(), Outbox::default());
+        self.decoder = BodyDecoder::new(Framing::Empty);
+        (self.keep, self.is_http2) = (false, false);
     }
 
     /// Whether another exchange used the connection before.
@@ -86,6 +96,7 @@ impl Http1 {
         let silent = self.reused && self.is_silent();
         // From the first head on the endpoint is known to have seen the request.
         self.reused &= head.is_err();
+        self.is_http2 = matches!(head, Err(HeadError::Refused(ParseError::Preface)));
         Poll::Ready(head.map_err(|error| match error {
             HeadError::Refused(_) | HeadError::TooLong | HeadError::TargetTooLong => {
                 AttemptError::Malformed
@@ -128,14 +139,14 @@ impl Http1 {
         self.link.io.reset_on_close(broken);
     }
 
-    /// Ends the attempt. Returns the connection if the next exchange may use it: both messages are complete, and the endpoint
+    /// Ends the attempt. Returns whether the next exchange may use the connection: both messages are complete, and the endpoint
     /// has sent nothing that nobody asked for (RFC 9112 §9.3.2; a response queue could be poisoned with it).
-    pub(super) fn finish(mut self, buffers: &Buffers) -> Option<Link> {
+    pub(super) fn finish(&mut self, buffers: &Buffers) -> bool {
         let clean =
             self.keep && self.decoder.is_done() && self.outbox.is_sent() && self.inbox.is_empty();
         self.inbox.release(buffers);
         self.outbox.release(buffers);
-        clean.then_some(self.link)
+        clean
     }
 }
 

@@ -12,7 +12,6 @@ use evenkeel_proto::http1::{Framing, FramingError};
 use evenkeel_proto::http2::head::{as_switch, response_framing, response_head};
 use evenkeel_proto::method::Method;
 use evenkeel_proto::onward::{FieldSink as _, Onward, content_length_field, request_fields};
-use evenkeel_proto::trailer::wants_trailers;
 use h2::SendStream;
 use h2::client::ResponseFuture;
 use h2::ext::Protocol;
@@ -39,6 +38,8 @@ pub(crate) struct Http2 {
     tunnel: Option<Box<Tunnel>>,
     /// What became of the request before anything could become of it.
     failed: Option<AttemptError>,
+    /// By what the endpoint has ended the stream.
+    pub(super) reset: Option<h2::Reason>,
     response: Option<ResponseFuture>,
     request: Option<SendStream<Bytes>>,
     outflow: Outflow,
@@ -73,6 +74,7 @@ impl Http2 {
             asked: None,
             tunnel: None,
             failed: None,
+            reset: None,
             response: None,
             request: None,
             outflow: Outflow::default(),
@@ -95,7 +97,7 @@ impl Http2 {
         let target = self.uri(onward.authority(head), head.path());
         let mut fields = Outgoing::default();
         request_fields(&mut fields, head, onward);
-        if wants_trailers(head) {
+        if onward.welcomes_trailers(head) {
             fields.field(b"te", b"trailers");
         }
         if let Framing::Length(length) = onward.framing {
@@ -131,8 +133,10 @@ impl Http2 {
         ready!(self.seat.connection.poll_greeted(cx));
         let request = tunnel.request.take();
         if !self.seat.sender.is_extended_connect_protocol_enabled() {
-            // It is no fault of the endpoint's.
-            self.failed = Some(AttemptError::Gave(Reason::NotImplemented));
+            // It is no fault of the endpoint's, unless it speaks something else.
+            let is_objected = self.seat.connection.wire.objection().is_some();
+            let none = AttemptError::Gave(Reason::NotImplemented);
+            self.failed = Some(if is_objected { AttemptError::Malformed } else { none });
         } else if let Some((target, fields)) = request {
             let protocol = Some(Protocol::from_static("websocket"));
             self.send((b"CONNECT", protocol), Some(target), fields, false);
@@ -233,7 +237,8 @@ impl Http2 {
     }
 
     /// What it means that there is no answer.
-    fn error_of(&self, error: &h2::Error) -> AttemptError {
+    fn error_of(&mut self, error: &h2::Error) -> AttemptError {
+        self.reset = error.reason().filter(|_| error.is_reset() && error.is_remote());
         if self.seat.connection.wire.objection().is_some() {
             return AttemptError::Malformed;
         }

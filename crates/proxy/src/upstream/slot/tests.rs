@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::io::Io;
+use crate::upstream::attempt::Http1;
 use crate::upstream::link::Link;
 use crate::upstream::pool::{Demands, Idle};
 use crate::worker::{Crew, Errand, Supplies};
@@ -70,7 +71,8 @@ async fn a_connection_of_ours_that_is_on_parole_makes_way() {
     let slot = Slot::try_new(Arc::clone(&life)).unwrap();
     let (pool, limits, now) = (Pool::default(), PoolLimits::default(), worker.now());
     let demands = Demands { limits: &limits, edition: None };
-    pool.check_in(Idle::new(Link::new(io, slot, now, 0), now, true), demands);
+    let connection = Box::new(Http1::new(Link::new(io, slot, now, 0)));
+    pool.check_in(Idle::new(connection, now, true), demands);
     assert!(pool.check_out(demands, now).is_none());
     assert!(take_slot(&worker, &life, &pool, Duration::ZERO).await.is_some());
     assert!(errands.try_recv().is_err());

@@ -1,5 +1,5 @@
 //! What streams do not have: paths on a listener for TLS that is passed on, nothing at all on one for bytes; and protocols of ALPN on one
-//! for requests. And what clusters go by that streams lead to, and in which version of HTTP they are asked. `check::routes` calls it.
+//! for requests. And what clusters go by that streams lead to. `check::routes` calls it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use super::super::super::diagnostic::{Code, Diagnostic, Sink, Span, quoted};
 use super::super::super::draft::{
-    ClusterDraft, Draft, ListenerDraft, OriginationDraft, RouteDraft, Target,
+    ClusterDraft, ListenerDraft, OriginationDraft, RouteDraft, Target,
 };
 use super::super::super::model::StickyConfig;
 
@@ -22,6 +22,10 @@ pub(super) fn check(listener: &ListenerDraft, route: &RouteDraft, sink: &Sink) {
         sink.report(problem.label("does not belong here").help(help).at(span.clone()));
     };
     let patterns = route.patterns.as_ref();
+    if let (Some(Protocol::Tls), Some(grpc_web)) = (listener.protocol, &route.grpc_web) {
+        let message = format!("nobody sees what calls are in the streams of listener {name}");
+        misplaced(&grpc_web.span(), message, "`grpc_web` is for routes of requests");
+    }
     match listener.protocol {
         None => {}
         Some(Protocol::Tcp) => {
@@ -103,37 +107,6 @@ fn led_to<'d>(
         Target::Own(_) | Target::Missing => None,
     };
     named.into_iter().chain(routes.flat_map(|route| &route.to).map(|(name, _)| name))
-}
-
-/// Checks that no cluster to which only streams lead says in which version of HTTP it is asked.
-pub(super) fn check_versions(draft: &Draft, sink: &Sink) {
-    let mut streamed: HashMap<&str, &ListenerDraft> = HashMap::new();
-    let mut asked: HashSet<&str> = HashSet::new();
-    for listener in &draft.listeners {
-        let routes = draft.routes.iter().filter(|route| route.may_be_of(listener.name.get_ref()));
-        for name in led_to(listener, routes).map(|name| name.get_ref().as_str()) {
-            match listener.protocol {
-                Some(Protocol::Tcp | Protocol::Tls) => _ = streamed.entry(name).or_insert(listener),
-                None | Some(Protocol::Http) => _ = asked.insert(name),
-            }
-        }
-    }
-    for cluster in draft.clusters.iter().filter(|it| !asked.contains(it.name.get_ref().as_str())) {
-        let listener = streamed.get(cluster.name.get_ref().as_str());
-        if let (Some(http), Some(listener)) = (&cluster.http, listener) {
-            sink.report(never_asked(cluster, http.span(), listener));
-        }
-    }
-}
-
-fn never_asked(cluster: &ClusterDraft, span: Span, listener: &ListenerDraft) -> Diagnostic {
-    let name = quoted(cluster.name.get_ref());
-    let message = format!("only streams lead to cluster {name}, and what is in them is not ours");
-    Diagnostic::new(Code::HttpWithoutEffect, message)
-        .label("is about requests")
-        .help("leave it out")
-        .at(span)
-        .related(listener.name.span(), "the streams come from here")
 }
 
 /// What `cluster` goes by that streams do not have.

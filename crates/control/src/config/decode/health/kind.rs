@@ -7,7 +7,9 @@ use rustls::pki_types::DnsName;
 use toml::Spanned;
 
 use super::super::super::diagnostic::{Code, Diagnostic, quoted};
+use super::super::super::draft::HealthDraft;
 use super::super::super::section::{Field, Section};
+use super::super::super::suggest;
 
 /// The kinds of checks.
 pub(in super::super::super) const KINDS: [&str; 5] = ["tcp", "tls", "http", "grpc", "exec"];
@@ -24,26 +26,22 @@ const KEYS: [(&str, &[&str]); 8] = [
     ("command", &["exec"]),
 ];
 
-/// Reads it, of endpoints that are spoken TLS with or not. Programs are also noted in `programs`, to be looked at.
-pub(super) fn read(
-    section: &mut Section<'_>,
-    has_tls: bool,
-    programs: &mut Vec<Spanned<String>>,
-) -> CheckKind {
+/// Reads it, of endpoints that are spoken TLS with or not. Programs and calls are also noted in `draft`, to be looked at.
+pub(super) fn read(section: &mut Section<'_>, has_tls: bool, draft: &mut HealthDraft) -> CheckKind {
     let word = section.optional("kind");
-    let is_written = word.is_some();
+    let written = word.as_ref().map(Field::span);
     let kind = word.and_then(|field| field.word(&KINDS, &[]));
     let fields = KEYS.map(|(key, kinds)| (section.optional(key), kinds));
     let asks = fields.iter().any(|(field, kinds)| field.is_some() && kinds.contains(&"http"));
     let kind = match kind {
         Some(kind) => kind,
         // It is reported, and nobody knows which keys belong to it.
-        None if is_written => return CheckKind::Tcp,
+        None if written.is_some() => return CheckKind::Tcp,
         None if asks => "http",
         None if has_tls => "tls",
         None => "tcp",
     };
-    report_misplaced(kind, &fields);
+    report_misplaced(kind, written.is_some() || asks, &fields);
     let [path, host, method, status, body, server_name, service, command] =
         fields.map(|(field, kinds)| field.filter(|_| kinds.contains(&kind)));
     let host = host.and_then(|field| field.parsed("a string", parse_host));
@@ -66,20 +64,42 @@ pub(super) fn read(
             }
         }
         "grpc" => {
+            draft.calls.extend(written);
             let service = service.and_then(|field| field.parsed("a string", parse_service));
             CheckKind::Grpc { service: service.unwrap_or_default(), host }
         }
         "exec" => {
             let help = "as in `command = [\"/usr/local/bin/check\", \"--quick\"]`";
             let field = command.or_else(|| section.required("command", help));
-            let command = field.map(|field| parse_command(&field, programs));
+            let command = field.map(|field| parse_command(&field, &mut draft.programs));
             CheckKind::Exec { command: command.unwrap_or_default() }
         }
         _ => CheckKind::Tcp,
     }
 }
 
-fn report_misplaced(kind: &str, fields: &[(Option<Field<'_>>, &[&str]); KEYS.len()]) {
+/// What to write in place of a text that is no path.
+pub(super) fn instead_of_path(text: &str) -> Option<String> {
+    if let Some((_, rest)) = text.split_once("://") {
+        let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
+        return Some(format!("write its path alone, as in {}", quoted(path)));
+    }
+    if suggest::translate(text, &["off"]).is_some() {
+        return Some("`health = false` checks nothing".to_owned());
+    }
+    let keys = match suggest::translate(text, &KINDS)? {
+        "http" => return Some("write the path that is asked for, as in \"/health\"".to_owned()),
+        "exec" => "kind = \"exec\", command = [\"/usr/local/bin/check\"]".to_owned(),
+        kind => format!("kind = \"{kind}\""),
+    };
+    Some(format!("a kind of check is written in a table: `health = {{ {keys} }}`"))
+}
+
+fn report_misplaced(
+    kind: &str,
+    is_certain: bool,
+    fields: &[(Option<Field<'_>>, &[&str]); KEYS.len()],
+) {
     for (field, kinds) in fields {
         let Some(field) = field.as_ref().filter(|_| !kinds.contains(&kind)) else { continue };
         if kind == "tcp" && kinds.contains(&"http") {
@@ -87,8 +107,11 @@ fn report_misplaced(kind: &str, fields: &[(Option<Field<'_>>, &[&str]); KEYS.len
                 "a check of kind `tcp` only connects; leave out `kind` to send a request",
             );
         } else {
-            let kinds = kinds.join("` or `");
-            field.report_misplaced(&format!("it is for checks of kind `{kinds}`"));
+            let belongs = format!("it is for checks of kind `{}`", kinds.join("` or `"));
+            field.report_misplaced(&match kinds {
+                [kind] if !is_certain => format!("{belongs}: add `kind = \"{kind}\"`"),
+                _ => belongs,
+            });
         }
     }
 }
