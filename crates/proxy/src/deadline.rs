@@ -125,6 +125,11 @@ impl Deadline {
         self.set_for(timeout, true);
     }
 
+    /// Never expires, until it is set again.
+    pub(crate) fn clear(&self) {
+        self.set(Duration::MAX);
+    }
+
     fn set_for(&self, timeout: Duration, rests: bool) {
         let ticks = timeout.as_millis().div_ceil(TICK.as_millis()) + 1;
         let ticks = u32::try_from(ticks).unwrap_or(NEVER);

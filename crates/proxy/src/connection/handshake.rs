@@ -74,7 +74,8 @@ impl Connection {
         Some(world.listener(&self.entrance)?.timeouts.tls)
     }
 
-    /// Waits for `step`. `None` if that takes longer than `timeout`, or than there is time for when the connection shall end.
+    /// Waits for `step`. `None` if that takes longer than `timeout`, or than there is time for when the connection shall end. What follows has a time
+    /// of its own: none of this one is left.
     pub(super) async fn in_time<T>(
         &self,
         deadline: &Deadline,
@@ -83,7 +84,7 @@ impl Connection {
     ) -> Option<T> {
         let mut draining = self.worker.is_parting(&self.entrance);
         deadline.set(if draining { DRAIN_GRACE } else { timeout });
-        poll_fn(|cx| match step(cx) {
+        let done = poll_fn(|cx| match step(cx) {
             Poll::Pending if !draining && self.worker.is_parting(&self.entrance) => {
                 draining = true;
                 deadline.set(DRAIN_GRACE);
@@ -92,6 +93,8 @@ impl Connection {
             Poll::Pending if deadline.is_expired() => Poll::Ready(None),
             step => step.map(Some),
         })
-        .await
+        .await;
+        deadline.clear();
+        done
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use evenkeel_testkit::http2::{Block, Kind, Outcome, frame};
+use evenkeel_testkit::http2::{Block, END_HEADERS, END_STREAM, Kind, Outcome, PREFACE, frame};
 use evenkeel_testkit::wait::pause;
 use evenkeel_testkit::{Http2Client, Request, Script, wait_until};
 
@@ -13,6 +13,7 @@ fn arena() -> Arena {
     let large = vec![b'x'; 1 << 20];
     let behaviour = move |request: &Request| match request.target.as_str() {
         "/large" => Script::ok(&large),
+        "/slow" => Script::new().pause(Duration::from_secs(2)).followed_by(Script::ok("late")),
         _ => Script::ok("well"),
     };
     Arena::before(
@@ -43,7 +44,7 @@ fn a_window_that_is_opened_byte_by_byte_keeps_no_stream() {
     });
     assert!(ended.is_ok() && bytes < 64 << 10, "{ended:?} after {bytes} bytes");
     arena.running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
-    assert_eq!(arena.running.metric("evenkeel_failures_total", "reason=\"write_timeout\""), 1);
+    arena.running.wait_for_metric("evenkeel_failures_total", "reason=\"write_timeout\"", 1);
 }
 
 #[test]
@@ -103,6 +104,22 @@ fn a_body_that_stops_or_drips_over_http_2_is_given_up() {
         assert!(String::from_utf8(body).unwrap().contains("(body_timeout)"));
     }
     assert_eq!(arena.origin.request_count(), 0);
+}
+
+/// The time that a client has to greet is over when it has, and does not end what it asked for in the same breath.
+#[test]
+fn a_request_that_comes_with_the_preface_and_takes_longer_than_a_greeting_may_is_answered() {
+    let arena = arena();
+    let mut client = Http2Client::connect_silently(arena.running.address).unwrap();
+    let stream = client.open();
+    let flags = END_HEADERS | END_STREAM;
+    let request = frame(Kind::Headers, flags, stream, &Block::request("GET", "/slow"));
+    let settings = frame(Kind::Settings, 0, 0, &[]);
+    client.send(&[PREFACE, &settings, &request].concat()).unwrap();
+    let Outcome::Answered { status, body } = client.outcome(stream, LONG).unwrap() else {
+        panic!("no answer")
+    };
+    assert_eq!((status, body.as_slice()), (200, &b"late"[..]));
 }
 
 #[test]

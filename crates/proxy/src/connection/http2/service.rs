@@ -240,7 +240,7 @@ impl<'c, F: Future<Output = ()>> Service<'c, F> {
                 deadline.set(SHORT_MAX);
             }
             // Each has its own.
-            Phase::Busy => deadline.set(Duration::MAX),
+            Phase::Busy => deadline.clear(),
         }
     }
 }
