@@ -184,13 +184,13 @@ fn what_is_refused_is_said_and_tried_again_later_and_the_old_certificate_stays()
     assert!(is_served(&served.running, &roots, "a.test"));
     // It does not come at once, nor after the config was read again.
     assert_eq!(served.running.ask("POST", "/api/v1/reload", "").0, 200);
-    assert_eq!(served.running.metric("evenkeel_acme_orders_total", "failed"), 1);
+    served.running.wait_for_metric("evenkeel_acme_orders_total", "failed", 1);
 
     // Whoever changes the config is not made to wait.
     write("\"a.test\", \"b.test\"");
     assert_eq!(served.running.ask("POST", "/api/v1/reload", "").0, 200);
     served.wait_until_served(&roots, "b.test");
-    assert_eq!(served.running.metric("evenkeel_acme_orders_total", "failed"), 1);
+    served.running.wait_for_metric("evenkeel_acme_orders_total", "failed", 1);
 }
 
 /// What binds an account is needed once, when it is made.

@@ -267,7 +267,7 @@ fn a_client_that_cannot_prove_who_it_is_is_told_why() {
             assert!(said.contains(&format!("certificate :{body}:")), "{said}");
         }
     }
-    assert_eq!(required.metric("evenkeel_tls_handshakes_total", "result=\"refused\""), 8);
+    required.wait_for_metric("evenkeel_tls_handshakes_total", "result=\"refused\"", 8);
     for (reason, words) in [
         ("no_certificate", "it has shown no certificate"),
         ("certificate_revoked", "its certificate is revoked"),
@@ -275,7 +275,7 @@ fn a_client_that_cannot_prove_who_it_is_is_told_why() {
         ("unknown_ca", "its certificate is signed by nobody that we trust (unknown issuer)"),
     ] {
         let label = format!("reason=\"{reason}\"");
-        assert_eq!(required.metric("evenkeel_tls_handshakes_refused_total", &label), 2, "{reason}");
+        required.wait_for_metric("evenkeel_tls_handshakes_refused_total", &label, 2);
         required.process.wait_for_line(&label, LONG).unwrap();
         let log = required.process.stderr();
         let lines = log.lines().filter(|line| line.contains("INFO") && line.contains(&label));
@@ -591,7 +591,7 @@ fn renegotiation_is_refused() {
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(said.contains("RENEGOTIATING") && said.contains("no renegotiation"), "{said}");
     drop(input);
-    assert_eq!(running.metric("evenkeel_tls_handshakes_total", "result=\"full\""), 1);
+    running.wait_for_metric("evenkeel_tls_handshakes_total", "result=\"full\"", 1);
 }
 
 #[test]

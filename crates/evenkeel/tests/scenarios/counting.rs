@@ -38,14 +38,14 @@ fn requests_are_counted_by_class_and_method() {
     assert_eq!(requests("code_class=\"3xx\",method=\"GET\""), 2);
     assert_eq!(requests("code_class=\"5xx\",method=\"PUT\""), 1);
     assert_eq!(requests(""), 13);
-    assert_eq!(running.metric("evenkeel_listener_connections_total", ""), 1);
-    assert_eq!(running.metric("evenkeel_request_duration_seconds_count", ""), 13);
-    assert_eq!(running.metric("evenkeel_upstream_first_byte_seconds_count", ""), 13);
-    assert_eq!(running.metric("evenkeel_bytes_total", "dir=\"in\""), 13 * 5);
-    assert_eq!(running.metric("evenkeel_bytes_total", "dir=\"out\""), 13 * 6);
-    assert_eq!(running.metric("evenkeel_upstream_requests_total", "code_class=\"2xx\""), 7);
-    assert_eq!(running.metric("evenkeel_upstream_connects_total", "result=\"ok\""), 1);
-    assert_eq!(running.metric("evenkeel_upstream_reuses_total", ""), 12);
+    running.wait_for_metric("evenkeel_listener_connections_total", "", 1);
+    running.wait_for_metric("evenkeel_request_duration_seconds_count", "", 13);
+    running.wait_for_metric("evenkeel_upstream_first_byte_seconds_count", "", 13);
+    running.wait_for_metric("evenkeel_bytes_total", "dir=\"in\"", 13 * 5);
+    running.wait_for_metric("evenkeel_bytes_total", "dir=\"out\"", 13 * 6);
+    running.wait_for_metric("evenkeel_upstream_requests_total", "code_class=\"2xx\"", 7);
+    running.wait_for_metric("evenkeel_upstream_connects_total", "result=\"ok\"", 1);
+    running.wait_for_metric("evenkeel_upstream_reuses_total", "", 12);
     assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
 }
 
@@ -102,8 +102,8 @@ fn metrics_equal_what_wrk_counted() {
         "code_class=\"2xx\",method=\"GET\"",
         counted,
     );
-    assert_eq!(running.metric("evenkeel_requests_total", ""), counted);
-    assert_eq!(running.metric("evenkeel_upstream_requests_total", "code_class=\"2xx\""), counted);
+    running.wait_for_metric("evenkeel_requests_total", "", counted);
+    running.wait_for_metric("evenkeel_upstream_requests_total", "code_class=\"2xx\"", counted);
     let answered: usize = origins.iter().map(Origin::request_count).sum();
     assert_eq!(answered as u64, counted);
 }

@@ -76,7 +76,7 @@ impl Streams {
     fn expect_drain_timeout(&self) {
         self.running.wait_for_metric("evenkeel_failures_total", "reason=\"drain_timeout\"", 1);
         assert_eq!(self.running.metric("evenkeel_upstream_failures_total", ""), 0);
-        assert_eq!(self.running.metric("evenkeel_upstream_inflight", ""), 1);
+        self.running.wait_for_metric("evenkeel_upstream_inflight", "", 1);
     }
 }
 

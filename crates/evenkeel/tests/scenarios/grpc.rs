@@ -107,11 +107,11 @@ fn how_calls_end_is_in_the_log_in_figures_and_remembered_wherever_they_say_it() 
     running.wait_for_metric("evenkeel_grpc_calls_total", "", expected.len() as u64);
     for (name, _) in expected {
         let labels = format!("route=\"/*\",status=\"{name}\"");
-        assert_eq!(running.metric("evenkeel_grpc_calls_total", &labels), 1, "{name}");
+        running.wait_for_metric("evenkeel_grpc_calls_total", &labels, 1);
     }
-    assert_eq!(running.metric("evenkeel_requests_total", "code_class=\"5xx\""), 5);
-    assert_eq!(running.metric("evenkeel_upstream_requests_total", "code_class=\"5xx\""), 5);
-    assert_eq!(running.metric("evenkeel_upstream_faults_total", ""), 4);
+    running.wait_for_metric("evenkeel_requests_total", "code_class=\"5xx\"", 5);
+    running.wait_for_metric("evenkeel_upstream_requests_total", "code_class=\"5xx\"", 5);
+    running.wait_for_metric("evenkeel_upstream_faults_total", "", 4);
     assert_eq!(running.endpoint(0)["responses"]["5xx"], 5);
 
     let stories = || running.ask("GET", "/api/v1/why", "").1["stories"].as_array().unwrap().clone();
@@ -198,11 +198,11 @@ fn a_call_that_breaks_off_behind_its_first_message_is_not_counted_and_logged_as_
     running.wait_for_metric("evenkeel_requests_total", "", 3);
     for (class, count) in [("2xx", 0), ("4xx", 1), ("5xx", 2)] {
         let class = format!("code_class=\"{class}\"");
-        assert_eq!(running.metric("evenkeel_requests_total", &class), count, "{class}");
+        running.wait_for_metric("evenkeel_requests_total", &class, count);
     }
     // It is the endpoint's failure once, beside its answers that began well.
-    assert_eq!(running.metric("evenkeel_upstream_requests_total", "code_class=\"2xx\""), 3);
-    assert_eq!(running.metric("evenkeel_upstream_failures_total", ""), 1);
+    running.wait_for_metric("evenkeel_upstream_requests_total", "code_class=\"2xx\"", 3);
+    running.wait_for_metric("evenkeel_upstream_failures_total", "", 1);
 
     let (_, why) = running.ask("GET", "/api/v1/why?status=503", "");
     let sentence = why["stories"][0]["sentence"].as_str().unwrap();

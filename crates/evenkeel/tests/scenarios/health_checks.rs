@@ -154,7 +154,7 @@ impl Change<'_> {
         let ended = run(&["status", "--admin", &running.admin.to_string()]);
         assert!(ended.stdout.contains(&down), "{}", ended.stdout);
         let labels = format!("to=\"down\",reason=\"{}\"", self.kind);
-        assert_eq!(running.metric("evenkeel_upstream_transitions_total", &labels), 1);
+        running.wait_for_metric("evenkeel_upstream_transitions_total", &labels, 1);
         turn(true);
         running.wait_for_state(0, "up");
         let up = running.endpoint(0)["reason"].as_str().unwrap().to_owned();

@@ -85,7 +85,7 @@ fn many_requests_share_one_connection_which_is_opened_once() {
         assert_eq!(client.read_response(LONG).unwrap().text(), "well");
     }
     assert_eq!(endpoint.connections(), 1);
-    assert_eq!(running.metric("evenkeel_upstream_connects_total", "result=\"ok\""), 1);
+    running.wait_for_metric("evenkeel_upstream_connects_total", "result=\"ok\"", 1);
 }
 
 #[test]
@@ -397,7 +397,7 @@ fn who_waits_for_a_connection_that_may_not_be_opened_blames_no_endpoint() {
         assert_eq!(client.read_response(LONG).unwrap().status, 503);
     }
     assert_eq!(running.metric("evenkeel_upstream_failures_total", ""), 0);
-    assert_eq!(running.metric("evenkeel_failures_total", "reason=\"overloaded\""), 5);
+    running.wait_for_metric("evenkeel_failures_total", "reason=\"overloaded\"", 5);
     drop(holder);
 }
 

@@ -45,7 +45,7 @@ fn a_listener_serves_the_socket_that_it_is_passed() {
         assert_eq!(client.exchange(GET, LONG).unwrap().text(), "a");
     }
     assert_eq!(running.status()["listeners"][0]["binds"][0], "fd:web");
-    assert_eq!(running.metric("evenkeel_listener_connections_total", ""), 20);
+    running.wait_for_metric("evenkeel_listener_connections_total", "", 20);
 }
 
 #[test]

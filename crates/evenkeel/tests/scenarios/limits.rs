@@ -58,7 +58,7 @@ fn a_burst_is_let_through_and_the_rest_is_told_when_to_come_back() {
     assert_eq!(let_through(&running, "", 10), 0);
     assert_eq!(origin.request_count(), 5);
     running.wait_for_metric("evenkeel_failures_total", "reason=\"rate_limited\"", 11);
-    assert_eq!(running.metric("evenkeel_rate_limited_total", "dry_run=\"false\""), 11);
+    running.wait_for_metric("evenkeel_rate_limited_total", "dry_run=\"false\"", 11);
     assert_eq!(running.status()["listeners"][0]["admission"]["limited"], 11);
 }
 
@@ -243,7 +243,7 @@ fn a_listener_closes_connections_of_networks_that_it_does_not_serve() {
     // Without a reset: this says end, not error.
     assert_eq!(denied.read_to_end(LONG).unwrap(), b"");
     assert!(!is_served(&mut from(&running, 9)));
-    assert_eq!(running.metric("evenkeel_listener_connections_refused_total", "denied"), 2);
+    running.wait_for_metric("evenkeel_listener_connections_refused_total", "denied", 2);
     assert_eq!(running.status()["listeners"][0]["refused"]["denied"], 2);
     running.process.wait_for_line("refuses connections", LONG).unwrap();
 
@@ -273,7 +273,7 @@ fn a_client_opens_no_more_connections_than_its_burst() {
     let served = (0..10).filter(|_| is_served(&mut from(&running, 8))).count();
     assert_eq!(served, 4);
     assert!(is_served(&mut from(&running, 9)));
-    assert_eq!(running.metric("evenkeel_listener_connections_refused_total", "\"rate\""), 6);
+    running.wait_for_metric("evenkeel_listener_connections_refused_total", "\"rate\"", 6);
     let said = || running.process.stderr().matches("refuses connections").count();
     wait_until(LONG, || said() > 0).unwrap();
     assert!(said() < 6, "it says so {} times", said());

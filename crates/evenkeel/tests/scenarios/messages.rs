@@ -45,7 +45,7 @@ fn a_connection_is_kept_on_both_sides() {
     }
     let connections: Vec<usize> = origin.requests().iter().map(|each| each.connection).collect();
     assert!(connections.iter().all(|each| *each == connections[0]), "{connections:?}");
-    assert_eq!(running.metric("evenkeel_upstream_reuses_total", ""), 19);
+    running.wait_for_metric("evenkeel_upstream_reuses_total", "", 19);
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn one_that_answers_500_every_second_time_is_ejected_and_says_why() {
     }
     assert_eq!(sick.request_count(), before, "it gets nothing");
     let name = sick.address().to_string();
-    assert_eq!(running.metric("evenkeel_upstream_ejected", &name), 1);
+    running.wait_for_metric("evenkeel_upstream_ejected", &name, 1);
     assert!(running.metric("evenkeel_upstream_faults_total", &name) >= 6);
 }
 

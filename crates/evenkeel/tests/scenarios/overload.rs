@@ -117,7 +117,7 @@ fn of_three_the_first_is_served_the_second_waits_and_one_is_refused() {
     wait_for_pending(&running, 1);
     let mut third = send(&running, "/third", "");
     assert_shed(&answer(&mut third), "overloaded");
-    assert_eq!(running.metric("evenkeel_cluster_pending", "cluster=\"api\""), 1);
+    running.wait_for_metric("evenkeel_cluster_pending", "cluster=\"api\"", 1);
     gate.open();
     assert_eq!(answer(&mut first).text(), "held");
     assert_eq!(answer(&mut second).text(), "/second");
@@ -376,7 +376,7 @@ fn no_origin_ever_has_more_connections_than_it_may_whoever_sends_the_requests() 
     });
     assert_eq!(origin.most(), 2);
     assert!(running.metric("evenkeel_upstream_connections", "") <= 2);
-    assert_eq!(running.metric("evenkeel_upstream_limit", ""), 2);
+    running.wait_for_metric("evenkeel_upstream_limit", "", 2);
     assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
 }
 
@@ -393,7 +393,7 @@ fn a_connection_that_lies_idle_at_one_worker_makes_way_for_the_requests_of_anoth
     }
     assert_eq!(origin.most(), 1);
     assert!(origin.accepted() > 1, "all clients are at one worker");
-    assert_eq!(running.metric("evenkeel_upstream_connections", ""), 1);
+    running.wait_for_metric("evenkeel_upstream_connections", "", 1);
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn a_changed_file_is_in_force_by_itself() {
     let changes = reload["changes"].to_string();
     assert!(changes.contains(&format!("+ cluster web: endpoint {}", b.address())), "{changes}");
     assert!(changes.contains(&format!("- cluster web: endpoint {}", a.address())), "{changes}");
-    assert_eq!(running.metric("evenkeel_config_reloads_total", "applied"), 1);
+    running.wait_for_metric("evenkeel_config_reloads_total", "applied", 1);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_refused_reload_changes_nothing_and_is_said_everywhere() {
     // Mended, it is as if nothing had been.
     running.rewrite(&to(&a));
     wait_until(LONG, || running.status()["config"]["refused"] == false).unwrap();
-    assert_eq!(running.metric("evenkeel_config_last_reload_successful", ""), 1);
+    running.wait_for_metric("evenkeel_config_last_reload_successful", "", 1);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn what_a_reload_does_not_concern_lives_on() {
     let opened = format!("endpoint=\"{}\",result=\"ok\"", a.address());
     let connects = running.metric("evenkeel_upstream_connects_total", &opened);
     assert_eq!(connects, 1, "the pooled connection lives on");
-    assert_eq!(running.metric("evenkeel_listener_connections_total", "web"), 1);
+    running.wait_for_metric("evenkeel_listener_connections_total", "web", 1);
 }
 
 /// They lay idle for as long as any exchange of the plan that had it.

@@ -109,7 +109,7 @@ fn a_hundred_reloads_that_add_and_remove_an_endpoint_lose_nothing_and_cut_nothin
     }
     assert_eq!(load.failures(), [""; 0]);
     // The watch may have been quicker than we for some of them, and found nothing left to do for others.
-    assert_eq!(running.metric("evenkeel_config_reloads_total", "applied"), 100);
+    running.wait_for_metric("evenkeel_config_reloads_total", "applied", 100);
     assert_eq!(running.metric("evenkeel_config_reloads_total", "refused"), 0);
     assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
     assert!(origins[2].request_count() > 0, "the third had its share");

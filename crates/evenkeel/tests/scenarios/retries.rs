@@ -54,7 +54,7 @@ fn what_one_endpoint_fails_another_does_and_the_client_sees_nothing_of_it() {
         // Whoever steps in has had its turn.
         assert_eq!((sick.request_count(), well.request_count()), (6, 6));
         let name = well.address().to_string();
-        assert_eq!(running.metric("evenkeel_upstream_retries_total", &name), 6);
+        running.wait_for_metric("evenkeel_upstream_retries_total", &name, 6);
     }
 }
 

@@ -198,7 +198,7 @@ fn status_metrics_and_access_log_say_which_route_a_request_took() {
     running.wait_for_metric("evenkeel_route_requests_total", "", 4);
     for (route, count) in [("v1", 2), ("*.example.com/admin", 1), ("/*", 1)] {
         let label = format!("route=\"{route}\",code_class=\"2xx\"");
-        assert_eq!(running.metric("evenkeel_route_requests_total", &label), count, "{route}");
+        running.wait_for_metric("evenkeel_route_requests_total", &label, count);
     }
     let listener = &running.status()["listeners"][0];
     assert_eq!(listener["cluster"], "site");

@@ -162,7 +162,7 @@ fn a_host_that_the_certificate_is_not_good_for_is_misdirected() {
         let answer = ask(&mut client(&running, &certificate, "test").unwrap(), host);
         assert_eq!(answer.status, status, "{host}");
     }
-    assert_eq!(running.metric("evenkeel_failures_total", "reason=\"misdirected\""), 3);
+    running.wait_for_metric("evenkeel_failures_total", "reason=\"misdirected\"", 3);
 }
 
 #[test]

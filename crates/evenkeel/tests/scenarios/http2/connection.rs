@@ -48,7 +48,7 @@ fn a_request_for_a_name_that_the_certificate_has_not_is_misdirected() {
     for (host, status) in [("test", 200), ("elsewhere", 421), ("a.test", 200), ("a.b.test", 421)] {
         assert_eq!(library.ask(by_tls(host)).status, status, "{host}");
     }
-    assert_eq!(running.metric("evenkeel_failures_total", "reason=\"misdirected\""), 2);
+    running.wait_for_metric("evenkeel_failures_total", "reason=\"misdirected\"", 2);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_reload_keeps_connections_and_goes_by_the_new_config() {
     running.rewrite(&config(&new));
     running.reload();
     assert_eq!(library.ask(request("GET", "/")).body, b"new");
-    assert_eq!(running.metric("evenkeel_listener_connections_total", ""), 1);
+    running.wait_for_metric("evenkeel_listener_connections_total", "", 1);
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn what_ends_a_connection_is_counted_and_told_with_its_client() {
         assert_eq!(client.goaway(LONG).unwrap(), Some(ENHANCE_YOUR_CALM));
     }
     let label = "fault=\"flood_pings\"";
-    assert_eq!(arena.running.metric("evenkeel_http2_faults_total", label), 3);
+    arena.running.wait_for_metric("evenkeel_http2_faults_total", label, 3);
     let log = || arena.running.process.stderr();
     wait_until(LONG, || log().contains("ends connections of HTTP/2")).unwrap();
     assert!(log().contains("client=127.0.0.1 fault=\"flood_pings\""), "{}", log());

@@ -103,7 +103,7 @@ fn files(curl: &Curl, server: &Server) {
     let many = [text.as_str(); 50].map(|each| format!("{each}?"));
     let before = running.metric("evenkeel_listener_connections_total", "");
     curl.print(&many.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!(running.metric("evenkeel_listener_connections_total", ""), before + 1);
+    running.wait_for_metric("evenkeel_listener_connections_total", "", before + 1);
     running.wait_for_metric("evenkeel_listener_connections_active", "", 0);
     assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
     let connects = running.metric("evenkeel_upstream_connects_total", "ok");

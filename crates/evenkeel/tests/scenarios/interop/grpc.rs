@@ -78,7 +78,7 @@ fn calls_of_grpc_are_balanced_one_by_one() {
         let calls = running.metric("evenkeel_upstream_requests_total", &label);
         assert!((95..=105).contains(&calls), "{label} {calls}");
     }
-    assert_eq!(running.metric("evenkeel_listener_connections_total", ""), 1);
+    running.wait_for_metric("evenkeel_listener_connections_total", "", 1);
 }
 
 #[track_caller]

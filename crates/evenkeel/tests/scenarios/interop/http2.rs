@@ -56,7 +56,7 @@ fn curl_asks_node_over_http_2_by_either_version() {
         );
     }
     running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
-    assert_eq!(running.metric("evenkeel_upstream_connects_total", "result=\"ok\""), 1);
+    running.wait_for_metric("evenkeel_upstream_connects_total", "result=\"ok\"", 1);
 }
 
 #[test]
