@@ -111,10 +111,10 @@ impl Outflow {
     /// it would be missing elsewhere.
     pub(crate) fn room(&self, (half, wire): Half<'_>) -> usize {
         half.reserve_capacity(1);
-        if wire.has_room() && half.capacity() > 0 {
-            self.piece.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX)
-        } else {
-            LOOKED_AHEAD_BYTES
+        match wire.has_room() && half.capacity() > 0 {
+            true if wire.is_little_left() => PIECE_BYTES_LITTLE,
+            true => self.piece.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX),
+            false => LOOKED_AHEAD_BYTES,
         }
     }
 
@@ -159,6 +159,9 @@ const LOOKED_AHEAD_BYTES: usize = 1024;
 
 /// A frame's worth (RFC 9113 §4.2).
 const PIECE_BYTES_MIN: usize = 16 * 1024;
+
+/// Of the same while the worker reads little: the window may be open by a byte, and the rest is parked.
+const PIECE_BYTES_LITTLE: usize = 2 * 1024;
 
 /// As much as the library holds of one stream.
 pub(crate) const PIECE_BYTES_MAX: usize = 64 * 1024;

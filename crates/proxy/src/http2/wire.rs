@@ -246,8 +246,13 @@ impl WireState {
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        let most = if self.parked.is_high() { READ_BYTES_HIGH } else { HELD_BYTES_MAX };
+        let most = if self.is_little_left() { READ_BYTES_HIGH } else { HELD_BYTES_MAX };
         self.held.borrow().bytes() < most
+    }
+
+    /// Whether the worker holds so much for everybody that it reads little.
+    pub(crate) fn is_little_left(&self) -> bool {
+        self.parked.is_high()
     }
 
     /// So much of a body is the library's now.

@@ -102,6 +102,7 @@ static IDLE: LazyLock<Cost> =
 
 impl Cost {
     /// Of each connection of this attack, when others before it hold all that the worker lends.
+    /// At once, or when those that got none of that have waited in vain.
     fn of(endpoint: Endpoint, attack: impl Fn(SocketAddr) -> Http2Client) -> Self {
         let (to, more) = match endpoint {
             Endpoint::None => (
@@ -124,9 +125,12 @@ impl Cost {
         let running = Running::start(&mut command, address);
         // The first ones also pay for what is there once.
         let _first: Vec<Http2Client> = (0..FIRST).map(|_| attack(address)).collect();
+        for _ in 0..100 {
+            turned_away(&running);
+        }
         let before = settled(&running);
         let others: Vec<Http2Client> = (0..ATTACKERS).map(|_| attack(address)).collect();
-        let after = settled(&running);
+        let after = settled(&running).max(settled_late(&running));
         let sent: u64 = others.iter().map(Http2Client::sent).sum();
         Self { sent: sent / ATTACKERS, held: after.saturating_sub(before) / ATTACKERS }
     }
@@ -145,6 +149,16 @@ fn settled(running: &Running) -> u64 {
     })
     .unwrap();
     before
+}
+
+/// What it holds when it has turned away whoever waits, which of clients that do not read is nobody.
+fn settled_late(running: &Running) -> u64 {
+    let _ = wait_until(WAITS_MAX, || turned_away(running) >= WAIT_MIN);
+    settled(running)
+}
+
+fn turned_away(running: &Running) -> u64 {
+    running.metric("evenkeel_failures_total", "reason=\"pending_timeout\"")
 }
 
 /// What requests get. It keeps their connections for ever.
@@ -167,7 +181,8 @@ impl Endpoint {
             let mut kept = Vec::new();
             for socket in listener.incoming().flatten() {
                 if self == Self::Large {
-                    answer(&socket);
+                    let socket = socket.try_clone().unwrap();
+                    thread::spawn(move || answer(&socket));
                 }
                 kept.push(socket);
             }
@@ -180,6 +195,8 @@ fn answer(mut socket: &TcpStream) {
     let body = vec![b'x'; 256 << 10];
     let _ = socket.read(&mut [0; 1024]);
     let _ = socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
+    // Most servers send the body by itself: it may be read by itself, too.
+    pause(Duration::from_millis(200));
     let _ = socket.set_nonblocking(true);
     let _ = socket.write(&body);
 }
@@ -192,6 +209,12 @@ const ATTACKERS: u64 = 24;
 
 /// As many requests as may be under way on a connection.
 const STREAMS: usize = 128;
+
+/// At least so many of all requests get nothing of what the worker lends, which is 512, and have not earned any.
+const WAIT_MIN: u64 = (FIRST + ATTACKERS) * (STREAMS as u64 - 2) - 600;
+
+/// They wait for no longer than that.
+const WAITS_MAX: Duration = Duration::from_secs(11);
 
 /// How much may be held for each byte.
 const MOST: u64 = 100;

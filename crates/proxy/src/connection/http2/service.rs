@@ -31,6 +31,8 @@ pub(super) struct Service<'c, F> {
     waiting: Waiting,
     /// The last stream that was there when the time began that is measured in [`Phase::Short`].
     waits_since: u32,
+    /// Up to which stream those that wait have waited for too long; 0 for none.
+    overdue: u32,
     write_timeout: Duration,
     /// Whether the client knows that we leave.
     is_leaving: bool,
@@ -72,6 +74,7 @@ impl<'c, F: Future<Output = ()>> Service<'c, F> {
             share: Share::of(&worker.spare_streams, &worker.buffers.parked),
             waiting: Waiting::default(),
             waits_since: 0,
+            overdue: 0,
             write_timeout,
             is_leaving: false,
             sent: 0,
@@ -170,17 +173,27 @@ impl<'c, F: Future<Output = ()>> Service<'c, F> {
         self.share.begins(self.streams.len(), self.wire.received(), cx.waker())
     }
 
-    /// Answers what has waited for too long, and begins the time for the others.
+    /// Answers some of what has waited for too long, and begins the time for the others. A few at a time, and none while the client does not read:
+    /// the library keeps for ever the room that as many answers have taken in it as have ever waited there.
     fn turns_away(&mut self, cx: &mut Context<'_>, deadline: &Deadline) -> bool {
-        if self.phase != Phase::Short || !deadline.is_expired() {
+        if self.phase == Phase::Short && deadline.is_expired() {
+            self.overdue = self.waits_since;
+            self.phase = Phase::Busy;
+            self.set(deadline);
+        }
+        if self.overdue == 0 {
             return false;
         }
-        self.phase = Phase::Busy;
-        self.set(deadline);
-        let last = self.waits_since;
-        while self.first_waiting(cx).is_some_and(|first| first <= last) {
-            let turned_away = self.waiting.pop();
-            turned_away.into_iter().for_each(|it| self.connection.turn_away(it, self.wire));
+        for turned_away in 0..TURNED_AWAY_AT_ONCE {
+            if self.wire.is_blocked() {
+                return turned_away > 0;
+            }
+            if self.first_waiting(cx).is_none_or(|first| first > self.overdue) {
+                self.overdue = 0;
+                return turned_away > 0;
+            }
+            let first = self.waiting.pop();
+            first.into_iter().for_each(|it| self.connection.turn_away(it, self.wire));
         }
         true
     }
@@ -244,6 +257,9 @@ impl<'c, F: Future<Output = ()>> Service<'c, F> {
         }
     }
 }
+
+/// So many answers go to the library before it is let write them.
+const TURNED_AWAY_AT_ONCE: usize = 4;
 
 /// As long as requests may wait for an endpoint, if the config says nothing else. What has come since the time began waits for up to twice as long.
 const SHORT_MAX: Duration = Duration::from_secs(5);
