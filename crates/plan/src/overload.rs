@@ -84,7 +84,7 @@ impl Limits {
         }
     }
 
-    /// For how long the queue may not have been empty before it counts as long: a tenth of what each may wait.
+    /// For how long the queue may not have been empty, and more may have come than got in, before the newest come first: a tenth of what each may wait.
     pub(crate) fn patience(&self) -> Duration {
         self.pending_wait / 10
     }

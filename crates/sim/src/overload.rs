@@ -99,6 +99,11 @@ impl Overload {
         self.queue.call_all().copied().collect()
     }
 
+    /// It waits no longer, as there is room for it.
+    pub(crate) fn admit(&mut self, ticket: Ticket) {
+        self.queue.admit(ticket);
+    }
+
     /// It waits no longer. Returns who is to look for room in its place.
     pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Turn> {
         if self.queue.leave(ticket) { self.call() } else { None }

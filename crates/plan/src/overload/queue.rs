@@ -1,12 +1,15 @@
 //! Who waits for room at an endpoint, and in which order they are called. Pure; one for each [`Room`](super::Room).
 //!
-//! The important come first. Among equals the oldest does while the queue is short; while it is long the newest does (adaptive LIFO; Maurer,
+//! The important come first. Among equals the oldest does, unless the queue is outgrown: then the newest does (adaptive LIFO; Maurer,
 //! Fail at Scale, 2015): under lasting overload somebody has to wait in vain, and it had better be those who have waited for so long
-//! that their clients may have given up. Long is what has not been empty for a tenth of the longest wait, as CoDel tells a lasting
-//! queue from a passing one.
+//! that their clients may have given up. It is outgrown when it has not been empty for a tenth of the longest wait, as CoDel tells a lasting
+//! queue from a passing one, and more came in that time than got in.
 
 use std::collections::VecDeque;
 
+mod flow;
+
+use self::flow::Flow;
 use super::{Importance, Limits};
 use crate::time::Time;
 
@@ -17,10 +20,8 @@ pub struct Queue<T> {
     classes: [VecDeque<Entry<T>>; Importance::COUNT],
     /// The number of the next ticket.
     next: u64,
-    /// Since when somebody has been waiting without a break.
-    busy_since: Option<Time>,
-    /// Whether the newest come first.
-    is_long: bool,
+    /// Who came and got in, since somebody waits without a break.
+    flow: Option<Flow>,
 }
 
 /// Somebody's place in the queue.
@@ -64,7 +65,7 @@ pub enum Standing {
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { classes: Default::default(), next: 0, busy_since: None, is_long: false }
+        Self { classes: Default::default(), next: 0, flow: None }
     }
 }
 
@@ -88,8 +89,7 @@ impl<T> Queue<T> {
         now: Time,
         waker: T,
     ) -> Entered<T> {
-        let since = *self.busy_since.get_or_insert(now);
-        self.is_long = now.since(since) >= limits.patience();
+        self.flow.get_or_insert_with(|| Flow::new(now)).come(now, limits.patience());
         let full = self.len() >= usize::try_from(limits.pending).unwrap_or(usize::MAX);
         if full && !self.has_worse_than(importance) {
             self.rest();
@@ -123,6 +123,12 @@ impl<T> Queue<T> {
         }
     }
 
+    /// It waits no longer, as it has got in; otherwise as [`Queue::leave`].
+    pub fn admit(&mut self, ticket: Ticket) -> bool {
+        self.flow.iter_mut().for_each(Flow::admit);
+        self.leave(ticket)
+    }
+
     /// It waits no longer. Returns whether it was called and has not looked: then the call is another one's.
     pub fn leave(&mut self, ticket: Ticket) -> bool {
         let class = &mut self.classes[ticket.importance as usize];
@@ -139,9 +145,9 @@ impl<T> Queue<T> {
 
     /// Calls the next after one who found no room: where that one may not go, another may.
     pub fn call_after(&mut self, ticket: Ticket) -> Option<&T> {
-        let is_long = self.is_long;
+        let newest_first = self.newest_first();
         self.call_where(|importance, entry| {
-            let later = if is_long { entry < ticket.number } else { entry > ticket.number };
+            let later = if newest_first { entry < ticket.number } else { entry > ticket.number };
             importance > ticket.importance || importance == ticket.importance && later
         })
     }
@@ -160,11 +166,11 @@ impl<T> Queue<T> {
     }
 
     fn call_where(&mut self, may: impl Fn(Importance, u64) -> bool) -> Option<&T> {
-        let is_long = self.is_long;
+        let newest_first = self.newest_first();
         let order = [Importance::High, Importance::Normal, Importance::Low];
         for (importance, class) in order.into_iter().zip(&mut self.classes) {
             let is_next = |entry: &&mut Entry<T>| !entry.called && may(importance, entry.number);
-            let found = if is_long {
+            let found = if newest_first {
                 class.iter_mut().rev().find(is_next)
             } else {
                 class.iter_mut().find(is_next)
@@ -181,20 +187,21 @@ impl<T> Queue<T> {
     fn is_next(&self, importance: Importance) -> bool {
         let place = importance as usize;
         let before = self.classes[..place].iter().all(VecDeque::is_empty);
-        before && (self.is_long || self.classes[place].is_empty())
+        before && (self.newest_first() || self.classes[place].is_empty())
     }
 
     /// Whether somebody would be called later than one of this importance who comes now.
     fn has_worse_than(&self, importance: Importance) -> bool {
         let place = importance as usize;
         let below = self.classes[place + 1..].iter().any(|class| !class.is_empty());
-        below || self.is_long && !self.classes[place].is_empty()
+        below || self.newest_first() && !self.classes[place].is_empty()
     }
 
     /// Takes away the one that would be the last to be called.
     fn drop_last(&mut self) -> Option<T> {
+        let newest_first = self.newest_first();
         let class = self.classes.iter_mut().rev().find(|class| !class.is_empty())?;
-        let last = if self.is_long { class.pop_front() } else { class.pop_back() };
+        let last = if newest_first { class.pop_front() } else { class.pop_back() };
         last.map(|entry| entry.waker)
     }
 
@@ -204,11 +211,15 @@ impl<T> Queue<T> {
         class.get_mut(place)
     }
 
-    /// A queue that is empty is short.
+    /// Whether it is outgrown.
+    fn newest_first(&self) -> bool {
+        self.flow.as_ref().is_some_and(Flow::grows)
+    }
+
+    /// An empty queue is not outgrown.
     fn rest(&mut self) {
         if self.is_empty() {
-            self.busy_since = None;
-            self.is_long = false;
+            self.flow = None;
         }
     }
 }

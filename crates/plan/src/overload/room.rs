@@ -66,17 +66,17 @@ impl Room {
 
     /// Waits no longer, having got in after so long.
     pub fn admit(&self, ticket: Ticket, after: Duration) {
-        self.leave(ticket, || self.waits.observe(after));
+        self.leave(ticket, Queue::admit, || self.waits.observe(after));
     }
 
     /// Waits no longer, having waited for as long as it may.
     pub fn time_out(&self, ticket: Ticket) {
-        self.leave(ticket, || self.timed_out.add(1));
+        self.leave(ticket, Queue::leave, || self.timed_out.add(1));
     }
 
     /// Waits no longer, for another reason: its client has left, say.
     pub fn give_up(&self, ticket: Ticket) {
-        self.leave(ticket, || {});
+        self.leave(ticket, Queue::leave, || {});
     }
 
     /// There may be room for so many: they are called in their order. Said with 1 whenever an attempt ends.
@@ -110,9 +110,14 @@ impl Room {
     }
 
     /// Somebody waits no longer; `note` writes down why. If it was called just then, the next one is.
-    fn leave(&self, ticket: Ticket, note: impl FnOnce()) {
+    fn leave(
+        &self,
+        ticket: Ticket,
+        take_out: impl FnOnce(&mut Queue<Waker>, Ticket) -> bool,
+        note: impl FnOnce(),
+    ) {
         let mut queue = self.lock();
-        let next = if queue.leave(ticket) { queue.call().cloned() } else { None };
+        let next = if take_out(&mut queue, ticket) { queue.call().cloned() } else { None };
         self.count(&queue);
         note();
         drop(queue);

@@ -38,9 +38,10 @@ impl Simulation<'_> {
         }
         match self.choose(place, now) {
             Ok(position) => {
-                self.leave_queue(place, ticket, now);
+                let overload = &mut self.replicas[replica].overload;
+                overload.admit(ticket);
                 // There may be room for another one.
-                let next = self.replicas[replica].overload.call();
+                let next = overload.call();
                 self.summon(next, now);
                 self.send_to(place, position, now);
             }

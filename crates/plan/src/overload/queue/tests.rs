@@ -10,13 +10,13 @@ fn at(millis: u32) -> Time {
     Time::START.after(MS * millis)
 }
 
-/// Long after 10 ms without a break.
+/// Judged after 10 ms without a break.
 fn limits(pending: u32) -> Limits {
     Limits { pending, pending_wait: MS * 100, ..Limits::default() }
 }
 
 fn enter(queue: &mut Queue<u32>, importance: Importance, millis: u32, name: u32) -> Ticket {
-    match queue.enter((importance, false), &limits(100), at(millis), name) {
+    match queue.enter((importance, false), &limits(200), at(millis), name) {
         Entered::Waits(ticket) => ticket,
         other => panic!("{other:?}"),
     }
@@ -35,7 +35,7 @@ fn called(queue: &mut Queue<u32>) -> Vec<u32> {
 }
 
 #[test]
-fn while_it_is_short_the_oldest_comes_first_and_while_it_is_long_the_newest() {
+fn the_oldest_comes_first_until_more_have_come_than_got_in_for_a_while() {
     for (last, expected) in [(9, [1, 2, 3]), (10, [3, 2, 1])] {
         let mut queue = Queue::default();
         let tickets = [(0, 1), (5, 2), (last, 3)]
@@ -46,13 +46,35 @@ fn while_it_is_short_the_oldest_comes_first_and_while_it_is_long_the_newest() {
 }
 
 #[test]
-fn a_queue_that_was_empty_is_short_again() {
+fn a_queue_that_was_empty_begins_anew_with_the_oldest() {
     let mut queue = Queue::default();
     let first = enter(&mut queue, Importance::Normal, 0, 1);
     queue.leave(first);
     let tickets = [11, 12].map(|name| enter(&mut queue, Importance::Normal, name, name));
     look(&mut queue, &tickets);
     assert_eq!(called(&mut queue), [11, 12]);
+}
+
+#[test]
+fn where_as_many_get_in_as_come_the_oldest_comes_first_however_long_it_is() {
+    let mut queue = Queue::default();
+    let mut waiting: std::collections::VecDeque<Ticket> =
+        (1..=100).map(|name| enter(&mut queue, Importance::Normal, 0, name)).collect();
+    // Judged at 10 ms: a hundred have come at once, and few have got in. From then on each that gets in makes room for one more.
+    for (millis, name) in (1..=60).zip(101..) {
+        let first = waiting.pop_front().unwrap();
+        queue.admit(first);
+        waiting.push_back(enter(&mut queue, Importance::Normal, millis, name));
+        assert_eq!(queue.newest_first(), (10..20).contains(&millis), "{millis}");
+    }
+    // Three come for each two that get in.
+    for (millis, name) in (61..=90).zip(201..) {
+        if millis % 3 != 0 {
+            queue.admit(waiting.pop_front().unwrap());
+        }
+        waiting.push_back(enter(&mut queue, Importance::Normal, millis, name));
+    }
+    assert!(queue.newest_first());
 }
 
 #[test]
@@ -88,7 +110,7 @@ fn who_comes_first_looks_at_once_and_who_comes_later_waits_for_a_call() {
     assert_eq!(queue.call(), Some(&2));
 }
 
-/// Who waits, whether the queue is long, who comes, and who is refused.
+/// Who waits, whether the queue is outgrown, who comes, and who is refused.
 #[test]
 fn when_it_is_full_who_would_be_called_last_is_refused() {
     use Importance::{High, Low, Normal};
@@ -103,21 +125,21 @@ fn when_it_is_full_who_would_be_called_last_is_refused() {
         (&[Low, Low], true, High, Some(1)),
         (&[], true, High, None),
     ];
-    for (waiting, is_long, comes, refused) in cases {
+    for (waiting, is_outgrown, comes, refused) in cases {
         let mut queue = Queue::default();
         let names: Vec<u32> = (1..).take(waiting.len()).collect();
         for (importance, name) in waiting.iter().zip(names) {
             enter(&mut queue, *importance, 0, name);
         }
         let limits = limits(u32::try_from(waiting.len()).unwrap());
-        let millis = if is_long { 10 } else { 0 };
+        let millis = if is_outgrown { 10 } else { 0 };
         let entered = queue.enter((comes, false), &limits, at(millis), 9);
         let displaced = match entered {
             Entered::Instead(_, name) => Some(name),
             Entered::Refused => None,
             Entered::Waits(_) => panic!("{waiting:?} had room"),
         };
-        assert_eq!(displaced, refused, "{waiting:?} {is_long} {comes:?}");
+        assert_eq!(displaced, refused, "{waiting:?} {is_outgrown} {comes:?}");
         assert_eq!(queue.len(), waiting.len());
     }
 }
@@ -188,7 +210,7 @@ proptest! {
             }
             prop_assert!(queue.len() <= pending as usize);
             prop_assert_eq!(queue.len(), waiting.len());
-            prop_assert_eq!(queue.is_empty(), queue.busy_since.is_none());
+            prop_assert_eq!(queue.is_empty(), queue.flow.is_none());
         }
     }
 }
