@@ -80,6 +80,8 @@ pub enum Reason {
     /// The endpoint is drained or gone from the plan, and the time that what ran there had to end in is over. Of a tunnel or a stream also: its listener
     /// is gone, or we stop.
     DrainTimeout,
+    /// A tunnel or a stream at rest was ended politely in the same cases, instead of being cut.
+    Drained,
     /// A long-lived stream was ended on purpose, for its client to begin another one at an endpoint that joined later.
     Moved,
 }
@@ -89,7 +91,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::RequestMalformed,
         Self::PathRefused,
         Self::TargetTooLong,
@@ -128,6 +130,7 @@ impl Reason {
         Self::UpgradeRefused,
         Self::TunnelIdle,
         Self::DrainTimeout,
+        Self::Drained,
         Self::Moved,
     ];
 
@@ -172,6 +175,7 @@ impl Reason {
             Self::UpgradeRefused => "upgrade_refused",
             Self::TunnelIdle => "tunnel_idle",
             Self::DrainTimeout => "drain_timeout",
+            Self::Drained => "drained",
             Self::Moved => "moved",
         }
     }
@@ -208,6 +212,7 @@ impl Reason {
             | Self::PendingTimeout
             | Self::OutOfDescriptors
             | Self::DrainTimeout
+            | Self::Drained
             | Self::Moved => 503,
             Self::ConnectTimeout
             | Self::FirstByteTimeout
@@ -258,6 +263,11 @@ impl Reason {
         )
     }
 
+    /// Whether it is no failure but our own doing, at a moment that suits both sides.
+    pub const fn is_meant(self) -> bool {
+        matches!(self, Self::Drained | Self::Moved)
+    }
+
     /// One sentence for a person.
     pub const fn sentence(self) -> &'static str {
         match self {
@@ -300,7 +310,7 @@ impl Reason {
             Self::UpstreamMalformed => "The endpoint's answer is malformed.",
             Self::UpgradeRefused => "The endpoint switched protocols in a way that is not valid.",
             Self::TunnelIdle => "Nothing moved through the tunnel for too long.",
-            Self::DrainTimeout => "The endpoint is taken out of service.",
+            Self::DrainTimeout | Self::Drained => "The endpoint is taken out of service.",
             Self::Moved => "Another endpoint has joined; begin again.",
         }
     }

@@ -89,6 +89,7 @@ impl Kind {
             | Reason::ExchangeTimeout
             | Reason::TunnelIdle
             | Reason::DrainTimeout
+            | Reason::Drained
             | Reason::Moved => Self::Failed,
             reason if reason.is_endpoints_fault() => Self::Failed,
             _ => Self::Client,

@@ -64,7 +64,7 @@ impl Record<'_> {
     /// Whether it failed, or was answered with 400 or above, or with nothing.
     fn has_failed(&self) -> bool {
         let is_bad = self.status.map_or(!self.is_stream(), |status| status >= 400);
-        self.failure.is_some() || is_bad
+        self.failure.is_some_and(|reason| !reason.is_meant()) || is_bad
     }
 }
 

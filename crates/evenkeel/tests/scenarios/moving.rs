@@ -26,6 +26,9 @@ const GOING_AWAY: &[u8] = b"\x88\x02\x03\xe9";
 /// How many streams last at an endpoint.
 const STREAMS: &str = "evenkeel_upstream_streams{";
 
+/// RFC 8441 §3.
+const ENABLE_CONNECT_PROTOCOL: (u16, u32) = (8, 1);
+
 /// SETTINGS_HEADER_TABLE_SIZE: without a table each field is spelled out.
 const TABLE_SIZE: u16 = 1;
 
@@ -205,6 +208,61 @@ fn streams_of_tcp_move_only_where_the_config_says_so() {
     running.wait_for_metric("evenkeel_upstream_streams_moved_total", "", 2);
     running.wait_for_metric(STREAMS, "", 2);
     drop(clients);
+}
+
+/// An endpoint of WebSockets over HTTP/2 (RFC 8441) on which nobody says anything, and which ends what the other side has.
+fn chat_over_http2() -> Http2Endpoint {
+    let serve = |peer: &mut Peer, frame: &Frame| match frame.kind {
+        Kind::Headers => peer.head(frame.stream, &Block::new().raw([0x88]), false),
+        _ if frame.ends_stream() => peer.data(frame.stream, b"", true),
+        _ => Ok(()),
+    };
+    Http2Endpoint::start(&[ENABLE_CONNECT_PROTOCOL], serve).unwrap()
+}
+
+/// Opens WebSockets on `client`, and again each that was said good-bye to, until `count` were.
+fn come_back_until(client: &mut Http2Client, open: &mut Vec<u32>, count: usize) {
+    let websocket = Block::request("CONNECT", "/chat")
+        .field(":protocol", "websocket")
+        .field("sec-websocket-version", "13");
+    let (mut told, mut ended) = (Vec::new(), 0);
+    open.resize_with(10, || client.request(&websocket, false).unwrap());
+    while ended < count {
+        let frame = client.read_frame(LONG).unwrap().unwrap();
+        if frame.kind == Kind::Data && !frame.payload.is_empty() {
+            assert_eq!(frame.payload, GOING_AWAY);
+            told.push(frame.stream);
+        }
+        let is_over = frame.kind == Kind::RstStream || frame.ends_stream();
+        if let Some(place) = open.iter().position(|&it| is_over && it == frame.stream) {
+            assert!(told.contains(&frame.stream), "{frame:?}");
+            client.data(frame.stream, b"", true).unwrap();
+            open[place] = client.request(&websocket, false).unwrap();
+            ended += 1;
+        }
+    }
+}
+
+#[test]
+fn websockets_over_http_2_move_and_leave_an_endpoint_that_is_drained() {
+    let chats = [chat_over_http2(), chat_over_http2()];
+    let addresses = chats.each_ref().map(Http2Endpoint::address);
+    let cluster = format!("http = \"2\"\n{REBALANCE}");
+    let running = Running::from_toml(&config(&addresses[..1], &cluster));
+    let (mut client, mut open) = (Http2Client::connect(running.address).unwrap(), Vec::new());
+    come_back_until(&mut client, &mut open, 0);
+    running.wait_for_metric(STREAMS, "", 10);
+    running.rewrite(&config(&addresses, &cluster));
+    running.reload();
+    come_back_until(&mut client, &mut open, 5);
+    wait_until(LONG, || in_flight(&running) == [5, 5]).unwrap();
+    running.wait_for_metric("evenkeel_upstream_streams_moved_total", "", 5);
+    let state = format!("/api/v1/clusters/chat/endpoints/{}/state", addresses[0]);
+    assert_eq!(running.ask("PUT", &state, r#"{"state": "drain"}"#).0, 200);
+    come_back_until(&mut client, &mut open, 5);
+    wait_until(LONG, || in_flight(&running) == [0, 10]).unwrap();
+    assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
+    assert_eq!(running.metric("evenkeel_upstream_failures_total", ""), 0);
 }
 
 /// Begins to answer calls of gRPC, and says nothing more.

@@ -231,7 +231,7 @@ fn a_tunnel_that_is_never_at_rest_is_cut_when_its_listener_is_gone() {
 
 /// A balancer before it whose tunnel is open, after the reload that removes it, with a time of a second for that; and since when.
 fn removed(bare: &Bare, begun: &[u8]) -> (Running, [TcpStream; 2], Instant) {
-    let drain = "drain = \"1s\"\n";
+    let drain = "drain = \"1s\"\nlog = { access = { path = \"-\" } }\n";
     let running = Running::from_toml(&format!("{drain}{}", bare.config("")));
     let (client, mut endpoint) = bare.open(&running, HANDSHAKE, SWITCHED);
     endpoint.write_all(begun).unwrap();
@@ -256,6 +256,8 @@ fn a_websocket_at_an_endpoint_that_is_removed_is_said_good_bye_to_after_its_time
     assert_eq!(frame[..2], [0x88, 0x82]);
     assert_eq!((read_to_end(&client), read_to_end(&endpoint)), (vec![], vec![]));
     drop((client, endpoint));
+    // Whoever reads the log sees why it ended, and that nothing is wrong.
+    running.process.wait_for_line("\"evenkeel.reason\":\"drained\"", LONG).unwrap();
     running.wait_for_metric("evenkeel_requests_total", "code_class=\"1xx\"", 1);
     assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
 }

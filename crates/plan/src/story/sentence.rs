@@ -128,6 +128,7 @@ fn deed(reason: Reason) -> &'static str {
         Reason::DrainTimeout => {
             "was taken out of service, and was not done in the time that is left to it then"
         }
+        Reason::Drained => "was taken out of service",
         Reason::Moved => "had more streams than its share while another had joined",
         Reason::NoEndpoint => "has no address",
         Reason::Overloaded => {

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use evenkeel_plan::counters::Sharded;
 use evenkeel_plan::listener::ListenerCounters;
-use evenkeel_plan::reason::Reason;
 use evenkeel_proto::client_certificate::ClientCertificate;
 use evenkeel_proto::grpc::web::Dialect;
 use evenkeel_proto::grpc::{self, Status};
@@ -58,8 +57,7 @@ impl Connection {
         if let (Some(call), Some(route)) = (call, ended.course.route) {
             route.counters.shard(self.worker.index).count_call(call);
         }
-        // A stream that was asked to move has not failed, and is counted at its endpoint.
-        if let Some(reason) = ended.failure.filter(|&reason| reason != Reason::Moved) {
+        if let Some(reason) = ended.failure.filter(|reason| !reason.is_meant()) {
             counters.failures[reason as usize].add(1);
         }
         if !ended.are_counted {

@@ -20,8 +20,7 @@ impl Past<'_> {
             return match ended.failure {
                 // Nobody was told its identity, so nobody can ask. Nor is it news that a stream ends so.
                 Some(Reason::ClientGone) if self.head.is_none_or(RequestHead::is_stream) => None,
-                // It was our own doing, and is counted.
-                Some(Reason::Moved) => None,
+                Some(reason) if reason.is_meant() => None,
                 failure => Some(failure.map_or(Kind::Failed, Kind::of)),
             };
         }

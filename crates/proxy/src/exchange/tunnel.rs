@@ -244,6 +244,7 @@ impl<'a> Passage<'a> {
         tunnel.attempt.break_on_close(!whole);
         let failure = match outcome {
             Ok(Over::Cut) => Some(Reason::DrainTimeout),
+            Ok(Over::Parting) => Some(Reason::Drained),
             Ok(Over::Moved) => Some(Reason::Moved),
             outcome => outcome.err(),
         };
