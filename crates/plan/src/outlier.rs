@@ -37,8 +37,8 @@ pub struct Settings {
     pub eject_max: Duration,
     /// The share of the endpoints, 0 to 1, that may be ejected at a time. One of two or more always may, except with 0.
     pub max_ejected: f64,
-    /// An endpoint with an attempt waiting, or with three while its own p99 is not known, and not a byte for so long, or for ten times
-    /// its p99 if that is longer, while others answer, is suspect.
+    /// An endpoint with three attempts waiting, and not a byte for so long, or for ten times its p99 if that is longer, while others answer, is
+    /// suspect. Where its own p99 is known two are enough that wait half as long again, or one that waits three times as long.
     pub stall: Option<Duration>,
 }
 

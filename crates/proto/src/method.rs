@@ -75,6 +75,11 @@ impl Method {
         }
     }
 
+    /// Whether it only asks: nobody minds if it is done twice at once (RFC 9110 §9.2.1).
+    pub const fn is_safe(self) -> bool {
+        matches!(self, Self::Get | Self::Head | Self::Options | Self::Trace)
+    }
+
     /// Whether doing it twice has the effect of doing it once (RFC 9110 §9.2.2).
     pub const fn is_idempotent(self) -> bool {
         matches!(
@@ -95,5 +100,12 @@ mod tests {
             assert_eq!(Method::from_token(method.label().as_bytes()), method);
         }
         assert_eq!(Method::from_token(b"get"), Method::Other);
+    }
+
+    #[test]
+    fn what_is_safe_is_idempotent_and_putting_and_deleting_are_not_safe() {
+        let safe = Method::ALL.into_iter().filter(|method| method.is_safe());
+        assert!(safe.clone().count() == 4 && safe.into_iter().all(Method::is_idempotent));
+        assert!(!Method::Put.is_safe() && !Method::Delete.is_safe());
     }
 }

@@ -69,7 +69,7 @@ pub struct Waiting {
     pub heard: Time,
     /// How long its answers take at the 99th percentile, if that is known.
     pub p99: Option<Duration>,
-    /// Whether that is its own: then one attempt that waits for ten times as long is enough.
+    /// Whether that is its own: then one attempt that waits for long enough is enough.
     pub is_usual_known: bool,
 }
 
@@ -197,6 +197,9 @@ impl Record {
         else {
             return None;
         };
+        // One or two may be long requests: how many times as long each of them would have to wait for as much to go by.
+        let enough = OUTLIER_STALL_ATTEMPTS_MIN;
+        let stall = stall.saturating_mul(enough) / silence.attempts.clamp(1, enough);
         let usual = silence.p99.unwrap_or_default().saturating_mul(OUTLIER_STALL_P99_FACTOR);
         let quiet = now.since(silence.since);
         let Others { answered, are_ready } = others;

@@ -375,6 +375,25 @@ fn silence_is_a_stall_from_its_bound_on_and_only_while_others_answer() {
     }
 }
 
+/// A report that takes two seconds is no sign that who works on it answers nobody.
+#[test]
+fn the_fewer_wait_the_longer_a_silence_has_to_be() {
+    let settings = Settings::default();
+    let table = [(1, 3_000), (2, 1_500), (3, 1_000), (4, 1_000), (900, 1_000)];
+    for (attempts, least) in table {
+        for (quiet, expected) in [(least - 1, ""), (least, "stall")] {
+            let mut records = [Record::default(); 2];
+            let waiting = Waiting { attempts, is_usual_known: true, ..Waiting::default() };
+            for at in [100_000 - quiet, 100_000] {
+                records[0].observe_waiting(waiting, millis(at));
+            }
+            records[1].observe(Observed::ANSWERED, millis(100_000), &settings);
+            let case = (attempts, quiet);
+            assert_eq!(verdict(&mut records, millis(100_000), &settings), expected, "{case:?}");
+        }
+    }
+}
+
 #[test]
 fn a_byte_or_too_few_that_wait_end_a_silence() {
     let settings = Settings::default();

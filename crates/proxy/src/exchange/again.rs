@@ -332,13 +332,13 @@ impl<'a> Exchange<'a> {
     }
 
     /// Who gets the request in place of an endpoint that is suspected to stall. `None`, and it is still waited for that one, if nobody
-    /// else is left, or the budget is spent.
+    /// else is left, the budget is spent, or it does more than ask: that one may be at work on it after all.
     pub(super) fn move_on<B, A>(
         &self,
         attempts: &mut Attempts<'a>,
         messages: &mut Messages<'_, B, A>,
     ) -> Option<Turn<'a>> {
-        if attempts.stays || attempts.way.is_bound() {
+        if attempts.stays || attempts.way.is_bound() || !messages.head.method.is_safe() {
             return None;
         }
         let Some(next) = self.find(attempts) else {

@@ -427,9 +427,9 @@ struct ClusterLimits {
     #[schemars(extend("default" = "off"))]
     requests: Option<Either<EndpointCount, Off>>,
 
-    /// How many requests of the cluster may wait until an endpoint has room, over all workers. The oldest gets in first, until somebody
-    /// has been waiting for a tenth of `pending_wait` without a break: then the newest does, and takes the place of the oldest where
-    /// no more may wait.
+    /// How many requests of the cluster may wait until an endpoint has room, over all workers. The oldest gets in first, unless
+    /// somebody has been waiting for a tenth of `pending_wait` without a break and more came in that time than got in: then the newest does,
+    /// and takes the place of the oldest where no more may wait.
     #[schemars(range(min = 0, max = 65_535), extend("default" = 1024))]
     pending: Option<u32>,
 
@@ -530,11 +530,12 @@ struct Outlier {
     #[schemars(extend("default" = "50%"))]
     max_ejected: Option<Either<Share, Off>>,
 
-    /// An endpoint for which an attempt waits, and from which not a byte has come for so long, or for ten times as long as 99 of 100 of
+    /// An endpoint for which three attempts wait, and from which not a byte has come for so long, or for ten times as long as 99 of 100 of
     /// its answers take if that is longer, is suspected to stall if another has answered since, or has nobody waiting and has answered
-    /// within `window`: it gets nothing but a trial now and then, and those who wait there and may be sent again go elsewhere, within
-    /// the budget of retries. As long as fewer than 20 of its latest answers are known, three attempts have to wait, and the longest
-    /// answer of the whole cluster counts in place of its own. Or `"off"`.
+    /// within `window`: it gets nothing but a trial now and then, and GET, HEAD and OPTIONS that wait there go elsewhere, within
+    /// the budget of retries; if it does answer after all, before the other, that answer is the client's. Where two wait it takes half as long
+    /// again, and where one does three times as long. As long as fewer than 20 of its latest answers are known, three have to wait, and the
+    /// longest answer of the whole cluster counts in place of its own. Or `"off"`.
     #[schemars(extend("default" = "1s"))]
     stall: Option<Either<Duration, Off>>,
 }
@@ -634,6 +635,7 @@ struct Rebalance {
 
 /// What is tried again. What an endpoint may have seen is sent again only if its method is idempotent (GET, HEAD, OPTIONS, PUT, DELETE), or
 /// if it is a call of gRPC whose status is listed; what it cannot have seen, because it refused the connection, always, and for nothing.
+/// What waits for an endpoint that [stalls](#clusternameoutlier) goes elsewhere, too, if it only asks (GET, HEAD, OPTIONS).
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[schemars(extend("x-section" = "[cluster.NAME.retry]", "x-example" = r#"
