@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::balance::{Balancer, Balancing, Census};
 use crate::endpoint::{Endpoint, Labels};
-use crate::health::HealthCheck;
+use crate::health::{CheckKind, HealthCheck};
 use crate::overload::{Limits, Room};
 use crate::rebalance;
 use crate::resilience::Resilience;
@@ -61,6 +61,11 @@ impl Cluster {
             limits: Limits::default(),
             rebalance: None,
         }
+    }
+
+    /// Whether its endpoints serve calls of gRPC, as far as that is known: they are checked so.
+    pub fn is_for_calls(&self) -> bool {
+        self.health.iter().any(|check| matches!(check.kind, CheckKind::Grpc { .. }))
     }
 
     /// Endpoints that are not being drained are not, whatever was before: sessions may go on there. Said when the plan is in force.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::counters::{Counter, Histogram, Sharded};
+use crate::mention::Mention;
 use crate::time::Time;
 use crate::vitals::{ClusterVitals, Lease, Leased, Standing, Vitals};
 
@@ -53,6 +54,8 @@ pub struct Life {
     pub vitals: Vitals,
     /// One shard for each worker.
     pub counters: Sharded<EndpointCounters>,
+    /// That it breaks the rules of HTTP.
+    pub breaks_rules: Mention,
 }
 
 /// What one worker counts about one endpoint.
@@ -110,7 +113,7 @@ impl Life {
     /// A new life in a cluster, with room for `workers` workers to count in.
     pub fn new(workers: usize, cluster: &Arc<ClusterVitals>) -> Arc<Self> {
         let vitals = Vitals::new(Arc::clone(cluster));
-        Arc::new(Self { vitals, counters: Sharded::new(workers) })
+        Arc::new(Self { vitals, counters: Sharded::new(workers), breaks_rules: Mention::default() })
     }
 }
 

@@ -23,6 +23,7 @@ pub mod hedge;
 pub mod limits;
 pub mod lines;
 pub mod listener;
+pub mod mention;
 pub mod outlier;
 pub mod overload;
 pub mod publish;

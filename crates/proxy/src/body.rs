@@ -143,12 +143,10 @@ pub(crate) struct Piece<'a> {
 /// Why a body breaks off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SourceError {
-    /// Its framing breaks a rule.
-    Malformed,
+    /// It breaks this rule.
+    Malformed(&'static str),
     /// It is longer than it may be.
     TooLarge,
-    /// It is not the text that it is said to be.
-    NotText,
     /// The connection ended, or broke, too early.
     Truncated,
 }

@@ -208,6 +208,37 @@ fn what_is_malformed_is_told_with_the_rule_that_it_breaks() {
 }
 
 #[test]
+fn what_an_endpoint_says_wrongly_is_told_with_the_rule_that_it_breaks() {
+    let origin = Origin::start(|request: &Request| {
+        Script::new().send(match request.target.as_str() {
+            "/ssh" => "SSH-2.0-OpenSSH_10.0\r\n\r\n",
+            "/length" => "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+            _ => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n",
+        })
+    });
+    let origin = origin.unwrap();
+    let logged = Logged::start(JSON, &origin.address().to_string());
+    for target in ["/ssh", "/length", "/chunk"] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        // What has begun is cut.
+        drop(logged.running.connect().exchange(request.as_bytes(), LONG));
+    }
+    let told = "breaks the rules of HTTP";
+    logged.running.process.wait_for_line(told, LONG).unwrap();
+    let lines = logged.stop_json();
+    assert_eq!(lines.len(), 3);
+    let mut details: Vec<_> =
+        lines.iter().map(|line| line["evenkeel.reason_detail"].as_str().unwrap()).collect();
+    details.sort_unstable();
+    let expected = [
+        "a Content-Length that is not a number",
+        "a chunk without a size",
+        "it answers in no version of HTTP that we speak",
+    ];
+    assert_eq!(details, expected, "{lines:?}");
+}
+
+#[test]
 fn only_errors_are_kept_if_only_they_are_wanted() {
     let origin = Origin::start(|request: &Request| {
         Script::status(request.target[1..].parse().unwrap_or(200), "answer")

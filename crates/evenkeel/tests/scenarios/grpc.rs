@@ -65,6 +65,62 @@ const INTERNAL_ERROR: u32 = 2;
 
 const MESSAGE: &[u8] = b"\0\0\0\0\x01x";
 
+/// Our own deadlines are coarser than those of clients, who always come first: each call that took too long looked like one that was cancelled.
+#[test]
+fn who_leaves_when_the_time_of_a_call_is_up_has_waited_and_who_leaves_before_has_changed_their_mind()
+ {
+    let (_endpoints, running) = before("", &[|_, _| Ok(())]);
+    let mut client = Http2Client::connect(running.address).unwrap();
+    for (reason, after) in [("client_gone", 400), ("exchange_timeout", 985)] {
+        let block = Block::request("POST", "/greeter").field("te", "trailers");
+        let block = block.field("content-type", "application/grpc").field("grpc-timeout", "1S");
+        let stream = client.request(&block, false).unwrap();
+        client.data(stream, MESSAGE, true).unwrap();
+        pause(Duration::from_millis(after));
+        client.send(&frame(Kind::RstStream, 0, stream, &CANCEL.to_be_bytes())).unwrap();
+        let label = format!("reason=\"{reason}\"");
+        running.wait_for_metric("evenkeel_failures_total", &label, 1);
+    }
+    running.wait_for_metric("evenkeel_failures_total", "", 2);
+}
+
+/// A dozen requests of whoever comes by were enough for a healthy server to be left out.
+#[test]
+fn a_server_of_calls_that_resets_whatever_is_none_stays_in_service() {
+    let serve = |peer: &mut Peer, frame: &Frame| match frame.kind {
+        Kind::Headers if frame.ends_stream() => peer.reset(frame.stream, INTERNAL_ERROR),
+        // The only calls are those that ask whether it serves (`HealthCheckResponse.SERVING`).
+        Kind::Data if frame.ends_stream() => {
+            at_the_end(peer, frame.stream, b"\0\0\0\0\x02\x08\x01", "0")
+        }
+        _ => Ok(()),
+    };
+    let server = Http2Endpoint::start(&[], serve).unwrap();
+    let config = |health| {
+        format!(
+            "[listener.web]\nbind = \"{{bind}}\"\nto = \"greeter\"\n[cluster.greeter]\nendpoints = [\"{}\"]\n\
+             http = \"2\"\nretry = \"off\"\nhealth = {health}\n",
+            server.address()
+        )
+    };
+    let running = Running::from_toml(&config("{ kind = \"grpc\" }"));
+    running.wait_for_state(0, "up");
+    let stray = |running: &Running| {
+        let mut client = Http2Client::connect(running.address).unwrap();
+        let stream = client.request(&Block::request("GET", "/"), true).unwrap();
+        let outcome = client.outcome(stream, LONG).unwrap();
+        assert!(matches!(outcome, Outcome::Answered { status: 502, .. }), "{outcome:?}");
+    };
+    (0..30).for_each(|_| stray(&running));
+    running.wait_for_metric("evenkeel_failures_total", "reason=\"upstream_closed\"", 30);
+    assert_eq!(running.metric("evenkeel_upstream_failures_total", ""), 0);
+    assert_eq!(running.endpoint(0)["state"], "up");
+    // Of a server of anything else it is a failure.
+    let running = Running::from_toml(&config("false"));
+    stray(&running);
+    running.wait_for_metric("evenkeel_upstream_failures_total", "", 1);
+}
+
 /// A call that failed was a 200 that went well in the log, in the figures of its endpoint, and to whoever asked why.
 #[test]
 fn how_calls_end_is_in_the_log_in_figures_and_remembered_wherever_they_say_it() {

@@ -1,10 +1,8 @@
 //! Why a handshake with a client was refused. Found and counted by `proxy`, shown by `control`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
 use rustls::{CertificateError, Error, PeerIncompatible};
 
+use crate::mention::{Mention, NOW_AND_THEN};
 use crate::time::Time;
 
 /// What one side did not like about the other.
@@ -40,7 +38,7 @@ pub enum Objection {
 
 /// When somebody was told of each, last.
 #[derive(Debug, Default)]
-pub struct Told([AtomicU64; Objection::COUNT]);
+pub struct Told([Mention; Objection::COUNT]);
 
 impl Objection {
     /// How many there are.
@@ -133,18 +131,9 @@ impl Objection {
 impl Told {
     /// Whether somebody is to be told: not of every client, but as long as it goes on.
     pub fn is_news(&self, objection: Objection, now: Time) -> bool {
-        let last = &self.0[objection as usize];
-        // 0 is never: whoever comes in the first nanosecond is told of a little later.
-        let due = |last: u64| {
-            let is_due = last == 0 || now.since(Time::from_nanos(last)) >= TELL_EVERY;
-            is_due.then_some(now.as_nanos())
-        };
-        last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok()
+        self.0[objection as usize].is_due(now, NOW_AND_THEN)
     }
 }
-
-/// Often enough for whoever looks at the log to see that it goes on.
-const TELL_EVERY: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -185,16 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn of_each_somebody_is_told_once_a_minute() {
-        let told = Told::default();
-        let at = |seconds: u64| Time::START.after(Duration::from_secs(seconds));
-        let mut heard = Vec::new();
-        for second in 1..=130 {
-            if told.is_news(Objection::Revoked, at(second)) {
-                heard.push(second);
-            }
-            assert_eq!(told.is_news(Objection::Expired, at(second)), second % 60 == 1);
-        }
-        assert_eq!(heard, [1, 61, 121]);
+    fn somebody_is_told_of_each_by_itself() {
+        let (told, now) = (Told::default(), Time::START.after(NOW_AND_THEN));
+        assert!(told.is_news(Objection::Revoked, now));
+        assert!(!told.is_news(Objection::Revoked, now));
+        assert!(told.is_news(Objection::Expired, now));
     }
 }

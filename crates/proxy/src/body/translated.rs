@@ -146,7 +146,7 @@ impl<S: Source> Source for Translated<'_, S> {
 
 impl From<NotText> for SourceError {
     fn from(_: NotText) -> Self {
-        Self::NotText
+        Self::Malformed("the body is no base64, which its content-type says")
     }
 }
 
@@ -209,6 +209,7 @@ mod tests {
             let mut translated = translation.of(&mut *script);
             let (text, is_end) = match translated.poll_read(&mut cx, &mut scratch) {
                 Poll::Pending => ("-".to_owned(), false),
+                Poll::Ready(Err(SourceError::Malformed(_))) => ("malformed!".to_owned(), true),
                 Poll::Ready(Err(error)) => (format!("{error:?}!"), true),
                 Poll::Ready(Ok(Piece { bytes, last })) => {
                     let text = bytes.escape_ascii().to_string();
@@ -240,8 +241,8 @@ mod tests {
             // What says nothing by itself is not kept from its sender.
             (&[Some("Y"), Some("W"), None, Some("Jj")], &[("-", 2), ("abc.", 4)]),
             (&[], &[(".", 0)]),
-            (&[Some("YWJj"), Some("Y")], &[("abc", 4), ("NotText!", 4)]),
-            (&[Some("?")], &[("NotText!", 0)]),
+            (&[Some("YWJj"), Some("Y")], &[("abc", 4), ("malformed!", 4)]),
+            (&[Some("?")], &[("malformed!", 0)]),
         ] {
             let seen = read(&mut script(pieces, &[]), Translation::of_request());
             assert_eq!(seen, own(expected), "{pieces:?}");

@@ -16,7 +16,7 @@ use super::attempt::{Target, Turn};
 use super::{Answer, Exchange, Messages};
 use crate::body::{PumpError, Source, SourceError};
 use crate::patience::Wait;
-use crate::upstream::attempt::{Attempt, AttemptError};
+use crate::upstream::attempt::{Attempt, AttemptError, TOO_MANY_INTERIM};
 
 impl<'a> Exchange<'a> {
     /// Begins the request. Its head goes out with the first of the body.
@@ -114,7 +114,7 @@ impl<'a> Exchange<'a> {
                 }
                 interim += 1;
                 if interim > INTERIM_RESPONSES_MAX {
-                    return Poll::Ready(Err(AttemptError::Malformed));
+                    return Poll::Ready(Err(TOO_MANY_INTERIM));
                 }
                 messages.answer.interim(&head);
                 self.worker.buffers.give_head(head.fields);
@@ -133,7 +133,8 @@ impl<'a> Exchange<'a> {
             let wait = waiting_for_head(messages, messages.may_be_quiet(target.way));
             patience.wait(wait, moved).map_err(AttemptError::Gave)?;
             if patience.is_long() && messages.body.poll_gone(cx).is_ready() {
-                return Poll::Ready(Err(AttemptError::Gave(Reason::ClientGone)));
+                let reason = target.way.departure(self.started.elapsed());
+                return Poll::Ready(Err(AttemptError::Gave(reason)));
             }
             Poll::Pending
         })
@@ -189,8 +190,8 @@ impl<'a> Exchange<'a> {
         self.progress.bytes_in.set(messages.bytes_in());
         match uploaded {
             Poll::Ready(Err(PumpError::Source(error))) => {
-                if error == SourceError::NotText {
-                    self.note_detail("the body is no base64, which its content-type says".into());
+                if let SourceError::Malformed(rule) = error {
+                    self.note_detail(rule.into());
                 }
                 Poll::Ready(Err(AttemptError::Gave(client_reason(error))))
             }
@@ -222,7 +223,7 @@ fn waiting_for_head<B, A>(messages: &Messages<'_, B, A>, may_be_quiet: bool) -> 
 
 fn client_reason(error: SourceError) -> Reason {
     match error {
-        SourceError::Malformed | SourceError::NotText => Reason::RequestMalformed,
+        SourceError::Malformed(_) => Reason::RequestMalformed,
         SourceError::TooLarge => Reason::BodyTooLarge,
         SourceError::Truncated => Reason::ClientGone,
     }

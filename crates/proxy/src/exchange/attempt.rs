@@ -9,6 +9,7 @@ use evenkeel_plan::cluster::{HttpVersion, UpstreamTimeouts};
 use evenkeel_plan::endpoint::{EndpointCounters, Life};
 use evenkeel_plan::limits::AVOID_AFTER_REFUSAL;
 use evenkeel_plan::listener::Protocol;
+use evenkeel_plan::mention::NOW_AND_THEN;
 use evenkeel_plan::reason::Reason;
 use evenkeel_plan::retry::Failure;
 use evenkeel_plan::sight::Phase;
@@ -314,23 +315,27 @@ impl<'a> Exchange<'a> {
         }
         if let Some(why) = attempt.detail(error) {
             // Who says nothing may as well have died, or have nobody behind it.
-            if error == AttemptError::Malformed {
-                self.log_version(target, &why);
+            if matches!(error, AttemptError::Malformed(_)) {
+                self.log_broken_rule(target, &why);
             }
             self.note_detail(why.into());
         }
         error
     }
 
-    fn log_version(&self, target: Target<'_>, why: &str) {
-        if self.worker.crew.may_mention(self.worker.time(self.worker.now())) {
+    /// The body of an answer breaks this rule, or its framing does.
+    #[cold]
+    pub(super) fn note_broken_rule(&self, target: Target<'_>, rule: &'static str) {
+        self.log_broken_rule(target, rule);
+        self.note_detail(rule.into());
+    }
+
+    /// Tells of it now and then: also where it speaks another version of HTTP than its cluster's `http`.
+    fn log_broken_rule(&self, target: Target<'_>, why: &str) {
+        let now = self.worker.time(self.worker.now());
+        if target.endpoint.life.breaks_rules.is_due(now, NOW_AND_THEN) {
             let (cluster, endpoint) = (&*target.way.cluster.plan.name, &*target.endpoint.name);
-            tracing::warn!(
-                cluster,
-                endpoint,
-                why,
-                "an endpoint does not speak the `http` of its cluster"
-            );
+            tracing::warn!(cluster, endpoint, why, "an endpoint breaks the rules of HTTP");
         }
     }
 

@@ -230,7 +230,7 @@ impl<'a> Exchange<'a> {
 
 /// Whether an attempt failed such that another may still succeed.
 fn is_failure(error: AttemptError) -> bool {
-    matches!(error, AttemptError::Closed | AttemptError::Malformed)
+    matches!(error, AttemptError::Closed | AttemptError::Malformed(_))
         || error == AttemptError::Gave(Reason::FirstByteTimeout)
 }
 

@@ -19,6 +19,7 @@ use crate::access::Course;
 use crate::body::{Pump, PumpError, Source, SourceError};
 use crate::buffers::Buffers;
 use crate::patience::{Patience, Wait};
+use crate::refusal::Refusal;
 use crate::stays::Stay;
 use crate::upstream::attempt::{Attempt, AttemptError};
 use crate::upstream::pool::{Demands, Idle};
@@ -35,9 +36,14 @@ impl<'a> Exchange<'a> {
         let target = turn.target;
         let request_done = messages.is_sent();
         let method = messages.head.method;
-        let Ok(framing) = attempt.expect_body(&head, method, request_done) else {
-            self.judge_end(turn, Err(Reason::UpstreamMalformed));
-            return self.refuse(Reason::UpstreamMalformed, messages).await;
+        let framing = match attempt.expect_body(&head, method, request_done) {
+            Ok(framing) => framing,
+            Err(broken) => {
+                let rule = Refusal::from(broken).what.unwrap_or_default();
+                self.note_broken_rule(target, rule);
+                self.judge_end(turn, Err(Reason::UpstreamMalformed));
+                return self.refuse(Reason::UpstreamMalformed, messages).await;
+            }
         };
         self.progress.enter(Phase::Relaying);
         let call = Call::begun(target.way, &head);
@@ -160,6 +166,9 @@ impl Relaying<'_> {
             return Poll::Ready(Err(reason));
         }
         if let Poll::Ready(outcome) = self.poll_download(cx, &exchange.worker.buffers, messages) {
+            if let Err(PumpError::Source(SourceError::Malformed(rule))) = outcome {
+                exchange.note_broken_rule(turn.target, rule);
+            }
             return Poll::Ready(outcome.map_err(relay_reason));
         }
         let download = &self.download;
@@ -186,7 +195,7 @@ impl Relaying<'_> {
             return Poll::Ready(Err(Reason::Moved));
         }
         if self.patience.is_long() && !uploading && messages.body.poll_gone(cx).is_ready() {
-            return Poll::Ready(Err(Reason::ClientGone));
+            return Poll::Ready(Err(turn.target.way.departure(exchange.started.elapsed())));
         }
         Poll::Pending
     }
@@ -221,9 +230,9 @@ fn waiting_for_body(download: &Pump, upload: &Pump, uploading: bool) -> Wait {
 
 fn relay_reason(error: PumpError) -> Reason {
     match error {
-        PumpError::Source(
-            SourceError::Malformed | SourceError::NotText | SourceError::TooLarge,
-        ) => Reason::UpstreamMalformed,
+        PumpError::Source(SourceError::Malformed(_) | SourceError::TooLarge) => {
+            Reason::UpstreamMalformed
+        }
         PumpError::Source(SourceError::Truncated) => Reason::UpstreamClosed,
         PumpError::Sink => Reason::ClientGone,
     }

@@ -76,7 +76,7 @@ impl<'a> Exchange<'a> {
                 Standing::Waiting => {}
             }
             if messages.body.poll_gone(cx).is_ready() {
-                return Poll::Ready(Err(Reason::ClientGone));
+                return Poll::Ready(Err(way.departure(self.started.elapsed())));
             }
             match self.deadline.is_expired() {
                 true if self.left(way).is_zero() => Poll::Ready(Err(Reason::ExchangeTimeout)),

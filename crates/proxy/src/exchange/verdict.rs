@@ -25,7 +25,7 @@ impl Exchange<'_> {
 
     /// The attempt has come to nothing.
     pub(super) fn judge_failure(&self, turn: &mut Turn<'_>, reason: Reason) {
-        let at_fault = reason.is_endpoints_fault();
+        let at_fault = speaks_against(turn, reason);
         turn.target.counters.failures.add(u64::from(at_fault));
         turn.target.counters.given_up.add(u64::from(gives_up(reason)));
         let heard = if at_fault { Heard::Failure } else { Heard::Nothing };
@@ -34,7 +34,7 @@ impl Exchange<'_> {
 
     /// The answer has ended, or has broken off.
     pub(super) fn judge_end(&self, turn: &mut Turn<'_>, outcome: Result<(), Reason>) {
-        if outcome.is_err_and(Reason::is_endpoints_fault) {
+        if outcome.is_err_and(|reason| speaks_against(turn, reason)) {
             turn.target.counters.failures.add(1);
             let now = self.worker.time(self.worker.now());
             self.report(turn, Outcome { failed: true, took: self.started.elapsed() }, now);
@@ -67,6 +67,13 @@ impl Exchange<'_> {
             turn.target.endpoint.life.vitals.avoid(now, until);
         }
     }
+}
+
+/// Whether the endpoint of an attempt that came to nothing is worse than one of which nothing is known. A server of calls may reset whatever else it is
+/// asked: any stranger could have it ejected otherwise.
+fn speaks_against(turn: &Turn<'_>, reason: Reason) -> bool {
+    let is_stray = reason == Reason::UpstreamClosed && turn.target.way.is_stray();
+    reason.is_endpoints_fault() && !is_stray
 }
 
 /// Whether it was given up because it took too long.

@@ -157,6 +157,14 @@ impl Way<'_> {
         UpstreamTimeouts { exchange, ..timeouts }
     }
 
+    /// Why the client has left that did so after so long. A client that ends its call when its time is up is here before our own deadline is, as
+    /// that is coarse, and its clock began earlier: such a call has taken too long, and nobody has changed their mind.
+    pub(super) fn departure(&self, running: Duration) -> Reason {
+        let limit = self.call.filter(|call| call.is_timed).and_then(|_| self.timeouts().exchange);
+        let is_over = |limit: Duration| running + DEPARTURE_EARLY_MAX.max(limit / 50) >= limit;
+        if limit.is_some_and(is_over) { Reason::ExchangeTimeout } else { Reason::ClientGone }
+    }
+
     /// What an endpoint is told about the time that is left, of an exchange that runs for so long already.
     pub(super) fn deadline(&self, running: impl FnOnce() -> Duration) -> Option<(&str, u64)> {
         let name = self.cluster.plan.deadline_header.as_deref()?;
@@ -175,6 +183,11 @@ impl Way<'_> {
         let exchange = if call.is_timed { self.timeouts().exchange } else { None };
         let timeout = exchange.map(|exchange| exchange.saturating_sub(running()));
         (timeout.is_some() || web.is_some()).then_some(Retold { timeout, web })
+    }
+
+    /// Whether it is none, and goes to servers of calls.
+    pub(super) fn is_stray(&self) -> bool {
+        self.call.is_none() && self.cluster.plan.is_for_calls()
     }
 
     /// Whether it is a call of gRPC.
@@ -222,3 +235,6 @@ impl<B, A> Messages<'_, B, A> {
 
 /// Sets the hash that chooses a cluster apart from those that choose an endpoint.
 const DIVISION: u64 = u64::MAX - 1;
+
+/// How much earlier than we think a client may end a call whose time is up: what its request took to get here, and what its end has.
+const DEPARTURE_EARLY_MAX: Duration = Duration::from_millis(20);

@@ -101,7 +101,7 @@ impl Receive<'_> {
 impl From<BodyError> for SourceError {
     fn from(error: BodyError) -> Self {
         match error {
-            BodyError::Malformed(_) => Self::Malformed,
+            BodyError::Malformed(rule) => Self::Malformed(rule),
             BodyError::Truncated => Self::Truncated,
         }
     }

@@ -10,8 +10,7 @@ use evenkeel_plan::reason::Reason;
 use evenkeel_plan::tls::trouble;
 use evenkeel_proto::field::Fields;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
-use evenkeel_proto::http1::{Framing, FramingError};
-use evenkeel_proto::http2::Fault;
+use evenkeel_proto::http1::{Framing, FramingError, ParseError};
 use evenkeel_proto::method::Method;
 use evenkeel_proto::onward::Onward;
 
@@ -71,8 +70,8 @@ pub(crate) enum AttemptError {
     Refused,
     /// The connection ended, or broke, before the answer's head was complete.
     Closed,
-    /// The answer's head breaks a rule or a limit.
-    Malformed,
+    /// The answer breaks this rule or limit.
+    Malformed(&'static str),
     /// We gave up, for this reason.
     Gave(Reason),
 }
@@ -82,11 +81,27 @@ impl AttemptError {
     pub(crate) fn reason(self) -> Reason {
         match self {
             Self::Stale | Self::Unasked | Self::Refused | Self::Closed => Reason::UpstreamClosed,
-            Self::Malformed => Reason::UpstreamMalformed,
+            Self::Malformed(_) => Reason::UpstreamMalformed,
             Self::Gave(reason) => reason,
         }
     }
 }
+
+/// What is wrong with the head of an answer.
+fn rule(broken: ParseError) -> &'static str {
+    match broken {
+        ParseError::Malformed(rule) => rule,
+        ParseError::UnsupportedVersion => "it answers in no version of HTTP that we speak",
+        ParseError::Preface => "it answers in HTTP/2, and was asked in HTTP/1.1",
+        ParseError::TooManyFields | ParseError::TargetTooLong => TOO_LARGE,
+    }
+}
+
+const TOO_LARGE: &str = "the head of its answer is too large";
+
+/// Of answers that are not final (1xx).
+pub(crate) const TOO_MANY_INTERIM: AttemptError =
+    AttemptError::Malformed("it says too often that its answer is still to come (1xx)");
 
 impl Attempt {
     /// The first exchange on this connection of HTTP/1, or the bytes of a stream.
@@ -127,14 +142,7 @@ impl Attempt {
     /// which is the usual mistake with `http` of a cluster.
     pub(crate) fn detail(&self, error: AttemptError) -> Option<Cow<'static, str>> {
         match (&self.kind, error) {
-            (Kind::Http1(it), AttemptError::Malformed) => {
-                it.is_http2.then_some("it answers in HTTP/2, and was asked in HTTP/1.1".into())
-            }
-            (Kind::Http2(it), AttemptError::Malformed) => {
-                let objection = it.seat.connection.wire.objection()?;
-                (objection.fault == Fault::Http1)
-                    .then_some("it answers in HTTP/1, and was asked in HTTP/2".into())
-            }
+            (_, AttemptError::Malformed(rule)) => Some(rule.into()),
             (Kind::Http2(it), AttemptError::Closed) => match it.reset {
                 Some(code) => Some(format!("it reset the stream with {code:?}").into()),
                 None => {
@@ -214,7 +222,7 @@ impl Attempt {
             buffers.give_head(head.fields);
             *interim += 1;
             if *interim > INTERIM_RESPONSES_MAX {
-                return Poll::Ready(Err(AttemptError::Malformed));
+                return Poll::Ready(Err(TOO_MANY_INTERIM));
             }
         }
     }

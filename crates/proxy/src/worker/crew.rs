@@ -4,13 +4,14 @@ use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use evenkeel_plan::admission::{Presence, Seat};
 use evenkeel_plan::counters::Padded;
 use evenkeel_plan::endpoint::Life;
 use evenkeel_plan::listener::Bind;
+use evenkeel_plan::mention::Mention;
 use evenkeel_plan::story::{Question, Tell};
 use evenkeel_plan::time::Time;
 use rustix::process::{Resource, getrlimit};
@@ -84,15 +85,15 @@ pub(crate) struct Crew {
     /// How many of them a worker may have.
     connections_max: usize,
     mailboxes: Box<[Sender<Errand>]>,
-    /// When it was last mentioned that connections are refused, in nanoseconds since the start; 0 for never.
-    mentioned: AtomicU64,
+    /// That connections are refused.
+    mentioned: Mention,
 }
 
 impl Crew {
     pub(crate) fn new(mailboxes: Vec<Sender<Errand>>) -> Arc<Self> {
         let connections = mailboxes.iter().map(|_| Padded::default()).collect();
         let connections_max = connections_max(mailboxes.len());
-        let mentioned = AtomicU64::new(0);
+        let mentioned = Mention::default();
         Arc::new(Self { connections, connections_max, mailboxes: mailboxes.into(), mentioned })
     }
 
@@ -109,12 +110,7 @@ impl Crew {
 
     /// Whether it is time to mention again that connections are refused, or ended for what comes on them.
     pub(crate) fn may_mention(&self, now: Time) -> bool {
-        let last = self.mentioned.load(Ordering::Relaxed);
-        let next = Time::from_nanos(last).after(MENTION_INTERVAL);
-        let is_due = last == 0 || now >= next;
-        // Of several workers one gets to say it.
-        let (now, order) = (now.as_nanos().max(1), Ordering::Relaxed);
-        is_due && self.mentioned.compare_exchange(last, now, order, order).is_ok()
+        self.mentioned.is_due(now, MENTION_INTERVAL)
     }
 
     /// How many connections worker number `worker` has.

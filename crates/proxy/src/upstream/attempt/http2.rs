@@ -9,6 +9,7 @@ use evenkeel_plan::reason::Reason;
 use evenkeel_proto::field::{FieldName, Fields};
 use evenkeel_proto::head::{RequestHead, ResponseHead};
 use evenkeel_proto::http1::{Framing, FramingError};
+use evenkeel_proto::http2::Fault;
 use evenkeel_proto::http2::head::{as_switch, response_framing, response_head};
 use evenkeel_proto::method::Method;
 use evenkeel_proto::onward::{FieldSink as _, Onward, content_length_field, request_fields};
@@ -18,7 +19,7 @@ use h2::ext::Protocol;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 
-use super::AttemptError;
+use super::{AttemptError, rule};
 use crate::body::Sink;
 use crate::buffers::Buffers;
 use crate::http2::fields::{Outgoing, outgoing_trailers, pairs};
@@ -134,9 +135,8 @@ impl Http2 {
         let request = tunnel.request.take();
         if !self.seat.sender.is_extended_connect_protocol_enabled() {
             // It is no fault of the endpoint's, unless it speaks something else.
-            let is_objected = self.seat.connection.wire.objection().is_some();
             let none = AttemptError::Gave(Reason::NotImplemented);
-            self.failed = Some(if is_objected { AttemptError::Malformed } else { none });
+            self.failed = Some(self.objection().unwrap_or(none));
         } else if let Some((target, fields)) = request {
             let protocol = Some(Protocol::from_static("websocket"));
             self.send((b"CONNECT", protocol), Some(target), fields, false);
@@ -228,7 +228,7 @@ impl Http2 {
         let status = (status.as_u16(), status.canonical_reason().unwrap_or_default());
         let read =
             response_head(buffers.head(), status, pairs(head.headers()), RESPONSE_FIELDS_MAX)
-                .map_err(|_| AttemptError::Malformed)?;
+                .map_err(|broken| AttemptError::Malformed(rule(broken)))?;
         Ok(match &self.tunnel {
             // RFC 8441 §5: what HTTP/1 says with 101.
             Some(tunnel) if head.status().is_success() => as_switch(read, &tunnel.key),
@@ -239,8 +239,8 @@ impl Http2 {
     /// What it means that there is no answer.
     fn error_of(&mut self, error: &h2::Error) -> AttemptError {
         self.reset = error.reason().filter(|_| error.is_reset() && error.is_remote());
-        if self.seat.connection.wire.objection().is_some() {
-            return AttemptError::Malformed;
+        if let Some(objection) = self.objection() {
+            return objection;
         }
         match error.reason() {
             // RFC 9113 §6.8: the library says so only of streams that the endpoint has not seen to.
@@ -250,11 +250,20 @@ impl Http2 {
             }
             // RFC 9113 §8.7
             Some(h2::Reason::REFUSED_STREAM) if error.is_remote() => AttemptError::Refused,
-            Some(_) if error.is_library() => AttemptError::Malformed,
+            Some(_) if error.is_library() => AttemptError::Malformed(NOT_HTTP2),
             Some(_) => AttemptError::Closed,
             None if self.is_reused && self.is_silent => AttemptError::Stale,
             None => AttemptError::Closed,
         }
+    }
+
+    /// What the guard has found on the connection.
+    fn objection(&self) -> Option<AttemptError> {
+        let objection = self.seat.connection.wire.objection()?;
+        Some(AttemptError::Malformed(match objection.fault {
+            Fault::Http1 => "it answers in HTTP/1, and was asked in HTTP/2",
+            fault => fault.name(),
+        }))
     }
 
     /// The stream is the tunnel from now on.
@@ -344,6 +353,9 @@ impl Sink for Send<'_> {
         Poll::Ready(Ok(()))
     }
 }
+
+/// What the library objects to, which does not say it in words that help.
+const NOT_HTTP2: &str = "its answer breaks a rule of HTTP/2 (RFC 9113)";
 
 /// Longer than an endpoint that is there takes to acknowledge anything; less than anybody waits for an answer.
 const DOUBTED_AFTER: Duration = Duration::from_secs(1);
