@@ -72,14 +72,17 @@ impl AdminClient {
     /// At most `limit` requests that failed or were slow, the latest first; of one cluster and of one status, if that is wanted.
     pub(crate) fn stories(
         &self,
-        cluster: Option<&str>,
+        (cluster, kind): (Option<&str>, Option<&str>),
         status: Option<u16>,
         limit: u16,
     ) -> Result<Said<StoryList>, ClientError> {
-        let cluster = cluster.map(|name| format!("&cluster={}", change::encoded(name)));
-        let status = status.map(|status| format!("&status={status}"));
-        let (cluster, status) = (cluster.unwrap_or_default(), status.unwrap_or_default());
-        self.ask(&Question::get(&format!("/api/v1/why?limit={limit}{cluster}{status}")))
+        let of = [
+            cluster.map(|name| format!("&cluster={}", change::encoded(name))),
+            status.map(|status| format!("&status={status}")),
+            kind.map(|kind| format!("&kind={kind}")),
+        ];
+        let of: String = of.into_iter().flatten().collect();
+        self.ask(&Question::get(&format!("/api/v1/why?limit={limit}{of}")))
     }
 
     /// Whether it is ready; if not, in its own words why.

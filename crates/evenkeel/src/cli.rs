@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::operate::Operation;
@@ -21,7 +22,8 @@ impl Cli {
     /// Reads the command line of this process; ends it for `--help` and for wrong usage.
     pub(crate) fn read() -> Self {
         let mut command = with_whole_usage(Self::command());
-        let matches = command.get_matches_mut();
+        let matches = command.try_get_matches_from_mut(std::env::args_os());
+        let matches = matches.unwrap_or_else(|error| with_tip(error).exit());
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
     }
 
@@ -44,6 +46,17 @@ impl Cli {
             Command::Man(args) => man::run(&args, Self::command()),
         }
     }
+}
+
+/// Other servers take the path of a config as it is.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    let stray =
+        error.get(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument);
+    if let Some(file) = stray.map(ToString::to_string).filter(|stray| stray.ends_with(".toml")) {
+        let tip = format!("a config is named by '-c {file}'").into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    error
 }
 
 /// Makes an error show the usage of its command, and not one that is made of what happened to be on the line: `--admin <ADDRESS>`
@@ -114,6 +127,15 @@ mod tests {
             let error = with_whole_usage(Cli::command()).try_get_matches_from(line).unwrap_err();
             let error = error.to_string();
             assert!(error.contains(&format!("Usage: evenkeel {usage}\n")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_config_without_its_option_is_understood() {
+        for command in ["check", "run"] {
+            let error = Cli::command().try_get_matches_from(["evenkeel", command, "c.toml"]);
+            let error = with_tip(error.unwrap_err()).to_string();
+            assert!(error.contains("tip: a config is named by '-c c.toml'"), "{error}");
         }
     }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use evenkeel_plan::story::Kind;
+
 use crate::admin_client::{AdminArgs, AdminClient};
 use crate::failure::{Failure, exit_code, exit_code_in_json};
 use crate::operate::print_text;
@@ -34,6 +36,10 @@ pub(crate) struct Args {
     /// List those alone that ended with this status
     #[arg(long, conflicts_with = "id", value_parser = clap::value_parser!(u16).range(100..=999))]
     status: Option<u16>,
+
+    /// List those alone that failed, were rescued by another attempt, were slow, or are the client's own doing
+    #[arg(long, conflicts_with = "id", value_parser = Kind::ALL.map(Kind::name))]
+    kind: Option<String>,
 
     /// List at most so many
     #[arg(short = 'n', long, conflicts_with = "id", default_value_t = 20)]
@@ -68,7 +74,8 @@ fn tell(args: &Args, id: &str) -> Result<(), Failure> {
 
 fn list(args: &Args) -> Result<(), Failure> {
     let client = AdminClient::new(&args.admin)?;
-    let said = client.stories(args.cluster.as_deref(), args.status, args.limit)?;
+    let said =
+        client.stories((args.cluster.as_deref(), args.kind.as_deref()), args.status, args.limit)?;
     if args.json {
         return print_text(&said.json);
     }
@@ -81,6 +88,7 @@ EXAMPLES:
   evenkeel why                              the latest that failed or were slow
   evenkeel why 01978c3e-8a4b-7c51-9d02-5b1f0a7e6c33
                                             all about one of them
+  evenkeel why --kind failed                without those that were slow or took two attempts
   evenkeel why --cluster api --status 502   only such ones
   evenkeel why --json | jq -r '.stories[].sentence'
 

@@ -36,6 +36,8 @@ pub struct Question {
     pub cluster: Option<Box<str>>,
     /// Those that ended with this status only.
     pub status: Option<u16>,
+    /// Those of this kind only.
+    pub kind: Option<Kind>,
     /// How many each worker may tell, the latest first.
     pub max: usize,
 }
@@ -78,6 +80,16 @@ pub enum Kind {
 impl Kind {
     /// Every kind, in the order of its number.
     pub const ALL: [Self; 4] = [Self::Failed, Self::Rescued, Self::Slow, Self::Client];
+
+    /// As people ask for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Rescued => "rescued",
+            Self::Slow => "slow",
+            Self::Client => "client",
+        }
+    }
 
     /// The kind of an exchange that failed for this reason.
     pub const fn of(reason: Reason) -> Self {
@@ -262,10 +274,11 @@ impl Story {
 
     /// Whether somebody who asks `question` wants to hear it.
     fn answers(&self, question: &Question) -> bool {
-        let Question { request_id, cluster, status, .. } = question;
+        let Question { request_id, cluster, status, kind, .. } = question;
         request_id.as_ref().is_none_or(|id| *id == self.request_id)
             && cluster.as_ref().is_none_or(|name| self.cluster.as_ref() == Some(name))
             && status.is_none_or(|status| self.status == Some(status))
+            && kind.is_none_or(|kind| self.kind == kind)
     }
 }
 

@@ -31,8 +31,8 @@ pub(super) async fn list_stories(
     uri: Uri,
 ) -> Result<Json<StoryList>, Problem> {
     static FORM: Form = Form {
-        names: &["cluster", "status", "limit"],
-        example: "?cluster=api&status=502&limit=20",
+        names: &["cluster", "status", "kind", "limit"],
+        example: "?cluster=api&status=502&kind=failed&limit=20",
     };
     let fields = Fields::of_query(&FORM, &uri)?;
     let limit = fields.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
@@ -41,6 +41,7 @@ pub(super) async fn list_stories(
         cluster: fields.text("cluster")?.map(Into::into),
         // In bounds as it is at most 999.
         status: fields.number("status", 999)?.and_then(|status| status.try_into().ok()),
+        kind: fields.word("kind", &Kind::ALL.map(Kind::name))?.map(|kind| Kind::ALL[kind]),
         max: limit.try_into().unwrap_or(usize::MAX),
     };
     let Remembered { stories, reaches, silent_workers } =

@@ -217,6 +217,13 @@ fn a_request_that_another_endpoint_has_saved_and_one_that_was_slow_are_told_as_w
     let attempt = &slow["attempts"][0];
     assert_eq!((&attempt["endpoint"], &attempt["status"]), (&Value::from(slow_name), &200.into()));
     assert!(attempt["first_byte_seconds"].as_f64().unwrap() > 1.0, "{slow}");
+    for (kind, count) in [("slow", 1), ("failed", 0)] {
+        let listed = ask(&running, &format!("/api/v1/why?kind={kind}")).1;
+        assert_eq!(listed["stories"].as_array().unwrap().len(), count, "{listed}");
+        let told = why(&running, &["--kind", kind]);
+        assert_eq!(told.stdout.contains("GET test/slow"), count == 1, "{}", told.stdout);
+    }
+    assert_eq!(ask(&running, "/api/v1/why?kind=bad").0, 400);
 }
 
 #[test]

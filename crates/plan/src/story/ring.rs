@@ -117,6 +117,7 @@ mod tests {
             (Question { request_id: Some("4".into()), ..all.clone() }, &[]),
             (Question { cluster: Some("a".into()), ..all.clone() }, &["1"]),
             (Question { status: Some(404), ..all.clone() }, &["2"]),
+            (Question { kind: Some(Kind::Client), ..all.clone() }, &["2"]),
             (Question { max: 1, ..all }, &["3"]),
         ] {
             let found = ring.recall(&question);

@@ -136,6 +136,11 @@ fn stories() -> Described {
         .hears((ParameterIn::Query, "cluster"), text(), "Only those of this cluster.")
         .hears((ParameterIn::Query, "status"), count(), "Only those that ended with this status.")
         .hears(
+            (ParameterIn::Query, "kind"),
+            text(),
+            "Only those that are `failed`, `rescued`, `slow` or `client`.",
+        )
+        .hears(
             (ParameterIn::Query, "limit"),
             count(),
             "At most so many; 20 unless it is stated, 2,000 at most.",

@@ -198,6 +198,10 @@ pub(super) const HOMES: &[(&[&str], &str)] = &[
         "in a `[listener.NAME]`",
     ),
     (&["alpn", "grpc_web"], "in a `[[route]]`"),
+    (
+        &["routes", "rules"],
+        "into tables of their own, a `[[route]]` for each; its `listener` says whose it is",
+    ),
     (&["rate_limit", "allow", "deny"], "in a `[listener.NAME]`, or in a `[[route]]`"),
     (&["rate", "burst", "dry_run", "ipv4_prefix", "ipv6_prefix"], "in a `rate_limit`"),
     (&["pace", "min_age", "margin", "kinds"], "in the `rebalance` of a cluster"),
