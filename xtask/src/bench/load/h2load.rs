@@ -9,7 +9,10 @@ use crate::bench::calls;
 use crate::bench::config::DIRECTORY;
 
 pub(super) fn run(target: &Target, load: Load, streams: u32, seconds: u32) -> Outcome<Counted> {
-    let log = Path::new(DIRECTORY).join("h2load.log");
+    // A folder of its own: it is written to for each answer, and a config's folder is watched for changes.
+    let folder = Path::new(DIRECTORY).join("load");
+    fs::create_dir_all(&folder)?;
+    let log = folder.join("h2load.log");
     // It would write behind what is there.
     drop(fs::remove_file(&log));
     let mut h2load = target.command(load)?;
