@@ -15,6 +15,12 @@ use serde_json::json;
 
 use crate::running::{LONG, Running, in_new_directory, run};
 
+/// A balancer with one worker in front of `origins`, with these limits: who is called first gets in first. Of two who are called at about the
+/// same time either may be first where workers share the work.
+fn in_order(origins: &[&Origin], limits: &str) -> Running {
+    Running::from_toml_with(1, &toml(origins, limits))
+}
+
 /// A balancer with two workers in front of `origins`, with these limits.
 fn limited(origins: &[&Origin], limits: &str) -> Running {
     Running::from_toml_with(2, &toml(origins, limits))
@@ -158,8 +164,7 @@ fn the_oldest_gets_in_first_while_the_queue_is_short_and_the_newest_while_it_is_
         let gate = Gate::new();
         let origin = holding(&gate);
         let limits = format!("requests = 1, pending_wait = \"{wait}\"");
-        // Of two who are called at about the same time either may be first where workers share the work.
-        let running = Running::from_toml_with(1, &toml(&[&origin], &limits));
+        let running = in_order(&[&origin], &limits);
         let mut held = send(&running, "/held", "");
         origin.wait_for_requests(1, LONG).unwrap();
         let began = Instant::now();
@@ -210,7 +215,7 @@ fn the_important_get_in_first_if_their_word_is_believed() {
     let origin = holding(&gate);
     let limits =
         "requests = 1, pending = 4, pending_wait = \"600s\", priority = \"header:x-priority\"";
-    let running = limited(&[&origin], limits);
+    let running = in_order(&[&origin], limits);
     let mut held = send(&running, "/held", "");
     origin.wait_for_requests(1, LONG).unwrap();
     let trusted = Ipv4Addr::new(127, 0, 0, 2);
