@@ -1,9 +1,7 @@
 //! `cargo xtask test`: every check of the project, streamed, timed and summed up in one line.
 
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use clap::Args;
 
@@ -12,11 +10,12 @@ mod package;
 mod report;
 mod results;
 mod static_binary;
+mod suite;
 
 use crate::Outcome;
 use crate::faults;
 use crate::tools::{self, cargo, succeed};
-use report::{Report, Tally, Verdict};
+use report::{Counted, Report, Tally, Verdict};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -47,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     });
     report.step("licences and bans", || deny(options));
     report.step("fuzz targets compile", fuzz::check);
-    report.step("tests", || tests(&["--workspace"], &[]));
+    report.step("tests", || suite::run(&["--workspace"], &[]));
     report.step("interleavings by loom", interleavings);
     report.step("faults", faults);
     if options.full {
@@ -84,7 +83,7 @@ fn run_slow(report: &mut Report, options: &Options) {
     report.step("long property tests", || {
         // The pure crates have them, and nothing there waits.
         let pure = ["-p", "evenkeel-proto", "-p", "evenkeel-plan"];
-        tests(&pure, &[("PROPTEST_CASES", "4096")])
+        suite::run(&pure, &[("PROPTEST_CASES", "4096")])
     });
     report.step("examples", examples);
     report.step("Debian package", || package::run(!options.no_install));
@@ -92,37 +91,10 @@ fn run_slow(report: &mut Report, options: &Options) {
     report.step("fuzz", || fuzz::run(!options.no_install));
 }
 
-/// Every test of `packages`, doc tests included.
-fn tests(packages: &[&str], environment: &[(&str, &str)]) -> Outcome<Verdict> {
-    let skipped_file = Path::new("target/skipped.txt");
-    fs::create_dir_all("target")?;
-    fs::write(skipped_file, "")?;
-    let mut test = cargo();
-    test.args(["test", "--no-fail-fast"]).args(packages).stdout(Stdio::piped());
-    test.env(evenkeel_testkit::skip::SKIPPED_FILE, skipped_file.canonicalize()?);
-    test.envs(environment.iter().copied());
-    let mut child = test.spawn()?;
-    let mut tally = Tally::default();
-    if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).split(b'\n') {
-            let line = line?;
-            io::stdout().write_all(&[line.as_slice(), b"\n"].concat())?;
-            tally += results::parse_summary(&String::from_utf8_lossy(&line)).unwrap_or_default();
-        }
-    }
-    let status = child.wait()?;
-    if !status.success() && tally.failed == 0 {
-        // It did not compile, or a test program died before its summary.
-        tally.failed += 1;
-    }
-    let skipped = results::parse_skipped(&fs::read_to_string(skipped_file)?);
-    Ok(Verdict::Counted(tally, skipped))
-}
-
 /// What threads can make of the vitals. The first clippy has not seen it.
 fn interleavings() -> Outcome<Verdict> {
     succeed(cargo().arg("clippy").args(LOOM).args(["--", "-D", "warnings"]))?;
-    tests(&LOOM, &[])
+    suite::run(&LOOM, &[])
 }
 
 /// Things are broken on purpose. A scenario that is known to miss its goal is no test that passed.
@@ -141,7 +113,7 @@ fn faults() -> Outcome<Verdict> {
             _ => {}
         }
     }
-    Ok(Verdict::Counted(tally, skipped))
+    Ok(Verdict::Counted(Counted { tally, skipped, ..Counted::default() }))
 }
 
 fn deny(options: &Options) -> Outcome<Verdict> {
@@ -175,7 +147,7 @@ fn examples() -> Outcome<Verdict> {
             Err(_) => tally.failed += 1,
         }
     }
-    Ok(Verdict::Counted(tally, Vec::new()))
+    Ok(Verdict::Counted(tally.into()))
 }
 
 fn passed(command: &mut Command) -> Outcome<Verdict> {

@@ -38,7 +38,7 @@ pub(super) fn run(may_install: bool) -> Outcome<Verdict> {
             }
         }
     }
-    Ok(Verdict::Counted(tally, Vec::new()))
+    Ok(Verdict::Counted(tally.into()))
 }
 
 /// The targets are the folders of the corpus: one without a corpus would begin with nothing each time.

@@ -11,8 +11,24 @@ pub(super) enum Verdict {
     Passed,
     /// It could not run, and why.
     Skipped(String),
-    /// It ran many tests, and these, as `name: reason`, could not run.
-    Counted(Tally, Vec<String>),
+    /// It ran many tests.
+    Counted(Counted),
+}
+
+/// What came of many tests.
+#[derive(Default)]
+pub(super) struct Counted {
+    pub(super) tally: Tally,
+    /// Those that could not run, as `name: reason`. libtest believes that they passed, as one that skips itself returns.
+    pub(super) skipped: Vec<String>,
+    /// The names of those that failed, and passed when they were run again.
+    pub(super) unsteady: Vec<String>,
+}
+
+impl From<Tally> for Counted {
+    fn from(tally: Tally) -> Self {
+        Self { tally, ..Self::default() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +59,7 @@ pub(super) struct Report {
     tally: Tally,
     failed: Vec<String>,
     skipped: Vec<String>,
+    unsteady: Vec<String>,
 }
 
 impl Report {
@@ -62,11 +79,12 @@ impl Report {
         println!("=== {name}: {counted} in {:.1} s", started.elapsed().as_secs_f64());
     }
 
-    /// Prints what failed and what was skipped, then the one closing line. Says if all was well.
+    /// Prints what failed, what was skipped and what is unsteady, then the one closing line. Says if all was well.
     pub(super) fn close(&self) -> bool {
         println!();
         self.failed.iter().for_each(|line| println!("FAILED {line}"));
         self.skipped.iter().for_each(|line| println!("SKIPPED {line}"));
+        self.unsteady.iter().for_each(|name| println!("UNSTEADY {name}: failed, and then passed"));
         println!("{}", self.tally);
         self.tally.failed == 0
     }
@@ -79,8 +97,7 @@ impl Report {
                 counted.skipped = 1;
                 self.skipped.push(format!("{name}: {reason}"));
             }
-            Ok(Verdict::Counted(tally, skipped)) => {
-                // A test that skips itself returns, and libtest believes that it passed.
+            Ok(Verdict::Counted(Counted { tally, skipped, unsteady })) => {
                 counted = tally;
                 counted.passed = counted.passed.saturating_sub(skipped.len());
                 counted.skipped += skipped.len();
@@ -88,6 +105,7 @@ impl Report {
                     self.failed.push(format!("{name}: {} of them", tally.failed));
                 }
                 self.skipped.extend(skipped);
+                self.unsteady.extend(unsteady);
             }
             Err(error) => {
                 counted.failed = 1;
@@ -109,7 +127,8 @@ mod tests {
         let tally = Tally { passed: 10, failed: 0, skipped: 1 };
         report.step("a", || Ok(Verdict::Passed));
         report.step("b", || Ok(Verdict::Skipped("absent".into())));
-        report.step("c", || Ok(Verdict::Counted(tally, vec!["x: absent".into()])));
+        let skipped = vec!["x: absent".into()];
+        report.step("c", || Ok(Verdict::Counted(Counted { tally, skipped, ..Counted::default() })));
         assert!(report.close());
         assert_eq!(report.tally.to_string(), "10 passed, 0 failed, 3 skipped");
         assert_eq!(report.skipped, ["b: absent", "x: absent"]);
@@ -130,7 +149,7 @@ mod tests {
         assert!(!report.close());
         let mut report = Report::default();
         let tally = Tally { passed: 3, failed: 2, skipped: 0 };
-        report.step("e", || Ok(Verdict::Counted(tally, Vec::new())));
+        report.step("e", || Ok(Verdict::Counted(tally.into())));
         assert!(!report.close());
         assert_eq!(report.failed, ["e: 2 of them"]);
     }

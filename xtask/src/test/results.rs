@@ -15,6 +15,13 @@ pub(super) fn parse_summary(line: &str) -> Option<Tally> {
     Some(Tally { passed: count("passed")?, failed: count("failed")?, skipped: count("ignored")? })
 }
 
+/// The name of a test that failed, of the line `test a::b ... FAILED`; doc tests have none that could be asked for.
+pub(super) fn parse_failure(line: &str) -> Option<&str> {
+    let (_, name) = line.strip_suffix(" ... FAILED")?.rsplit_once("test ")?;
+    let name = name.strip_suffix(" - should panic").unwrap_or(name);
+    (!name.contains(' ')).then_some(name)
+}
+
 /// The lines of the file that [`evenkeel_testkit::skipped`] appends to, without their first word.
 pub(super) fn parse_skipped(file: &str) -> Vec<String> {
     let mut lines: Vec<_> =
@@ -42,6 +49,20 @@ mod tests {
         for line in ["", "test a ... ok", "test result: ", "running 3 tests", "test result: ok. x"]
         {
             assert_eq!(parse_summary(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_test_that_failed_is_named() {
+        for (line, name) in [
+            ("test a::b ... FAILED", Some("a::b")),
+            ("noise test b ... FAILED", Some("b")),
+            ("test c - should panic ... FAILED", Some("c")),
+            ("test src/lib.rs - (line 3) ... FAILED", None),
+            ("test a ... ok", None),
+            ("test result: FAILED. 1 passed", None),
+        ] {
+            assert_eq!(parse_failure(line), name, "{line}");
         }
     }
 
