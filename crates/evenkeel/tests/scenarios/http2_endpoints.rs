@@ -312,6 +312,40 @@ fn saying(bytes: &'static [u8]) -> SocketAddr {
     address
 }
 
+/// The system accepts connections for servers that have ended or hang: what was sent on one nobody has seen, and nobody could tell.
+#[test]
+fn what_may_not_be_done_twice_is_not_sent_before_the_endpoint_has_said_a_word() {
+    let accepts_nothing = TcpListener::bind("127.0.0.1:0").unwrap();
+    for mute in [accepts_nothing.local_addr().unwrap(), resetting()] {
+        let endpoint = Http2Endpoint::start(&[], well).unwrap();
+        let running = Running::from_toml(&format!(
+            "[listener.web]\nbind = \"{{bind}}\"\nto = \"origin\"\n[cluster.origin]\nendpoints = [\"{mute}\", \"{}\"]\n\
+             http = \"2\"\nhealth = false\nbalance = \"round-robin\"\ntimeouts = {{ connect = \"500ms\" }}\n\
+             retry = {{ budget = \"100%\" }}\n",
+            endpoint.address()
+        ));
+        for _ in 0..4 {
+            assert_eq!(exchange(&running, POST).text(), "well");
+        }
+        assert_eq!(endpoint.frames(Kind::Headers).len(), 4);
+        let retries = running.metric("evenkeel_upstream_retries_total", "");
+        assert!(retries > 0, "the other one was not tried");
+    }
+}
+
+/// A server that ends before it has looked at its connections.
+fn resetting() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut socket in listener.incoming().map_while(Result::ok) {
+            // The rest is unread, which makes it a reset.
+            drop(socket.read(&mut [0]));
+        }
+    });
+    address
+}
+
 /// RFC 9113 §8.7
 #[test]
 fn a_refused_stream_is_asked_again_whatever_it_was() {

@@ -1,20 +1,11 @@
 use std::sync::Arc;
-use std::time::Instant;
-
-use evenkeel_plan::publish::Publisher;
-use evenkeel_plan::pulse::Beat;
 
 use super::*;
-use crate::fixture::listener;
-use crate::worker::{Crew, Supplies};
+use crate::fixture::{listener, worker};
 
 fn connection() -> Connection {
-    let lines = evenkeel_plan::lines::lines(1).0.remove(0);
-    let beat = Beat::new("test");
-    let crew = Crew::new(vec![tokio::sync::mpsc::channel(1).0]);
-    let reader = Publisher::default().reader();
-    let supplies = Supplies { reader, lines, beat, crew: Arc::clone(&crew) };
-    let worker = Worker::new(0, supplies, Instant::now());
+    let worker = worker();
+    let crew = Arc::clone(&worker.crew);
     let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
     let client = ([127, 0, 0, 1], 5000).into();
     let entrance = Entrance::new("web".into(), &listener());

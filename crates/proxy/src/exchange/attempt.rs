@@ -1,6 +1,8 @@
 //! One try at one endpoint: over which connection, up to the head of its answer, and what a failure means. Made by the exchange.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::Endpoint;
@@ -82,6 +84,10 @@ impl<'a> Exchange<'a> {
         if let Some(attempt) = target.pool.find(http, demands, self.started) {
             target.counters.reuses.add(1);
             attempts.course.connect = None;
+            if hears_first(&attempt, messages) {
+                // Boxed: it is rare, and every exchange would have room for it.
+                Box::pin(self.hear(turn, &attempt)).await?;
+            }
             match self.ask_in_time(turn, attempt, messages, attempts).await {
                 // RFC 9110 §9.2.2: only what may be done twice is sent twice, as the endpoint may have seen it.
                 Err(AttemptError::Stale)
@@ -92,6 +98,9 @@ impl<'a> Exchange<'a> {
             }
         }
         let attempt = self.reach(turn, &mut attempts.course, http).await?;
+        if hears_first(&attempt, messages) {
+            Box::pin(self.hear(turn, &attempt)).await?;
+        }
         let asked = self.ask_in_time(turn, attempt, messages, attempts).await;
         asked.map_err(Setback::after_sending)
     }
@@ -108,6 +117,22 @@ impl<'a> Exchange<'a> {
         }
         // Boxed: only a few open one.
         Box::pin(self.reach_together(turn, course, http)).await
+    }
+
+    /// Waits until the endpoint has said anything at all on the connection.
+    async fn hear(&self, turn: &Turn<'_>, attempt: &Attempt) -> Result<(), Setback> {
+        let way = turn.target.way;
+        self.progress.enter(Phase::Connecting);
+        self.deadline.set(self.time_to_connect(way));
+        poll_fn(|cx| match attempt.poll_greeted(cx) {
+            Poll::Pending if self.deadline.is_expired() => {
+                attempt.forsake();
+                let silent = Setback::before_sending(Reason::ConnectTimeout);
+                Poll::Ready(Err(self.out_of_time(way, silent)))
+            }
+            polled => polled.map(Ok),
+        })
+        .await
     }
 
     /// One that many can use is opened by one of them, and the others wait for it; where there are as many as may be, for a place on one.
@@ -356,6 +381,12 @@ fn http_of<B, A>(http: HttpVersion, messages: &Messages<'_, B, A>) -> HttpVersio
         HttpVersion::Auto if messages.offer.is_some() => HttpVersion::Http1,
         http => http,
     }
+}
+
+/// Whether the endpoint has to say something before it is asked, as it is asked what may not be done twice: the system accepts connections for
+/// servers that are about to end, or hang, and will never look at them, and when such a one breaks nobody can tell what was done on it.
+fn hears_first<B, A>(attempt: &Attempt, messages: &Messages<'_, B, A>) -> bool {
+    !attempt.is_greeted() && !messages.head.method.is_idempotent()
 }
 
 impl Turn<'_> {

@@ -25,6 +25,8 @@ pub(crate) struct Wire<E> {
     /// How much of the client's preface is still to come, in or out: the library looks at that.
     preface_in: usize,
     preface_out: usize,
+    /// Whether nothing that is sent arrives any more, while what was sent to us before is still read.
+    is_cut: bool,
 }
 
 /// Whose bytes they are.
@@ -37,6 +39,11 @@ pub(crate) trait Ends: Unpin {
 
     /// Something has come.
     fn heard(&self) {}
+
+    /// Nothing that is sent arrives any more. Returns whether what the other side has sent before is to be read nevertheless.
+    fn cut(&self) -> bool {
+        false
+    }
 
     /// Floods are counted by the second: a tick is near enough.
     fn now(&self) -> u64 {
@@ -95,14 +102,15 @@ struct Outgoing {
 impl<'c> Wire<ClientEnds<'c>> {
     /// Of a client's connection, of which the bytes in `unread` were read already.
     pub(crate) fn facing_client(ends: ClientEnds<'c>, unread: Vec<u8>) -> Self {
-        Self { ends, unread, preface_in: PREFACE.len(), preface_out: 0 }
+        Self { ends, unread, preface_in: PREFACE.len(), preface_out: 0, is_cut: false }
     }
 }
 
 impl<E: Ends> Wire<E> {
     /// Of a connection to an endpoint, on which nothing was sent yet.
     pub(crate) fn facing_endpoint(ends: E) -> Self {
-        Self { ends, unread: Vec::new(), preface_in: 0, preface_out: PREFACE.len() }
+        let preface_out = PREFACE.len();
+        Self { ends, unread: Vec::new(), preface_in: 0, preface_out, is_cut: false }
     }
 
     /// Shows `bytes` that have come to the guard. Returns how many of them may go on.
@@ -119,6 +127,34 @@ impl<E: Ends> Wire<E> {
             return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(skipped + verdict.pass)
+    }
+
+    fn poll_flush_all(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { ends, .. } = self;
+        let (state, buffers) = (ends.state(), &ends.worker().buffers);
+        let polled = state.poll_send(cx, ends.io());
+        if polled.is_pending() {
+            state.outgoing.borrow_mut().shrink(buffers);
+        }
+        ready!(polled)?;
+        state.release(buffers);
+        state.let_go();
+        ends.io().poll_flush(cx)
+    }
+
+    /// Who has closed the connection may have said before how far it got, and to end with what could not be sent would be to lose that. It is read
+    /// up to its end, which has come by then.
+    fn hear_out(&mut self, sent: io::Result<()>) -> io::Result<()> {
+        match sent {
+            Err(error) if is_cut(&error) && self.ends.cut() => {
+                self.is_cut = true;
+                let Self { ends, .. } = self;
+                ends.state().release(&ends.worker().buffers);
+                ends.state().let_go();
+                Ok(())
+            }
+            sent => sent,
+        }
     }
 
     /// What was read before it was known what it is.
@@ -158,11 +194,16 @@ impl<E: Ends> AsyncWrite for Wire<E> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Self { ends, preface_out, .. } = self.get_mut();
-        let state = ends.state();
-        if state.outgoing.borrow().bytes.len() >= TOGETHER_BYTES {
-            ready!(state.poll_send(cx, ends.io()))?;
+        let wire = self.get_mut();
+        if wire.ends.state().outgoing.borrow().bytes.len() >= TOGETHER_BYTES {
+            let sent = ready!(wire.ends.state().poll_send(cx, wire.ends.io()));
+            wire.hear_out(sent)?;
         }
+        if wire.is_cut {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let Self { ends, preface_out, .. } = wire;
+        let state = ends.state();
         let mut outgoing = state.outgoing.borrow_mut();
         if outgoing.bytes.capacity() == 0 {
             outgoing.bytes = ends.worker().buffers.wide();
@@ -175,16 +216,12 @@ impl<E: Ends> AsyncWrite for Wire<E> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { ends, .. } = self.get_mut();
-        let (state, buffers) = (ends.state(), &ends.worker().buffers);
-        let polled = state.poll_send(cx, ends.io());
-        if polled.is_pending() {
-            state.outgoing.borrow_mut().shrink(buffers);
+        let wire = self.get_mut();
+        if wire.is_cut {
+            return Poll::Ready(Ok(()));
         }
-        ready!(polled)?;
-        buffers.give_wide(std::mem::take(&mut state.outgoing.borrow_mut().bytes));
-        state.let_go();
-        ends.io().poll_flush(cx)
+        let flushed = ready!(wire.poll_flush_all(cx));
+        Poll::Ready(wire.hear_out(flushed))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -274,7 +311,9 @@ impl WireState {
 
     /// Gives up what was not sent.
     pub(crate) fn release(&self, buffers: &Buffers) {
-        buffers.give_wide(std::mem::take(&mut self.outgoing.borrow_mut().bytes));
+        let outgoing = &mut *self.outgoing.borrow_mut();
+        buffers.give_wide(std::mem::take(&mut outgoing.bytes));
+        outgoing.sent = 0;
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, io: &Io) -> Poll<io::Result<()>> {
@@ -308,8 +347,16 @@ impl Outgoing {
     }
 }
 
+/// Whether the other side has closed the connection for what is sent to it.
+fn is_cut(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+}
+
 /// Frames are sent together until they come to so much: four records of TLS.
 const TOGETHER_BYTES: usize = 64 * 1024;
 
 /// How much of the bodies of all streams the library may hold that the client does not take, unless the worker holds too much for all.
 const HELD_BYTES_MAX: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests;

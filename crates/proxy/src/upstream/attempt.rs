@@ -64,7 +64,7 @@ pub(crate) enum Answer<'c> {
 pub(crate) enum AttemptError {
     /// The connection had been idle, and was closed before a byte of the answer came: perhaps before the request did.
     Stale,
-    /// The endpoint has said that it has not looked at the request, and will not on this connection (RFC 9113 §6.8).
+    /// The endpoint has not looked at the request, and will not on this connection: it has said so (RFC 9113 §6.8), or was not asked.
     Unasked,
     /// The endpoint has said that it has not looked at the request, and does not want it now (RFC 9113 §8.7).
     Refused,
@@ -143,7 +143,7 @@ impl Attempt {
     pub(crate) fn detail(&self, error: AttemptError) -> Option<Cow<'static, str>> {
         match (&self.kind, error) {
             (_, AttemptError::Malformed(rule)) => Some(rule.into()),
-            (Kind::Http2(it), AttemptError::Closed) => match it.reset {
+            (Kind::Http2(it), AttemptError::Closed | AttemptError::Unasked) => match it.reset {
                 Some(code) => Some(format!("it reset the stream with {code:?}").into()),
                 None => {
                     let is_mute = it.seat.connection.wire.received() == 0;
@@ -152,6 +152,31 @@ impl Attempt {
             },
             (Kind::Http2(_), AttemptError::Gave(Reason::NotImplemented)) => Some(NO_TUNNELS.into()),
             _ => None,
+        }
+    }
+
+    /// Whether there is no need to wait for a word of the endpoint's before it is asked something that may not be done twice; see
+    /// [`Attempt::poll_greeted`].
+    pub(crate) fn is_greeted(&self) -> bool {
+        match &self.kind {
+            Kind::Http1(_) => true,
+            Kind::Http2(it) => it.seat.connection.is_greeted(),
+        }
+    }
+
+    /// Waits until the endpoint has begun to speak (RFC 9113 §3.4), or the connection has ended.
+    pub(crate) fn poll_greeted(&self, cx: &Context<'_>) -> Poll<()> {
+        match &self.kind {
+            Kind::Http1(_) => Poll::Ready(()),
+            Kind::Http2(it) => it.seat.connection.poll_greeted(cx),
+        }
+    }
+
+    /// Whoever shares the connection is the last: nothing comes on it.
+    pub(crate) fn forsake(&self) {
+        match &self.kind {
+            Kind::Http1(_) => {}
+            Kind::Http2(it) => it.seat.connection.leave(),
         }
     }
 

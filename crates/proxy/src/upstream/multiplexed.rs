@@ -85,6 +85,12 @@ impl Ends for EndpointEnds {
     fn heard(&self) {
         self.connection.heard.set(Instant::now());
     }
+
+    /// It is given no more requests, and those that it has may have been answered.
+    fn cut(&self) -> bool {
+        self.connection.is_leaving.set(true);
+        true
+    }
 }
 
 impl Shared {
@@ -166,9 +172,14 @@ impl Multiplexed {
         self.heard.get().elapsed()
     }
 
-    /// Waits until the endpoint has said what it can, or the connection has ended.
+    /// Whether the endpoint has said what it can, or the connection has ended.
+    pub(super) fn is_greeted(&self) -> bool {
+        self.is_greeted.get() || self.is_over.get()
+    }
+
+    /// Waits for that.
     pub(super) fn poll_greeted(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.is_greeted.get() || self.is_over.get() {
+        if self.is_greeted() {
             return Poll::Ready(());
         }
         self.ungreeted.borrow_mut().push(cx.waker().clone());

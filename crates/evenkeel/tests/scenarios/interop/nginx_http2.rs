@@ -23,7 +23,7 @@ fn curl_moves_bodies_to_nginx_and_back_over_http_2() {
         ("ssl", "auto", true, "HTTP/1.1"),
         ("", "auto", false, "HTTP/1.1"),
     ] {
-        let Some(server) = Server::nginx_http2(name, listen) else { return };
+        let Some(server) = Server::nginx_http2(name, listen, FEW) else { return };
         let ca = server.path("ca.pem");
         let tls = is_secure.then(|| format!("tls = {{ ca = \"{}\" }}", ca.display()));
         let cluster = format!("http = \"{version}\"\n{}", tls.unwrap_or_default());
@@ -65,14 +65,18 @@ fn move_bodies(running: &Running, server: &Server, curl: &[&str], spoken: &str) 
 #[test]
 fn h2load_asks_nginx_for_much_at_once() {
     let name = "h2load_asks_nginx_for_much_at_once";
-    let server = || Server::nginx_http2(name, "http2");
+    let server = || Server::nginx_http2(name, "http2", FEW);
     let Some((h2load, server)) = both(program(name, "h2load"), server) else { return };
     fs::write(server.path("large"), vec![b'x'; 4 << 20]).unwrap();
-    // It ends each connection after 700 requests, and has not looked at what follows.
+    // It ends each connection after a few requests, and has not looked at what follows.
     let running = between("", &[&server], "http = \"2\"\nretry = { budget = \"100%\" }");
-    expect_answers(begin(&h2load, &running, "/hello", 5000, &[]), 5000);
-    expect_answers(begin(&h2load, &running, "/large", 64, &[]), 64);
-    expect_answers(begin(&h2load, &running, "/hello", 1000, &body(&server, 60_000)), 1000);
+    expect_answers(&running, begin(&h2load, &running, "/hello", 5000, &[]), 5000);
+    expect_answers(&running, begin(&h2load, &running, "/large", 64, &[]), 64);
+    expect_answers(
+        &running,
+        begin(&h2load, &running, "/hello", 1000, &body(&server, 60_000)),
+        1000,
+    );
     running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
     assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
 }
@@ -81,7 +85,7 @@ fn h2load_asks_nginx_for_much_at_once() {
 #[test]
 fn nothing_is_lost_when_nginx_reloads_and_quits() {
     let name = "nothing_is_lost_when_nginx_reloads_and_quits";
-    let server = || Server::nginx_http2(name, "http2");
+    let server = || Server::nginx_http2(name, "http2", MANY);
     let Some((h2load, mut leaving)) = both(program(name, "h2load"), server) else { return };
     let reloading = server().unwrap();
     for server in [&leaving, &reloading] {
@@ -100,8 +104,8 @@ fn nothing_is_lost_when_nginx_reloads_and_quits() {
     leaving.process.signal(Signal::QUIT).unwrap();
     assert!(posts.is_running().unwrap(), "all was over before nginx was");
     assert!(leaving.process.exit_status(VERY_LONG).unwrap().success());
-    expect_answers(posts, POSTS);
-    expect_answers(gets, GETS);
+    expect_answers(&running, posts, POSTS);
+    expect_answers(&running, gets, GETS);
     running.wait_for_metric("evenkeel_upstream_inflight", "", 0);
     assert_eq!(running.metric("evenkeel_failures_total", ""), 0);
 }
@@ -121,12 +125,20 @@ fn begin(h2load: &Path, running: &Running, path: &str, requests: u32, words: &[S
 }
 
 #[track_caller]
-fn expect_answers(mut load: Process, requests: u32) {
+fn expect_answers(running: &Running, mut load: Process, requests: u32) {
     load.exit_status(VERY_LONG).unwrap();
     let said = load.stdout();
     let all = format!("{requests} succeeded, 0 failed, 0 errored, 0 timeout");
-    assert!(said.contains(&all), "{said}{}", load.stderr());
+    let failed = || running.ask("GET", "/api/v1/why?kind=failed", "").1;
+    assert!(said.contains(&all), "{said}{}{:#}", load.stderr(), failed());
 }
+
+/// Requests on one connection.
+const FEW: u32 = 700;
+
+/// A connection that nginx 1.22 has told to go, and leaves open for what still comes, it closes when it reloads: that may break it before the last answers
+/// are sent, and nobody could tell what was done. So here none is told to go but by a reload.
+const MANY: u32 = 1_000_000;
 
 const POSTS: u32 = 30_000;
 

@@ -31,12 +31,13 @@ impl Server {
     }
 
     /// nginx with a master, the files of [`Site`] and those of [`certify`], and WebDAV under `/dav`; it listens as these words say,
-    /// and tells in `x-protocol` what it was asked in.
-    pub(super) fn nginx_http2(test: &str, listen: &str) -> Option<Self> {
+    /// ends each connection after so many requests, and tells in `x-protocol` what it was asked in.
+    pub(super) fn nginx_http2(test: &str, listen: &str, requests: u32) -> Option<Self> {
         let mut command = Command::new(program(test, "nginx")?);
         let (site, address) = (Site::new(), address());
         certify(&site.0);
         let text = NGINX_HTTP2.replace("{listen}", &format!("{address} {listen}"));
+        let text = text.replace("{requests}", &requests.to_string());
         let config = site.config("nginx.conf", &text, &address);
         command.arg("-p").arg(site.path()).args(["-e", "stderr", "-c"]).arg(config);
         Some(Self::start(&mut command, address, site.0))

@@ -189,7 +189,7 @@ impl Http2 {
             // The endpoint leaves, or has left: it was not asked, and nobody else is to ask it here.
             Err(_) => {
                 self.seat.connection.leave();
-                self.failed = Some(AttemptError::Unasked);
+                self.failed = Some(self.objection().unwrap_or(AttemptError::Unasked));
             }
         }
     }

@@ -1,18 +1,17 @@
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::time::Instant;
 
 use evenkeel_plan::cluster::PoolLimits;
 use evenkeel_plan::publish::Publisher;
-use evenkeel_plan::pulse::Beat;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::*;
+use crate::fixture::worker_of;
 use crate::io::Io;
 use crate::upstream::attempt::Http1;
 use crate::upstream::link::Link;
 use crate::upstream::pool::{Demands, Idle};
-use crate::worker::{Crew, Errand, Supplies};
+use crate::worker::{Crew, Errand};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -20,10 +19,7 @@ const LONG: Duration = Duration::from_secs(30);
 fn worker() -> (Rc<Worker>, Receiver<Errand>) {
     let (mailbox, errands) = channel(8);
     let crew = Crew::new(vec![channel(1).0, mailbox]);
-    let lines = evenkeel_plan::lines::lines(1).0.remove(0);
-    let (reader, beat) = (Publisher::default().reader(), Beat::new("test"));
-    let supplies = Supplies { reader, lines, beat, crew };
-    (Worker::new(0, supplies, Instant::now()), errands)
+    (worker_of(crew, &Publisher::default()), errands)
 }
 
 /// An endpoint that may have one connection.

@@ -3,14 +3,12 @@ use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
 
 use evenkeel_plan::publish::Publisher;
-use evenkeel_plan::pulse::Beat;
 use evenkeel_plan::{Listener, Plan};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::yield_now;
 
 use super::*;
-use crate::fixture::listener;
-use crate::worker::Supplies;
+use crate::fixture::{listener, worker_of};
 
 /// Each needed one more, after the plan was in force; where there was none the address was lost until the next start.
 #[test]
@@ -61,11 +59,8 @@ fn on_a_worker(test: impl AsyncFnOnce(Rc<Worker>, Arc<Crew>)) {
     let listeners = vec![named("before"), named("after")];
     let mut publisher = Publisher::default();
     publisher.publish(Plan { listeners, ..Plan::default() });
-    let lines = evenkeel_plan::lines::lines(1).0.remove(0);
     let crew = Crew::new(vec![tokio::sync::mpsc::channel(1).0]);
-    let (reader, beat) = (publisher.reader(), Beat::new("test"));
-    let supplies = Supplies { reader, lines, beat, crew: Arc::clone(&crew) };
-    let worker = Worker::new(0, supplies, Instant::now());
+    let worker = worker_of(Arc::clone(&crew), &publisher);
     let mut runtime = Builder::new_current_thread();
     let runtime = runtime.enable_all().build_local(LocalOptions::default());
     runtime.unwrap().block_on(test(worker, crew));
