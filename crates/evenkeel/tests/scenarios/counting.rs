@@ -122,8 +122,8 @@ fn a_client_that_leaves_in_the_middle_is_counted_as_gone_and_holds_nothing() {
     origin.wait_for_requests(1, LONG).unwrap();
     assert_eq!(running.endpoint(0)["in_flight"], 1);
     client.reset().unwrap();
-    gate.open();
     running.wait_for_metric("evenkeel_failures_total", "reason=\"client_gone\"", 1);
+    gate.open();
     running.wait_for_metric("evenkeel_listener_connections_active", "", 0);
     assert_eq!(running.endpoint(0)["in_flight"], 0);
     assert_eq!(running.get("/").text(), "late");
