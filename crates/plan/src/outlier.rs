@@ -38,7 +38,7 @@ pub struct Settings {
     /// The share of the endpoints, 0 to 1, that may be ejected at a time. One of two or more always may, except with 0.
     pub max_ejected: f64,
     /// An endpoint with three attempts waiting, and not a byte for so long, or for ten times its p99 if that is longer, while others answer, is
-    /// suspect. Where its own p99 is known two are enough that wait half as long again, or one that waits three times as long.
+    /// suspect. Where its own p99 is known two are enough that wait half as long again, or one that waits two and a half times as long.
     pub stall: Option<Duration>,
 }
 

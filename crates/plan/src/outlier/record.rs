@@ -197,9 +197,13 @@ impl Record {
         else {
             return None;
         };
-        // One or two may be long requests: how many times as long each of them would have to wait for as much to go by.
-        let enough = OUTLIER_STALL_ATTEMPTS_MIN;
-        let stall = stall.saturating_mul(enough) / silence.attempts.clamp(1, enough);
+        // One or two may be long requests. Yet one has moved on within 3 s, which docs/reliability.md says of all.
+        let halves = match silence.attempts {
+            ..=1 => 5,
+            2 => 3,
+            _ => 2,
+        };
+        let stall = stall.saturating_mul(halves) / 2;
         let usual = silence.p99.unwrap_or_default().saturating_mul(OUTLIER_STALL_P99_FACTOR);
         let quiet = now.since(silence.since);
         let Others { answered, are_ready } = others;

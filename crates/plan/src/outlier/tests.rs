@@ -379,7 +379,7 @@ fn silence_is_a_stall_from_its_bound_on_and_only_while_others_answer() {
 #[test]
 fn the_fewer_wait_the_longer_a_silence_has_to_be() {
     let settings = Settings::default();
-    let table = [(1, 3_000), (2, 1_500), (3, 1_000), (4, 1_000), (900, 1_000)];
+    let table = [(1, 2_500), (2, 1_500), (3, 1_000), (4, 1_000), (900, 1_000)];
     for (attempts, least) in table {
         for (quiet, expected) in [(least - 1, ""), (least, "stall")] {
             let mut records = [Record::default(); 2];

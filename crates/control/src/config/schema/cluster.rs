@@ -534,7 +534,7 @@ struct Outlier {
     /// its answers take if that is longer, is suspected to stall if another has answered since, or has nobody waiting and has answered
     /// within `window`: it gets nothing but a trial now and then, and GET, HEAD and OPTIONS that wait there go elsewhere, within
     /// the budget of retries; if it does answer after all, before the other, that answer is the client's. Where two wait it takes half as long
-    /// again, and where one does three times as long. As long as fewer than 20 of its latest answers are known, three have to wait, and the
+    /// again, and where one does two and a half times as long. As long as fewer than 20 of its latest answers are known, three have to wait, and the
     /// longest answer of the whole cluster counts in place of its own. Or `"off"`.
     #[schemars(extend("default" = "1s"))]
     stall: Option<Either<Duration, Off>>,
