@@ -46,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     });
     report.step("licences and bans", || deny(options));
     report.step("fuzz targets compile", fuzz::check);
-    report.step("tests", || suite::run(&["--workspace"], &[]));
+    report.step("tests", suite::run_all);
     report.step("interleavings by loom", interleavings);
     report.step("faults", faults);
     if options.full {
