@@ -297,18 +297,27 @@ fn an_endpoint_that_speaks_another_version_than_its_cluster_says_is_named_as_suc
 
 /// A server that says this to whatever it is asked, and closes.
 fn saying(bytes: &'static [u8]) -> SocketAddr {
+    accepting(move |mut socket| {
+        let mut request = [0; 4096];
+        // It may be gone already.
+        drop(socket.read(&mut request));
+        drop(socket.write_all(bytes));
+        drop(socket.shutdown(Shutdown::Write));
+        while socket.read(&mut request).is_ok_and(|count| count > 0) {}
+    })
+}
+
+/// A server that ends before it has looked at its connections.
+fn resetting() -> SocketAddr {
+    // The rest is unread, which makes it a reset.
+    accepting(|mut socket| drop(socket.read(&mut [0])))
+}
+
+/// A server that does this with one connection after the other.
+fn accepting(on: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for mut socket in listener.incoming().map_while(Result::ok) {
-            let mut request = [0; 4096];
-            // It may be gone already.
-            drop(socket.read(&mut request));
-            drop(socket.write_all(bytes));
-            drop(socket.shutdown(Shutdown::Write));
-            while socket.read(&mut request).is_ok_and(|count| count > 0) {}
-        }
-    });
+    thread::spawn(move || listener.incoming().map_while(Result::ok).for_each(on));
     address
 }
 
@@ -331,19 +340,6 @@ fn what_may_not_be_done_twice_is_not_sent_before_the_endpoint_has_said_a_word() 
         let retries = running.metric("evenkeel_upstream_retries_total", "");
         assert!(retries > 0, "the other one was not tried");
     }
-}
-
-/// A server that ends before it has looked at its connections.
-fn resetting() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for mut socket in listener.incoming().map_while(Result::ok) {
-            // The rest is unread, which makes it a reset.
-            drop(socket.read(&mut [0]));
-        }
-    });
-    address
 }
 
 /// RFC 9113 §8.7

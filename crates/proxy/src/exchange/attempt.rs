@@ -30,6 +30,7 @@ use crate::io::Io;
 use crate::upstream::attempt::{Attempt, AttemptError};
 use crate::upstream::connect::{Reach, Unreached, connect};
 use crate::upstream::link::Link;
+use crate::upstream::multiplexed::Multiplexed;
 use crate::upstream::opening::Part;
 use crate::upstream::pool::{Demands, Pool};
 use crate::upstream::slot::take_slot;
@@ -84,9 +85,9 @@ impl<'a> Exchange<'a> {
         if let Some(attempt) = target.pool.find(http, demands, self.started) {
             target.counters.reuses.add(1);
             attempts.course.connect = None;
-            if hears_first(&attempt, messages) {
+            if let Some(mute) = mute(&attempt, messages) {
                 // Boxed: it is rare, and every exchange would have room for it.
-                Box::pin(self.hear(turn, &attempt)).await?;
+                Box::pin(self.hear(turn, mute)).await?;
             }
             match self.ask_in_time(turn, attempt, messages, attempts).await {
                 // RFC 9110 §9.2.2: only what may be done twice is sent twice, as the endpoint may have seen it.
@@ -98,8 +99,8 @@ impl<'a> Exchange<'a> {
             }
         }
         let attempt = self.reach(turn, &mut attempts.course, http).await?;
-        if hears_first(&attempt, messages) {
-            Box::pin(self.hear(turn, &attempt)).await?;
+        if let Some(mute) = mute(&attempt, messages) {
+            Box::pin(self.hear(turn, mute)).await?;
         }
         let asked = self.ask_in_time(turn, attempt, messages, attempts).await;
         asked.map_err(Setback::after_sending)
@@ -120,13 +121,14 @@ impl<'a> Exchange<'a> {
     }
 
     /// Waits until the endpoint has said anything at all on the connection.
-    async fn hear(&self, turn: &Turn<'_>, attempt: &Attempt) -> Result<(), Setback> {
+    async fn hear(&self, turn: &Turn<'_>, connection: &Multiplexed) -> Result<(), Setback> {
         let way = turn.target.way;
         self.progress.enter(Phase::Connecting);
         self.deadline.set(self.time_to_connect(way));
-        poll_fn(|cx| match attempt.poll_greeted(cx) {
+        poll_fn(|cx| match connection.poll_greeted(cx) {
             Poll::Pending if self.deadline.is_expired() => {
-                attempt.forsake();
+                // Nothing comes on it: whoever shares it is the last.
+                connection.leave();
                 let silent = Setback::before_sending(Reason::ConnectTimeout);
                 Poll::Ready(Err(self.out_of_time(way, silent)))
             }
@@ -383,10 +385,10 @@ fn http_of<B, A>(http: HttpVersion, messages: &Messages<'_, B, A>) -> HttpVersio
     }
 }
 
-/// Whether the endpoint has to say something before it is asked, as it is asked what may not be done twice: the system accepts connections for
+/// The connection on which the endpoint has to say something before it is asked, as it is asked what may not be done twice: the system accepts connections for
 /// servers that are about to end, or hang, and will never look at them, and when such a one breaks nobody can tell what was done on it.
-fn hears_first<B, A>(attempt: &Attempt, messages: &Messages<'_, B, A>) -> bool {
-    !attempt.is_greeted() && !messages.head.method.is_idempotent()
+fn mute<'m, B, A>(attempt: &'m Attempt, messages: &Messages<'_, B, A>) -> Option<&'m Multiplexed> {
+    attempt.ungreeted().filter(|_| !messages.head.method.is_idempotent())
 }
 
 impl Turn<'_> {

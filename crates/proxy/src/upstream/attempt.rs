@@ -15,7 +15,7 @@ use evenkeel_proto::method::Method;
 use evenkeel_proto::onward::Onward;
 
 use super::link::Link;
-use super::multiplexed::Seat;
+use super::multiplexed::{Multiplexed, Seat};
 use crate::body::{Piece, Sink, Source, SourceError};
 use crate::buffers::Buffers;
 use crate::http1::receive::Receive;
@@ -155,28 +155,11 @@ impl Attempt {
         }
     }
 
-    /// Whether there is no need to wait for a word of the endpoint's before it is asked something that may not be done twice; see
-    /// [`Attempt::poll_greeted`].
-    pub(crate) fn is_greeted(&self) -> bool {
+    /// Its connection, if it is one of HTTP/2 on which the endpoint has not said anything yet.
+    pub(crate) fn ungreeted(&self) -> Option<&Multiplexed> {
         match &self.kind {
-            Kind::Http1(_) => true,
-            Kind::Http2(it) => it.seat.connection.is_greeted(),
-        }
-    }
-
-    /// Waits until the endpoint has begun to speak (RFC 9113 §3.4), or the connection has ended.
-    pub(crate) fn poll_greeted(&self, cx: &Context<'_>) -> Poll<()> {
-        match &self.kind {
-            Kind::Http1(_) => Poll::Ready(()),
-            Kind::Http2(it) => it.seat.connection.poll_greeted(cx),
-        }
-    }
-
-    /// Whoever shares the connection is the last: nothing comes on it.
-    pub(crate) fn forsake(&self) {
-        match &self.kind {
-            Kind::Http1(_) => {}
-            Kind::Http2(it) => it.seat.connection.leave(),
+            Kind::Http1(_) => None,
+            Kind::Http2(it) => Some(&*it.seat.connection).filter(|it| !it.is_greeted()),
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct Multiplexed {
     is_leaving: Cell<bool>,
     /// Whether it has ended.
     is_over: Cell<bool>,
-    /// Whether the endpoint has said what it can, and who waits for that.
+    /// Whether the endpoint has said what it can, or never will, and who waits for that.
     is_greeted: Cell<bool>,
     ungreeted: RefCell<Vec<Waker>>,
     /// Who waits for a place.
@@ -162,7 +162,7 @@ impl Drop for Shared {
 
 impl Multiplexed {
     /// From now on it is given no more requests.
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.is_leaving.set(true);
         self.wake();
     }
@@ -174,11 +174,11 @@ impl Multiplexed {
 
     /// Whether the endpoint has said what it can, or the connection has ended.
     pub(super) fn is_greeted(&self) -> bool {
-        self.is_greeted.get() || self.is_over.get()
+        self.is_greeted.get()
     }
 
-    /// Waits for that.
-    pub(super) fn poll_greeted(&self, cx: &Context<'_>) -> Poll<()> {
+    /// Waits for that (RFC 9113 §3.4).
+    pub(crate) fn poll_greeted(&self, cx: &Context<'_>) -> Poll<()> {
         if self.is_greeted() {
             return Poll::Ready(());
         }
